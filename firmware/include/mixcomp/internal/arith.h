@@ -1,0 +1,46 @@
+/* Integer arithmetic that all kernels share: the range of a type, and how an accumulator becomes an output. */
+#ifndef MIXCOMP_INTERNAL_ARITH_H
+#define MIXCOMP_INTERNAL_ARITH_H
+
+#include "mixcomp/types.h"
+
+/* Kernel bodies take the activation type as a constant argument; inlining is what specialises them on it. */
+#if defined(__GNUC__)
+#define MCE_INLINE static inline __attribute__((always_inline))
+#else
+#define MCE_INLINE static inline
+#endif
+
+/* SPEC.md writes a >> n for floor(a / 2^n). C99 leaves two things to the compiler: >> of a negative number, and the
+ * int32_t that a uint32_t above INT32_MAX becomes. gcc, clang, armclang and IAR all document the arithmetic shift and
+ * two's complement. Only mce_q32 and mce_round_shift rely on it. */
+
+/* ((acc << s) * m + 2^31) >> 32                                                                        SPEC.md 3
+ * 0 <= m < 2^31, 0 <= s <= 30, and acc << s fits in int32 (lowering proves it), so |result| <= 2^30. */
+MCE_INLINE int32_t mce_q32(int32_t acc, int32_t m, int32_t s)
+{
+    const int64_t product = (int64_t)(acc * ((int32_t)1 << s)) * m;
+    return (int32_t)((product + ((int64_t)1 << 31)) >> 32);
+}
+
+/* (sum + 2^(s-1)) >> s, 1 <= s <= 30. The sum comes modulo 2^32: only its end, rounding included, must fit in int32. */
+MCE_INLINE int32_t mce_round_shift(uint32_t sum, int32_t s)
+{ return (int32_t)(sum + ((uint32_t)1 << (s - 1))) >> s; }
+
+MCE_INLINE int32_t mce_type_min(mce_type type)
+{ return type == MCE_S4 ? -8 : type == MCE_S8 ? -128 : 0; }
+
+MCE_INLINE int32_t mce_type_max(mce_type type)
+{ return type == MCE_U4 ? 15 : type == MCE_S4 ? 7 : type == MCE_U8 ? 255 : 127; }
+
+MCE_INLINE int32_t mce_clamp(mce_type type, int32_t v)
+{
+    const int32_t lo = mce_type_min(type), hi = mce_type_max(type);
+    return v < lo ? lo : v > hi ? hi : v;
+}
+
+/* clamp(zero + q32(acc, m, s)); |zero| <= 255, so the sum stays far inside int32. */
+MCE_INLINE int32_t mce_requantize(mce_type type, int32_t zero, int32_t acc, int32_t m, int32_t s)
+{ return mce_clamp(type, zero + mce_q32(acc, m, s)); }
+
+#endif

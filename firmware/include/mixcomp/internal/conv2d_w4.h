@@ -1,0 +1,59 @@
+/* The body of mce_conv2d_<act>_w4__c; type is a constant in each of them. */
+#ifndef MIXCOMP_INTERNAL_CONV2D_W4_H
+#define MIXCOMP_INTERNAL_CONV2D_W4_H
+
+#include "mixcomp/internal/dot_w4.h"
+#include "mixcomp/internal/window.h"
+#include "mixcomp/kernels.h"
+
+/* patch[i,j,c] = X[row + i*dh, column + j*dw, channel + c], c < depth; X is x.zero in the padding */
+MCE_INLINE void mce_conv2d_gather(mce_type type, const mce_conv2d *p, const uint8_t *x, /* [x.h][x.w][x.c] */
+                                  int32_t row, int32_t column, int32_t channel, int32_t depth,
+                                  int16_t *patch /* [kh][kw][depth] */)
+{
+    const int16_t zero = (int16_t)p->x.zero;
+    for (int32_t i = 0; i < p->window.kh; i++) {
+        const int32_t h = row + i * p->window.dh;
+        for (int32_t j = 0; j < p->window.kw; j++) {
+            const int32_t w = column + j * p->window.dw;
+            if (mce_inside(h, p->x.h) && mce_inside(w, p->x.w)) {
+                mce_unpack(type, x, (h * p->x.w + w) * p->x.c + channel, depth, patch);
+            } else {
+                for (int32_t c = 0; c < depth; c++) {
+                    patch[c] = zero;
+                }
+            }
+            patch += depth;
+        }
+    }
+}
+
+/* acc[o] = bias[o] + sum_{i,j,c} level(code[o,i,j,c]) * X[h*sh - top + i*dh, w*sw - left + j*dw, g*depth + c]
+ * y[h,w,o] = clamp(y.zero + q32(acc[o], m[o], s))                                                      SPEC.md 4.1
+ * The patch under the kernel is decoded once and meets every output channel of its group.
+ * (|bias| + sum |level| * max|x|) * 2^s < 2^31 (lowering proves it), so no partial sum leaves int32. */
+MCE_INLINE void mce_conv2d_w4(mce_type type, const mce_conv2d *p, const uint8_t *x, /* [x.h][x.w][x.c] */
+                              uint8_t *y,                                           /* [y.h][y.w][y.c] */
+                              int16_t *patch /* [kh][kw][x.c/groups] */)
+{
+    const int32_t depth = p->x.c / p->groups, outputs = p->y.c / p->groups;
+    const int32_t n = p->window.kh * p->window.kw * depth;
+    int32_t at = 0;
+    for (int32_t h = 0; h < p->y.h; h++) {
+        for (int32_t w = 0; w < p->y.w; w++) {
+            const int32_t row = h * p->window.sh - p->window.top, column = w * p->window.sw - p->window.left;
+            const uint8_t *codes = p->codes; /* row o: [ceil(n/2)] */
+            int32_t o = 0;
+            for (int32_t g = 0; g < p->groups; g++) {
+                mce_conv2d_gather(type, p, x, row, column, g * depth, depth, patch);
+                for (const int32_t end = o + outputs; o < end; o++) {
+                    const int32_t acc = mce_dot_w4(MCE_SCRATCH, p->bias[o], patch, codes, p->levels, n);
+                    mce_store_output(&p->y, &p->requant, y, at++, acc, o);
+                    codes += (n + 1) >> 1;
+                }
+            }
+        }
+    }
+}
+
+#endif

@@ -1,0 +1,23 @@
+/* The body of mce_dense_<act>_w4__c; type is a constant in each of them. */
+#ifndef MIXCOMP_INTERNAL_DENSE_W4_H
+#define MIXCOMP_INTERNAL_DENSE_W4_H
+
+#include "mixcomp/internal/dot_w4.h"
+#include "mixcomp/kernels.h"
+
+/* acc[o] = bias[o] + sum_i level(code[o,i]) * x[i]
+ * y[o] = clamp(y.zero + q32(acc[o], m[o], s))                                                          SPEC.md 4.3
+ * (|bias| + sum |level| * max|x|) * 2^s < 2^31 (lowering proves it), so no partial sum leaves int32. */
+MCE_INLINE void mce_dense_w4(mce_type type, const mce_dense *p, const uint8_t *x, /* [inputs] */
+                             uint8_t *y /* [outputs] */)
+{
+    const int32_t inputs = p->x.h * p->x.w * p->x.c, outputs = p->y.h * p->y.w * p->y.c;
+    const uint8_t *codes = p->codes; /* row o: [ceil(inputs/2)] */
+    for (int32_t o = 0; o < outputs; o++) {
+        const int32_t acc = mce_dot_w4((int32_t)type, p->bias[o], x, codes, p->levels, inputs);
+        mce_store_output(&p->y, &p->requant, y, o, acc, o);
+        codes += (inputs + 1) >> 1;
+    }
+}
+
+#endif

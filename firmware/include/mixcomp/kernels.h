@@ -1,0 +1,101 @@
+/* The kernels: one parameter struct an operator, one function a kernel.
+ *
+ * mce_<op>_<act>_<weight>__<isa>: left of __ what it computes (equal to the bit on every ISA), right of it how.
+ * act is the type of x (u4 s4 u8 s8); y may have any type. Operators without weights take the types at run time.
+ * x and y never overlap, except where a kernel says that y may be x. */
+#ifndef MIXCOMP_KERNELS_H
+#define MIXCOMP_KERNELS_H
+
+#include "mixcomp/types.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* conv2d and dwconv2d, SPEC.md 4.1 and 4.2 */
+typedef struct mce_conv2d {
+    mce_tensor x, y;
+    mce_window window;
+    int32_t groups;        /* divides x.c and y.c; dwconv2d: equal to x.c */
+    const uint8_t *codes;  /* conv2d [y.c][ceil(kh*kw*x.c/groups / 2)], dwconv2d [kh*kw][ceil(y.c / 2)] */
+    const int16_t *levels; /* [16] */
+    const int32_t *bias;   /* [y.c] */
+    mce_requant requant;
+} mce_conv2d;
+
+/* dense, SPEC.md 4.3: x and y are read as flat vectors of x.h*x.w*x.c and y.h*y.w*y.c elements. */
+typedef struct mce_dense {
+    mce_tensor x, y;
+    const uint8_t *codes;  /* [outputs][ceil(inputs / 2)] */
+    const int16_t *levels; /* [16] */
+    const int32_t *bias;   /* [outputs] */
+    mce_requant requant;
+} mce_dense;
+
+typedef struct mce_add { /* SPEC.md 4.4 */
+    mce_tensor a, b, y;  /* one shape */
+    int32_t a_multiplier, b_multiplier;
+    int32_t shift; /* 1..30 */
+} mce_add;
+
+typedef struct mce_rescale { /* SPEC.md 4.5 */
+    mce_tensor x, y;         /* one shape */
+    mce_requant requant;     /* per_channel = 0 */
+} mce_rescale;
+
+/* One input of a concat, SPEC.md 4.6: x is seen as (outer, block), y as (outer, stride) elements, and row r of x goes
+ * to y[r*stride + offset ...], rescaled. */
+typedef struct mce_concat {
+    mce_type x_type, y_type;
+    int32_t x_zero, y_zero;
+    int32_t outer, block, stride, offset;
+    mce_requant requant; /* per_channel = 0 */
+} mce_concat;
+
+typedef struct mce_pool2d { /* SPEC.md 4.7 (average) and 4.8 (maximum) */
+    mce_tensor x, y;
+    mce_window window;
+    mce_requant requant; /* average only; per_channel = 1: multiplier[n - 1] for a window with n elements inside x */
+} mce_pool2d;
+
+typedef struct mce_pad { /* SPEC.md 4.9 */
+    mce_tensor x, y;
+    int32_t top, left, front; /* elements added before h, w, c */
+} mce_pad;
+
+typedef struct mce_softmax { /* SPEC.md 4.11: over c of (h, w, c) */
+    mce_tensor x;
+    const uint16_t *table; /* [16] when x has 4 bits, else [256] */
+} mce_softmax;
+
+/* scratch: int16_t[kh*kw*x.c/groups], the input patch under the kernel, aligned to 4 bytes. */
+void mce_conv2d_u4_w4__c(const mce_conv2d *p, const uint8_t *x, uint8_t *y, int16_t *scratch);
+void mce_conv2d_s4_w4__c(const mce_conv2d *p, const uint8_t *x, uint8_t *y, int16_t *scratch);
+void mce_conv2d_u8_w4__c(const mce_conv2d *p, const uint8_t *x, uint8_t *y, int16_t *scratch);
+void mce_conv2d_s8_w4__c(const mce_conv2d *p, const uint8_t *x, uint8_t *y, int16_t *scratch);
+
+void mce_dwconv2d_u4_w4__c(const mce_conv2d *p, const uint8_t *x, uint8_t *y);
+void mce_dwconv2d_s4_w4__c(const mce_conv2d *p, const uint8_t *x, uint8_t *y);
+void mce_dwconv2d_u8_w4__c(const mce_conv2d *p, const uint8_t *x, uint8_t *y);
+void mce_dwconv2d_s8_w4__c(const mce_conv2d *p, const uint8_t *x, uint8_t *y);
+
+void mce_dense_u4_w4__c(const mce_dense *p, const uint8_t *x, uint8_t *y);
+void mce_dense_s4_w4__c(const mce_dense *p, const uint8_t *x, uint8_t *y);
+void mce_dense_u8_w4__c(const mce_dense *p, const uint8_t *x, uint8_t *y);
+void mce_dense_s8_w4__c(const mce_dense *p, const uint8_t *x, uint8_t *y);
+
+/* y may be a or b when they have as many bits an element as y. */
+void mce_add__c(const mce_add *p, const uint8_t *a, const uint8_t *b, uint8_t *y);
+/* y may be x when x has as many bits an element as y. */
+void mce_rescale__c(const mce_rescale *p, const uint8_t *x, uint8_t *y);
+/* The calls for the inputs of one concat run in the order of their offsets. */
+void mce_concat__c(const mce_concat *p, const uint8_t *x, uint8_t *y);
+void mce_avgpool2d__c(const mce_pool2d *p, const uint8_t *x, uint8_t *y);
+void mce_maxpool2d__c(const mce_pool2d *p, const uint8_t *x, uint8_t *y);
+void mce_pad__c(const mce_pad *p, const uint8_t *x, uint8_t *y);
+void mce_softmax__c(const mce_softmax *p, const uint8_t *x, uint8_t *y);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

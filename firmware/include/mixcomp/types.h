@@ -1,0 +1,46 @@
+/* Types that generated models and kernels share. SPEC.md says what they mean, to the bit.
+ * No function here or in the kernels allocates, keeps state, or does I/O: all memory is the caller's. */
+#ifndef MIXCOMP_TYPES_H
+#define MIXCOMP_TYPES_H
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum mce_status {
+    MCE_OK = 0,
+    MCE_ERR_NULL = 1, /* a pointer is NULL */
+    MCE_ERR_ALIGN = 2 /* the arena does not start at a multiple of 4 */
+} mce_status;
+
+/* Activation types, SPEC.md 1. 4-bit types are packed two to a byte, even index in the low nibble. */
+typedef enum mce_type { MCE_U4 = 0, MCE_S4 = 1, MCE_U8 = 2, MCE_S8 = 3 } mce_type;
+
+/* A quantized tensor (h, w, c), channels last; a vector is (1, 1, c). Real value = scale * (q - zero). */
+typedef struct mce_tensor {
+    int32_t h, w, c;
+    int32_t zero;
+    mce_type type;
+} mce_tensor;
+
+/* How an accumulator becomes an output: y = clamp(zero + (((acc << shift) * multiplier + 2^31) >> 32)). SPEC.md 3 */
+typedef struct mce_requant {
+    const int32_t *multiplier; /* [channels] when per_channel, else [1]; 0 <= m < 2^31 */
+    int32_t per_channel;       /* 1: multiplier[o], 0: multiplier[0] */
+    int32_t shift;             /* 0..30 */
+} mce_requant;
+
+/* A sliding window: kernel, stride, dilation, and the padding before the first row and column. */
+typedef struct mce_window {
+    int32_t kh, kw;
+    int32_t sh, sw;
+    int32_t dh, dw;
+    int32_t top, left;
+} mce_window;
+
+#ifdef __cplusplus
+}
+#endif
+#endif

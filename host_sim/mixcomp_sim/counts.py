@@ -1,0 +1,82 @@
+"""What a counted call executed: every instruction, how often, in which layer."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from .elf import Code
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Executed instructions; a skipped instruction of an IT block counts, as it does in the pipeline.
+
+    layers and by_address have one entry per layer mark and a last one for what follows the last mark.
+    """
+
+    total: int
+    layers: tuple[int, ...]
+    by_address: tuple[dict[int, int], ...]  # address of the instruction -> executions
+    code: tuple[Code, ...] = field(repr=False)
+
+    def instruction(self, address: int) -> bytes:
+        """The two or four bytes of the instruction at address."""
+        for part in self.code:
+            at = address - part.address
+            if 0 <= at < len(part.data):
+                return part.data[at : at + 2 * halfwords(part.data[at + 1])]
+        raise KeyError(f"no code at 0x{address:08x}")
+
+    def mnemonics(self, layer: int | None = None) -> dict[str, int]:
+        """Executions by mnemonic without condition and width, most frequent first; of one layer or of all."""
+        import capstone  # only this histogram needs it
+
+        decoder = capstone.Cs(
+            capstone.CS_ARCH_ARM, capstone.CS_MODE_THUMB | capstone.CS_MODE_MCLASS | capstone.CS_MODE_V8
+        )
+        mix: Counter[str] = Counter()
+        for counts in self.by_address if layer is None else [self.by_address[layer]]:
+            for address, n in counts.items():
+                decoded = next(decoder.disasm(self.instruction(address), address, 1), None)
+                name = decoded.insn_name() if decoded else "unknown"
+                mix["mov" if name == "movs" else name] += n  # capstone names one encoding of mov apart
+        return dict(mix.most_common())
+
+
+def halfwords(high: int) -> int:
+    """Length of a Thumb instruction, from the high byte of its first halfword (ARM DDI 0403, A5.1)."""
+    return 2 if high >> 3 >= 0b11101 else 1
+
+
+def make_counts(code: Sequence[Code], executions: Sequence[npt.NDArray[np.int64]]) -> Counts:
+    """Counts from the executions of each halfword.
+
+    executions: one (layers, halfwords) array for each code section. Decoding needs lengths only: a run of executed
+    halfwords begins with a block, so with an instruction, and goes on from instruction to instruction.
+    """
+    layers = len(executions[0]) if executions else 1
+    by_address: list[dict[int, int]] = [{} for _ in range(layers)]
+    for part, runs in zip(code, executions, strict=True):
+        executed = np.flatnonzero(np.any(runs, axis=0))
+        starts = _instruction_starts(part.data, executed)  # (n,) halfword indices
+        for layer, counts in enumerate(runs[:, starts]):
+            used = np.flatnonzero(counts)
+            addresses = part.address + 2 * starts[used]
+            by_address[layer].update(zip(addresses.tolist(), counts[used].tolist(), strict=True))
+    sums = tuple(sum(counts.values()) for counts in by_address)
+    return Counts(sum(sums), sums, tuple(by_address), tuple(code))
+
+
+def _instruction_starts(data: bytes, executed: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    starts = []
+    expected = 0
+    for index in executed.tolist():
+        if index >= expected:
+            starts.append(index)
+            expected = index + halfwords(data[2 * index + 1])
+    return np.array(starts, np.int64)

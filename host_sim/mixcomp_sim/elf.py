@@ -1,0 +1,142 @@
+"""An ELF file as the emulator needs it: bytes to load, symbols, code sections and layer marks."""
+
+from __future__ import annotations
+
+import bisect
+import io
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from elftools.elf.constants import P_FLAGS, SH_FLAGS
+from elftools.elf.elffile import ELFFile
+from elftools.elf.sections import SymbolTableSection
+
+from .errors import EmulatorError
+
+_MARK = re.compile(r"mce_layer_(\d+)_end")
+_open: Any = ELFFile  # pyelftools is untyped
+_MAX_SEGMENT_BYTES = 256 << 20  # a size beyond it is a damaged header, not a microcontroller
+
+
+@dataclass(frozen=True)
+class Symbol:
+    name: str
+    address: int  # without the Thumb bit
+    size: int
+
+
+@dataclass(frozen=True)
+class Segment:
+    address: int  # where the program sees it
+    load_address: int  # where it lies in flash before startup code copies it; equal to address for constants
+    data: bytes
+    size: int  # bytes; beyond len(data) it is zero
+    writable: bool
+
+
+@dataclass(frozen=True)
+class Code:
+    """One stretch of executable bytes."""
+
+    address: int
+    data: bytes
+
+
+@dataclass(frozen=True)
+class Image:
+    segments: tuple[Segment, ...]
+    symbols: dict[str, Symbol]
+    code: tuple[Code, ...]
+    marks: tuple[int, ...]  # marks[i]: address of mce_layer_<i>_end
+    labels: tuple[Symbol, ...]  # symbols in code, by address
+
+    def nearest(self, address: int) -> str:
+        """'function+0x12' for an address in code, else the bare address."""
+        inside = any(0 <= address - part.address < len(part.data) for part in self.code)
+        at = bisect.bisect_right(self.labels, address, key=lambda s: s.address) - 1
+        if not inside or at < 0:
+            return f"0x{address:08x}"
+        return f"{self.labels[at].name}+0x{address - self.labels[at].address:x}"
+
+
+def read_elf(source: Path | bytes) -> Image:
+    """Read a 32-bit little-endian Arm ELF; EmulatorError if it is anything else or damaged."""
+    data = source if isinstance(source, bytes) else source.read_bytes()
+    name = "ELF image" if isinstance(source, bytes) else str(source)
+    try:
+        elf = _open(io.BytesIO(data))
+        if elf.elfclass != 32 or not elf.little_endian or elf["e_machine"] != "EM_ARM":
+            raise EmulatorError(f"{name} is for another machine: need a 32-bit little-endian Arm ELF.")
+        segments = _segments(elf)
+        symbols, labels = _symbols(elf)
+        code = _code(elf)
+    except EmulatorError:
+        raise
+    except Exception as error:  # pyelftools has many ways to stumble over damaged bytes
+        raise EmulatorError(f"{name} is not a readable ELF file: {type(error).__name__}: {error}") from error
+    if not segments:
+        raise EmulatorError(f"{name} has nothing to load. An object file? Link it first.")
+    return Image(segments, symbols, code, _marks(symbols, name), labels)
+
+
+def _segments(elf: Any) -> tuple[Segment, ...]:
+    found = []
+    for part in elf.iter_segments("PT_LOAD"):
+        size, address = part["p_memsz"], part["p_vaddr"]
+        if size > _MAX_SEGMENT_BYTES or address + size > 1 << 32 or part["p_filesz"] > size:
+            raise EmulatorError(f"segment at 0x{address:08x} has {size} bytes, more than a microcontroller has.")
+        if size:
+            writable = bool(part["p_flags"] & P_FLAGS.PF_W)
+            found.append(Segment(address, part["p_paddr"], part.data(), size, writable))
+    return tuple(found)
+
+
+def _symbols(elf: Any) -> tuple[dict[str, Symbol], tuple[Symbol, ...]]:
+    symbols: dict[str, Symbol] = {}
+    labels: list[tuple[Symbol, bool]] = []
+    table = elf.get_section_by_name(".symtab")
+    entries = table.iter_symbols() if isinstance(table, SymbolTableSection) else ()
+    for entry in sorted(entries, key=lambda e: e["st_info"]["bind"] != "STB_LOCAL"):  # a global name wins
+        kind, section = entry["st_info"]["type"], entry["st_shndx"]
+        if (
+            not entry.name
+            or entry.name.startswith("$")
+            or section == "SHN_UNDEF"
+            or kind in ("STT_FILE", "STT_SECTION")
+        ):
+            continue
+        address = entry["st_value"] & ~1 if kind == "STT_FUNC" else entry["st_value"]
+        symbol = Symbol(entry.name, address, entry["st_size"])
+        symbols[entry.name] = symbol
+        if isinstance(section, int) and elf.get_section(section)["sh_flags"] & SH_FLAGS.SHF_EXECINSTR:
+            labels.append((symbol, kind == "STT_FUNC"))
+    functions = [s for s, is_function in labels if is_function and not _MARK.fullmatch(s.name)]
+    chosen = functions or [s for s, _ in labels if not _MARK.fullmatch(s.name)]
+    return symbols, tuple(sorted(chosen, key=lambda s: s.address))
+
+
+def _code(elf: Any) -> tuple[Code, ...]:
+    """Executable sections, neighbours joined: a block may run from one into the next."""
+    flags = SH_FLAGS.SHF_EXECINSTR | SH_FLAGS.SHF_ALLOC
+    found = [(s["sh_addr"], s.data()) for s in elf.iter_sections("SHT_PROGBITS") if s["sh_flags"] & flags == flags]
+    if not found:  # no section headers: take whole segments
+        parts = elf.iter_segments("PT_LOAD")
+        found = [(p["p_vaddr"], p.data()) for p in parts if p["p_flags"] & P_FLAGS.PF_X]
+    joined: list[Code] = []
+    for address, data in sorted(part for part in found if part[1]):
+        data += b"\0" * (len(data) % 2)
+        if joined and address == joined[-1].address + len(joined[-1].data):
+            joined[-1] = Code(joined[-1].address, joined[-1].data + data)
+        else:
+            joined.append(Code(address, data))
+    return tuple(joined)
+
+
+def _marks(symbols: dict[str, Symbol], name: str) -> tuple[int, ...]:
+    marks = {int(m[1]): s.address & ~1 for s in symbols.values() if (m := _MARK.fullmatch(s.name))}
+    for index in range(len(marks)):
+        if index not in marks:
+            raise EmulatorError(f"{name} has {len(marks)} layer marks, but mce_layer_{index}_end is not among them.")
+    return tuple(marks[index] for index in range(len(marks)))

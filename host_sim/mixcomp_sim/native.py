@@ -1,0 +1,163 @@
+"""The block counter of counter.c: compiled at first use, kept in the user's cache, called by Unicorn directly.
+
+A `BlockCounter` belongs to one Uc. While it is attached, every executed block lands in `rows`, one row of halfwords
+per layer; `executions` turns them into counts.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from unicorn.unicorn_const import UC_ERR_OK, UC_HOOK_BLOCK
+from unicorn.unicorn_py3.unicorn import uclib
+
+from .hostcc import build_shared, host_compiler
+
+_SOURCE = Path(__file__).parent / "counter.c"
+_FLAGS = ["-O2", "-std=c99"]
+
+
+class _Region(ctypes.Structure):
+    _fields_ = (("base", ctypes.c_uint32), ("length", ctypes.c_uint32), ("offset", ctypes.c_uint32))
+
+
+class _Counter(ctypes.Structure):
+    _fields_ = (
+        ("regions", ctypes.c_void_p),
+        ("marks", ctypes.c_void_p),
+        ("row", ctypes.c_void_p),
+        ("stop", ctypes.c_void_p),
+        ("halfwords", ctypes.c_uint64),
+        ("limit", ctypes.c_uint64),
+        ("lost", ctypes.c_uint64),
+        ("region_count", ctypes.c_uint32),
+        ("mark_count", ctypes.c_uint32),
+        ("row_length", ctypes.c_uint32),
+        ("layer", ctypes.c_uint32),
+        ("next", ctypes.c_uint32),
+        ("stopped", ctypes.c_uint32),
+    )
+
+
+def cache_folder() -> Path:
+    """Where compiled helpers are kept: $MIXCOMP_CACHE, else the user's cache folder, else a private temporary one."""
+    if chosen := os.environ.get("MIXCOMP_CACHE"):
+        folder = Path(chosen)
+    elif sys.platform == "win32":
+        folder = Path(os.environ.get("LOCALAPPDATA", str(Path.home()))) / "mixcomp-edge"
+    else:
+        folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mixcomp-edge"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if os.access(folder, os.W_OK):
+            return folder
+    except OSError:
+        pass
+    return Path(tempfile.mkdtemp(prefix="mixcomp-edge-"))
+
+
+def library_path() -> Path:
+    """The compiled counter, built if this source and compiler have not met before.
+
+    Two processes may both build it: each writes a file of its own and renames it, and either result is right.
+    """
+    compiler = host_compiler()
+    program = shutil.which(compiler[0]) or compiler[0]
+    found = os.stat(program)
+    key = "\0".join([_SOURCE.read_text(encoding="utf-8"), *_FLAGS, *compiler, program, sys.platform])
+    key += f"\0{found.st_size}\0{found.st_mtime_ns}"
+    path = cache_folder() / f"counter-{hashlib.sha256(key.encode()).hexdigest()[:16]}.so"
+    return path if path.exists() else build_shared([_SOURCE], path, _FLAGS, compiler)
+
+
+@cache
+def _block_callback() -> ctypes.c_void_p:
+    function = ctypes.CDLL(str(library_path())).mce_count_block
+    return ctypes.cast(function, ctypes.c_void_p)
+
+
+class BlockCounter:
+    """Executed blocks, per layer and halfword.
+
+    regions: (address, bytes) of every stretch of code, apart from each other; marks: address where each layer ends.
+    """
+
+    def __init__(self, regions: Sequence[tuple[int, int]], marks: Sequence[int]) -> None:
+        self._regions = (_Region * len(regions))()
+        length = 0
+        for region, (address, size) in zip(self._regions, regions, strict=True):
+            region.base, region.length, region.offset = address, size // 2, length
+            length += size // 2 + 1  # one more for the -1 of a block that ends with the region
+        self._marks = np.array([self._index(mark) for mark in marks], np.uint32)
+        self._shape = (len(marks) + 1, length)
+        self.rows: npt.NDArray[np.int64] = np.zeros(self._shape, np.int64)
+        self._state = _Counter(
+            regions=ctypes.addressof(self._regions),
+            marks=self._marks.ctypes.data,
+            stop=ctypes.cast(uclib.uc_emu_stop, ctypes.c_void_p).value,
+            region_count=len(regions),
+            mark_count=len(marks),
+            row_length=length,
+        )
+        self._callback = _block_callback()
+        self._handle: ctypes.c_size_t | None = None
+
+    def _index(self, address: int) -> int:
+        for region in self._regions:
+            if 0 <= address - region.base < 2 * region.length:
+                return int(region.offset + (address - region.base) // 2)
+        raise ValueError(f"layer mark at 0x{address:08x} lies outside of all code sections")
+
+    def start(self, uc: Any, limit: int) -> None:
+        """Clear the counts and count from now on; past `limit` executed halfwords the emulation is stopped."""
+        self.rows = np.zeros(self._shape, np.int64)  # calloc: pages that are not executed cost no memory
+        state = self._state
+        state.row, state.layer, state.limit = self.rows.ctypes.data, 0, limit
+        state.halfwords = state.lost = state.stopped = 0
+        state.next = int(self._marks[0]) if len(self._marks) else 0xFFFFFFFF
+        if self._handle is None:
+            handle = ctypes.c_size_t()
+            _check(
+                uclib.uc_hook_add(
+                    uc._uch, ctypes.byref(handle), UC_HOOK_BLOCK, self._callback, ctypes.addressof(state), 1, 0
+                )
+            )
+            self._handle = handle
+            uc.ctl_flush_tb()  # blocks translated without the hook would run uncounted
+
+    def detach(self, uc: Any) -> None:
+        """Take the hook out, so that later calls run at full speed."""
+        if self._handle is not None:
+            _check(uclib.uc_hook_del(uc._uch, self._handle))
+            self._handle = None
+            uc.ctl_flush_tb()
+
+    @property
+    def stopped(self) -> bool:
+        return bool(self._state.stopped)
+
+    @property
+    def lost_bytes(self) -> int:
+        """Bytes of code executed outside of all regions; a count is exact only when this is 0."""
+        return int(self._state.lost)
+
+    def executions(self) -> list[npt.NDArray[np.int64]]:
+        """For each region, (layers, halfwords): executions of each halfword."""
+        spans = [(int(r.offset), int(r.length)) for r in self._regions]
+        return [self.rows[:, at : at + n].cumsum(axis=1) for at, n in spans]
+
+
+def _check(status: int) -> None:
+    if status != UC_ERR_OK:
+        raise RuntimeError(f"Unicorn refused the block hook: error {status}")

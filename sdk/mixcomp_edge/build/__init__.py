@@ -1,0 +1,1 @@
+"""Compilers: host libraries and images for the emulated cores."""

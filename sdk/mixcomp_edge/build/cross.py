@@ -1,0 +1,104 @@
+"""Cross compilers for Cortex-M: arm-none-eabi-gcc where there is one, else the clang inside the ziglang wheel."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from mixcomp_edge import resources
+from mixcomp_edge.errors import ToolchainError
+from mixcomp_edge.targets import Target
+
+COMMON = ("-std=c99", "-O2", "-ffreestanding", "-ffunction-sections", "-fdata-sections")
+ENTRY = "mce_image_run"
+# A label for the emulator at the end of each layer. It is no instruction, so the counts are those of the plain build.
+HOOK = '-DMCE_LAYER_HOOK(index,output)=__asm__ volatile("mce_layer_" #index "_end:")'
+
+
+@dataclass(frozen=True)
+class Toolchain:
+    """`name` is gcc or zig."""
+
+    name: str
+    command: tuple[str, ...]
+
+    def version(self) -> str:
+        """What the compiler says of itself."""
+        words = ["-dumpfullversion"] if self.name == "gcc" else ["version"]
+        return f"{self.name} {_run([*self.command, *words]).strip()}"
+
+    def compile(self, sources: list[Path], include: list[Path], target: Target, folder: Path) -> list[Path]:
+        """Object files of the sources, in `folder`."""
+        objects = []
+        for source in sources:
+            output = folder / f"{source.stem}.o"
+            words = [*COMMON, HOOK, *(f"-I{path}" for path in include), "-c", str(source), "-o", str(output)]
+            _run([*self._compiler(target), *words])
+            objects.append(output)
+        return objects
+
+    def link(self, objects: list[Path], target: Target, output: Path) -> Path:
+        """An ELF with everything that the entry reaches, and the linker's map beside it."""
+        script = resources.firmware() / "ports" / "emulated" / "link.ld"
+        link_map = output.with_suffix(".map")
+        if self.name == "gcc":
+            wl = f"-Wl,--gc-sections,--no-warn-rwx-segments,-Map={link_map},-e,{ENTRY}"
+            words = [*self._compiler(target), "-nostdlib", wl, "-T", str(script), *map(str, objects)]
+            _run([*words, "-lc_nano", "-lgcc", "-o", str(output)])
+            return output
+        runtime = output.with_name("libcompiler_rt.a")
+        cpu = ["-target", "thumb-freestanding-eabi", f"-mcpu={target.zig_cpu}"]
+        words = ["-O", "ReleaseSmall", "-fcompiler-rt", "--name", "compiler_rt", f"-femit-bin={runtime}"]
+        _run([*self.command, "build-lib", *cpu, *words])
+        words = ["--gc-sections", "-e", ENTRY, f"-Map={link_map}", "-T", str(script)]
+        _run([*self.command, "ld.lld", *words, *map(str, objects), str(runtime), "-o", str(output)])
+        return output
+
+    def _compiler(self, target: Target) -> list[str]:
+        if self.name == "gcc":
+            return [*self.command, *target.gcc]
+        # zig keeps frame pointers at -O2 and turns a sanitizer on: neither belongs into a firmware.
+        cpu = ["-target", "thumb-freestanding-eabi", f"-mcpu={target.zig_cpu}"]
+        return [*self.command, "cc", *cpu, "-fomit-frame-pointer", "-fno-sanitize=undefined"]
+
+
+def toolchains() -> dict[str, Toolchain]:
+    """The cross compilers on this machine, the preferred one first."""
+    found = {}
+    if gcc := shutil.which("arm-none-eabi-gcc"):
+        found["gcc"] = Toolchain("gcc", (gcc,))
+    if importlib.util.find_spec("ziglang") is not None:
+        found["zig"] = Toolchain("zig", (sys.executable, "-m", "ziglang"))
+    return found
+
+
+def toolchain(name: str | None = None) -> Toolchain:
+    """The cross compiler of that name (gcc, zig), or the preferred one."""
+    found = toolchains()
+    if name is not None and name not in ("gcc", "zig"):
+        raise ToolchainError(f"unknown toolchain '{name}'; known are gcc and zig.")
+    if not found or (name is not None and name not in found):
+        remedy = "Install arm-none-eabi-gcc" if name == "gcc" else "pip install 'mixcomp-edge[toolchain]' (ziglang)"
+        raise ToolchainError(f"no cross compiler {name or ''} for Cortex-M found. {remedy}.".replace("  ", " "))
+    return found[name] if name else next(iter(found.values()))
+
+
+def build_image(project: Path, image_source: str, target: Target, folder: Path, chain: Toolchain) -> Path:
+    """Compiles an exported project and `image_source` (its entry and its arena) into folder/image.elf."""
+    main = folder / "image.c"
+    main.write_text(image_source)
+    sources = [*sorted((project / "src").glob("*.c")), main]
+    objects = chain.compile(sources, [project / "include"], target, folder)
+    return chain.link(objects, target, folder / "image.elf")
+
+
+def _run(command: list[str]) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+    if done.returncode != 0:
+        output = (done.stderr or done.stdout).strip()[-2000:]
+        raise ToolchainError(f"{command[0]} failed with status {done.returncode}:\n{output}")
+    return done.stdout

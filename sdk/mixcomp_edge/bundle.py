@@ -1,0 +1,140 @@
+"""The .mce file: one safetensors file with the integer graph, its tensors, and where they come from.
+
+Saving the same model twice gives the same bytes. Loading checks every byte (SHA-256) and every rule of the IR, and
+never runs code: a file that is cut, damaged or hostile is a BundleError that says what is wrong."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+import safetensors.numpy
+
+from mixcomp_edge.codec import decode_graph, encode_graph
+from mixcomp_edge.errors import BundleError, MixcompError
+from mixcomp_edge.ir.graph import Graph
+from mixcomp_edge.ir.verify import verify
+
+FORMAT = 1
+CONTRACT = "q32"  # how accumulators are requantized, SPEC.md 3
+KEY = "mixcomp"  # of the metadata entry; one entry, because safetensors writes several in any order
+MAX_BYTES = 64 << 20
+
+
+@dataclass(frozen=True, eq=False)
+class Bundle:
+    """An integer graph and its origin. `origin` holds plan, recipe, versions and measurements: strings and numbers."""
+
+    graph: Graph
+    origin: dict[str, Any] = field(default_factory=dict)
+
+    def to_bytes(self) -> bytes:
+        """The whole file."""
+        description, tensors = encode_graph(self.graph)
+        content = {
+            "format": FORMAT,
+            "contract": CONTRACT,
+            "graph": description,
+            "origin": self.origin,
+            "sha256": {name: _tensor_digest(tensor) for name, tensor in sorted(tensors.items())},
+        }
+        text = json.dumps({"content": content, "sha256": _content_digest(content)}, sort_keys=True, allow_nan=False)
+        return safetensors.numpy.save(dict(sorted(tensors.items())), {KEY: text})
+
+    @property
+    def sha256(self) -> str:
+        """Hex digest of the file."""
+        return hashlib.sha256(self.to_bytes()).hexdigest()
+
+
+def save_bundle(bundle: Bundle, path: Path) -> None:
+    """Writes the file whole or not at all."""
+    try:
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as error:
+        raise BundleError(f"{path}: cannot write here ({error.strerror}).") from error
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(bundle.to_bytes())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def load_bundle(path: Path) -> Bundle:
+    """The bundle in a file, every rule checked."""
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise BundleError(f"{path}: {path.stat().st_size} bytes; a bundle has at most {MAX_BYTES}.")
+        data = path.read_bytes()
+    except OSError as error:
+        raise BundleError(f"{path}: cannot read it ({error.strerror}).") from error
+    try:
+        return parse_bundle(data)
+    except MixcompError as error:
+        raise BundleError(f"{path}: {error}") from error
+
+
+def parse_bundle(data: bytes) -> Bundle:
+    """The bundle in the bytes of a file."""
+    content, tensors = _read_container(data)
+    if content.get("format") != FORMAT:
+        raise BundleError(f"has format {content.get('format')!r}; this version reads {FORMAT}. Export it again.")
+    if content.get("contract") != CONTRACT:
+        raise BundleError(f"requantizes by {content.get('contract')!r}; this version runs '{CONTRACT}' only.")
+    digests = content.get("sha256")
+    if not isinstance(digests, dict) or set(digests) != set(tensors):
+        raise BundleError("its list of tensors and its tensors differ.")
+    for name, tensor in tensors.items():
+        if _tensor_digest(tensor) != digests[name]:
+            raise BundleError(f"the tensor {name!r} is damaged: its SHA-256 differs from the recorded one.")
+    if not isinstance(content.get("origin"), dict):
+        raise BundleError("has no record of its origin.")
+    try:
+        graph = verify(decode_graph(content.get("graph"), tensors))
+    except MixcompError:
+        raise
+    except Exception as error:  # whatever a hostile description may provoke, the caller sees one kind of error
+        raise BundleError(f"its graph cannot be read ({type(error).__name__}: {str(error)[:120]}).") from error
+    return Bundle(graph, content["origin"])
+
+
+def _read_container(data: bytes) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """The JSON content, its digest checked, and the tensors of a safetensors file."""
+    try:
+        tensors = safetensors.numpy.load(data)
+        length = int.from_bytes(data[:8], "little")
+        metadata = json.loads(data[8 : 8 + length]).get("__metadata__", {})
+        envelope = json.loads(metadata[KEY], parse_constant=_refuse_constant)
+        content, digest = envelope["content"], envelope["sha256"]
+        intact = isinstance(content, dict) and _content_digest(content) == digest
+    except BundleError:
+        raise
+    except (KeyError, TypeError, AttributeError):
+        raise BundleError("is a safetensors file, but not a mixcomp-edge bundle.") from None
+    except (Exception, RecursionError) as error:  # safetensors raises its own kinds, some of them undocumented
+        raise BundleError(f"is not a whole safetensors file ({str(error)[:120]}).") from None
+    if not intact:
+        raise BundleError("its graph is damaged: the SHA-256 differs from the recorded one.")
+    return content, tensors
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise BundleError(f"holds the number {name}.")
+
+
+def _tensor_digest(tensor: np.ndarray) -> str:
+    header = f"{tensor.dtype.str}{tensor.shape}".encode()
+    return hashlib.sha256(header + np.ascontiguousarray(tensor).tobytes()).hexdigest()
+
+
+def _content_digest(content: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True, allow_nan=False).encode()).hexdigest()

@@ -1,0 +1,148 @@
+"""The integer graph as JSON plus tensors, and back. One rule for each kind of field; the operators' own definitions in
+ir/qops.py are the schema, so a new operator needs nothing here. Decoding trusts nothing: a field of another type, an
+unknown or a missing field is an error that names the node."""
+
+from __future__ import annotations
+
+import types
+import typing
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+
+from mixcomp_edge.errors import BundleError, MixcompError
+from mixcomp_edge.ir import qops
+from mixcomp_edge.ir.graph import Graph, Node, Window
+from mixcomp_edge.numerics import codebook
+from mixcomp_edge.numerics.packing import pack_rows, unpack_rows
+
+Tensors = dict[str, np.ndarray]
+OPERATORS: dict[str, type[qops.QNode]] = {
+    cls.__name__.lower(): cls
+    for cls in (
+        qops.Input, qops.Conv2d, qops.DwConv2d, qops.Dense, qops.Add, qops.Rescale, qops.Concat, qops.AvgPool2d,
+        qops.MaxPool2d, qops.Pad, qops.Reshape, qops.Softmax,
+    )
+}  # fmt: skip
+
+
+def encode_graph(graph: Graph) -> tuple[dict[str, Any], Tensors]:
+    """JSON-ready description, and the tensors it refers to by name."""
+    tensors: Tensors = {}
+    nodes = [
+        {"op": node.op} | {f.name: _encode(getattr(node, f.name), f"{node.name}/{f.name}", tensors) for f in fields(node)}
+        for node in graph.nodes
+    ]
+    return {"name": graph.name, "output": graph.output, "nodes": nodes}, tensors
+
+
+def _encode(value: Any, path: str, tensors: Tensors) -> Any:
+    if isinstance(value, np.ndarray):
+        tensors[path] = np.ascontiguousarray(value)
+        return path
+    if isinstance(value, qops.Weights):
+        tensors[f"{path}/codes"] = pack_rows(value.codes)
+        return {
+            "codebook": value.codebook.name,
+            "codes": f"{path}/codes",
+            "row_length": value.codes.shape[1],
+            "bias": _encode(value.bias, f"{path}/bias", tensors),
+            "requant": _encode(value.requant, f"{path}/requant", tensors),
+        }
+    if isinstance(value, qops.QType | qops.Requant | Window):
+        return {f.name: _encode(getattr(value, f.name), f"{path}/{f.name}", tensors) for f in fields(value)}
+    if isinstance(value, tuple):
+        return [_encode(item, f"{path}/{i}", tensors) for i, item in enumerate(value)]
+    return value
+
+
+def decode_graph(description: Any, tensors: Tensors) -> Graph:
+    """The graph of a description; `verify` has still to be run on it. Every tensor must be used exactly once."""
+    table = _fields(description, {"name", "output", "nodes"}, "graph")
+    unused = dict(tensors)
+    name, output = _expect(table["name"], str, "graph name"), _expect(table["output"], str, "graph output")
+    nodes = tuple(_decode_node(entry, unused) for entry in _expect(table["nodes"], list, "graph nodes"))
+    if unused:
+        raise BundleError(f"holds a tensor that no layer uses: {min(unused)!r}.")
+    return Graph(name, nodes, output)
+
+
+def _decode_node(entry: Any, unused: Tensors) -> Node:
+    name = str(entry.get("name", "?"))[:96] if isinstance(entry, dict) else "?"
+    operator = OPERATORS.get(entry["op"]) if isinstance(entry, dict) and isinstance(entry.get("op"), str) else None
+    if operator is None:
+        raise BundleError(f"node {name!r}: its operator is missing or unknown.")
+    hints = typing.get_type_hints(operator)
+    wanted = [f.name for f in fields(operator)]
+    table = _fields(entry, {"op", *wanted}, f"node {name!r}")
+    values = {key: _decode(hints[key], table[key], f"node {name!r}: {key}", unused) for key in wanted}
+    return operator(**values)
+
+
+def _decode(hint: Any, value: Any, where: str, unused: Tensors) -> Any:
+    """value as the type that a field is declared with."""
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin is np.ndarray:
+        return _take(value, np.dtype(typing.get_args(arguments[1])[0]), where, unused)
+    if hint is qops.Weights:
+        return _decode_weights(value, where, unused)
+    if hint in (qops.QType, qops.Requant, Window):
+        hints = typing.get_type_hints(hint)
+        table = _fields(value, set(hints), where)
+        return hint(**{key: _decode(hints[key], table[key], f"{where}.{key}", unused) for key in hints})
+    if origin is tuple:
+        items = _expect(value, list, where)
+        if len(arguments) == 2 and arguments[1] is Ellipsis:
+            inner: list[Any] = [arguments[0]] * len(items)
+        else:
+            inner = list(arguments)
+        if len(inner) != len(items):
+            raise BundleError(f"{where} has {len(items)} entries, expected {len(inner)}.")
+        return tuple(_decode(kind, item, where, unused) for kind, item in zip(inner, items, strict=True))
+    if hint is float:
+        return float(_expect(value, (float, int), where))
+    if isinstance(hint, types.UnionType):
+        raise TypeError(f"{where}: no rule for {hint}")
+    return _expect(value, hint, where)
+
+
+def _decode_weights(value: Any, where: str, unused: Tensors) -> qops.Weights:
+    table = _fields(value, {"codebook", "codes", "row_length", "bias", "requant"}, where)
+    try:
+        book = codebook(_expect(table["codebook"], str, f"{where}.codebook"))
+    except MixcompError as error:
+        raise BundleError(f"{where}: {error}") from error
+    packed = _take(table["codes"], np.dtype(np.uint8), f"{where}.codes", unused)
+    length = _expect(table["row_length"], int, f"{where}.row_length")
+    if packed.ndim != 2 or length < 1 or packed.shape[1] != (length + 1) // 2:
+        raise BundleError(f"{where}: codes of shape {packed.shape} cannot hold rows of {length}.")
+    if length % 2 and np.any(packed[:, -1] >> 4):
+        raise BundleError(f"{where}: the last half byte of a row is not 0.")
+    bias = _take(table["bias"], np.dtype(np.int32), f"{where}.bias", unused)
+    requant = _decode(qops.Requant, table["requant"], f"{where}.requant", unused)
+    return qops.Weights(book, unpack_rows(packed, length), bias, requant)
+
+
+def _take(name: Any, dtype: np.dtype[Any], where: str, unused: Tensors) -> np.ndarray:
+    """The tensor of that name and type, which nobody else may take."""
+    tensor = unused.pop(_expect(name, str, where), None)
+    if tensor is None:
+        raise BundleError(f"{where}: the tensor {name!r} is missing, or used twice.")
+    if tensor.dtype != dtype:
+        raise BundleError(f"{where}: the tensor {name!r} is {tensor.dtype}, expected {dtype}.")
+    return tensor
+
+
+def _fields(value: Any, names: set[str], where: str) -> dict[str, Any]:
+    table: dict[str, Any] = _expect(value, dict, where)
+    if set(table) != names:
+        odd = min(set(table) ^ names, key=str)
+        raise BundleError(f"{where}: the field {odd!r} is {'unknown' if odd in table else 'missing'}.")
+    return table
+
+
+def _expect(value: Any, kind: Any, where: str) -> Any:
+    if not isinstance(value, kind) or isinstance(value, bool):
+        raise BundleError(f"{where} is {str(value)[:40]!r}, which has the wrong type.")
+    return value

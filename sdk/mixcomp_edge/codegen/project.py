@@ -1,0 +1,84 @@
+"""A bundle as a folder of C that builds anywhere: sources, headers, build file, self-test, and the bundle itself."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from mixcomp_edge import __version__, resources
+from mixcomp_edge.bundle import Bundle, load_bundle
+from mixcomp_edge.codegen.render import render_model
+from mixcomp_edge.errors import ExportError
+from mixcomp_edge.plan.layout import Layout, lay_out
+from mixcomp_edge.targets import Target, target
+
+MANIFEST = "mixcomp.json"
+
+
+def export(bundle: Bundle, target_name: str, folder: Path, *, force: bool = False) -> Layout:
+    """Writes the project into `folder`, whole or not at all, and returns the layout it was made from.
+
+    A folder that an earlier export made is replaced; another folder that is not empty is refused unless `force`."""
+    layout = lay_out(bundle.graph, target(target_name))
+    files = project_files(bundle, layout)
+    if folder.exists() and not force and any(folder.iterdir() if folder.is_dir() else [folder]):
+        if not (folder / MANIFEST).is_file():
+            raise ExportError(f"{folder} holds files that are not ours. Choose another folder, or pass --force.")
+    _replace_folder(folder, files)
+    return layout
+
+
+def project_files(bundle: Bundle, layout: Layout) -> dict[str, bytes]:
+    """Path -> content of every file of the project."""
+    name = bundle.graph.name
+    files = {path: text.encode() for path, text in render_model(bundle, layout).items()}
+    firmware = resources.firmware()
+    for kernel in {step.kernel.name: step.kernel for step in layout.steps}.values():
+        files[f"src/{Path(kernel.source).name}"] = (firmware / kernel.source).read_bytes()
+        for header in kernel.headers:
+            files[header] = (firmware / header).read_bytes()
+    files[f"{name}.mce"] = bundle.to_bytes()
+    digests = {path: hashlib.sha256(content).hexdigest() for path, content in sorted(files.items())}
+    manifest = {"generator": f"mixcomp-edge {__version__}", "model": name, "target": layout.target.name}
+    files[MANIFEST] = (json.dumps({**manifest, "sha256": digests}, indent=1) + "\n").encode()
+    return files
+
+
+def read_project(folder: Path) -> tuple[Bundle, str, dict[str, Any]]:
+    """(bundle, target name, manifest) of an exported folder, for those who check or simulate it."""
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        name, target_name = manifest["model"], manifest["target"]
+        path = folder / f"{name}.mce"
+        if path.parent != folder or not isinstance(target_name, str):
+            raise ValueError("names a model outside the folder")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ExportError(
+            f"{folder}: not an exported project ({MANIFEST} is missing or damaged: {error}). Run `mixcomp-edge export`."
+        ) from error
+    return load_bundle(path), target_name, manifest
+
+
+def _replace_folder(folder: Path, files: dict[str, bytes]) -> None:
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        staging = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+    except OSError as error:
+        raise ExportError(f"{folder}: cannot write here ({error.strerror}).") from error
+    try:
+        fresh, old = staging / "new", staging / "old"
+        for path, content in files.items():
+            (fresh / path).parent.mkdir(parents=True, exist_ok=True)
+            (fresh / path).write_bytes(content)
+        if folder.exists():
+            os.replace(folder, old)
+        os.replace(fresh, folder)
+    except OSError as error:
+        raise ExportError(f"{folder}: cannot write the project ({error.strerror}).") from error
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)

@@ -1,0 +1,140 @@
+"""Layout to text: prepares what the Jinja2 templates print. Templates hold no arithmetic, this holds no C."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from math import prod
+from typing import Any
+
+import jinja2
+import numpy as np
+
+from mixcomp_edge import __version__, resources
+from mixcomp_edge.bundle import Bundle
+from mixcomp_edge.ir import interp, qops
+from mixcomp_edge.ir.graph import Graph, Shape
+from mixcomp_edge.ir.verify import symbol
+from mixcomp_edge.numerics.packing import pack_elements, pack_rows
+from mixcomp_edge.plan.layout import Layout
+
+COLUMNS = 110  # of a line of numbers
+OPERATORS = {"dwconv2d": "depthwise conv2d", "avgpool2d": "average pool", "maxpool2d": "max pool"}  # in comments
+STRUCTS = {
+    "conv2d": "mce_conv2d", "dwconv2d": "mce_conv2d", "dense": "mce_dense", "add": "mce_add", "rescale": "mce_rescale",
+    "avgpool2d": "mce_pool2d", "maxpool2d": "mce_pool2d", "pad": "mce_pad", "softmax": "mce_softmax",
+}  # fmt: skip
+
+
+def render_model(bundle: Bundle, layout: Layout) -> dict[str, str]:
+    """Path -> text of the generated files of a project."""
+    environment = _environment(layout)
+    name = bundle.graph.name
+    context = _context(bundle, layout)
+    return {
+        path: environment.get_template(template).render(context)
+        for path, template in {
+            f"include/mce_{name}.h": "model.h.j2",
+            f"src/mce_{name}.c": "model.c.j2",
+            f"src/mce_{name}_weights.h": "weights.h.j2",
+            "test/selftest.c": "selftest.c.j2",
+            "CMakeLists.txt": "CMakeLists.txt.j2",
+            "README.md": "README.md.j2",
+        }.items()
+    }
+
+
+def render_image(layout: Layout) -> str:
+    """The C file with the emulated image's entry and arena."""
+    return _environment(layout).get_template("image.c.j2").render(model=layout.graph.name)
+
+
+def _environment(layout: Layout) -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(resources.templates()),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    placement = _Placement(layout)
+    environment.filters |= {"numbers": numbers, "dims": dims, "symbol": symbol, "product": prod, "c_float": c_float}
+    environment.filters["pointer"] = placement.pointer
+    environment.globals |= {"pack_rows": pack_rows, "placement": placement, "op": OPERATORS, "structs": STRUCTS}
+    return environment
+
+
+def _context(bundle: Bundle, layout: Layout) -> dict[str, Any]:
+    graph = bundle.graph
+    x, y = golden_vector(graph)
+    books = {s.node.weights.codebook.name: s.node.weights.codebook for s in layout.steps if hasattr(s.node, "weights")}
+    return {
+        "version": __version__,
+        "sha256": bundle.sha256,
+        "model": graph.name,
+        "layout": layout,
+        "graph": graph,
+        "input": graph.nodes[0],
+        "output": graph[graph.output],
+        "codebooks": [books[name] for name in sorted(books)],
+        "kernels": sorted({step.kernel.name for step in layout.steps}),
+        "macs": sum(qops.macs(step.node) for step in layout.steps),
+        "golden_x": np.frombuffer(x, np.uint8),
+        "golden_y": np.frombuffer(y, np.uint8),
+    }
+
+
+def golden_vector(graph: Graph) -> tuple[bytes, bytes]:
+    """One seeded input and the output that the definition gives for it, as bytes in memory."""
+    source, sink = graph.nodes[0], graph[graph.output]
+    assert isinstance(source, qops.QNode)
+    assert isinstance(sink, qops.QNode)
+    x = np.random.default_rng(1).integers(source.type.low, source.type.high + 1, (1, *source.shape))
+    y = interp.run(graph, x)
+    return pack_elements(x, source.type.bits), pack_elements(y, sink.type.bits)
+
+
+class _Placement:
+    """Which C expression points to a value: the caller's input or output, or a place in the arena."""
+
+    def __init__(self, layout: Layout) -> None:
+        self.layout = layout
+        self.homes = {value: set(buffer.values) for buffer, _ in layout.arena.buffers for value in buffer.values}
+
+    def pointer(self, name: str) -> str:
+        graph = self.layout.graph
+        if graph.output in self.homes[name]:
+            return "y"
+        if graph.nodes[0].name in self.homes[name]:
+            return "x"
+        return self.at(self.layout.arena.offsets[name])
+
+    def scratch(self, name: str) -> str | None:
+        offset = self.layout.arena.scratch.get(name)
+        return None if offset is None else self.at(offset)
+
+    @staticmethod
+    def at(offset: int) -> str:
+        return f"a + {offset}" if offset else "a"
+
+
+def dims(shape: Shape) -> str:
+    """A shape as the three numbers h, w, c of mce_tensor."""
+    return ", ".join(map(str, (1,) * (3 - len(shape)) + tuple(shape)))
+
+
+def c_float(value: float) -> str:
+    """A C float constant that reads back as the same float32."""
+    text = f"{value:.9g}"
+    return f"{text}f" if "." in text or "e" in text else f"{text}.0f"
+
+
+def numbers(values: Iterable[Any], form: str = "{}") -> str:
+    """An array's entries, in lines that fit a page."""
+    lines, line = [], "   "
+    for value in np.asarray(values).ravel().tolist():
+        entry = f" {form.format(value)},"
+        if len(line) + len(entry) > COLUMNS:
+            lines.append(line)
+            line = "   "
+        line += entry
+    return "\n".join([*lines, line])

@@ -1,0 +1,45 @@
+"""Every error that a user can cause. The command prints the message and exits with 2; none is a bug of ours."""
+
+
+class MixcompError(Exception):
+    """Says what is wrong, where, and what to do next."""
+
+
+class UnsupportedError(MixcompError):
+    """The model holds an operator or a setting that cannot be lowered."""
+
+
+class GraphError(MixcompError):
+    """A graph breaks a rule of the IR."""
+
+
+class PlanError(MixcompError):
+    """The plan (formats and bits per layer) cannot be read or does not fit the model."""
+
+
+class RecipeError(MixcompError):
+    """The training recipe cannot be read or holds a value out of range."""
+
+
+class LoweringError(MixcompError):
+    """A layer cannot be expressed in integers, for instance because its accumulator may overflow."""
+
+
+class BundleError(MixcompError):
+    """A .mce file is damaged, hostile, or of another version."""
+
+
+class TaskError(MixcompError):
+    """The task is unknown, or its data cannot be found or read."""
+
+
+class TargetError(MixcompError):
+    """The target is unknown."""
+
+
+class ToolchainError(MixcompError):
+    """A compiler is missing or refused its input."""
+
+
+class ExportError(MixcompError):
+    """The project folder cannot be written, or does not hold what it should."""

@@ -1,0 +1,101 @@
+"""The graph that every stage reads and writes: nodes in execution order, each making one value of its own name.
+
+The same container holds the float graph (ir/ops.py), as it comes out of PyTorch, and the integer graph (ir/qops.py),
+as it runs on the chip. Graphs and nodes are frozen: a pass returns a new graph and leaves the old one alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from mixcomp_edge.errors import GraphError
+
+Shape = tuple[int, ...]  # (F,), (W, C) or (H, W, C): channels last, no batch
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Node:
+    """One operation. `inputs` names the nodes whose values it reads, `shape` is the shape of its own value."""
+
+    name: str
+    inputs: tuple[str, ...]
+    shape: Shape
+
+    @property
+    def op(self) -> str:
+        """Name of the operation, as in SPEC.md 4."""
+        return type(self).__name__.lower()
+
+
+@dataclass(frozen=True, eq=False)
+class Graph:
+    """nodes[0] is the input; `output` names the node whose value leaves the graph."""
+
+    name: str
+    nodes: tuple[Node, ...]
+    output: str
+
+    @cached_property
+    def by_name(self) -> dict[str, Node]:
+        return {node.name: node for node in self.nodes}
+
+    @cached_property
+    def users(self) -> dict[str, tuple[Node, ...]]:
+        """Nodes that read each value."""
+        readers: dict[str, list[Node]] = {node.name: [] for node in self.nodes}
+        for node in self.nodes:
+            for source in dict.fromkeys(node.inputs):
+                readers[source].append(node)
+        return {name: tuple(nodes) for name, nodes in readers.items()}
+
+    def __getitem__(self, name: str) -> Node:
+        if name not in self.by_name:
+            raise GraphError(f"{self.name}: there is no node '{name}'.")
+        return self.by_name[name]
+
+    def sources(self, node: Node) -> tuple[Node, ...]:
+        """The nodes that node reads."""
+        return tuple(self[name] for name in node.inputs)
+
+    def only_user(self, node: Node) -> Node | None:
+        """The one node that reads node's value; None when there are others or the value leaves the graph."""
+        users = self.users[node.name]
+        return users[0] if len(users) == 1 and node.name != self.output else None
+
+    def with_nodes(self, nodes: Iterable[Node], output: str | None = None) -> Graph:
+        return Graph(self.name, tuple(nodes), output or self.output)
+
+    def without(self, gone: dict[str, str]) -> Graph:
+        """The graph less the nodes that are keys of `gone`; who read one of them reads its value instead."""
+
+        def resolve(name: str) -> str:
+            while name in gone:
+                name = gone[name]
+            return name
+
+        kept = [
+            replace(node, inputs=tuple(resolve(name) for name in node.inputs))
+            for node in self.nodes
+            if node.name not in gone
+        ]
+        return self.with_nodes(kept, resolve(self.output))
+
+
+@dataclass(frozen=True)
+class Window:
+    """A sliding window over (H, W). Each pair is (vertical, horizontal)."""
+
+    kernel: tuple[int, int]
+    stride: tuple[int, int] = (1, 1)
+    dilation: tuple[int, int] = (1, 1)
+    padding: tuple[int, int, int, int] = (0, 0, 0, 0)  # top, left, bottom, right
+
+    def output_size(self, height: int, width: int) -> tuple[int, int]:
+        """Windows that fit, per axis; 0 or less when none does."""
+        top, left, bottom, right = self.padding
+        (kh, kw), (sh, sw), (dh, dw) = self.kernel, self.stride, self.dilation
+        return (
+            (height + top + bottom - dh * (kh - 1) - 1) // sh + 1,
+            (width + left + right - dw * (kw - 1) - 1) // sw + 1,
+        )

@@ -1,0 +1,234 @@
+"""The rules of the IR: every pass ends with `verify`, and so does loading a bundle. A graph that breaks a rule never
+reaches the next stage; the error names the node, what it holds and what it should hold."""
+
+from __future__ import annotations
+
+import re
+from math import prod
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mixcomp_edge.errors import GraphError, LoweringError
+from mixcomp_edge.ir import ops, qops
+from mixcomp_edge.ir.graph import Graph, Node, Shape, Window
+from mixcomp_edge.numerics.requant import MAX_SHIFT
+
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,95}")
+MODEL_NAME = re.compile(r"[a-z][a-z0-9_]{0,47}")
+MAX_NODES = 4096
+MAX_DIMENSION = 65_535
+MAX_ELEMENTS = 1 << 24  # of one tensor; 16 MB of RAM is beyond every Cortex-M
+INT32_MAX = 2**31 - 1
+
+ARITY = {
+    ops.Input: 0, ops.Add: 2, qops.Input: 0, qops.Add: 2, ops.Concat: None, qops.Concat: None,
+}  # fmt: skip  # None: one or more; all others read one value
+
+
+def verify(graph: Graph) -> Graph:
+    """The graph itself, if it obeys every rule; else GraphError or LoweringError."""
+    if not MODEL_NAME.fullmatch(graph.name):
+        raise GraphError(f"the model name {graph.name!r} must be a C name in lower case, of at most 48 characters.")
+    if not 2 <= len(graph.nodes) <= MAX_NODES:
+        raise GraphError(f"{graph.name}: {len(graph.nodes)} nodes, expected 2 to {MAX_NODES}.")
+    seen: dict[str, Node] = {}
+    symbols: set[str] = set()
+    for index, node in enumerate(graph.nodes):
+        if not NAME.fullmatch(node.name):
+            raise GraphError(
+                f"node {index}: the name {node.name!r} must be letters, digits, '_' and '.', 96 characters at most."
+            )
+        if symbol(node.name) in symbols:
+            raise GraphError(f"{node.name}: two nodes have this name in C ('.' and '_' are one there).")
+        if isinstance(node, ops.Input | qops.Input) != (index == 0):
+            raise GraphError(f"{node.name}: the input must be the first node, and the only one of its kind.")
+        for source in node.inputs:
+            if source not in seen:
+                raise GraphError(f"{node.name}: reads '{source}', which no earlier node makes (a cycle, or cut off).")
+        _check_node(node, [seen[source] for source in node.inputs])
+        seen[node.name] = node
+        symbols.add(symbol(node.name))
+    if graph.output not in seen or graph.output == graph.nodes[0].name:
+        raise GraphError(f"{graph.name}: the output '{graph.output}' is not made by any node.")
+    for name, users in graph.users.items():
+        if not users and name != graph.output:
+            raise GraphError(f"{name}: nobody reads its value.")
+    return graph
+
+
+def symbol(name: str) -> str:
+    """The C identifier of a node."""
+    return name.replace(".", "_").lower()
+
+
+def _check_node(node: Node, sources: list[Node]) -> None:
+    arity = ARITY.get(type(node), 1)
+    if arity is None and not sources or arity is not None and len(sources) != arity:
+        raise GraphError(f"{node.name}: {node.op} reads {len(sources)} values, expected {arity or 'one or more'}.")
+    if not 1 <= len(node.shape) <= 3 or not all(1 <= size <= MAX_DIMENSION for size in node.shape):
+        raise GraphError(f"{node.name}: shape {node.shape} must have 1 to 3 dimensions of 1 to {MAX_DIMENSION}.")
+    if prod(node.shape) > MAX_ELEMENTS:
+        raise GraphError(f"{node.name}: {prod(node.shape)} elements, more than {MAX_ELEMENTS}.")
+    expected = _output_shape(node, [source.shape for source in sources])
+    if expected != node.shape:
+        raise GraphError(f"{node.name}: shape is {node.shape}, but its inputs make {expected}.")
+    if isinstance(node, qops.QNode):
+        _check_type(node, sources)
+        _check_integers(node, sources)
+
+
+def _output_shape(node: Node, shapes: list[Shape]) -> Shape:
+    """The shape that the node's inputs imply."""
+    if isinstance(node, ops.Conv2d | qops.Conv2d | qops.DwConv2d | ops.AvgPool2d | ops.MaxPool2d | qops.AvgPool2d | qops.MaxPool2d):
+        return _windowed_shape(node, node.window, shapes[0])
+    if isinstance(node, ops.Dense | qops.Dense):
+        return _dense_shape(node, shapes[0])
+    if isinstance(node, ops.Add | qops.Add):
+        if shapes[0] != shapes[1]:
+            raise GraphError(f"{node.name}: adds shapes {shapes[0]} and {shapes[1]}; broadcasting is not supported.")
+        return shapes[0]
+    if isinstance(node, ops.Concat | qops.Concat):
+        return _concat_shape(node, shapes)
+    if isinstance(node, ops.Pad | qops.Pad):
+        if not len(node.before) == len(node.after) == len(shapes[0]) or min(*node.before, *node.after, 0) < 0:
+            raise GraphError(f"{node.name}: pads {node.before}, {node.after} do not fit shape {shapes[0]}.")
+        return tuple(b + size + a for b, size, a in zip(node.before, shapes[0], node.after, strict=True))
+    if isinstance(node, ops.Reshape | qops.Reshape):
+        if prod(node.shape) != prod(shapes[0]):
+            raise GraphError(f"{node.name}: cannot view shape {shapes[0]} as {node.shape}.")
+        return node.shape
+    return shapes[0] if shapes else node.shape
+
+
+def _windowed_shape(node: Node, window: Window, shape: Shape) -> Shape:
+    if len(shape) != 3:
+        raise GraphError(f"{node.name}: needs an input (H, W, C), got {shape}.")
+    if min(window.kernel + window.stride + window.dilation) < 1 or min(window.padding) < 0:
+        raise GraphError(f"{node.name}: kernel, stride and dilation must be at least 1, padding at least 0: {window}.")
+    if max(window.kernel + window.stride + window.dilation + window.padding) > MAX_DIMENSION:
+        raise GraphError(f"{node.name}: {window} leaves 1 to {MAX_DIMENSION}.")
+    channels = shape[2]
+    if isinstance(node, ops.Conv2d):
+        out, kh, kw, group = node.weight.shape
+        if (kh, kw) != window.kernel or group * node.groups != channels or out % node.groups or len(node.bias) != out:
+            raise GraphError(f"{node.name}: weight {node.weight.shape}, {node.groups} groups do not fit input {shape}.")
+        channels = out
+    elif isinstance(node, qops.Conv2d):
+        channels = _integer_conv_channels(node, shape)
+    elif isinstance(node, qops.DwConv2d):
+        channels = node.weights.codes.shape[1]
+        if node.weights.codes.shape[0] != prod(window.kernel) or channels % shape[2]:
+            raise GraphError(f"{node.name}: codes {node.weights.codes.shape} do not fit {window.kernel} on {shape}.")
+    elif any(
+        before > dilation * (kernel - 1) or after > dilation * (kernel - 1)
+        for before, after, kernel, dilation in zip(
+            window.padding[:2], window.padding[2:], window.kernel, window.dilation, strict=True
+        )
+    ):
+        raise GraphError(f"{node.name}: a pooling window would lie in the padding alone: {window}.")
+    return (*window.output_size(shape[0], shape[1]), channels)
+
+
+def _integer_conv_channels(node: qops.Conv2d, shape: Shape) -> int:
+    out = node.weights.codes.shape[0]
+    if node.groups < 1 or shape[2] % node.groups or out % node.groups:
+        raise GraphError(f"{node.name}: {node.groups} groups do not divide {shape[2]} inputs and {out} outputs.")
+    if node.weights.codes.shape[1] != prod(node.window.kernel) * shape[2] // node.groups:
+        raise GraphError(f"{node.name}: codes {node.weights.codes.shape} do not fit {node.window.kernel} on {shape}.")
+    return out
+
+
+def _dense_shape(node: ops.Dense | qops.Dense, shape: Shape) -> Shape:
+    weight = node.weight if isinstance(node, ops.Dense) else node.weights.codes
+    if prod(shape) != weight.shape[1]:
+        raise GraphError(f"{node.name}: weights {weight.shape} do not fit an input of shape {shape}.")
+    return (weight.shape[0],)
+
+
+def _concat_shape(node: ops.Concat | qops.Concat, shapes: list[Shape]) -> Shape:
+    first = shapes[0]
+    if not 0 <= node.axis < len(first):
+        raise GraphError(f"{node.name}: axis {node.axis} is not in shape {first}.")
+    for shape in shapes:
+        if len(shape) != len(first) or any(
+            a != b for i, (a, b) in enumerate(zip(shape, first, strict=True)) if i != node.axis
+        ):
+            raise GraphError(f"{node.name}: cannot join shapes {shapes} along axis {node.axis}.")
+    return (*first[: node.axis], sum(shape[node.axis] for shape in shapes), *first[node.axis + 1 :])
+
+
+def _check_type(node: qops.QNode, sources: list[Node]) -> None:
+    if node.type.dtype not in qops.DTYPES:
+        raise GraphError(f"{node.name}: unknown type {node.type.dtype!r}; known: {', '.join(qops.DTYPES)}.")
+    if not (np.isfinite(node.type.scale) and 1e-30 < node.type.scale < 1e30):
+        raise GraphError(f"{node.name}: scale {node.type.scale} must be a positive number.")
+    if not node.type.low <= node.type.zero_point <= node.type.high:
+        raise GraphError(f"{node.name}: zero point {node.type.zero_point} leaves the range of {node.type.dtype}.")
+    if isinstance(node, qops.KEEPS_TYPE):
+        source = sources[0]
+        if isinstance(source, qops.QNode) and source.type != node.type:
+            raise GraphError(f"{node.name}: {node.op} must keep the type of '{source.name}'.")
+
+
+def _check_integers(node: qops.QNode, sources: list[Node]) -> None:
+    types = [source.type for source in sources if isinstance(source, qops.QNode)]
+    if isinstance(node, qops.WEIGHTED):
+        _check_weights(node, types[0])
+    elif isinstance(node, qops.Add):
+        if not 1 <= node.shift <= 30 or min(node.a_multiplier, node.b_multiplier) < 0:
+            raise GraphError(f"{node.name}: shift {node.shift} or a multiplier is out of range.")
+        peak = types[0].peak * node.a_multiplier + types[1].peak * node.b_multiplier + (1 << (node.shift - 1))
+        if peak > INT32_MAX:
+            raise LoweringError(f"{node.name}: the sum may reach {peak}, beyond int32.")
+    elif isinstance(node, qops.Rescale):
+        _check_requant(node.name, node.requant, (1,), types[0].peak)
+    elif isinstance(node, qops.Concat):
+        if len(node.requants) != len(types):
+            raise GraphError(f"{node.name}: {len(node.requants)} requantizers for {len(types)} inputs.")
+        for type_, requant in zip(types, node.requants, strict=True):
+            _check_requant(node.name, requant, (1,), type_.peak)
+    elif isinstance(node, qops.AvgPool2d):
+        size = prod(node.window.kernel)
+        _check_requant(node.name, node.requant, (1, size), types[0].peak * size)
+    elif isinstance(node, qops.Softmax):
+        if node.table.shape != (1 << types[0].bits,):
+            raise GraphError(f"{node.name}: the table has {node.table.size} entries, {types[0].dtype} needs {1 << types[0].bits}.")
+        if (node.type.dtype, node.type.scale, node.type.zero_point) != ("u8", 1 / 256, 0):
+            raise GraphError(f"{node.name}: softmax makes u8 with scale 1/256 and zero point 0.")
+        if node.table[0] != 1 << 15 or np.any(node.table > 1 << 15):
+            raise GraphError(f"{node.name}: the table must start with 32768 and never exceed it.")
+
+
+def _check_weights(node: qops.Conv2d | qops.DwConv2d | qops.Dense, x: qops.QType) -> None:
+    weights = node.weights
+    out = node.shape[-1]
+    if np.any(weights.codes > 15) or np.isin(weights.codes, weights.codebook.unused).any():
+        raise GraphError(f"{node.name}: holds a code that {weights.codebook.name} never emits.")
+    if weights.bias.shape != (out,):
+        raise GraphError(f"{node.name}: {weights.bias.size} biases for {out} outputs.")
+    if max(map(abs, weights.codebook.levels)) > 32_767:
+        raise LoweringError(
+            f"{node.name}: {weights.codebook.name} has levels above 16 bits, which no kernel takes. "
+            "Choose another format for this layer in the plan."
+        )
+    _check_requant(node.name, weights.requant, (1, out), accumulator_peak(node, x))
+
+
+def accumulator_peak(node: qops.Conv2d | qops.DwConv2d | qops.Dense, x: qops.QType) -> int:
+    """Largest |accumulator| that any input of type x can cause at any point of any summation order. Exact bound:
+    |bias[o]| + sum |level| * max|x|."""
+    size: NDArray[np.int64] = np.abs(qops.reduction(node)).sum(axis=1) * max(abs(x.low), abs(x.high))
+    return int(np.max(np.abs(node.weights.bias.astype(np.int64)) + size))
+
+
+def _check_requant(name: str, requant: qops.Requant, lengths: tuple[int, ...], peak: int) -> None:
+    if requant.multiplier.ndim != 1 or len(requant.multiplier) not in lengths:
+        raise GraphError(f"{name}: {requant.multiplier.size} multipliers, expected {' or '.join(map(str, lengths))}.")
+    if np.any(requant.multiplier < 0) or not 0 <= requant.shift <= MAX_SHIFT:
+        raise GraphError(f"{name}: a multiplier is negative or the shift {requant.shift} is not in 0..{MAX_SHIFT}.")
+    if peak << requant.shift > INT32_MAX:
+        raise LoweringError(
+            f"{name}: the accumulator may reach {peak} * 2**{requant.shift}, beyond int32. "
+            "The output scale is too small for these weights: calibrate on more data or use 8-bit activations here."
+        )

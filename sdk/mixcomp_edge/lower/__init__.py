@@ -1,0 +1,24 @@
+"""Passes from the float graph to the integer graph. One pass a file, each a function from a graph to a new graph."""
+
+from __future__ import annotations
+
+from mixcomp_edge.ir.graph import Graph
+from mixcomp_edge.ir.verify import verify
+from mixcomp_edge.lower.absorb_flatten import absorb_flatten
+from mixcomp_edge.lower.fold_batchnorm import fold_batchnorm
+from mixcomp_edge.lower.fold_padding import fold_padding
+from mixcomp_edge.lower.fuse_activation import fuse_activation
+from mixcomp_edge.lower.merge_strides import merge_strides
+from mixcomp_edge.lower.quantize import QuantizedGraph, lower
+
+SIMPLIFY = (fold_batchnorm, fold_padding, merge_strides, fuse_activation, absorb_flatten)
+
+
+def simplify(graph: Graph) -> Graph:
+    """The float graph with every fold and fusion done, each pass checked. Exact in real arithmetic."""
+    for step in SIMPLIFY:
+        graph = verify(step(graph))
+    return graph
+
+
+__all__ = ["SIMPLIFY", "QuantizedGraph", "lower", "simplify"]

@@ -1,0 +1,68 @@
+"""Which integer type each value of the graph gets, before its scale is known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mixcomp_edge.errors import PlanError
+from mixcomp_edge.ir import ops
+from mixcomp_edge.ir.graph import Graph, Node
+from mixcomp_edge.ir.ops import Activation
+from mixcomp_edge.quant_plan import QuantPlan
+
+KEEPS_TYPE = (ops.MaxPool2d, ops.Pad, ops.Reshape)
+WEIGHTED = (ops.Conv2d, ops.Dense)
+
+
+@dataclass(frozen=True)
+class ValueType:
+    """Type of one value. `limit`: the largest real number it needs to hold (6 after ReLU6), or None."""
+
+    dtype: str
+    limit: float | None = None
+
+
+def assign_types(graph: Graph, plan: QuantPlan, *, input_positive: bool) -> dict[str, ValueType]:
+    """The type of each value that has a quantizer of its own (`quantizer_of` maps the others to one of these).
+
+    Unsigned where the value cannot be negative; 8 bits for the input and the output, else what the plan says. The input
+    is u8 with a zero point; input_positive says that it holds no negative numbers."""
+    plan.check_names([node.name for node in graph.nodes if not isinstance(node, ops.Input)])
+    owner = quantizer_of(graph)
+    for name in plan.layers:
+        if "act_bits" in plan.layers[name] and owner[name] != name:
+            raise PlanError(f"plan: '{name}' keeps the type of '{owner[name]}'; set act_bits there.")
+        if "weights" in plan.layers[name] and not isinstance(graph[name], WEIGHTED):
+            raise PlanError(f"plan: '{name}' is a {graph[name].op} and has no weights.")
+
+    positive: dict[str, bool] = {}
+    types: dict[str, ValueType] = {}
+    for node in graph.nodes:
+        positive[node.name] = _is_positive(node, positive, input_positive)
+        if owner[node.name] != node.name:
+            continue
+        wide = isinstance(node, ops.Input | ops.Softmax) or owner[graph.output] == node.name
+        bits = 8 if wide else plan[node.name].act_bits
+        limited = getattr(node, "activation", None) is Activation.RELU6
+        unsigned = positive[node.name] or isinstance(node, ops.Input)
+        types[node.name] = ValueType(f"{'u' if unsigned else 's'}{bits}", 6.0 if limited else None)
+    return types
+
+
+def quantizer_of(graph: Graph) -> dict[str, str]:
+    """For each value, the value whose quantizer it shares: its own, but for nodes that only move elements."""
+    owner: dict[str, str] = {}
+    for node in graph.nodes:
+        owner[node.name] = owner[node.inputs[0]] if isinstance(node, KEEPS_TYPE) else node.name
+    return owner
+
+
+def _is_positive(node: Node, positive: dict[str, bool], input_positive: bool) -> bool:
+    if isinstance(node, ops.Input):
+        return input_positive
+    if isinstance(node, ops.Softmax):
+        return True
+    if getattr(node, "activation", Activation.NONE) is not Activation.NONE:
+        return True
+    passes = isinstance(node, (ops.AvgPool2d, ops.Concat, *KEEPS_TYPE))
+    return passes and all(positive[name] for name in node.inputs)

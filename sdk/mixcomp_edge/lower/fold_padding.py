@@ -1,0 +1,34 @@
+"""pad -> conv: one layer."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from mixcomp_edge.ir import ops
+from mixcomp_edge.ir.graph import Graph, Node
+
+
+def fold_padding(graph: Graph) -> Graph:
+    """A pad over H and W that feeds convolutions becomes their padding; TensorFlow's SAME comes as such a pad. The pad
+    itself goes when nobody else reads it. Exact."""
+    changed: dict[str, Node] = {}
+    for pad in graph.nodes:
+        if not isinstance(pad, ops.Pad) or len(pad.shape) != 3 or pad.before[2] or pad.after[2]:
+            continue
+        for user in graph.users[pad.name]:
+            if isinstance(user, ops.Conv2d):
+                top, left, bottom, right = user.window.padding
+                padding = (top + pad.before[0], left + pad.before[1], bottom + pad.after[0], right + pad.after[1])
+                changed[user.name] = replace(
+                    user, inputs=pad.inputs, window=replace(user.window, padding=padding)
+                )
+    return drop_unread(graph.with_nodes(changed.get(node.name, node) for node in graph.nodes))
+
+
+def drop_unread(graph: Graph) -> Graph:
+    """Without the nodes whose value never reaches the output. The input stays."""
+    needed = {graph.output}
+    for node in reversed(graph.nodes):
+        if node.name in needed:
+            needed.update(node.inputs)
+    return graph.with_nodes(node for node in graph.nodes if node.name in needed or isinstance(node, ops.Input))

@@ -1,0 +1,91 @@
+"""Four-bit number systems as data: a codebook is sixteen integers and a shift. Quantizer, packer, C table and tests
+read it; none of them knows what a posit is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mixcomp_edge.errors import PlanError
+from mixcomp_edge.numerics import fixp, posit
+
+
+@dataclass(frozen=True)
+class Codebook:
+    """Code c stands for the real number levels[c] * 2**-shift. SPEC.md 2."""
+
+    name: str
+    levels: tuple[int, ...]  # 16 integers, indexed by code; 0 for unused codes
+    shift: int
+    unused: tuple[int, ...] = ()  # codes the quantizer never emits
+
+    @cached_property
+    def values(self) -> NDArray[np.float64]:
+        """(16,) real value of each code; unused codes are nan."""
+        values = np.array(self.levels, np.float64) * 2.0**-self.shift
+        values[list(self.unused)] = np.nan
+        return values
+
+    @cached_property
+    def order(self) -> NDArray[np.uint8]:
+        """(L,) the used codes by rising value."""
+        used = [code for code in range(16) if code not in self.unused]
+        return np.array(sorted(used, key=lambda code: self.levels[code]), np.uint8)
+
+    @cached_property
+    def sorted_values(self) -> NDArray[np.float64]:
+        """(L,) the values of `order`."""
+        return self.values[self.order]
+
+    def encode(self, w: NDArray[np.floating], scale: NDArray[np.floating]) -> NDArray[np.uint8]:
+        """Nearest code of each weight.
+
+        w any shape (O, ...); scale (O,) or (1,), > 0: the real value of 1.0 in each output channel.
+        Returns uint8 codes of w's shape. Ties go to the even code; beyond the largest level it saturates.
+        Error inside the range: at most half the gap between two levels."""
+        column = np.asarray(scale, np.float64).reshape(-1, *[1] * (w.ndim - 1))
+        u = np.asarray(w, np.float64) / column
+        values, order = self.sorted_values, self.order
+        midpoints = (values[:-1] + values[1:]) / 2  # exact: levels are small integers over a power of two
+        above = np.searchsorted(midpoints, u, side="left")  # number of midpoints below u: a tie takes the lower level
+        tie = above < len(midpoints)
+        tie &= midpoints[np.minimum(above, len(midpoints) - 1)] == u
+        odd = order[above] % 2 == 1
+        return order[above + (tie & odd)]
+
+    def decode(self, codes: NDArray[np.uint8], scale: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Real weights of codes (O, ...) under scale (O,) or (1,)."""
+        column = np.asarray(scale, np.float64).reshape(-1, *[1] * (codes.ndim - 1))
+        return self.values[codes] * column
+
+
+def from_values(name: str, values: list[Fraction | None], scale_shift: int = 0) -> Codebook:
+    """Codebook of exact values, divided by 2**scale_shift. None marks a code that is never emitted."""
+    denominator = max(value.denominator for value in values if value is not None)
+    levels = tuple(0 if value is None else int(value * denominator) for value in values)
+    unused = tuple(code for code, value in enumerate(values) if value is None)
+    return Codebook(name, levels, denominator.bit_length() - 1 + scale_shift, unused)
+
+
+CODEBOOKS: dict[str, Codebook] = {
+    book.name: book
+    for book in (
+        from_values("fixp4", fixp.table(4, 3)),
+        from_values("posit4", posit.table(4, 0)),
+        from_values("posit4sc4", posit.table(4, 0), scale_shift=2),
+        from_values("posit4sc8", posit.table(4, 0), scale_shift=3),
+        from_values("posit4e1", posit.table(4, 1)),
+        from_values("posit4e2", posit.table(4, 2)),
+    )
+}
+
+
+def codebook(name: str) -> Codebook:
+    """The codebook of that name."""
+    if name not in CODEBOOKS:
+        raise PlanError(f"unknown weight format '{name}'. Known formats: {', '.join(CODEBOOKS)}.")
+    return CODEBOOKS[name]

@@ -1,0 +1,77 @@
+"""Where each buffer lies. First fit in several orders, the best kept; a lower bound tells how good it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from mixcomp_edge.ir.graph import Graph
+from mixcomp_edge.plan.lifetimes import Buffer, lifetimes
+
+ALIGNMENT = 4  # bytes
+TRIALS = 200  # random orders tried when the plain ones miss the lower bound
+
+
+@dataclass(frozen=True)
+class Arena:
+    """Offsets of every value and scratch in one block of memory. `total_bytes` is the block's size; `lower_bound_bytes`
+    is what any plan needs at least: the most that is alive at one step."""
+
+    total_bytes: int
+    lower_bound_bytes: int
+    offsets: dict[str, int]  # value -> byte offset
+    scratch: dict[str, int]  # node -> byte offset of its scratch
+    buffers: tuple[tuple[Buffer, int], ...]
+
+
+def plan_arena(graph: Graph, scratch_bytes: dict[str, int]) -> Arena:
+    """Places the input, the output, all values between and each kernel's scratch (`scratch_bytes`, by node)."""
+    buffers = lifetimes(graph, scratch_bytes)
+    bound = max(sum(_aligned(b.nbytes) for b in buffers if b.first <= step <= b.last) for step in range(len(graph.nodes)))
+    placed = min(_candidates(buffers, bound), key=_height)
+    offsets = {value: offset for buffer, offset in placed for value in buffer.values}
+    scratch = {b.name.removesuffix(" scratch"): offset for b, offset in placed if not b.values}
+    return Arena(_height(placed), bound, offsets, scratch, tuple(placed))
+
+
+Placement = list[tuple[Buffer, int]]
+
+
+def _candidates(buffers: list[Buffer], bound: int) -> list[Placement]:
+    """Placements in the usual orders and, unless one of those meets the bound, in seeded random ones."""
+    orders: list[Callable[[Buffer], tuple[int, ...]]] = [
+        lambda b: (-b.nbytes, b.first),
+        lambda b: (-(b.last - b.first), -b.nbytes),
+        lambda b: (b.first, -b.nbytes),
+        lambda b: (-b.nbytes * (b.last - b.first + 1), b.first),
+    ]
+    placements = [_first_fit(sorted(buffers, key=order)) for order in orders]
+    rng = np.random.default_rng(0)
+    for _ in range(TRIALS):
+        if min(map(_height, placements)) == bound:
+            break
+        placements.append(_first_fit([buffers[i] for i in rng.permutation(len(buffers))]))
+    return placements
+
+
+def _first_fit(order: list[Buffer]) -> Placement:
+    """Each buffer at the lowest offset at which it meets no buffer alive at the same time."""
+    placed: Placement = []
+    for buffer in order:
+        offset = 0
+        for other, start in sorted(((o, s) for o, s in placed if o.overlaps(buffer)), key=lambda pair: pair[1]):
+            if offset + buffer.nbytes <= start:
+                break
+            offset = max(offset, _aligned(start + other.nbytes))
+        placed.append((buffer, offset))
+    return placed
+
+
+def _height(placed: Placement) -> int:
+    return max(_aligned(offset + buffer.nbytes) for buffer, offset in placed)
+
+
+def _aligned(nbytes: int) -> int:
+    return -(-nbytes // ALIGNMENT) * ALIGNMENT

@@ -1,0 +1,85 @@
+"""When each buffer is alive: from the node that writes it to the last node that reads it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mixcomp_edge.ir import qops
+from mixcomp_edge.ir.graph import Graph, Node
+
+IN_PLACE = (qops.Add, qops.Rescale)  # their kernels may write over an input of the same width, SPEC.md 7
+
+
+@dataclass(frozen=True)
+class Buffer:
+    """Bytes that one or several values occupy, from step `first` to step `last` inclusive.
+
+    Steps number the nodes; scratch lives in one step only. `values` share the bytes: a reshape and what it reads, or
+    an operation done in place."""
+
+    name: str
+    nbytes: int
+    first: int
+    last: int
+    values: tuple[str, ...]
+
+    def overlaps(self, other: Buffer) -> bool:
+        """Whether both are alive at some step."""
+        return self.first <= other.last and other.first <= self.last
+
+
+def lifetimes(graph: Graph, scratch_bytes: dict[str, int]) -> list[Buffer]:
+    """Buffers of every value of the graph, input and output included, and of each node's scratch.
+
+    The input is alive from step 0, the output to the last step."""
+    steps = {node.name: step for step, node in enumerate(graph.nodes)}
+    last_read = {
+        name: max((steps[user.name] for user in users), default=steps[name]) for name, users in graph.users.items()
+    }
+    last_read[graph.output] = len(graph.nodes) - 1
+
+    home: dict[str, str] = {}  # value -> the value whose buffer it lives in
+    for node in graph.nodes:
+        source = _shared_input(graph, node, home, last_read, steps)
+        home[node.name] = home[source] if source else node.name
+
+    groups: dict[str, list[qops.QNode]] = {}
+    for node in graph.nodes:
+        assert isinstance(node, qops.QNode)
+        groups.setdefault(home[node.name], []).append(node)
+    buffers = [
+        Buffer(
+            name=owner,
+            nbytes=max(node.nbytes for node in nodes),
+            first=steps[owner],
+            last=max(last_read[node.name] for node in nodes),
+            values=tuple(node.name for node in nodes),
+        )
+        for owner, nodes in groups.items()
+    ]
+    buffers += [
+        Buffer(f"{name} scratch", nbytes, steps[name], steps[name], ()) for name, nbytes in scratch_bytes.items() if nbytes
+    ]
+    return buffers
+
+
+def _shared_input(
+    graph: Graph, node: Node, home: dict[str, str], last_read: dict[str, int], steps: dict[str, int]
+) -> str | None:
+    """The input in whose buffer the node's value may lie, if any."""
+    if isinstance(node, qops.Reshape):
+        return node.inputs[0]
+    if not isinstance(node, IN_PLACE):
+        return None
+    for name in node.inputs:
+        source = graph[name]
+        assert isinstance(source, qops.QNode)
+        dies_here = all(last_read[other] <= steps[node.name] for other, owner in home.items() if owner == home[name])
+        if dies_here and source.type.bits == node.type.bits and not _holds_input(graph, home, name):
+            return name
+    return None
+
+
+def _holds_input(graph: Graph, home: dict[str, str], name: str) -> bool:
+    """The caller's input buffer is never written."""
+    return home[name] == graph.nodes[0].name

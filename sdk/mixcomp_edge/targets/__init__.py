@@ -1,0 +1,52 @@
+"""Targets: a core, the kernels that suit it and the compiler flags. One TOML file each, beside this module."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from mixcomp_edge.errors import TargetError
+
+_FOLDER = Path(__file__).resolve().parent
+DEFAULT = "cortex-m4"
+
+
+@dataclass(frozen=True)
+class Target:
+    """`core` is empty for a target that cannot be emulated."""
+
+    name: str
+    description: str
+    core: str
+    isas: tuple[str, ...]
+    gcc: tuple[str, ...]
+    zig_cpu: str
+
+
+@cache
+def targets() -> dict[str, Target]:
+    """All targets by name."""
+    found = {}
+    for path in sorted(_FOLDER.glob("*.toml")):
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        entries = {key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}
+        found[path.stem] = Target(name=path.stem, **entries)
+    return found
+
+
+def target(name: str) -> Target:
+    """The target of that name."""
+    if name not in targets():
+        raise TargetError(f"unknown target '{name}'. Known targets: {', '.join(targets())}.")
+    return targets()[name]
+
+
+def emulated(name: str) -> Target:
+    """The target of that name, if the emulator runs its core."""
+    found = target(name)
+    if not found.core:
+        runnable = ", ".join(t.name for t in targets().values() if t.core)
+        raise TargetError(f"target '{name}' cannot be emulated. These can: {runnable}.")
+    return found

@@ -1,0 +1,10 @@
+"""The networks of the built-in tasks. Every forward() is straight-line code over static shapes, as torch.export asks."""
+
+from mixcomp_edge.train.networks.autoencoder import AutoEncoder
+from mixcomp_edge.train.networks.dscnn import DsCnn
+from mixcomp_edge.train.networks.mobilenet import MobileNet
+from mixcomp_edge.train.networks.resnet8 import ResNet8
+from mixcomp_edge.train.networks.resnet20 import ResNet20
+from mixcomp_edge.train.networks.small import DigitsCnn, FashionCnn
+
+__all__ = ["AutoEncoder", "DigitsCnn", "DsCnn", "FashionCnn", "MobileNet", "ResNet8", "ResNet20"]

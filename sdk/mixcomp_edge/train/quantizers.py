@@ -1,0 +1,133 @@
+"""Fake quantization: float in, float out on the grid of an integer type or a codebook, with learned steps.
+
+Steps live in the log domain: a step stays positive, and one learning rate fits layers of every magnitude. The gradient
+is the straight-through one with the learned-step term (LSQ, arXiv 1902.08153, eq. 2-3)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from mixcomp_edge.ir.qops import QType
+from mixcomp_edge.lower.assign_types import ValueType
+from mixcomp_edge.numerics import Codebook
+
+
+class _RoundToInteger(torch.autograd.Function):
+    """y = step * clamp(round(x / step), low, high).
+
+    dy/dx = 1 inside the range, 0 outside. dy/dlog(step) = y - x inside, y outside."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, log_step: Tensor, low: int, high: int) -> Tensor:
+        step = log_step.exp()
+        u = x / step
+        inside = (u >= low - 0.5) & (u <= high + 0.5)
+        y = u.round_().clamp_(low, high).mul_(step)
+        ctx.save_for_backward(x, y, inside)
+        return y
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None, None]:
+        x, y, inside = ctx.saved_tensors
+        (gradient,) = gradients
+        gradient_x = gradient * inside
+        gradient_log = (gradient * y).sum() - (gradient_x * x).sum()
+        return gradient_x, gradient_log, None, None
+
+
+class _RoundToLevels(torch.autograd.Function):
+    """y = scale * nearest level of w / scale; w (O, ...), log_scale (O,) or (1,).
+
+    dy/dw = 1 within the outermost levels, 0 outside. dy/dlog(scale) = y - w inside, y outside."""
+
+    @staticmethod
+    def forward(ctx: Any, w: Tensor, log_scale: Tensor, values: Tensor) -> Tensor:
+        scale = log_scale.exp().reshape(-1, *[1] * (w.dim() - 1))
+        u = w / scale
+        midpoints = (values[:-1] + values[1:]) / 2
+        y = values[torch.bucketize(u, midpoints)] * scale
+        inside = (u >= values[0]) & (u <= values[-1])
+        ctx.save_for_backward(w, y, inside)
+        ctx.scales = log_scale.numel()
+        return y
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None]:
+        w, y, inside = ctx.saved_tensors
+        (gradient,) = gradients
+        gradient_w = gradient * inside
+        terms = gradient * y - gradient_w * w
+        log_gradient = terms.flatten(1).sum(1) if ctx.scales > 1 else terms.sum().reshape(1)
+        return gradient_w, log_gradient, None
+
+
+class ActivationQuantizer(nn.Module):
+    """Quantizes one value of the graph. The step is learned, unless `fix` has set it for good (input, softmax)."""
+
+    zero_point: Tensor
+    fixed_step: Tensor
+
+    def __init__(self, value_type: ValueType) -> None:
+        super().__init__()
+        self.value_type = value_type
+        probe = QType(value_type.dtype, 1.0)
+        self.low, self.high = probe.low, probe.high
+        self.log_step = nn.Parameter(torch.zeros(()))
+        self.register_buffer("zero_point", torch.zeros((), dtype=torch.int64))
+        self.register_buffer("fixed_step", torch.zeros((), dtype=torch.float64))  # 0: learned
+
+    def forward(self, x: Tensor) -> Tensor:
+        zero = int(self.zero_point)
+        y: Tensor = _RoundToInteger.apply(x, self.bounded_log_step(), self.low - zero, self.high - zero)
+        return y
+
+    def bounded_log_step(self) -> Tensor:
+        """After ReLU6 the largest code may not exceed 6."""
+        if self.value_type.limit is None:
+            return self.log_step
+        return self.log_step.clamp(max=float(np.log(self.value_type.limit / self.high)))
+
+    def set_step(self, step: float) -> None:
+        """The step to start learning from."""
+        with torch.no_grad():
+            self.log_step.fill_(float(np.log(step)))
+
+    def fix(self, step: float, zero_point: int = 0) -> None:
+        """Sets step and zero point, exactly and for good."""
+        self.set_step(step)
+        self.fixed_step.fill_(step)
+        self.zero_point.fill_(zero_point)
+        self.requires_grad_(False)
+
+    def qtype(self) -> QType:
+        """The integer type that this quantizer stands for."""
+        step = float(self.fixed_step) or float(np.exp(np.float64(self.bounded_log_step().item())))
+        return QType(self.value_type.dtype, step, int(self.zero_point))
+
+
+class WeightQuantizer(nn.Module):
+    """Quantizes a weight (O, ...) to a codebook, with one scale or one for each output channel."""
+
+    values: Tensor
+
+    def __init__(self, codebook: Codebook, channels: int) -> None:
+        super().__init__()
+        self.codebook = codebook
+        self.log_scale = nn.Parameter(torch.zeros(channels))
+        self.register_buffer("values", torch.tensor(codebook.sorted_values, dtype=torch.float32), persistent=False)
+
+    def forward(self, w: Tensor) -> Tensor:
+        y: Tensor = _RoundToLevels.apply(w, self.log_scale, self.values)
+        return y
+
+    def set_scale(self, scale: np.ndarray) -> None:
+        with torch.no_grad():
+            self.log_scale.copy_(torch.from_numpy(np.log(scale)))
+
+    def scale(self) -> np.ndarray:
+        """(O,) or (1,) float64."""
+        return np.exp(self.log_scale.detach().cpu().numpy().astype(np.float64))

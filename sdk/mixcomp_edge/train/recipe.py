@@ -1,0 +1,60 @@
+"""How to train: a recipe is a TOML file, a frozen value in the code, and a record in the bundle."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from mixcomp_edge.errors import RecipeError
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Adam with a cosine schedule after a linear warm-up. Learning rates are the peaks of the schedule."""
+
+    epochs: int = 4
+    batch_size: int = 128
+    lr: float = 5e-3  # of weights and biases, relative to their root mean square
+    lr_step: float = 1e-2  # log of the quantizer steps; a change of 0.01 moves a step by 1 %
+    weight_decay: float = 0.0
+    warmup: float = 0.05  # share of all steps
+    label_smoothing: float = 0.0
+    augment: bool = True
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        bounds = {
+            "epochs": (0, 100_000), "batch_size": (1, 1_000_000), "lr": (0.0, 10.0), "lr_step": (0.0, 10.0),
+            "weight_decay": (0.0, 1.0), "warmup": (0.0, 1.0), "label_smoothing": (0.0, 0.99), "seed": (0, 2**63 - 1),
+        }  # fmt: skip
+        for key, (low, high) in bounds.items():
+            value = getattr(self, key)
+            if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+                raise RecipeError(f"recipe: {key} = {value!r}, expected a number from {low} to {high}.")
+        for key in ("epochs", "batch_size", "seed"):
+            if not isinstance(getattr(self, key), int):
+                raise RecipeError(f"recipe: {key} = {getattr(self, key)!r}, expected a whole number.")
+        if not isinstance(self.augment, bool):
+            raise RecipeError(f"recipe: augment = {self.augment!r}, expected true or false.")
+
+    def with_(self, **changes: Any) -> Recipe:
+        """A copy in which the entries that are not None are changed."""
+        return replace(self, **{key: value for key, value in changes.items() if value is not None})
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def load_recipe(path: Path, base: Recipe | None = None) -> Recipe:
+    """Recipe from a TOML file; keys that the file leaves out come from base."""
+    try:
+        entries = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise RecipeError(f"recipe {path}: {error}.") from error
+    known = [field.name for field in fields(Recipe)]
+    for key in entries:
+        if key not in known:
+            raise RecipeError(f"recipe {path}: unknown key '{key}'. Known keys: {', '.join(known)}.")
+    return (base or Recipe()).with_(**entries)

@@ -1,0 +1,123 @@
+"""A data set from its own public address. Nothing is visible under its final name before the published hash has been
+checked; an interrupted or refused download leaves no file behind."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tarfile
+import tempfile
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from http.client import HTTPException
+from pathlib import Path
+
+from mixcomp_edge.errors import TaskError
+
+CHUNK_BYTES = 1 << 18
+TIMEOUT_S = 30.0  # without a single byte
+
+Listener = Callable[[int, int | None], None]  # bytes so far, bytes in all if known
+
+
+@dataclass(frozen=True)
+class Source:
+    """One file. `members`: if it is a tar archive, what to take out of it, and each one's size in bytes."""
+
+    url: str
+    md5: str  # as published by the data set's authors
+    members: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def name(self) -> str:
+        return self.url.rpartition("/")[2]
+
+
+class DataMissing(TaskError):
+    """The data are nowhere on this machine and cannot be downloaded."""
+
+
+def fetch(sources: tuple[Source, ...], folder: Path, listener: Listener | None = None) -> None:
+    """Puts the files, or the members of the archives, into the folder under their own names.
+
+    MIXCOMP_OFFLINE=1 forbids it. Without a listener a progress bar goes to stderr."""
+    names = ", ".join(source.url for source in sources)
+    if os.environ.get("MIXCOMP_OFFLINE", "0") not in ("", "0"):
+        raise DataMissing(f"downloads are off (MIXCOMP_OFFLINE). To get the data by hand: {names}, into {folder}.")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".part-") as part:
+            for source in sources:
+                archive = Path(part) / source.name
+                download(source, archive, listener)
+                files = _extract(source, archive, Path(part)) if source.members else [archive]
+                for file in files:
+                    os.replace(file, folder / file.name)
+    except OSError as error:
+        raise DataMissing(f"{folder}: cannot write ({error}). Set XDG_CACHE_HOME to a folder that you own.") from error
+
+
+def download(source: Source, path: Path, listener: Listener | None = None) -> None:
+    """Streams source.url to path and checks its MD5."""
+    digest = hashlib.md5(usedforsecurity=False)
+    with ExitStack() as stack:
+        try:
+            response = stack.enter_context(urllib.request.urlopen(source.url, timeout=TIMEOUT_S))
+            length = response.headers.get("Content-Length")
+            total = int(length) if length else None
+            report = listener or stack.enter_context(_bar(source.name))
+            done, file = 0, stack.enter_context(path.open("wb"))
+            while chunk := response.read(CHUNK_BYTES):
+                file.write(chunk)
+                digest.update(chunk)
+                done += len(chunk)
+                report(done, total)
+        except (OSError, HTTPException, ValueError) as error:
+            path.unlink(missing_ok=True)
+            raise DataMissing(
+                f"{source.url}: the download failed ({error}). Check the network, or put the file's content by hand "
+                "where the search looks for it."
+            ) from error
+    if digest.hexdigest() != source.md5:
+        path.unlink()
+        raise TaskError(
+            f"{source.url}: got {done} bytes with MD5 {digest.hexdigest()}, but {source.md5} is published. The "
+            "transfer was cut or the file is not the data set; nothing was kept. Try again, or get it by hand."
+        )
+
+
+def _extract(source: Source, archive: Path, folder: Path) -> list[Path]:
+    """The expected members only, each a plain file of its expected size. Paths inside the archive pick no folder."""
+    files = []
+    try:
+        with tarfile.open(archive) as tar:
+            for member, size_bytes in source.members:
+                stream = tar.extractfile(member)
+                if stream is None:
+                    raise KeyError(f"{member} is not a file")
+                content = stream.read(size_bytes + 1)
+                if len(content) != size_bytes:
+                    raise KeyError(f"{member} does not have {size_bytes} bytes")
+                path = folder / member.rpartition("/")[2]
+                path.write_bytes(content)
+                files.append(path)
+    except (tarfile.TarError, KeyError, EOFError) as error:
+        raise TaskError(f"{source.url}: not the expected archive ({error}). Nothing was kept.") from error
+    return files
+
+
+@contextmanager
+def _bar(name: str) -> Iterator[Listener]:
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(f"download {name}", total=None)
+
+        def report(done: int, total: int | None) -> None:
+            progress.update(task, completed=done, total=total)
+
+        yield report

@@ -1,0 +1,79 @@
+"""The generated C as Thumb machine code on an emulated Cortex-M core."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+
+from mixcomp_sim import Counts, Emulator
+
+from mixcomp_edge.build.cross import Toolchain, build_image, toolchain
+from mixcomp_edge.codegen.render import render_image
+from mixcomp_edge.errors import ExportError
+from mixcomp_edge.ir import qops
+from mixcomp_edge.plan.layout import Layout
+from mixcomp_edge.targets import Target
+
+
+class EmulatedCore:
+    """Compiles the project in `project` for a target and runs it there, input and output inside the arena."""
+
+    name = "emulator"
+
+    def __init__(self, project: Path, layout: Layout, target: Target, chain: Toolchain | None = None) -> None:
+        self.layout, self.target = layout, target
+        self.chain = chain or toolchain()
+        graph = layout.graph
+        self.input, self.output = graph.nodes[0], graph[graph.output]
+        self.folder = Path(tempfile.mkdtemp(prefix="mixcomp-image-"))
+        try:
+            self.elf = build_image(project, render_image(layout), target, self.folder, self.chain)
+            self.emulator = Emulator(self.elf, target.core)
+            self.arena = self.emulator.symbol("mce_arena")
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def infer(self, x: bytes) -> bytes:
+        self._write_input(x)
+        self._check(self.emulator.call("mce_image_run").value)
+        return self.output_bytes()
+
+    def trace(self, x: bytes) -> list[bytes]:
+        outputs: list[bytes] = []
+        self._write_input(x)
+        steps = self.layout.steps
+        result = self.emulator.call("mce_image_run", on_layer=lambda index: outputs.append(self._read(steps[index].node)))
+        self._check(result.value)
+        return outputs
+
+    def count(self, x: bytes) -> tuple[Counts, int]:
+        """(instruction counts, stack bytes) of one inference."""
+        self._write_input(x)
+        result = self.emulator.call("mce_image_run", count=True)
+        self._check(result.value)
+        assert result.counts is not None
+        return result.counts, result.stack_bytes
+
+    def output_bytes(self) -> bytes:
+        """The output of the last run."""
+        return self._read(self.output)
+
+    def _write_input(self, x: bytes) -> None:
+        self.emulator.write(self._address(self.input), x)
+
+    def _address(self, node: object) -> int:
+        assert isinstance(node, qops.QNode)
+        return self.arena.address + self.layout.arena.offsets[node.name]
+
+    def _read(self, node: object) -> bytes:
+        assert isinstance(node, qops.QNode)
+        return bytes(self.emulator.read(self._address(node), node.nbytes))
+
+    def _check(self, status: int) -> None:
+        if status != 0:
+            raise ExportError(f"mce_{self.layout.graph.name}_run returned status {status} on {self.target.name}.")

@@ -1,0 +1,36 @@
+"""Compilers, and the kernels as one shared library for the host."""
+
+import ctypes
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+FIRMWARE = Path(__file__).parents[2] / "firmware"
+SOURCES = sorted((FIRMWARE / "kernels" / "c").glob("*.c"))
+SHIM = Path(__file__).with_name("shim.c")
+WARNINGS = ["-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wsign-conversion", "-Wshadow"]
+WARNINGS += ["-Wcast-align", "-Wstrict-prototypes", "-Werror"]
+
+
+def host_compiler() -> list[str]:
+    for name in ("gcc", "clang"):
+        if shutil.which(name):
+            return [name]
+    return [sys.executable, "-m", "ziglang", "cc"]
+
+
+def compile_c(compiler: list[str], flags: list[str], sources: list[Path], output: Path) -> None:
+    command = [*compiler, *flags, f"-I{FIRMWARE / 'include'}", *map(str, sources), "-o", str(output)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, f"{' '.join(command)}\n{done.stderr}"
+
+
+def load(folder: Path) -> ctypes.CDLL:
+    """The kernels and the shim; MCE_TEST_LIBRARY names a library that is already built (with sanitizers, say)."""
+    built = os.environ.get("MCE_TEST_LIBRARY")
+    path = Path(built) if built else folder / "libkernels.so"
+    if not built:
+        compile_c(host_compiler(), ["-std=c99", "-O2", "-fPIC", "-shared"], [*SOURCES, SHIM], path)
+    return ctypes.CDLL(str(path))

@@ -1,0 +1,119 @@
+"""One call of a kernel from plain Python values to the bytes of y."""
+
+from ctypes import POINTER, byref, c_int16, c_int32, c_uint8, c_uint16, cast
+
+from firmware import structs
+from firmware.judge import pack, pack_bits
+from firmware.structs import TYPES, Memory, garbage, tensor
+
+
+def tensor_bytes(n: int, type_: str) -> int:
+    return -(-n // 2) if type_ in ("u4", "s4") else n
+
+
+def count(shape: tuple[int, ...]) -> int:
+    n = 1
+    for extent in shape:
+        n *= extent
+    return n
+
+
+def requant(m: list[int], s: int, keep: list) -> structs.Requant:
+    keep.append(Memory(c_int32, m))
+    return structs.Requant(keep[-1].pointer, int(len(m) > 1), s)
+
+
+def window(k: dict[str, int]) -> structs.Window:
+    return structs.Window(*(k[n] for n in ("KH", "KW", "SH", "SW", "DH", "DW", "top", "left")))
+
+
+def weights(rows: list[list[int]], levels: list[int], bias: list[int], keep: list) -> tuple:
+    keep += [Memory(c_uint8, b"".join(pack_bits(row) for row in rows)), Memory(c_int16, levels), Memory(c_int32, bias)]
+    return tuple(part.pointer for part in keep[-3:])
+
+
+def run(function, p, y: Memory, *inputs, scratch=None) -> bytes:
+    function.restype = None
+    function(byref(p), *(part.pointer for part in inputs), y.pointer, *([scratch.pointer] if scratch else []))
+    return y.bytes()
+
+
+def conv(kernels, op, x, x_shape, x_type, x_zero, y_shape, y_type, y_zero, k, groups, rows, levels, bias, m, s):
+    """conv2d and dwconv2d; rows: the codes as packed."""
+    keep = []
+    p = structs.Conv2d(
+        tensor(x_shape, x_type, x_zero),
+        tensor(y_shape, y_type, y_zero),
+        window(k),
+        groups,
+        *weights(rows, levels, bias, keep),
+        requant(m, s, keep),
+    )
+    scratch = Memory(c_int16, [0x5A5A] * (k["KH"] * k["KW"] * x_shape[2] // groups)) if op == "conv2d" else None
+    y = garbage(tensor_bytes(count(y_shape), y_type))
+    function = getattr(kernels, f"mce_{op}_{x_type}_w4__c")
+    return run(function, p, y, Memory(c_uint8, pack(x, x_type)), scratch=scratch)
+
+
+def dense(kernels, x, x_shape, x_type, rows, levels, bias, m, s, y_shape, y_type, y_zero):
+    keep = []
+    p = structs.Dense(
+        tensor(x_shape, x_type),
+        tensor(y_shape, y_type, y_zero),
+        *weights(rows, levels, bias, keep),
+        requant(m, s, keep),
+    )
+    y = garbage(tensor_bytes(len(bias), y_type))
+    return run(getattr(kernels, f"mce_dense_{x_type}_w4__c"), p, y, Memory(c_uint8, pack(x, x_type)))
+
+
+def add(kernels, shape, a, a_type, a_zero, ma, b, b_type, b_zero, mb, s, y_type, y_zero, in_place=None):
+    """in_place: None, "a", "b", or "both" (b is a)."""
+    p = structs.Add(
+        tensor(shape, a_type, a_zero), tensor(shape, b_type, b_zero), tensor(shape, y_type, y_zero), ma, mb, s
+    )
+    a_memory = Memory(c_uint8, pack(a, a_type))
+    b_memory = a_memory if in_place == "both" else Memory(c_uint8, pack(b, b_type))
+    y = {"a": a_memory, "b": b_memory, "both": a_memory}.get(in_place) or garbage(tensor_bytes(len(a), y_type))
+    return run(kernels.mce_add__c, p, y, a_memory, b_memory)
+
+
+def rescale(kernels, shape, x, x_type, x_zero, m, s, y_type, y_zero, in_place):
+    keep = []
+    p = structs.Rescale(tensor(shape, x_type, x_zero), tensor(shape, y_type, y_zero), requant([m], s, keep))
+    x_memory = Memory(c_uint8, pack(x, x_type))
+    return run(kernels.mce_rescale__c, p, x_memory if in_place else garbage(tensor_bytes(len(x), y_type)), x_memory)
+
+
+def concat(kernels, parts, y_type, y_zero, outer, stride):
+    """parts: (values, type, zero, block, m, s) in the order of their offsets."""
+    y = garbage(tensor_bytes(outer * stride, y_type))
+    offset = 0
+    for values, x_type, x_zero, block, m, s in parts:
+        keep = []
+        x_index, y_index, rescale_by = TYPES.index(x_type), TYPES.index(y_type), requant([m], s, keep)
+        p = structs.Concat(x_index, y_index, x_zero, y_zero, outer, block, stride, offset, rescale_by)
+        run(kernels.mce_concat__c, p, y, Memory(c_uint8, pack(values, x_type)))
+        offset += block
+    return y.bytes()
+
+
+def pool(kernels, op, x, x_shape, x_type, x_zero, y_shape, y_type, y_zero, k, m=(0,), s=0):
+    keep = []
+    p = structs.Pool2d(
+        tensor(x_shape, x_type, x_zero), tensor(y_shape, y_type, y_zero), window(k), requant(list(m), s, keep)
+    )
+    y = garbage(tensor_bytes(count(y_shape), y_type))
+    return run(getattr(kernels, f"mce_{op}__c"), p, y, Memory(c_uint8, pack(x, x_type)))
+
+
+def pad(kernels, x, x_shape, type_, zero, y_shape, top, left, front):
+    p = structs.Pad(tensor(x_shape, type_, zero), tensor(y_shape, type_, zero), top, left, front)
+    y = garbage(tensor_bytes(count(y_shape), type_))
+    return run(kernels.mce_pad__c, p, y, Memory(c_uint8, pack(x, type_)))
+
+
+def softmax(kernels, x, shape, type_, table):
+    memory = Memory(c_uint16, table)
+    p = structs.Softmax(tensor(shape, type_), cast(memory.pointer, POINTER(c_uint16)))
+    return run(kernels.mce_softmax__c, p, garbage(len(x)), Memory(c_uint8, pack(x, type_)))

@@ -1,0 +1,35 @@
+/* Exports the static inline parts of the kernels to the tests. */
+#include "mixcomp/internal/elements.h"
+#include "mixcomp/kernels.h"
+
+int32_t test_q32(int32_t acc, int32_t m, int32_t s)
+{ return mce_q32(acc, m, s); }
+int32_t test_round_shift(uint32_t sum, int32_t s)
+{ return mce_round_shift(sum, s); }
+int32_t test_load(mce_type type, const uint8_t *x, int32_t i)
+{ return mce_load(type, x, i); }
+int32_t test_load_even(mce_type type, const uint8_t *x, int32_t k)
+{ return mce_load_even(type, x, k); }
+int32_t test_load_odd(mce_type type, const uint8_t *x, int32_t k)
+{ return mce_load_odd(type, x, k); }
+void test_store_next(mce_type type, uint8_t *y, int32_t i, int32_t v)
+{ mce_store_next(type, y, i, v); }
+void test_store_any(mce_type type, uint8_t *y, int32_t i, int32_t n, int32_t v)
+{ mce_store_any(type, y, i, n, v); }
+
+void test_store_pair(mce_type type, uint8_t *y, int32_t i, int32_t n, int32_t even, int32_t odd)
+{ mce_store_pair(type, y, i, n, even, odd); }
+
+void test_unpack(mce_type type, const uint8_t *x, int32_t start, int32_t n, int16_t *to)
+{ mce_unpack(type, x, start, n, to); }
+
+int32_t test_sizeof(int32_t which)
+{
+    const int32_t sizes[] = {
+        (int32_t)sizeof(mce_tensor),  (int32_t)sizeof(mce_requant), (int32_t)sizeof(mce_window),
+        (int32_t)sizeof(mce_conv2d),  (int32_t)sizeof(mce_dense),   (int32_t)sizeof(mce_add),
+        (int32_t)sizeof(mce_rescale), (int32_t)sizeof(mce_concat),  (int32_t)sizeof(mce_pool2d),
+        (int32_t)sizeof(mce_pad),     (int32_t)sizeof(mce_softmax),
+    };
+    return sizes[which];
+}

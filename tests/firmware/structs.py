@@ -1,0 +1,114 @@
+"""The C interface as ctypes: the structs of mixcomp/kernels.h, and memory that a sanitizer can watch."""
+
+import ctypes
+from ctypes import POINTER, c_int, c_int16, c_int32, c_uint8, c_uint16
+
+TYPES = ("u4", "s4", "u8", "s8")  # mce_type, in order
+
+
+class Tensor(ctypes.Structure):
+    _fields_ = [(k, c_int32) for k in ("h", "w", "c", "zero")] + [("type", c_int)]
+
+
+class Requant(ctypes.Structure):
+    _fields_ = [("multiplier", POINTER(c_int32)), ("per_channel", c_int32), ("shift", c_int32)]
+
+
+class Window(ctypes.Structure):
+    _fields_ = [(k, c_int32) for k in ("kh", "kw", "sh", "sw", "dh", "dw", "top", "left")]
+
+
+class Conv2d(ctypes.Structure):
+    _fields_ = [
+        ("x", Tensor),
+        ("y", Tensor),
+        ("window", Window),
+        ("groups", c_int32),
+        ("codes", POINTER(c_uint8)),
+        ("levels", POINTER(c_int16)),
+        ("bias", POINTER(c_int32)),
+        ("requant", Requant),
+    ]
+
+
+class Dense(ctypes.Structure):
+    _fields_ = [
+        ("x", Tensor),
+        ("y", Tensor),
+        ("codes", POINTER(c_uint8)),
+        ("levels", POINTER(c_int16)),
+        ("bias", POINTER(c_int32)),
+        ("requant", Requant),
+    ]
+
+
+class Add(ctypes.Structure):
+    _fields_ = [
+        ("a", Tensor),
+        ("b", Tensor),
+        ("y", Tensor),
+        ("a_multiplier", c_int32),
+        ("b_multiplier", c_int32),
+        ("shift", c_int32),
+    ]
+
+
+class Rescale(ctypes.Structure):
+    _fields_ = [("x", Tensor), ("y", Tensor), ("requant", Requant)]
+
+
+class Concat(ctypes.Structure):
+    _fields_ = [
+        ("x_type", c_int),
+        ("y_type", c_int),
+        *((k, c_int32) for k in ("x_zero", "y_zero", "outer", "block", "stride", "offset")),
+        ("requant", Requant),
+    ]
+
+
+class Pool2d(ctypes.Structure):
+    _fields_ = [("x", Tensor), ("y", Tensor), ("window", Window), ("requant", Requant)]
+
+
+class Pad(ctypes.Structure):
+    _fields_ = [("x", Tensor), ("y", Tensor), ("top", c_int32), ("left", c_int32), ("front", c_int32)]
+
+
+class Softmax(ctypes.Structure):
+    _fields_ = [("x", Tensor), ("table", POINTER(c_uint16))]
+
+
+STRUCTS = (Tensor, Requant, Window, Conv2d, Dense, Add, Rescale, Concat, Pool2d, Pad, Softmax)  # as in shim.c
+
+_libc = ctypes.CDLL(None)
+_libc.malloc.restype = ctypes.c_void_p
+_libc.malloc.argtypes = [ctypes.c_size_t]
+_libc.free.argtypes = [ctypes.c_void_p]
+
+
+class Memory:
+    """An array from C's malloc, exactly as long as its contents, so that AddressSanitizer sees one byte too many."""
+
+    def __init__(self, ctype: type, values: list[int] | bytes) -> None:
+        self.array_type = ctype * len(values)
+        self.address = _libc.malloc(ctypes.sizeof(self.array_type))
+        self.array = self.array_type.from_address(self.address)
+        self.array[:] = values
+        self.pointer = ctypes.cast(self.address, POINTER(ctype))
+
+    def __del__(self) -> None:
+        _libc.free(self.address)
+
+    def bytes(self) -> bytes:
+        return bytes(self.array)
+
+
+def garbage(n: int) -> Memory:
+    """n bytes that no kernel may let through to its result."""
+    return Memory(c_uint8, [(0xA5 + 89 * i) & 0xFF for i in range(n)])
+
+
+def tensor(shape: tuple[int, ...], type_: str, zero: int = 0) -> Tensor:
+    """shape (h, w, c), (w, c) or (c)"""
+    h, w, c = (1, 1, 1, *shape)[-3:]
+    return Tensor(h, w, c, zero, TYPES.index(type_))

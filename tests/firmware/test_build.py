@@ -1,0 +1,88 @@
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from firmware import build
+
+INCLUDE = f"-I{build.FIRMWARE / 'include'}"
+
+
+@pytest.mark.parametrize("compiler", ["gcc", "clang"])
+def test_every_kernel_compiles_without_a_warning(compiler, tmp_path):
+    if not shutil.which(compiler):
+        pytest.skip(f"{compiler} is not installed")
+    command = [compiler, *build.WARNINGS, "-O2", INCLUDE, "-c", *map(str, build.SOURCES)]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("compiler", ["g++", "clang++"])
+def test_the_headers_serve_cpp(compiler, tmp_path):
+    if not shutil.which(compiler):
+        pytest.skip(f"{compiler} is not installed")
+    headers = sorted((build.FIRMWARE / "include").rglob("*.h"))
+    source = tmp_path / "all.cpp"
+    source.write_text("".join(f'#include "{h.relative_to(build.FIRMWARE / "include")}"\n' for h in headers))
+    command = [
+        compiler,
+        "-std=c++11",
+        "-Wall",
+        "-Wextra",
+        "-Wpedantic",
+        "-Werror",
+        INCLUDE,
+        "-fsyntax-only",
+        str(source),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_kernels_include_only_stdint():
+    files = [*build.SOURCES, *(build.FIRMWARE / "include" / "mixcomp").rglob("*.h")]
+    found = {name for f in files for name in re.findall(r"#include\s+(\S+)", f.read_text())}
+    assert {name for name in found if not name.startswith('"mixcomp/')} == {"<stdint.h>"}
+
+
+def sanitized(folder: Path) -> dict[str, str]:
+    """The environment in which Python loads the kernels with AddressSanitizer and UndefinedBehaviorSanitizer."""
+    runtime = subprocess.run(["gcc", "-print-file-name=libasan.so"], capture_output=True, text=True).stdout.strip()
+    if not Path(runtime).is_absolute():
+        pytest.skip("gcc has no libasan")
+    flags = ["-std=c99", "-O1", "-g", "-fPIC", "-shared", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+    library = folder / "libkernels_sanitized.so"
+    build.compile_c(["gcc"], flags, [*build.SOURCES, build.SHIM], library)
+    return os.environ | {
+        "LD_PRELOAD": runtime,
+        "ASAN_OPTIONS": "detect_leaks=0",
+        "MCE_TEST_LIBRARY": str(library),
+        "MCE_TEST_EXAMPLES": "40",
+    }
+
+
+@pytest.mark.skipif(not shutil.which("gcc"), reason="gcc is not installed")
+@pytest.mark.skipif("MCE_TEST_LIBRARY" in os.environ, reason="already under the sanitizers")
+def test_no_case_leaves_its_memory_or_overflows(tmp_path):
+    environment = sanitized(tmp_path)
+    here = Path(__file__).parent
+    command = [sys.executable, "-m", "pytest", str(here), "-x", "-p", "no:cacheprovider", "-p", "no:xdist"]
+    command += [f"--ignore={here / name}" for name in ("test_build.py", "test_catalogue.py")]
+    done = subprocess.run(command, env=environment, cwd=here.parents[1], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
+
+    short = (
+        "import ctypes, sys; sys.path.insert(0, 'tests'); from firmware import structs, build\n"
+        "k = build.load(None); y = structs.garbage(17)\n"
+        "k.test_store_next(2, y.pointer, 16, 1); print('inside', flush=True)\n"
+        "k.test_store_next(2, y.pointer, 17, 1); print('outside')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", short], env=environment, cwd=here.parents[1], capture_output=True, text=True
+    )
+    assert done.stdout == "inside\n"
+    assert "heap-buffer-overflow" in done.stderr

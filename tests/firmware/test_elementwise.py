@@ -1,0 +1,102 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from firmware import calls, judge
+from firmware import strategies as some
+
+SHAPES = st.sampled_from(((1,), (2,), (5,), (3, 3), (2, 3, 5), (4, 2, 3)))
+
+
+def bits(type_):
+    return type_[1]
+
+
+def extremes(type_, zero, m):
+    lo, hi = judge.RANGE[type_]
+    return (lo - zero) * m, (hi - zero) * m
+
+
+@some.cases
+@given(data=st.data())
+def test_add_equals_the_judge_also_in_place(kernels, data):
+    random, shape = data.draw(some.randoms), data.draw(SHAPES)
+    a_type, b_type, y_type = (data.draw(some.types) for _ in range(3))
+    a_zero, b_zero, y_zero = (data.draw(some.zeros(t)) for t in (a_type, b_type, y_type))
+    in_place = data.draw(
+        st.sampled_from([None, *(n for n, t in (("a", a_type), ("b", b_type)) if bits(t) == bits(y_type))])
+    )
+    if in_place and a_type == b_type and data.draw(st.booleans()):
+        in_place, b_zero = "both", a_zero
+    ma, mb, s = data.draw(st.integers(0, 2**28)), data.draw(st.integers(0, 2**28)), data.draw(st.integers(1, 30))
+
+    def fits():
+        (a_lo, a_hi), (b_lo, b_hi) = extremes(a_type, a_zero, ma), extremes(b_type, b_zero, mb)
+        half = 2 ** (s - 1)
+        return a_lo + b_lo + half >= -(2**31) and a_hi + b_hi + half < 2**31
+
+    while not fits():
+        ma, mb, s = ma // 2, mb // 2, max(1, s - 1)
+    n = calls.count(shape)
+    a, b = some.values(random, n, a_type), some.values(random, n, b_type)
+    b = a if in_place == "both" else b
+    expected = judge.add(a, a_zero, ma, b, b_zero, mb, s, y_type, y_zero)
+    y = calls.add(kernels, shape, a, a_type, a_zero, ma, b, b_type, b_zero, mb, s, y_type, y_zero, in_place)
+    assert y == judge.pack(expected, y_type)
+
+
+def test_add_reaches_both_ends_of_int32(kernels):
+    """s8 at both ends with the largest legal multipliers: the sum, rounding included, is -2**31 and 2**31 - 1."""
+    for s in (1, 15, 23):
+        half = 2 ** (s - 1)
+        m = (2**31 + half) // 256  # (-128 * 2 * m) + half >= -2**31
+        assert -256 * m + half >= -(2**31)
+        for v in (-128, 126, -1, 0, 1):
+            expected = judge.add([v], 0, m, [v], 0, m, s, "s8", 0)
+            assert calls.add(kernels, (1,), [v], "s8", 0, m, [v], "s8", 0, m, s, "s8", 0) == judge.pack(expected, "s8")
+
+
+@st.composite
+def rescaling(draw, type_, zero):
+    """m and s for which (x - zero) << s stays in int32 for all x."""
+    lo, hi = judge.RANGE[type_]
+    s = draw(st.integers(0, 31 - max(zero - lo, hi - zero).bit_length()))
+    m = draw(st.one_of(st.integers(0, 2**31 - 1), st.just(2 ** (31 - min(s, 30))), st.just(2**31 - 1)))
+    return min(m, 2**31 - 1), min(s, 30)
+
+
+@some.cases
+@given(data=st.data())
+def test_rescale_equals_the_judge_also_in_place(kernels, data):
+    random, shape = data.draw(some.randoms), data.draw(SHAPES)
+    x_type, y_type = data.draw(some.types), data.draw(some.types)
+    x_zero, y_zero = data.draw(some.zeros(x_type)), data.draw(some.zeros(y_type))
+    m, s = data.draw(rescaling(x_type, x_zero))
+    in_place = bits(x_type) == bits(y_type) and data.draw(st.booleans())
+    x = some.values(random, calls.count(shape), x_type)
+    expected = judge.rescale(x, x_zero, m, s, y_type, y_zero)
+    y = calls.rescale(kernels, shape, x, x_type, x_zero, m, s, y_type, y_zero, in_place)
+    assert y == judge.pack(expected, y_type)
+
+
+@some.cases
+@given(data=st.data())
+def test_concat_along_any_axis_equals_the_judge(kernels, data):
+    random, y_type = data.draw(some.randoms), data.draw(some.types)
+    rank = data.draw(st.integers(1, 3))
+    axis = data.draw(st.integers(0, rank - 1))
+    base = [data.draw(some.size(1, 4)) for _ in range(rank)]
+    y_zero = data.draw(some.zeros(y_type))
+    shapes, parts, rescaled = [], [], []
+    for _ in range(data.draw(some.size(1, 4))):
+        shape = list(base)
+        shape[axis] = data.draw(some.size(1, 4))
+        x_type = data.draw(some.types)
+        x_zero = data.draw(some.zeros(x_type))
+        m, s = data.draw(rescaling(x_type, x_zero))
+        x = some.values(random, calls.count(shape), x_type)
+        shapes.append(shape)
+        parts.append((x, x_type, x_zero, calls.count(shape[axis:]), m, s))
+        rescaled.append(judge.rescale(x, x_zero, m, s, y_type, y_zero))
+    outer, stride = calls.count(base[:axis]), sum(part[3] for part in parts)
+    y = calls.concat(kernels, parts, y_type, y_zero, outer, stride)
+    assert y == judge.pack(judge.concat(rescaled, shapes, axis), y_type)

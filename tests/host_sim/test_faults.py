@@ -1,0 +1,192 @@
+"""A program that does something wrong is stopped with an error that says what and where."""
+
+import time
+
+import pytest
+
+from mixcomp_sim import Emulator, EmulatorError
+
+PROGRAM = """.text
+.macro function name
+.global \\name
+.type \\name,%function
+\\name:
+.endm
+ function store
+ str r1,[r0]
+ bx lr
+ function load
+ nop
+ ldr r0,[r0]
+ bx lr
+ function forever
+ b forever
+ function undefined
+ nop
+ udf #0
+ function trap
+ bkpt #1
+ function sleep
+ wfi
+ movs r0,#3
+ bx lr
+ function jump
+ push {r4,lr}
+ blx r0
+ pop {r4,pc}
+ function recurse
+ push {r0-r7}
+ push {r4,lr}
+ bl recurse
+ pop {r4,pc}
+ function deep
+ sub sp,#128
+ str r0,[sp]
+ add sp,#128
+ bx lr
+ function touch
+ movs r4,#1
+ lsls r4,#31
+ msr apsr_nzcvq,r4
+ bx lr
+ function flags
+ mrs r0,apsr
+ bx lr
+.data
+.global cell
+cell: .word 42
+"""
+
+
+@pytest.fixture
+def emulator(gcc, core):
+    return Emulator(gcc.build(core, PROGRAM), core, ram_bytes=4096, stack_bytes=2048)
+
+
+def fault(emulator, *call, **options):
+    with pytest.raises(EmulatorError) as caught:
+        emulator.call(*call, **options)
+    assert emulator.call("load", emulator.symbol("cell").address).value == 42, "the emulator must stay usable"
+    return caught.value
+
+
+def test_a_write_past_ram_names_function_and_address(emulator):
+    assert emulator.call("store", 0x20000FFC, 1)
+    error = fault(emulator, "store", 0x20001000, 1)
+    assert (error.kind, error.address) == ("write", 0x20001000)
+    assert "store: write at address 0x20001000 in store+0x0 (pc 0x08000000)" in str(error)
+
+
+def test_a_read_of_nothing(emulator):
+    error = fault(emulator, "load", 0x70000000)
+    assert (error.kind, error.address) == ("read", 0x70000000)
+    assert "load+0x2" in str(error)
+
+
+def test_a_write_to_flash(emulator):
+    assert fault(emulator, "store", 0x08000000, 1).kind == "write to flash"
+
+
+def test_a_jump_astray_names_the_caller(emulator):
+    error = fault(emulator, "jump", 0x70000001)
+    assert (error.kind, error.address) == ("fetch", 0x70000000)
+    assert "last call in jump+0x2" in str(error)
+
+
+def test_an_even_jump_is_a_switch_to_arm_state(emulator):
+    assert "Arm state" in str(fault(emulator, "jump", emulator.symbol("load").address))
+
+
+def test_an_undefined_instruction(emulator):
+    error = fault(emulator, "undefined")
+    assert error.kind == "illegal instruction"
+    assert "undefined+0x2" in str(error)
+
+
+def test_a_breakpoint(emulator):
+    assert fault(emulator, "trap").kind == "breakpoint"
+
+
+def test_sleeping_is_not_returning(emulator):
+    error = fault(emulator, "sleep")
+    assert error.kind == "halted"
+    assert "sleep+0x2" in str(error)
+
+
+def test_armv6m_refuses_what_only_armv7m_has(gcc):
+    elf = gcc.build("cortex-m3", ".text\n.global f\n.type f,%function\nf: movw r0,#1\n bx lr")
+    assert Emulator(elf, "cortex-m3").call("f").value == 1
+    with pytest.raises(EmulatorError, match="illegal instruction in f"):
+        Emulator(elf, "cortex-m0plus").call("f")
+
+
+def test_unaligned_access_faults_on_armv6m_only(emulator):
+    address = emulator.symbol("cell").address + 1
+    if emulator.core.architecture == "armv6-m":
+        assert fault(emulator, "load", address).kind == "unaligned access"
+    else:
+        emulator.call("load", address)
+
+
+@pytest.mark.parametrize("count", [False, True])
+def test_an_endless_loop_ends_by_timeout(emulator, count):
+    start = time.monotonic()
+    error = fault(emulator, "forever", count=count, timeout_s=0.05)
+    assert error.kind == "timeout"
+    assert "forever" in str(error)
+    assert time.monotonic() - start < 5
+
+
+def test_an_endless_loop_ends_by_budget(emulator):
+    error = fault(emulator, "forever", count=True, budget=10_000)
+    assert error.kind == "budget"
+    assert "10000 instructions" in str(error)
+
+
+def test_the_budget_is_exact(emulator):
+    assert emulator.call("flags", count=True, budget=2).counts.total == 2
+    assert fault(emulator, "flags", count=True, budget=1).kind == "budget"
+
+
+def test_recursion_without_end_is_a_stack_overflow(emulator):
+    error = fault(emulator, "recurse")
+    assert error.kind == "stack overflow"
+    assert "2048 bytes" in str(error)
+
+
+def test_stack_is_measured_at_its_deepest(emulator):
+    assert emulator.call("deep", 5).stack_bytes == 128
+    assert emulator.call("load", emulator.symbol("cell").address).stack_bytes == 0
+    assert emulator.call("deep", 5).stack_bytes == 128
+
+
+def test_registers_and_flags_do_not_survive_a_call(emulator):
+    before = emulator.call("flags").value
+    emulator.call("touch")
+    assert emulator.call("flags").value == before
+
+
+def test_ten_thousand_calls(emulator):
+    cell = emulator.symbol("cell").address
+    for i in range(10_000):
+        emulator.call("store", cell, i)
+    assert emulator.call("load", cell).value == 9_999
+
+
+def test_data_larger_than_ram_is_refused(gcc):
+    elf = gcc.build("cortex-m4", PROGRAM + ".bss\n.space 8192\n")
+    with pytest.raises(EmulatorError, match=r"is 4096 bytes, but the program's data needs 8\d\d\d"):
+        Emulator(elf, "cortex-m4", ram_bytes=4096)
+
+
+def test_unknown_names_are_refused(emulator, gcc):
+    with pytest.raises(EmulatorError, match="no symbol 'nowhere'"):
+        emulator.call("nowhere")
+    with pytest.raises(ValueError, match="only four"):
+        emulator.call("load", 1, 2, 3, 4, 5)
+    with pytest.raises(ValueError, match=r"unknown core 'cortex-m9'. Known: cortex-m0plus, "):
+        Emulator(gcc.build("cortex-m4", PROGRAM), "cortex-m9")
+    with pytest.raises(EmulatorError, match="cannot read 4 bytes at 0x70000000"):
+        emulator.read(0x70000000, 4)
+    with pytest.raises(EmulatorError, match="cannot write 1 bytes at 0x70000000"):
+        emulator.write(0x70000000, b"x")

@@ -1,0 +1,14 @@
+"""The simulator stands alone."""
+
+import subprocess
+import sys
+
+
+def test_it_imports_without_torch_and_without_the_sdk():
+    script = (
+        "import sys; sys.modules['torch'] = None; sys.modules['mixcomp_edge'] = None\n"
+        "import mixcomp_sim; print(sorted(mixcomp_sim.cores()))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "cortex-m0plus" in done.stdout
