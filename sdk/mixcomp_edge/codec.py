@@ -31,7 +31,8 @@ def encode_graph(graph: Graph) -> tuple[dict[str, Any], Tensors]:
     """JSON-ready description, and the tensors it refers to by name."""
     tensors: Tensors = {}
     nodes = [
-        {"op": node.op} | {f.name: _encode(getattr(node, f.name), f"{node.name}/{f.name}", tensors) for f in fields(node)}
+        {"op": node.op}
+        | {f.name: _encode(getattr(node, f.name), f"{node.name}/{f.name}", tensors) for f in fields(node)}
         for node in graph.nodes
     ]
     return {"name": graph.name, "output": graph.output, "nodes": nodes}, tensors

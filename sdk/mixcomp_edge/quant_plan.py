@@ -68,7 +68,9 @@ class QuantPlan:
         """The plan as text that `load_plan` reads back."""
 
         def entries(table: dict[str, Any]) -> list[str]:
-            return [f'{key} = "{value}"' if isinstance(value, str) else f"{key} = {value}" for key, value in table.items()]
+            return [
+                f'{key} = "{value}"' if isinstance(value, str) else f"{key} = {value}" for key, value in table.items()
+            ]
 
         lines = ["[default]", *entries(asdict(self.default))]
         for name, changes in self.layers.items():

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from elftools.elf.elffile import ELFFile
 
-from mixcomp_edge.build.cross import toolchain
 from mixcomp_edge.ir import interp, qops
 from mixcomp_edge.numerics.packing import pack_elements
 from mixcomp_edge.plan.layout import Layout
-from mixcomp_edge.targets import emulated
-from mixcomp_edge.verify import opened, test_inputs
+from mixcomp_edge.verify import emulated_core, make_inputs, opened
+
+if TYPE_CHECKING:
+    from mixcomp_edge.transports.emulator import EmulatedCore
 
 
 @dataclass(frozen=True)
@@ -56,17 +56,15 @@ def simulate(
     source: Path, *, target_name: str | None = None, count: int = 1, chain_name: str | None = None
 ) -> Simulation:
     """Runs `count` inputs of a bundle or exported folder on the emulated core."""
-    from mixcomp_edge.transports.emulator import EmulatedCore
-
     with opened(source, target_name) as (bundle, layout, project):
-        core = EmulatedCore(project, layout, emulated(layout.target.name), toolchain(chain_name))
+        core = emulated_core(project, layout, chain_name)
         try:
-            return _measure(core, layout, test_inputs(bundle.graph, count))
+            return _measure(core, layout, make_inputs(bundle.graph, count))
         finally:
             core.close()
 
 
-def _measure(core: Any, layout: Layout, inputs: np.ndarray) -> Simulation:
+def _measure(core: EmulatedCore, layout: Layout, inputs: np.ndarray) -> Simulation:
     graph = layout.graph
     source, output = graph.nodes[0], graph[graph.output]
     assert isinstance(source, qops.QNode)
@@ -108,6 +106,8 @@ def _format(node: qops.QNode) -> str:
 
 def section_bytes(elf: Path) -> dict[str, int]:
     """Bytes of an image in flash (code, constants, initial values) and in RAM, from its section headers."""
+    from elftools.elf.elffile import ELFFile
+
     sizes = {"flash": 0, "ram": 0}
     with elf.open("rb") as file:
         for section in ELFFile(file).iter_sections():

@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mixcomp_edge.bundle import Bundle, load_bundle
 from mixcomp_edge.codegen.project import export, read_project
-from mixcomp_edge.errors import ExportError
+from mixcomp_edge.errors import ExportError, ToolchainError
 from mixcomp_edge.ir import interp, qops
 from mixcomp_edge.ir.graph import Graph
 from mixcomp_edge.numerics.packing import pack_elements, unpack_elements
 from mixcomp_edge.plan.layout import Layout, lay_out
 from mixcomp_edge.targets import DEFAULT, emulated, target
 from mixcomp_edge.transports import Transport
+
+if TYPE_CHECKING:
+    from mixcomp_edge.transports.emulator import EmulatedCore
+
+INSTALL_SIM = "pip install 'mixcomp-edge[sim]'"
 
 
 @dataclass(frozen=True)
@@ -74,11 +78,18 @@ def open_transport(on: str, project: Path, layout: Layout, chain_name: str | Non
 
         return HostLibrary(project, layout)
     if on == "emulator":
+        return emulated_core(project, layout, chain_name)
+    raise ExportError(f"unknown transport '{on}'; known are host and emulator.")
+
+
+def emulated_core(project: Path, layout: Layout, chain_name: str | None = None) -> EmulatedCore:
+    """The emulated core that the layout is for."""
+    try:
         from mixcomp_edge.build.cross import toolchain
         from mixcomp_edge.transports.emulator import EmulatedCore
-
-        return EmulatedCore(project, layout, emulated(layout.target.name), toolchain(chain_name))
-    raise ExportError(f"unknown transport '{on}'; known are host and emulator.")
+    except ModuleNotFoundError as error:
+        raise ToolchainError(f"emulator: the package {error.name} is missing. {INSTALL_SIM}") from error
+    return EmulatedCore(project, layout, emulated(layout.target.name), toolchain(chain_name))
 
 
 def verify(
@@ -91,16 +102,16 @@ def verify(
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> Verdict:
-    """Runs `count` inputs through the C of a bundle or exported folder and compares every layer with the interpreter."""
+    """Runs `count` inputs through the C of a bundle or exported folder; compares every layer with the interpreter."""
     with opened(source, target_name) as (bundle, layout, project):
         transport = open_transport(on, project, layout, chain_name)
         try:
-            return compare(transport, layout, test_inputs(bundle.graph, count, seed), progress)
+            return compare(transport, layout, make_inputs(bundle.graph, count, seed), progress)
         finally:
             transport.close()
 
 
-def test_inputs(graph: Graph, count: int, seed: int = 0) -> NDArray[np.int64]:
+def make_inputs(graph: Graph, count: int, seed: int = 0) -> NDArray[np.int64]:
     """(count, *input shape) integers over the whole input range: the lowest and the highest value everywhere, then in
     turn white noise and smooth fields."""
     node = graph.nodes[0]

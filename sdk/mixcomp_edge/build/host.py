@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mixcomp_sim.hostcc import BuildError, build_shared, host_compiler
-
 from mixcomp_edge.errors import ToolchainError
+from mixcomp_sim.hostcc import BuildError, build_shared, host_compiler
 
 HOOK = """#ifndef MCE_TRACE_H
 #define MCE_TRACE_H

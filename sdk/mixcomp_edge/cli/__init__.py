@@ -1,0 +1,58 @@
+"""The command `mixcomp-edge`: one file a verb, each a thin layer over a library call."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import typer
+
+from mixcomp_edge.cli.common import console, print_json
+from mixcomp_edge.errors import MixcompError
+
+app = typer.Typer(
+    name="mixcomp-edge",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="""4-bit neural networks for microcontrollers: PyTorch in, C for Cortex-M out, equal to the bit.
+
+    The usual way: **run** does everything once. Or step by step: **quantize** a task to a bundle, **export** the
+    bundle as C, **verify** that the C computes what Python computed, **simulate** what it costs.""",
+    rich_markup_mode="markdown",
+)
+
+
+def _register() -> None:
+    from mixcomp_edge.cli import doctor, export, quantize, run, simulate, targets, verify
+
+    for module in (run, quantize, export, verify, simulate, targets, doctor):
+        module.register(app)
+
+
+def main() -> None:
+    """Entry point. Exit code 0: done; 1: a check failed; 2: an error, which is named; 130: interrupted."""
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # else torch's threads spin when another process wants a core
+    _register()
+    try:
+        app()
+    except KeyboardInterrupt:
+        console.print("interrupted")
+        sys.exit(130)
+    except Exception as error:
+        if not _is_for_the_user(error):
+            raise
+        if "--json" in sys.argv:
+            print_json({"error": str(error)})
+        console.print(f"[bold red]error:[/] {_plain(error)}", highlight=False, soft_wrap=True)
+        sys.exit(2)
+
+
+def _is_for_the_user(error: Exception) -> bool:
+    """Whether the message is meant for the user; anything else is a bug and keeps its traceback."""
+    return isinstance(error, MixcompError) or type(error).__name__ in ("EmulatorError", "BuildError")
+
+
+def _plain(error: Exception) -> str:
+    from rich.markup import escape
+
+    return escape(str(error))

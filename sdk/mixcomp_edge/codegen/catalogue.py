@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 from mixcomp_edge import resources
 from mixcomp_edge.errors import ExportError
@@ -42,10 +43,8 @@ class Kernel:
 def catalogue() -> tuple[Kernel, ...]:
     """All kernels."""
     table = tomllib.loads((resources.firmware() / "kernels" / "catalogue.toml").read_text(encoding="utf-8"))
-    return tuple(
-        Kernel(**{key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()})
-        for entry in table["kernel"]
-    )
+    entries: list[dict[str, Any]] = table["kernel"]
+    return tuple(Kernel(**entry | {key: tuple(entry[key]) for key in ("act", "headers")}) for entry in entries)
 
 
 def choose(graph: Graph, node: Node, isas: tuple[str, ...]) -> Kernel:

@@ -15,7 +15,7 @@ from mixcomp_edge.bundle import Bundle, load_bundle
 from mixcomp_edge.codegen.render import render_model
 from mixcomp_edge.errors import ExportError
 from mixcomp_edge.plan.layout import Layout, lay_out
-from mixcomp_edge.targets import Target, target
+from mixcomp_edge.targets import target
 
 MANIFEST = "mixcomp.json"
 
@@ -26,9 +26,9 @@ def export(bundle: Bundle, target_name: str, folder: Path, *, force: bool = Fals
     A folder that an earlier export made is replaced; another folder that is not empty is refused unless `force`."""
     layout = lay_out(bundle.graph, target(target_name))
     files = project_files(bundle, layout)
-    if folder.exists() and not force and any(folder.iterdir() if folder.is_dir() else [folder]):
-        if not (folder / MANIFEST).is_file():
-            raise ExportError(f"{folder} holds files that are not ours. Choose another folder, or pass --force.")
+    foreign = folder.exists() and not (folder / MANIFEST).is_file()
+    if foreign and not force and (not folder.is_dir() or any(folder.iterdir())):
+        raise ExportError(f"{folder} holds files that are not ours. Choose another folder, or pass --force.")
     _replace_folder(folder, files)
     return layout
 

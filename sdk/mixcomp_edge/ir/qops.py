@@ -40,6 +40,16 @@ class QType:
         """Largest |q - zero_point|."""
         return max(self.high - self.zero_point, self.zero_point - self.low)
 
+    def quantize(self, x: NDArray[np.floating]) -> NDArray[np.int64]:
+        """Integers for real numbers: clamp(floor(x / scale + 1/2) + zero_point), in float32. SPEC.md 6."""
+        steps = np.floor(np.asarray(x, np.float32) / np.float32(self.scale) + np.float32(0.5))
+        low, high = self.low - self.zero_point, self.high - self.zero_point
+        return np.clip(steps, low, high).astype(np.int64) + self.zero_point
+
+    def dequantize(self, q: NDArray[np.integer]) -> NDArray[np.float64]:
+        """Real numbers that integers stand for."""
+        return (q.astype(np.float64) - self.zero_point) * self.scale
+
 
 DTYPES = ("u4", "s4", "u8", "s8")
 

@@ -64,7 +64,7 @@ def symbol(name: str) -> str:
 
 def _check_node(node: Node, sources: list[Node]) -> None:
     arity = ARITY.get(type(node), 1)
-    if arity is None and not sources or arity is not None and len(sources) != arity:
+    if (arity is None and not sources) or (arity is not None and len(sources) != arity):
         raise GraphError(f"{node.name}: {node.op} reads {len(sources)} values, expected {arity or 'one or more'}.")
     if not 1 <= len(node.shape) <= 3 or not all(1 <= size <= MAX_DIMENSION for size in node.shape):
         raise GraphError(f"{node.name}: shape {node.shape} must have 1 to 3 dimensions of 1 to {MAX_DIMENSION}.")
@@ -80,7 +80,9 @@ def _check_node(node: Node, sources: list[Node]) -> None:
 
 def _output_shape(node: Node, shapes: list[Shape]) -> Shape:
     """The shape that the node's inputs imply."""
-    if isinstance(node, ops.Conv2d | qops.Conv2d | qops.DwConv2d | ops.AvgPool2d | ops.MaxPool2d | qops.AvgPool2d | qops.MaxPool2d):
+    if isinstance(
+        node, ops.Conv2d | qops.Conv2d | qops.DwConv2d | ops.AvgPool2d | ops.MaxPool2d | qops.AvgPool2d | qops.MaxPool2d
+    ):
         return _windowed_shape(node, node.window, shapes[0])
     if isinstance(node, ops.Dense | qops.Dense):
         return _dense_shape(node, shapes[0])
@@ -193,7 +195,9 @@ def _check_integers(node: qops.QNode, sources: list[Node]) -> None:
         _check_requant(node.name, node.requant, (1, size), types[0].peak * size)
     elif isinstance(node, qops.Softmax):
         if node.table.shape != (1 << types[0].bits,):
-            raise GraphError(f"{node.name}: the table has {node.table.size} entries, {types[0].dtype} needs {1 << types[0].bits}.")
+            raise GraphError(
+                f"{node.name}: the table has {node.table.size} entries, {types[0].dtype} needs {1 << types[0].bits}."
+            )
         if (node.type.dtype, node.type.scale, node.type.zero_point) != ("u8", 1 / 256, 0):
             raise GraphError(f"{node.name}: softmax makes u8 with scale 1/256 and zero point 0.")
         if node.table[0] != 1 << 15 or np.any(node.table > 1 << 15):

@@ -19,9 +19,7 @@ def fold_padding(graph: Graph) -> Graph:
             if isinstance(user, ops.Conv2d):
                 top, left, bottom, right = user.window.padding
                 padding = (top + pad.before[0], left + pad.before[1], bottom + pad.after[0], right + pad.after[1])
-                changed[user.name] = replace(
-                    user, inputs=pad.inputs, window=replace(user.window, padding=padding)
-                )
+                changed[user.name] = replace(user, inputs=pad.inputs, window=replace(user.window, padding=padding))
     return drop_unread(graph.with_nodes(changed.get(node.name, node) for node in graph.nodes))
 
 

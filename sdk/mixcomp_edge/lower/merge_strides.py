@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TypeGuard
 
 from mixcomp_edge.ir import ops
 from mixcomp_edge.ir.graph import Graph, Node, Window
@@ -16,12 +17,12 @@ def merge_strides(graph: Graph) -> Graph:
         if not _subsamples(node):
             continue
         first = nodes[node.inputs[0]]
-        if _subsamples(first) and graph.only_user(graph[node.inputs[0]]) is node:
-            stride = tuple(a * b for a, b in zip(first.window.stride, node.window.stride, strict=True))
-            nodes[node.name] = replace(node, inputs=first.inputs, window=Window((1, 1), stride))
+        if _subsamples(first) and graph.only_user(graph[first.name]) is node:
+            (a, b), (c, d) = first.window.stride, node.window.stride
+            nodes[node.name] = replace(node, inputs=first.inputs, window=Window((1, 1), (a * c, b * d)))
             gone[first.name] = first.inputs[0]
     return graph.with_nodes(nodes.values()).without(gone)
 
 
-def _subsamples(node: Node) -> bool:
+def _subsamples(node: Node) -> TypeGuard[ops.MaxPool2d]:
     return isinstance(node, ops.MaxPool2d) and node.window.kernel == (1, 1) and not any(node.window.padding)

@@ -77,7 +77,7 @@ def _weights(
     return qops.Weights(book, codes, bias.astype(np.int32), Requant(multiplier, shift))
 
 
-def _requant(scale: NDArray[np.float64] | float) -> Requant:
+def _requant(scale: NDArray[np.floating] | float) -> Requant:
     return Requant(*q32_parameters(np.atleast_1d(np.asarray(scale, np.float64))))
 
 

@@ -11,7 +11,7 @@ def pack_rows(values: NDArray[np.integer]) -> NDArray[np.uint8]:
     nibbles = (values & 0x0F).astype(np.uint8)
     if nibbles.shape[1] % 2:
         nibbles = np.pad(nibbles, ((0, 0), (0, 1)))
-    return nibbles[:, 0::2] | (nibbles[:, 1::2] << 4)
+    return (nibbles[:, 0::2] | (nibbles[:, 1::2] << 4)).astype(np.uint8)
 
 
 def unpack_rows(packed: NDArray[np.uint8], length: int) -> NDArray[np.uint8]:

@@ -29,7 +29,9 @@ class Arena:
 def plan_arena(graph: Graph, scratch_bytes: dict[str, int]) -> Arena:
     """Places the input, the output, all values between and each kernel's scratch (`scratch_bytes`, by node)."""
     buffers = lifetimes(graph, scratch_bytes)
-    bound = max(sum(_aligned(b.nbytes) for b in buffers if b.first <= step <= b.last) for step in range(len(graph.nodes)))
+    bound = max(
+        sum(_aligned(b.nbytes) for b in buffers if b.first <= step <= b.last) for step in range(len(graph.nodes))
+    )
     placed = min(_candidates(buffers, bound), key=_height)
     offsets = {value: offset for buffer, offset in placed for value in buffer.values}
     scratch = {b.name.removesuffix(" scratch"): offset for b, offset in placed if not b.values}

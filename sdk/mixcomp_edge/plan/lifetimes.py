@@ -58,7 +58,9 @@ def lifetimes(graph: Graph, scratch_bytes: dict[str, int]) -> list[Buffer]:
         for owner, nodes in groups.items()
     ]
     buffers += [
-        Buffer(f"{name} scratch", nbytes, steps[name], steps[name], ()) for name, nbytes in scratch_bytes.items() if nbytes
+        Buffer(f"{name} scratch", nbytes, steps[name], steps[name], ())
+        for name, nbytes in scratch_bytes.items()
+        if nbytes
     ]
     return buffers
 

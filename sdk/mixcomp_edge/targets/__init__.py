@@ -31,7 +31,9 @@ def targets() -> dict[str, Target]:
     found = {}
     for path in sorted(_FOLDER.glob("*.toml")):
         table = tomllib.loads(path.read_text(encoding="utf-8"))
-        entries = {key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}
+        entries: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in table.items()
+        }
         found[path.stem] = Target(name=path.stem, **entries)
     return found
 

@@ -21,7 +21,7 @@ def activation_step(x: NDArray[np.float32], low: int, high: int) -> float:
 
 
 def input_range(x: NDArray[np.float32], high: int = 255) -> tuple[float, int]:
-    """(step, zero point) of the u8 grid from min(x, 0) to max(x, 0); 0.0 is on the grid. Raw pixels 0..255 get step 1."""
+    """(step, zero point) of the u8 grid from min(x, 0) to max(x, 0), with 0.0 on it. Raw pixels 0..255 get step 1."""
     low_value, high_value = min(float(x.min()), 0.0), max(float(x.max()), 0.0)
     step = (high_value - low_value) / high or 1.0
     return step, int(np.clip(np.rint(-low_value / step), 0, high))

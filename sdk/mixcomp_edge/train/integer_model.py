@@ -34,7 +34,9 @@ class IntegerModel(nn.Module):
 
     def predict(self, x: np.ndarray, batch_size: int = 250) -> np.ndarray:
         """Outputs (N, *output shape) int64 of integer inputs x (N, *input shape)."""
-        batches = [self(torch.from_numpy(x[i : i + batch_size].astype(np.float64))) for i in range(0, len(x), batch_size)]
+        batches = [
+            self(torch.from_numpy(x[i : i + batch_size].astype(np.float64))) for i in range(0, len(x), batch_size)
+        ]
         return torch.cat(batches).numpy().astype(np.int64)
 
 
@@ -92,7 +94,9 @@ def _convolve(node: qops.Conv2d | qops.DwConv2d, x: Tensor, type_: qops.QType, k
 @_forward.register
 def _(node: qops.Dense, inputs: list[Tensor], types: list[qops.QType]) -> Tensor:
     acc = F.linear(
-        inputs[0].flatten(1), torch.from_numpy(node.weights.levels).double(), torch.from_numpy(node.weights.bias).double()
+        inputs[0].flatten(1),
+        torch.from_numpy(node.weights.levels).double(),
+        torch.from_numpy(node.weights.bias).double(),
     )
     return _finish(node, acc, _multiplier(node.weights.requant), node.weights.requant.shift)
 

@@ -8,7 +8,8 @@ import json
 import math
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,18 +43,27 @@ def train(
     task: Task,
     recipe: Recipe,
     *,
+    teacher: nn.Module | None = None,
     stage: str = "train",
     checkpoint: Path | None = None,
     listener: Listener | None = None,
 ) -> nn.Module:
     """Trains the model in place on task.train and returns it, in eval mode.
 
-    checkpoint: written after each epoch and read at the start when it is of the same task, recipe and parameters;
-    the caller deletes it when the result is safe."""
+    teacher: the float model, for recipe.distill. checkpoint: written after each epoch, and read at the start when it
+    is of the same task, recipe and parameters; the caller deletes it when the result is safe."""
     if task.train is None:
         raise TaskError(f"{task.name}: has no training data; use --epochs 0 (calibration only).")
+    with _threads(recipe.threads):
+        return _train(model, task, task.train, recipe, teacher, stage, checkpoint, listener)
+
+
+def _train(
+    model: nn.Module, task: Task, split: Split, recipe: Recipe, teacher: nn.Module | None, stage: str,
+    checkpoint: Path | None, listener: Listener | None,
+) -> nn.Module:  # fmt: skip
     optimizer = torch.optim.Adam(_parameter_groups(model, recipe))
-    steps_per_epoch = max(1, math.ceil(len(task.train) / recipe.batch_size))
+    steps_per_epoch = max(1, math.ceil(len(split) / recipe.batch_size))
     steps = recipe.epochs * steps_per_epoch
     scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _schedule(step, steps, recipe.warmup))
     key = _fingerprint(model, task, recipe, stage)
@@ -62,8 +72,8 @@ def train(
     for epoch in range(first, recipe.epochs):
         model.train()
         running = 0.0
-        for index, (x, target) in enumerate(_batches(task, task.train, recipe, epoch)):
-            loss = task.loss(model(x), target)
+        for index, (x, target) in enumerate(_batches(task, split, recipe, epoch)):
+            loss = _loss(task, recipe, model(x), target, teacher, x)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
@@ -76,6 +86,18 @@ def train(
             state = {"key": key, "epoch": epoch + 1, "model": model.state_dict(), "optimizer": optimizer.state_dict()}
             _save_atomically({**state, "scheduler": scheduler.state_dict()}, checkpoint)
     return model.eval()
+
+
+def _loss(task: Task, recipe: Recipe, output: Tensor, target: Tensor, teacher: nn.Module | None, x: Tensor) -> Tensor:
+    """The task's loss, mixed with the cross entropy to the teacher's probabilities."""
+    if teacher is None or recipe.distill == 0.0:
+        return task.loss(output, target)
+    with torch.no_grad():
+        soft = teacher(x).softmax(dim=1)
+    follow = nn.functional.cross_entropy(output, soft)
+    if recipe.distill == 1.0:
+        return follow
+    return recipe.distill * follow + (1.0 - recipe.distill) * task.loss(output, target)
 
 
 def _parameter_groups(model: nn.Module, recipe: Recipe) -> list[dict[str, Any]]:
@@ -115,13 +137,22 @@ def _batches(task: Task, split: Split, recipe: Recipe, epoch: int) -> Any:
         yield x, torch.from_numpy(split.y[chosen])
 
 
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    """Within it torch uses `count` processor threads; 0 changes nothing. Small models are faster with one."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 @torch.no_grad()
 def predict(model: nn.Module, task: Task, split: Split, batch_size: int = 500) -> np.ndarray:
     """Outputs (N, ...) float32 of a float or fake-quantized model on a split."""
     model.eval()
-    outputs = [
-        model(task.to_input(split.x[start : start + batch_size])) for start in range(0, len(split), batch_size)
-    ]
+    outputs = [model(task.to_input(split.x[start : start + batch_size])) for start in range(0, len(split), batch_size)]
     return torch.cat(outputs).numpy()
 
 

@@ -82,7 +82,7 @@ class QuantizedModel(nn.Module):
 
     def weight(self, name: str) -> Tensor:
         layer = self.layer(name)
-        return layer.quantizer(layer.weight) if self.quantizing else layer.weight  # type: ignore[no-any-return]
+        return layer.quantizer(layer.weight) if self.quantizing else layer.weight
 
     @contextmanager
     def floating(self) -> Iterator[None]:

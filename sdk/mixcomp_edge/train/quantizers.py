@@ -82,7 +82,9 @@ class ActivationQuantizer(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         zero = int(self.zero_point)
-        y: Tensor = _RoundToInteger.apply(x, self.bounded_log_step(), self.low - zero, self.high - zero)
+        y: Tensor = _RoundToInteger.apply(  # type: ignore[no-untyped-call]
+            x, self.bounded_log_step(), self.low - zero, self.high - zero
+        )
         return y
 
     def bounded_log_step(self) -> Tensor:
@@ -121,7 +123,7 @@ class WeightQuantizer(nn.Module):
         self.register_buffer("values", torch.tensor(codebook.sorted_values, dtype=torch.float32), persistent=False)
 
     def forward(self, w: Tensor) -> Tensor:
-        y: Tensor = _RoundToLevels.apply(w, self.log_scale, self.values)
+        y: Tensor = _RoundToLevels.apply(w, self.log_scale, self.values)  # type: ignore[no-untyped-call]
         return y
 
     def set_scale(self, scale: np.ndarray) -> None:

@@ -20,20 +20,22 @@ class Recipe:
     lr_step: float = 1e-2  # log of the quantizer steps; a change of 0.01 moves a step by 1 %
     weight_decay: float = 0.0
     warmup: float = 0.05  # share of all steps
-    label_smoothing: float = 0.0
+    distill: float = 0.0  # share of the loss that follows the float model's output instead of the labels
     augment: bool = True
     seed: int = 0
+    threads: int = 0  # of the processor; 0: as many as it has cores. Results depend on it in the last bits
 
     def __post_init__(self) -> None:
         bounds = {
             "epochs": (0, 100_000), "batch_size": (1, 1_000_000), "lr": (0.0, 10.0), "lr_step": (0.0, 10.0),
-            "weight_decay": (0.0, 1.0), "warmup": (0.0, 1.0), "label_smoothing": (0.0, 0.99), "seed": (0, 2**63 - 1),
+            "weight_decay": (0.0, 1.0), "warmup": (0.0, 1.0), "distill": (0.0, 1.0), "seed": (0, 2**63 - 1),
+            "threads": (0, 1024),
         }  # fmt: skip
         for key, (low, high) in bounds.items():
             value = getattr(self, key)
             if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
                 raise RecipeError(f"recipe: {key} = {value!r}, expected a number from {low} to {high}.")
-        for key in ("epochs", "batch_size", "seed"):
+        for key in ("epochs", "batch_size", "seed", "threads"):
             if not isinstance(getattr(self, key), int):
                 raise RecipeError(f"recipe: {key} = {getattr(self, key)!r}, expected a whole number.")
         if not isinstance(self.augment, bool):

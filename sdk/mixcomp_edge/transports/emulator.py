@@ -6,14 +6,13 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from mixcomp_sim import Counts, Emulator
-
 from mixcomp_edge.build.cross import Toolchain, build_image, toolchain
 from mixcomp_edge.codegen.render import render_image
 from mixcomp_edge.errors import ExportError
 from mixcomp_edge.ir import qops
 from mixcomp_edge.plan.layout import Layout
 from mixcomp_edge.targets import Target
+from mixcomp_sim import Counts, Emulator
 
 
 class EmulatedCore:
@@ -47,7 +46,9 @@ class EmulatedCore:
         outputs: list[bytes] = []
         self._write_input(x)
         steps = self.layout.steps
-        result = self.emulator.call("mce_image_run", on_layer=lambda index: outputs.append(self._read(steps[index].node)))
+        result = self.emulator.call(
+            "mce_image_run", on_layer=lambda index: outputs.append(self._read(steps[index].node))
+        )
         self._check(result.value)
         return outputs
 

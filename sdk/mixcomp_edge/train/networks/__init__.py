@@ -1,4 +1,4 @@
-"""The networks of the built-in tasks. Every forward() is straight-line code over static shapes, as torch.export asks."""
+"""The networks of the built-in tasks. A forward() is straight-line code over static shapes, as torch.export asks."""
 
 from mixcomp_edge.train.networks.autoencoder import AutoEncoder
 from mixcomp_edge.train.networks.dscnn import DsCnn

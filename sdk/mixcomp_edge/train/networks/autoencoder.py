@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -15,7 +17,7 @@ class AutoEncoder(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.fc = nn.ModuleList(nn.Linear(i, o) for i, o in zip(WIDTHS[:-1], WIDTHS[1:], strict=True))
+        self.fc = nn.ModuleList(nn.Linear(i, o) for i, o in pairwise(WIDTHS))
         self.bn = nn.ModuleList(nn.BatchNorm1d(width, eps=BATCHNORM_EPS) for width in WIDTHS[1:])
         self.out = nn.Linear(WIDTHS[-1], WIDTHS[0])
 

@@ -9,7 +9,7 @@ BATCHNORM_EPS = 1e-3  # Keras' default, under which the reference weights were t
 
 
 def same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
-    """(before, after) that make ceil(size / stride) outputs; an odd total puts the extra zero after. TensorFlow SAME."""
+    """(before, after) for ceil(size / stride) outputs, as TensorFlow's SAME; an odd total has one more after."""
     total = max((-(-size // stride) - 1) * stride + kernel - size, 0)
     return total // 2, total - total // 2
 

@@ -1,4 +1,5 @@
-"""ResNet-20 for CIFAR-10 (He et al. 2015, section 4.2). Shortcuts of option A: no parameters. 269,722 parameters, 40.6 M MAC."""
+"""ResNet-20 for CIFAR-10 (He et al. 2015, section 4.2), shortcuts without parameters (option A). 269,722 parameters,
+40.6 M MAC."""
 
 from __future__ import annotations
 

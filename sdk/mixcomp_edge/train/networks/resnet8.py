@@ -1,4 +1,4 @@
-"""ResNet-8, the image classifier of MLPerf Tiny v1 (CIFAR-10). 78,186 parameters with batch-norm statistics, 12.5 M MAC."""
+"""ResNet-8, the image classifier of MLPerf Tiny v1 (CIFAR-10). 78,186 parameters, 12.5 M MAC."""
 
 from __future__ import annotations
 

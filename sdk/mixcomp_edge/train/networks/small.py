@@ -20,7 +20,7 @@ class Layer(nn.Module):
 
 
 class DigitsCnn(nn.Module):
-    """(N, 1, 8, 8) pixels 0..255 -> logits (N, 10). 15,098 parameters, 257 k MAC."""
+    """(N, 1, 8, 8) pixels 0..255 -> logits (N, 10). 14,458 parameters, 231 k MAC."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -36,7 +36,7 @@ class DigitsCnn(nn.Module):
 
 
 class FashionCnn(nn.Module):
-    """(N, 1, 28, 28) pixels 0..255 -> logits (N, 10)."""
+    """(N, 1, 28, 28) pixels 0..255 -> logits (N, 10). 61,050 parameters, 3.7 M MAC."""
 
     def __init__(self) -> None:
         super().__init__()

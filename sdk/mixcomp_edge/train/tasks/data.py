@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -46,7 +47,20 @@ FASHION_SOURCES = (  # hashes: README of github.com/zalandoresearch/fashion-mnis
 )
 
 Splits = tuple[Split, Split]  # train, test
-Layout = tuple[str, Callable[[Path], Splits]]  # a file that shows the layout is there; its reader, given the root
+
+
+@dataclass(frozen=True)
+class Layout:
+    """One way in which a data set may lie in a folder. It counts when all of its files are there."""
+
+    folder: str
+    files: tuple[str, ...]
+    read: Callable[[Path], Splits]  # given the folder
+
+    def missing(self, root: Path) -> Path | None:
+        """The first file that is not there."""
+        paths = (root / self.folder / name for name in self.files)
+        return next((path for path in paths if not path.is_file()), None)
 
 
 def cache() -> Path:
@@ -63,42 +77,49 @@ def roots() -> list[Path]:
 
 def cifar10(listener: Listener | None = None) -> Splits:
     """50,000 and 10,000 images (N, 3, 32, 32) uint8, RGB, in the authors' order."""
-    layouts: list[Layout] = [("cifar10/labels.npz", _cifar_mosaics), ("cifar-10-batches-bin", _cifar_batches)]
-    return _load("CIFAR-10", layouts, (CIFAR_SOURCE,), "cifar-10-batches-bin", listener)
+    mosaics = (*(f"train_{k}.webp" for k in range(10)), "test_0.webp", "test_1.webp", "labels.npz")
+    batches = Layout("cifar-10-batches-bin", CIFAR_BATCHES, _cifar_batches)
+    return _load("CIFAR-10", (Layout("cifar10", mosaics, _cifar_mosaics), batches), batches, (CIFAR_SOURCE,), listener)
 
 
 def fashion_mnist(listener: Listener | None = None) -> Splits:
     """60,000 and 10,000 images (N, 1, 28, 28) uint8 in the authors' order."""
-    layouts: list[Layout] = [("fashion_mnist/fashion_mnist.npz", _fashion_npz)]
-    layouts += [(folder, _fashion_idx(folder)) for folder in ("fashion-mnist", "FashionMNIST/raw")]
-    return _load("Fashion-MNIST", layouts, FASHION_SOURCES, "fashion-mnist", listener)
+    files = tuple(source.name for source in FASHION_SOURCES)
+    official = Layout("fashion-mnist", files, _fashion_idx)
+    torchvision = Layout("FashionMNIST/raw", files, _fashion_idx)
+    npz = Layout("fashion_mnist", ("fashion_mnist.npz",), _fashion_npz)
+    return _load("Fashion-MNIST", (npz, official, torchvision), official, FASHION_SOURCES, listener)
 
 
 def _load(
-    name: str, layouts: list[Layout], sources: tuple[Source, ...], folder: str, listener: Listener | None
+    name: str, layouts: tuple[Layout, ...], fetched: Layout, sources: tuple[Source, ...], listener: Listener | None
 ) -> Splits:
-    """The first layout found. A damaged file is an error and not a reason to look further."""
+    """The first layout found, else the data set's own files in the layout `fetched`. A damaged file is an error, not a
+    reason to look further."""
+    missing = []
     for root in roots():
         if not root.is_dir() and root != cache():
             raise TaskError(f"MIXCOMP_DATA is {root}, which is not a folder. Correct it or unset it.")
-        for shown_by, read in layouts:
-            if (root / shown_by).exists():
-                return read(root)
+        for layout in layouts:
+            path = layout.missing(root)
+            if path is None:
+                return layout.read(root / layout.folder)
+            missing.append(str(path))
     try:
-        fetch(sources, cache() / folder, listener)
+        fetch(sources, cache() / fetched.folder, listener)
     except DataMissing as error:
-        tried = "; ".join(str(root / shown_by) for root in roots() for shown_by, _ in layouts)
-        hint = "" if os.environ.get("MIXCOMP_DATA") else " Set MIXCOMP_DATA to the folder that holds one of these."
-        raise DataMissing(f"{name}: found none of {tried};{hint} {error}") from error
-    return dict(layouts)[folder](cache())
+        raise DataMissing(
+            f"{name}: not on this machine. Missing in each layout that counts: {', '.join(missing)}. Put the files of "
+            f"one there, or set MIXCOMP_DATA to the folder that has them. {error}"
+        ) from error
+    return fetched.read(cache() / fetched.folder)
 
 
 def _split(x: Pixels, y: Pixels) -> Split:
     return Split(x, y.astype(np.int64))
 
 
-def _cifar_mosaics(root: Path) -> Splits:
-    folder = root / "cifar10"
+def _cifar_mosaics(folder: Path) -> Splits:
     labels = folder / "labels.npz"
     y_train, y_test = (check_labels(labels, y) for y in read_npz(labels, {"train": (50_000,), "test": (10_000,)}))
     train = np.concatenate([read_mosaic(folder / f"train_{k}.webp") for k in range(10)])
@@ -106,27 +127,26 @@ def _cifar_mosaics(root: Path) -> Splits:
     return _split(train, y_train), _split(test, y_test)
 
 
-def _cifar_batches(root: Path) -> Splits:
-    parts = [read_cifar_bin(root / "cifar-10-batches-bin" / name, CIFAR_BATCH) for name in CIFAR_BATCHES]
+def _cifar_batches(folder: Path) -> Splits:
+    parts = [read_cifar_bin(folder / name, CIFAR_BATCH) for name in CIFAR_BATCHES]
     x, y = (np.concatenate(arrays) for arrays in zip(*parts[:-1], strict=True))
     return _split(x, y), _split(*parts[-1])
 
 
-def _fashion_npz(root: Path) -> Splits:
-    path = root / "fashion_mnist/fashion_mnist.npz"
+def _fashion_npz(folder: Path) -> Splits:
+    path = folder / "fashion_mnist.npz"
     train, test = FASHION_COUNTS["train"], FASHION_COUNTS["t10k"]
     shapes = {"x_train": (train, 28, 28), "y_train": (train,), "x_test": (test, 28, 28), "y_test": (test,)}
     x_train, y_train, x_test, y_test = read_npz(path, shapes)
-    return (
-        _split(x_train[:, None], check_labels(path, y_train)),
-        _split(x_test[:, None], check_labels(path, y_test)),
-    )
+    splits = (_split(x_train[:, None], y_train), _split(x_test[:, None], y_test))
+    check_labels(path, np.concatenate([y_train, y_test]))
+    return splits
 
 
-def _fashion_idx(folder: str) -> Callable[[Path], Splits]:
-    def part(root: Path, name: str) -> Split:
-        count, labels = FASHION_COUNTS[name], root / folder / f"{name}-labels-idx1-ubyte.gz"
-        x = read_idx(root / folder / f"{name}-images-idx3-ubyte.gz", (count, 28, 28))
+def _fashion_idx(folder: Path) -> Splits:
+    def part(name: str) -> Split:
+        count, labels = FASHION_COUNTS[name], folder / f"{name}-labels-idx1-ubyte.gz"
+        x = read_idx(folder / f"{name}-images-idx3-ubyte.gz", (count, 28, 28))
         return _split(x[:, None], check_labels(labels, read_idx(labels, (count,))))
 
-    return lambda root: (part(root, "train"), part(root, "t10k"))
+    return part("train"), part("t10k")

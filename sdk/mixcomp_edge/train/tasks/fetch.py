@@ -3,11 +3,13 @@ checked; an interrupted or refused download leaves no file behind."""
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import os
 import tarfile
 import tempfile
 import urllib.request
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -47,14 +49,16 @@ def fetch(sources: tuple[Source, ...], folder: Path, listener: Listener | None =
     if os.environ.get("MIXCOMP_OFFLINE", "0") not in ("", "0"):
         raise DataMissing(f"downloads are off (MIXCOMP_OFFLINE). To get the data by hand: {names}, into {folder}.")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder, prefix=".part-") as part:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".part-") as part:
+            files: list[Path] = []
             for source in sources:
-                archive = Path(part) / source.name
-                download(source, archive, listener)
-                files = _extract(source, archive, Path(part)) if source.members else [archive]
-                for file in files:
-                    os.replace(file, folder / file.name)
+                path = Path(part) / source.name
+                download(source, path, listener)
+                files += _extract(source, path) if source.members else [path]
+            folder.mkdir(exist_ok=True)
+            for file in files:
+                os.replace(file, folder / file.name)
     except OSError as error:
         raise DataMissing(f"{folder}: cannot write ({error}). Set XDG_CACHE_HOME to a folder that you own.") from error
 
@@ -77,19 +81,18 @@ def download(source: Source, path: Path, listener: Listener | None = None) -> No
         except (OSError, HTTPException, ValueError) as error:
             path.unlink(missing_ok=True)
             raise DataMissing(
-                f"{source.url}: the download failed ({error}). Check the network, or put the file's content by hand "
-                "where the search looks for it."
+                f"{source.url}: the download failed ({error}). Check the network, or get the file by other means."
             ) from error
     if digest.hexdigest() != source.md5:
         path.unlink()
         raise TaskError(
             f"{source.url}: got {done} bytes with MD5 {digest.hexdigest()}, but {source.md5} is published. The "
-            "transfer was cut or the file is not the data set; nothing was kept. Try again, or get it by hand."
+            "transfer was cut or the file is not the data set; nothing was kept. Try again."
         )
 
 
-def _extract(source: Source, archive: Path, folder: Path) -> list[Path]:
-    """The expected members only, each a plain file of its expected size. Paths inside the archive pick no folder."""
+def _extract(source: Source, archive: Path) -> list[Path]:
+    """The expected members only, each a file of its expected size, beside the archive: its paths pick no folder."""
     files = []
     try:
         with tarfile.open(archive) as tar:
@@ -100,10 +103,10 @@ def _extract(source: Source, archive: Path, folder: Path) -> list[Path]:
                 content = stream.read(size_bytes + 1)
                 if len(content) != size_bytes:
                     raise KeyError(f"{member} does not have {size_bytes} bytes")
-                path = folder / member.rpartition("/")[2]
+                path = archive.parent / member.rpartition("/")[2]
                 path.write_bytes(content)
                 files.append(path)
-    except (tarfile.TarError, KeyError, EOFError) as error:
+    except (tarfile.TarError, gzip.BadGzipFile, zlib.error, KeyError, EOFError) as error:
         raise TaskError(f"{source.url}: not the expected archive ({error}). Nothing was kept.") from error
     return files
 

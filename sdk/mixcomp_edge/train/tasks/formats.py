@@ -19,7 +19,9 @@ TILES = (50, 100)  # rows, columns of 32x32 images in one mosaic
 
 
 def damaged(path: Path, what: str) -> TaskError:
-    return TaskError(f"{path}: {what}. Delete this file and get it again.")
+    return TaskError(
+        f"{path}: {what}. Delete this file; the next run downloads the data set unless you put a whole one."
+    )
 
 
 def read_idx(path: Path, shape: tuple[int, ...]) -> Pixels:

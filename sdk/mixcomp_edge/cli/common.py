@@ -1,0 +1,76 @@
+"""What every verb shares: where output goes, how errors end, how progress looks."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, Protocol
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+console = Console(stderr=True)  # progress, notes and errors
+output = Console()  # results
+
+JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout; progress goes to stderr.")]
+TargetOption = Annotated[
+    str | None, typer.Option("--target", "-t", help="Target, see `mixcomp-edge targets`.", show_default="cortex-m4")
+]
+ChainOption = Annotated[
+    str | None, typer.Option("--toolchain", help="Cross compiler: gcc or zig.", show_default="gcc where found")
+]
+SourceArgument = Annotated[Path, typer.Argument(help="A bundle (M.mce) or an exported folder.", metavar="M.mce|DIR")]
+TaskArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="TASK",
+        help="digits, fashion, resnet8, resnet20, dscnn, mobilenet, autoencoder, or file.py:function, a function "
+        "that returns a mixcomp_edge.Task.",
+    ),
+]
+
+
+def print_json(value: dict[str, Any]) -> None:
+    """The one object of --json."""
+    sys.stdout.write(json.dumps(value) + "\n")
+
+
+class Tell(Protocol):
+    """Moves the bar called `what`; `note` stands behind its name."""
+
+    def __call__(self, what: str, done: int, of: int, note: str = "") -> None: ...
+
+
+@contextmanager
+def progress_bar() -> Iterator[Tell]:
+    """Bars on stderr, one for each name, gone at the end."""
+    columns = (
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn(),
+    )  # fmt: skip
+    with Progress(*columns, console=console, transient=True) as bars:
+        known: dict[str, Any] = {}
+
+        def tell(what: str, done: int, of: int, note: str = "") -> None:
+            if what not in known:
+                known[what] = bars.add_task(what, total=of)
+            bars.update(known[what], completed=done, description=f"{what}{note}")
+
+        yield tell
+
+
+def training_listener(tell: Tell) -> Callable[[Any], None]:
+    """A listener for train.loop: a bar for each stage, with epoch and loss."""
+
+    def listen(step: Any) -> None:
+        note = f"  epoch {step.epoch + 1}/{step.epochs}  loss {step.loss:.3f}"
+        tell(f"train {step.stage}", step.step, step.steps, note)
+
+    return listen
+
+
+def percent(value: float | None) -> str:
+    return "–" if value is None else f"{100 * value:.2f} %"

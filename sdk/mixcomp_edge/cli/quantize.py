@@ -1,0 +1,100 @@
+"""mixcomp-edge quantize"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from mixcomp_edge.cli.common import (
+    JsonFlag,
+    TaskArgument,
+    console,
+    output,
+    percent,
+    print_json,
+    progress_bar,
+    training_listener,
+)
+from mixcomp_edge.errors import PlanError
+from mixcomp_edge.quant_plan import LayerPlan, QuantPlan, load_plan
+
+PlanOption = Annotated[Path | None, typer.Option("--plan", help="Formats and bits by layer: a TOML file.")]
+WeightsOption = Annotated[
+    str | None, typer.Option("--weights", help="One format for all: fixp4, posit4, posit4sc4, posit4sc8, posit4e1.")
+]
+ActBitsOption = Annotated[int | None, typer.Option("--act-bits", help="Width of activations, 4 or 8.")]
+GranularityOption = Annotated[
+    str | None, typer.Option("--granularity", help="Weight scales: one a channel, or one a tensor.")
+]
+EpochsOption = Annotated[int | None, typer.Option("--epochs", help="Epochs of retraining; 0 calibrates only.", min=0)]
+RecipeOption = Annotated[Path | None, typer.Option("--recipe", help="Training recipe: a TOML file.")]
+SeedOption = Annotated[int | None, typer.Option("--seed", help="Seed of shuffling and augmentation.")]
+
+
+def make_plan(path: Path | None, weights: str | None, act_bits: int | None, granularity: str | None) -> QuantPlan:
+    """The plan that the options describe."""
+    if path is not None:
+        if any(option is not None for option in (weights, act_bits, granularity)):
+            raise PlanError("--plan says formats and bits itself; drop --weights, --act-bits and --granularity.")
+        return load_plan(path)
+    given = {"weights": weights, "act_bits": act_bits, "granularity": granularity}
+    return QuantPlan(LayerPlan(**{key: value for key, value in given.items() if value is not None}))  # type: ignore[arg-type]
+
+
+def load_everything(spec: str, recipe_file: Path | None, epochs: int | None, seed: int | None) -> tuple[Any, Any]:
+    """(task, recipe) of the options; prints the task's warnings. Without data, epochs default to 0."""
+    from mixcomp_edge.train.recipe import load_recipe
+    from mixcomp_edge.train.tasks import load_task
+
+    task = load_task(spec)
+    for warning in task.warnings:
+        console.print(f"[yellow]warning:[/] {warning}", highlight=False, soft_wrap=True)
+    recipe = load_recipe(recipe_file, task.recipe) if recipe_file else task.recipe
+    if task.train is None and epochs is None:
+        epochs = 0
+    return task, recipe.with_(epochs=epochs, seed=seed)
+
+
+def register(app: typer.Typer) -> None:
+    @app.command()
+    def quantize(
+        task: TaskArgument,
+        out: Annotated[Path, typer.Option("-o", "--output", help="The bundle to write.", metavar="M.mce")],
+        plan: PlanOption = None,
+        weights: WeightsOption = None,
+        act_bits: ActBitsOption = None,
+        granularity: GranularityOption = None,
+        epochs: EpochsOption = None,
+        recipe: RecipeOption = None,
+        seed: SeedOption = None,
+        json: JsonFlag = False,
+    ) -> None:
+        """Quantize and retrain a task's model; write a bundle.
+
+        Stopped or killed, the same command goes on after the last finished epoch.
+
+        Example: mixcomp-edge quantize resnet8 --act-bits 4 --epochs 4 -o resnet8.mce
+        """
+        the_plan = make_plan(plan, weights, act_bits, granularity)
+        if not out.parent.is_dir():
+            raise PlanError(f"{out.parent}: no such folder for the output.")
+        the_task, the_recipe = load_everything(task, recipe, epochs, seed)
+        from mixcomp_edge.bundle import save_bundle
+        from mixcomp_edge.train.quantize import delete_checkpoints
+        from mixcomp_edge.train.quantize import quantize as run
+
+        with progress_bar() as tell:
+            result = run(the_task, the_plan, the_recipe, checkpoint=out, listener=training_listener(tell))
+        save_bundle(result.bundle, out)
+        delete_checkpoints(out)
+        if json:
+            accuracy = {"float": result.float_accuracy, "integer": result.integer_accuracy}
+            sha256 = result.bundle.sha256
+            print_json({"task": the_task.name, "bundle": str(out), "sha256": sha256, "accuracy": accuracy})
+            return
+        table = Table("task", "float", "integer", "bundle")
+        table.add_row(the_task.name, percent(result.float_accuracy), percent(result.integer_accuracy), str(out))
+        output.print(table)

@@ -1,0 +1,100 @@
+"""mixcomp-edge run"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from mixcomp_edge.cli.common import (
+    ChainOption,
+    JsonFlag,
+    TargetOption,
+    TaskArgument,
+    output,
+    percent,
+    print_json,
+    progress_bar,
+    training_listener,
+)
+from mixcomp_edge.cli.quantize import (
+    ActBitsOption,
+    EpochsOption,
+    GranularityOption,
+    PlanOption,
+    RecipeOption,
+    SeedOption,
+    WeightsOption,
+    load_everything,
+    make_plan,
+)
+from mixcomp_edge.targets import DEFAULT, emulated
+
+
+def register(app: typer.Typer) -> None:
+    @app.command()
+    def run(
+        task: TaskArgument,
+        out: Annotated[Path, typer.Option("-o", "--output", help="The folder to write.", metavar="DIR")],
+        plan: PlanOption = None,
+        weights: WeightsOption = None,
+        act_bits: ActBitsOption = None,
+        granularity: GranularityOption = None,
+        epochs: EpochsOption = None,
+        recipe: RecipeOption = None,
+        seed: SeedOption = None,
+        target: TargetOption = None,
+        emulate: Annotated[int, typer.Option("--emulate", help="Test samples for the emulated core.", min=1)] = 500,
+        toolchain: ChainOption = None,
+        json: JsonFlag = False,
+    ) -> None:
+        """Do everything: train, quantize, export, verify and simulate a task, and show one table.
+
+        Writes DIR/TASK.mce, DIR/c (the project) and DIR/report.json. Exit code 1 when an implementation differs.
+
+        Example: mixcomp-edge run digits -o digits_out
+        """
+        the_plan = make_plan(plan, weights, act_bits, granularity)
+        emulated(target or DEFAULT)
+        the_task, the_recipe = load_everything(task, recipe, epochs, seed)
+        from mixcomp_edge.train.run import RunResult, run_task
+
+        with progress_bar() as tell:
+            result: RunResult = run_task(
+                the_task, out, plan=the_plan, recipe=the_recipe, target_name=target or DEFAULT,
+                emulated_inputs=emulate, chain_name=toolchain, listener=training_listener(tell), stage=tell,
+            )  # fmt: skip
+        if json:
+            print_json(result.as_dict())
+        else:
+            output.print(summary(result))
+            output.print(
+                f"Wrote {out / (the_task.name + '.mce')}, {out / 'c'} and {out / 'report.json'}.", highlight=False
+            )
+        raise typer.Exit(0 if result.exact else 1)
+
+
+def summary(result: object) -> Table:
+    """The one table of `run`."""
+    from mixcomp_edge.train.run import RunResult
+
+    assert isinstance(result, RunResult)
+    a, s = result.accuracy, result.simulation
+    table = Table("", "", title=f"{result.task} on {s.target}")
+    if a.inputs:
+        few = f" ({a.emulated_inputs} of {a.inputs} samples)" if a.emulated_inputs < a.inputs else ""
+        table.add_row("accuracy, float", percent(a.float_model))
+        table.add_row("accuracy, Python integer", percent(a.python_integer))
+        table.add_row("accuracy, C on host", percent(a.c_host))
+        table.add_row(f"accuracy, C on emulated {s.target}", percent(a.c_emulated) + few)
+        table.add_row("outputs that differ", str(result.differing_outputs))
+    compared = sum(verdict.elements for verdict in result.verdicts)
+    wrong = sum(verdict.mismatches for verdict in result.verdicts)
+    table.add_row("layer elements compared / different", f"{compared:,} / {wrong}")
+    flash, ram = s.flash_bytes, s.ram_bytes
+    table.add_row("flash", f"{flash['total']:,} B (weights {flash['weights']:,}, code {flash['code']:,})")
+    table.add_row("RAM", f"{ram['total']:,} B (arena {ram['arena']:,}, stack {ram['stack']:,})")
+    table.add_row("instructions an inference", f"{s.instructions:,} ({s.instructions / max(s.macs, 1):.2f} a MAC)")
+    return table

@@ -1,0 +1,108 @@
+"""From a task to a bundle: train the float model if it needs it, calibrate, retrain, lower."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+import mixcomp_edge
+from mixcomp_edge.bundle import Bundle
+from mixcomp_edge.errors import PlanError
+from mixcomp_edge.ir import qops
+from mixcomp_edge.ir.graph import Graph
+from mixcomp_edge.lower import lower
+from mixcomp_edge.quant_plan import QuantPlan
+from mixcomp_edge.train.integer_model import IntegerModel
+from mixcomp_edge.train.loop import Listener, accuracy, train
+from mixcomp_edge.train.quantized_model import QuantizedModel, prepare
+from mixcomp_edge.train.recipe import Recipe
+from mixcomp_edge.train.task import Split, Task
+
+
+@dataclass(frozen=True, eq=False)
+class Quantized:
+    """A bundle, and the metric of the float model and of the integers on the test set; None without data."""
+
+    bundle: Bundle
+    float_accuracy: float | None
+    integer_accuracy: float | None
+
+
+def convert(model: QuantizedModel, origin: dict[str, Any] | None = None) -> Bundle:
+    """The integer graph of a prepared (and trained) model, as a bundle."""
+    return Bundle(lower(model.quantized_graph()), {"plan": model.plan.as_dict(), **(origin or {})})
+
+
+def quantize(
+    task: Task,
+    plan: QuantPlan | None = None,
+    recipe: Recipe | None = None,
+    *,
+    checkpoint: Path | None = None,
+    listener: Listener | None = None,
+) -> Quantized:
+    """The whole way from a task to a bundle. recipe.epochs = 0 is calibration only.
+
+    checkpoint: a path; two files that start with it hold the state after each epoch, and a second call after a kill
+    goes on from there. They are the caller's to delete (`delete_checkpoints`)."""
+    recipe = recipe or task.recipe
+    if task.train is None and recipe.epochs > 0:
+        raise PlanError(f"{task.name} has no training data; quantize it with --epochs 0 (calibration only).")
+    float_file, quantized_file = checkpoint_files(checkpoint)
+    if task.float_recipe is not None and task.train is not None:
+        train(task.model, task, task.float_recipe, stage="float", checkpoint=float_file, listener=listener)
+    model = prepare(task.model, task.calibration, plan, task.name)
+    float_accuracy = accuracy(task.model, task, task.test) if task.test is not None else None
+    if recipe.epochs > 0:
+        train(model, task, recipe, teacher=task.model, stage="quantized", checkpoint=quantized_file, listener=listener)
+    bundle = convert(model, {"task": task.name, "recipe": recipe.as_dict(), "versions": versions()})
+    integer_accuracy = None
+    if task.test is not None:
+        outputs = IntegerModel(bundle.graph).predict(integer_inputs(task, task.test, bundle.graph))
+        integer_accuracy = score(task, task.test, bundle.graph, outputs)
+    return Quantized(bundle, float_accuracy, integer_accuracy)
+
+
+def checkpoint_files(checkpoint: Path | None) -> tuple[Path | None, Path | None]:
+    """The files of the two training stages."""
+    if checkpoint is None:
+        return None, None
+    return checkpoint.with_name(f"{checkpoint.name}.float.ckpt"), checkpoint.with_name(f"{checkpoint.name}.ckpt")
+
+
+def delete_checkpoints(checkpoint: Path) -> None:
+    """Removes what an interrupted run would have needed."""
+    for file in checkpoint_files(checkpoint):
+        if file is not None:
+            file.unlink(missing_ok=True)
+
+
+def integer_inputs(task: Task, split: Split, graph: Graph) -> NDArray[np.int64]:
+    """The split as the graph's input integers (N, *shape), channels last."""
+    node = graph.nodes[0]
+    assert isinstance(node, qops.QNode)
+    x = task.to_input(split.x).numpy()
+    return np.ascontiguousarray(np.moveaxis(node.type.quantize(x), 1, -1))
+
+
+def score(task: Task, split: Split, graph: Graph, outputs: NDArray[np.integer]) -> float:
+    """The task's metric of integer outputs (N, *shape)."""
+    node = graph[graph.output]
+    assert isinstance(node, qops.QNode)
+    return task.metric(np.moveaxis(node.type.dequantize(outputs), -1, 1).astype(np.float32), split.y)
+
+
+def versions() -> dict[str, str]:
+    """What made the bundle."""
+    return {
+        "mixcomp-edge": mixcomp_edge.__version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+    }

@@ -1,0 +1,154 @@
+"""The whole chain on one task: quantize, export, verify, simulate, and the test set on every implementation."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mixcomp_edge.bundle import save_bundle
+from mixcomp_edge.codegen.project import export
+from mixcomp_edge.ir import interp, qops
+from mixcomp_edge.numerics.packing import pack_elements, unpack_elements
+from mixcomp_edge.plan.layout import Layout
+from mixcomp_edge.quant_plan import QuantPlan
+from mixcomp_edge.simulate import Simulation, simulate
+from mixcomp_edge.train.loop import Listener
+from mixcomp_edge.train.quantize import delete_checkpoints, integer_inputs, quantize, score
+from mixcomp_edge.train.recipe import Recipe
+from mixcomp_edge.train.task import Split, Task
+from mixcomp_edge.transports import Transport
+from mixcomp_edge.verify import Verdict, open_transport, verify
+
+Stage = Callable[[str, int, int], None]  # (what, done, of)
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """The task's metric by implementation, 0..1; None without data. Each on the first `inputs` of the test set."""
+
+    float_model: float | None
+    python_integer: float | None
+    c_host: float | None
+    c_emulated: float | None
+    inputs: int
+    emulated_inputs: int
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What `run` found. `differing_outputs`: output elements in which an implementation leaves the definition."""
+
+    task: str
+    accuracy: Accuracy
+    differing_outputs: int
+    verdicts: tuple[Verdict, ...]
+    simulation: Simulation
+
+    @property
+    def exact(self) -> bool:
+        """Whether every implementation agrees to the bit."""
+        return (
+            self.differing_outputs == 0 and not any(v.mismatches for v in self.verdicts) and self.simulation.bit_exact
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"exact": self.exact, **asdict(self)}
+
+
+def run_task(
+    task: Task,
+    folder: Path,
+    *,
+    plan: QuantPlan | None = None,
+    recipe: Recipe | None = None,
+    target_name: str = "cortex-m4",
+    emulated_inputs: int = 500,
+    chain_name: str | None = None,
+    listener: Listener | None = None,
+    stage: Stage = lambda what, done, of: None,
+) -> RunResult:
+    """Writes `folder`/<task>.mce, `folder`/c (the project) and `folder`/report.json.
+
+    emulated_inputs: how many test samples also run on the emulated core."""
+    folder.mkdir(parents=True, exist_ok=True)
+    bundle_file, project = folder / f"{task.name}.mce", folder / "c"
+    quantized = quantize(task, plan, recipe, checkpoint=bundle_file, listener=listener)
+    save_bundle(quantized.bundle, bundle_file)
+    delete_checkpoints(bundle_file)
+    layout = export(quantized.bundle, target_name, project)
+
+    verdicts = tuple(
+        verify(project, on=on, count=5, chain_name=chain_name, progress=partial(stage, f"verify on {on}"))
+        for on in ("host", "emulator")
+    )
+    accuracy, differing = Accuracy(None, None, None, None, 0, 0), 0
+    if task.test is not None:
+        accuracy, differing = _test_set(
+            task, task.test, layout, project, quantized.float_accuracy, emulated_inputs, chain_name, stage
+        )
+    result = RunResult(task.name, accuracy, differing, verdicts, simulate(project, count=1, chain_name=chain_name))
+    (folder / "report.json").write_text(json.dumps(result.as_dict(), indent=1) + "\n")
+    return result
+
+
+def _test_set(
+    task: Task, test: Split, layout: Layout, project: Path, float_accuracy: float | None,
+    emulated_inputs: int, chain_name: str | None, stage: Stage,
+) -> tuple[Accuracy, int]:  # fmt: skip
+    """The metric of the interpreter, the host library and the emulated core, and how many outputs differ."""
+    x = integer_inputs(task, test, layout.graph)
+    few = min(emulated_inputs, len(x))
+    reference = interpret(layout, x, stage)
+    on_host = _outputs("host", x, layout, project, chain_name, stage)
+    on_core = _outputs("emulator", x[:few], layout, project, chain_name, stage)
+    differing = int(np.sum(reference != on_host) + np.sum(reference[:few] != on_core))
+    accuracy = Accuracy(
+        float_model=float_accuracy,
+        python_integer=score(task, test, layout.graph, reference),
+        c_host=score(task, test, layout.graph, on_host),
+        c_emulated=score(task, Split(test.x[:few], test.y[:few]), layout.graph, on_core),
+        inputs=len(x),
+        emulated_inputs=few,
+    )
+    return accuracy, differing
+
+
+def interpret(layout: Layout, x: NDArray[np.int64], stage: Stage, batch_size: int = 16) -> NDArray[np.int64]:
+    """Outputs of the interpreter for inputs (N, *shape), in batches that fit the processor's cache."""
+    outputs = []
+    for start in range(0, len(x), batch_size):
+        outputs.append(interp.run(layout.graph, x[start : start + batch_size]))
+        stage("Python integers", min(start + batch_size, len(x)), len(x))
+    return np.concatenate(outputs)
+
+
+def _outputs(
+    on: str, x: NDArray[np.int64], layout: Layout, project: Path, chain_name: str | None, stage: Stage
+) -> NDArray[np.int64]:
+    transport = open_transport(on, project, layout, chain_name)
+    try:
+        return run_inputs(transport, layout, x, lambda done, of: stage(f"test set on {on}", done, of))
+    finally:
+        transport.close()
+
+
+def run_inputs(
+    transport: Transport, layout: Layout, x: NDArray[np.int64], progress: Callable[[int, int], None]
+) -> NDArray[np.int64]:
+    """Outputs (N, *shape) of a transport for inputs (N, *shape)."""
+    source, sink = layout.graph.nodes[0], layout.graph[layout.graph.output]
+    assert isinstance(source, qops.QNode)
+    assert isinstance(sink, qops.QNode)
+    outputs = np.empty((len(x), *sink.shape), np.int64)
+    for i, sample in enumerate(x):
+        y = transport.infer(pack_elements(sample, source.type.bits))
+        outputs[i] = unpack_elements(y, sink.elements, sink.type.bits, signed=sink.type.signed).reshape(sink.shape)
+        progress(i + 1, len(x))
+    return outputs

@@ -1,0 +1,112 @@
+"""TASK on the command line: a built-in name, or path/to/file.py:function where the function returns a Task."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import importlib.util
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, TypeVar, cast
+
+from mixcomp_edge.errors import TaskError
+
+if TYPE_CHECKING:
+    from mixcomp_edge.train.task import Task
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Builtin:
+    """Calling it loads the task. Torch and data come in then, not when the names are listed."""
+
+    name: str
+    description: str
+    module: str  # in this package; holds a function of the task's name
+
+    def __call__(self) -> Task:
+        module = importlib.import_module(f"{__name__}.{self.module}")
+        return cast("Task", getattr(module, self.name)())
+
+
+BUILTIN: dict[str, Builtin] = {
+    task.name: task
+    for task in (
+        Builtin("digits", "8x8 digits from scikit-learn, CNN of 14 k parameters, trains in seconds", "digits"),
+        Builtin("fashion", "Fashion-MNIST 28x28, CNN of 61 k parameters, trains in minutes", "fashion"),
+        Builtin("resnet8", "CIFAR-10 with MLPerf Tiny's ResNet-8, 78 k parameters", "cifar"),
+        Builtin("resnet20", "CIFAR-10 with ResNet-20, 270 k parameters", "cifar"),
+        Builtin("dscnn", "MLPerf Tiny keyword spotting, DS-CNN, 24 k parameters; synthetic inputs", "mlperf"),
+        Builtin("mobilenet", "MLPerf Tiny visual wake words, MobileNet, 216 k parameters; synthetic inputs", "mlperf"),
+        Builtin("autoencoder", "MLPerf Tiny anomaly detection, dense, 268 k parameters; synthetic inputs", "mlperf"),
+    )
+}  # fmt: skip
+
+
+def load_task(spec: str) -> Task:
+    """The task of a built-in name or of path/to/file.py:function. TaskError says what is wrong and in which file."""
+    if spec in BUILTIN:
+        return BUILTIN[spec]()
+    path, colon, function = spec.rpartition(":")
+    if colon and path and os.sep not in function:
+        return _from_file(Path(path).expanduser(), function, spec)
+    if spec.endswith(".py"):
+        raise TaskError(f"{spec}: add the function that returns the Task, as in {spec}:make_task.")
+    near = difflib.get_close_matches(spec.lower(), BUILTIN, n=1, cutoff=0.5)
+    hint = f" Did you mean '{near[0]}'?" if near else ""
+    raise TaskError(
+        f"unknown task '{spec}'.{hint} Built-in tasks: {', '.join(BUILTIN)}. For your own: path/to/file.py:function."
+    )
+
+
+def _from_file(path: Path, function: str, spec: str) -> Task:
+    from mixcomp_edge.train.task import Task
+
+    if not path.is_file():
+        raise TaskError(f"{spec}: there is no file {path} (looked in {Path.cwd()}).")
+    path = path.resolve()
+    module = _run(path, lambda: _import(path))
+    make = getattr(module, function, None)
+    if not callable(make):
+        names = [name for name, value in vars(module).items() if getattr(value, "__module__", None) == module.__name__]
+        raise TaskError(f"{path}: has no function '{function}'. It defines: {', '.join(names) or 'nothing'}.")
+    task = _run(path, cast("Callable[[], object]", make))
+    if not isinstance(task, Task):
+        raise TaskError(f"{path}: {function}() returned {type(task).__name__}, expected mixcomp_edge.train.task.Task.")
+    return task
+
+
+def _import(path: Path) -> ModuleType:
+    name = f"mixcomp_task_{path.stem}_{sha256(str(path).encode()).hexdigest()[:8]}"
+    loader_spec = importlib.util.spec_from_file_location(name, path)
+    if loader_spec is None or loader_spec.loader is None:
+        raise ImportError("not a Python source file; its name must end with .py")
+    module = importlib.util.module_from_spec(loader_spec)
+    sys.modules[name] = module  # dataclasses look their own module up
+    try:
+        loader_spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
+
+
+def _run(path: Path, call: Callable[[], T]) -> T:
+    """Runs the user's code, its own folder first on the import path, as `python file.py` would have it."""
+    sys.path.insert(0, str(path.parent))
+    try:
+        return call()
+    except (Exception, SystemExit) as error:
+        lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+        line = lines[-1] if lines else getattr(error, "lineno", None)
+        where = f"{path}, line {line}" if line else str(path)
+        raise TaskError(f"{where}: {type(error).__name__}: {error}") from error
+    finally:
+        sys.path.remove(str(path.parent))

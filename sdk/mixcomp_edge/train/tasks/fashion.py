@@ -1,0 +1,26 @@
+"""Fashion-MNIST: 70,000 pictures of clothes, 28x28 grey, ten classes."""
+
+from __future__ import annotations
+
+from mixcomp_edge.train.networks import FashionCnn
+from mixcomp_edge.train.recipe import Recipe
+from mixcomp_edge.train.task import Task
+from mixcomp_edge.train.tasks.data import fashion_mnist
+from mixcomp_edge.train.tasks.images import Augment, raw_pixels, sample
+from mixcomp_edge.train.tasks.weights import seeded
+
+
+def fashion() -> Task:
+    train, test = fashion_mnist()
+    return Task(
+        name="fashion",
+        model=seeded(FashionCnn),
+        input_shape=(1, 28, 28),
+        calibration=raw_pixels(sample(train)),
+        recipe=Recipe(epochs=3),
+        train=train,
+        test=test,
+        to_input=raw_pixels,
+        augment=Augment(crop=0, flip=True),
+        float_recipe=Recipe(epochs=6, lr=0.05),
+    )
