@@ -31,10 +31,8 @@ def targets() -> dict[str, Target]:
     found = {}
     for path in sorted(_FOLDER.glob("*.toml")):
         table = tomllib.loads(path.read_text(encoding="utf-8"))
-        entries: dict[str, Any] = {
-            key: tuple(value) if isinstance(value, list) else value for key, value in table.items()
-        }
-        found[path.stem] = Target(name=path.stem, **entries)
+        lists = {key: tuple(table[key]) for key in ("isas", "gcc")}
+        found[path.stem] = Target(name=path.stem, **table | lists)
     return found
 
 

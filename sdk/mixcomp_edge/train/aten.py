@@ -236,6 +236,6 @@ def _slice(importer: Importer, node: fx.Node) -> None:
 
 
 @handles("dropout.default", "dropout_.default", "feature_dropout.default", "contiguous.default", "clone.default",
-         "alias.default", "detach.default", "detach_.default", "to.dtype", "_to_copy.default", "identity.default")  # fmt: skip
+         "alias.default", "detach.default", "detach_.default", "to.dtype", "_to_copy.default")  # fmt: skip
 def _identity(importer: Importer, node: fx.Node) -> None:
     importer.alias[node] = importer.source(node).name

@@ -48,10 +48,10 @@ def digits() -> Task:
         model=seeded(DigitsCnn),
         input_shape=(1, 8, 8),
         calibration=to_input(train.x[:512]),
-        recipe=Recipe(epochs=20, batch_size=64),
+        recipe=Recipe(epochs=20, batch_size=64, threads=1),
         train=train,
         test=test,
         to_input=to_input,
         augment=Augment(crop=1, flip=False),
-        float_recipe=Recipe(epochs=60, batch_size=64, lr=0.15),
+        float_recipe=Recipe(epochs=60, batch_size=64, lr=0.15, threads=1),
     )

@@ -22,5 +22,5 @@ def fashion() -> Task:
         test=test,
         to_input=raw_pixels,
         augment=Augment(crop=0, flip=True),
-        float_recipe=Recipe(epochs=6, lr=0.05),
+        float_recipe=Recipe(epochs=8, lr=0.1),
     )

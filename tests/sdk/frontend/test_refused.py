@@ -1,0 +1,224 @@
+"""What has no counterpart in C is refused by name, with its place in the user's model; nothing is approximated."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from mixcomp_edge import prepare
+from mixcomp_edge.errors import UnsupportedError
+
+
+class Inner(nn.Module):
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+
+    def forward(self, x):
+        return self.function(x)
+
+
+class Net(nn.Module):
+    """The function sits in the module 'body.odd', behind a convolution."""
+
+    def __init__(self, function):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 3, 3, padding=1)
+        self.body = nn.ModuleDict({"odd": Inner(function)})
+
+    def forward(self, x):
+        return self.body["odd"](self.conv(x))
+
+
+def refusal(model: nn.Module, shape: tuple[int, ...] = (3, 6, 6)) -> str:
+    """The message with which the model is refused."""
+    with pytest.raises(UnsupportedError) as caught:
+        prepare(model, torch.ones(4, *shape), name="m")
+    return str(caught.value)
+
+
+UNKNOWN = {
+    "sigmoid": torch.sigmoid,
+    "tanh": torch.tanh,
+    "gelu": F.gelu,
+    "silu": F.silu,
+    "hardswish": F.hardswish,
+    "leaky_relu": lambda x: F.leaky_relu(x, 0.1),
+    "matmul": lambda x: torch.matmul(x, x),
+    "transpose": lambda x: x.transpose(2, 3),
+    "permute": lambda x: x.permute(0, 2, 3, 1),
+    "mul": lambda x: x * x,
+    "sub": lambda x: x - x,
+    "div": lambda x: x / 2,
+    "neg": lambda x: -x,
+    "sum": lambda x: x.sum((2, 3)),
+    "amax": lambda x: x.amax((2, 3)),
+    "upsample_nearest2d": lambda x: F.interpolate(x, scale_factor=2),
+    "layer_norm": lambda x: F.layer_norm(x, [6]),
+    "adaptive_max_pool2d": lambda x: F.adaptive_max_pool2d(x, 1),
+    "max_pool2d_with_indices": lambda x: F.max_pool2d(x, 2, return_indices=True)[0],
+    "conv_transpose2d": lambda x: F.conv_transpose2d(x, torch.ones(3, 3, 2, 2)),
+    "conv3d": lambda x: F.conv3d(x.unsqueeze(2), torch.ones(3, 3, 1, 1, 1)).squeeze(2),
+}
+
+
+@pytest.mark.parametrize(("operator", "function"), UNKNOWN.items(), ids=UNKNOWN)
+def test_an_unknown_operator_is_named_with_its_module(operator, function):
+    message = refusal(Net(function))
+    if operator != "conv3d" and operator != "conv_transpose2d":
+        assert f"aten.{operator}" in message
+    assert "'body.odd'" in message
+
+
+SETTINGS = {
+    "ceil_mode": lambda x: F.max_pool2d(x, 4, ceil_mode=True),
+    "ceil_mode, average": lambda x: F.avg_pool2d(x, 4, ceil_mode=True),
+    "divisor_override": lambda x: F.avg_pool2d(x, 2, divisor_override=3),
+    "mode 'reflect'": lambda x: F.pad(x, (1, 1, 1, 1), mode="reflect"),
+    "value 1.0": lambda x: F.pad(x, (1, 1, 1, 1), value=1.0),
+    "negative amount": lambda x: F.pad(x, (-1, 0, 0, 0)),
+    "softmax over another axis": lambda x: F.softmax(x, 2),
+    "clamp to [-1, 1]": lambda x: x.clamp(-1, 1),
+    "clamp to [1, 6]": lambda x: F.hardtanh(x, 1, 6),
+    "alpha": lambda x: torch.add(x, x, alpha=2),
+    "addition of different shapes": lambda x: x + x.mean((2, 3), keepdim=True),
+    "from 6x6 to 4x4": lambda x: F.adaptive_avg_pool2d(x, 4),
+    "mean over other axes": lambda x: x.mean(1),
+    "mean over other axes, one of two": lambda x: x.mean(2),
+    "slice other than": lambda x: x[:, :2],
+    "slice other than a stride": lambda x: x[:, :, 1::2],
+    "slice other than, channels": lambda x: x[:, ::2],
+    "weight is computed": lambda x: F.conv2d(x, x[:3]),
+    "does not come from the input": lambda x: x + 1.0,
+    "without running statistics": lambda x: F.batch_norm(x, None, None, training=True),
+    "a reshape": lambda x: x.view(-1, 4, 9, 3),
+    "flatten its input first": lambda x: F.linear(x, torch.ones(2, 6)),
+}
+
+
+@pytest.mark.parametrize(("what", "function"), SETTINGS.items(), ids=SETTINGS)
+def test_a_setting_that_cannot_be_lowered_is_named_with_its_module(what, function):
+    message = refusal(Net(function))
+    if what != "flatten its input first":  # the weight is a constant of another kind there
+        assert what.split(",")[0] in message
+    assert "'body.odd'" in message
+
+
+BATCH = {
+    "flattened into one": lambda x: x.flatten(),
+    "one row": lambda x: x.reshape(1, -1),
+    "joined along it": lambda x: torch.cat([x, x], 0),
+    "halved": lambda x: x[:1],
+    "five dimensions": lambda x: x.unsqueeze(-1),
+}
+
+
+@pytest.mark.parametrize("function", BATCH.values(), ids=BATCH)
+def test_an_operation_that_mixes_samples_is_refused(function):
+    assert "'body.odd'" in refusal(Net(function))
+
+
+def test_flatten_feeding_an_addition_is_refused_by_the_name_of_both():
+    message = refusal(Net(lambda x: x.flatten(1) + x.flatten(1)))
+    assert "flatten" in message
+    assert "(add)" in message
+
+
+def test_a_model_that_returns_a_flattened_map_is_told_to_return_the_map():
+    assert "return the map itself" in refusal(Net(lambda x: x.flatten(1)))
+
+
+def test_control_flow_that_depends_on_data_is_refused_with_the_remedy():
+    message = refusal(Net(lambda x: x if x.sum() > 0 else F.relu(x)))
+    assert "data-dependent" in message
+    assert "(N, 3, 6, 6)" in message
+
+
+def test_a_wrong_input_shape_is_refused_with_the_shape():
+    assert "(N, 5, 6, 6)" in refusal(Net(F.relu), (5, 6, 6))
+
+
+def test_several_outputs_are_refused():
+    assert "one tensor" in refusal(Net(lambda x: (x, x)))
+    assert "one tensor" in refusal(Net(lambda x: {"a": x, "b": x}))
+
+
+def test_an_output_that_does_not_depend_on_the_input_is_refused():
+    class Constant(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weight = nn.Parameter(torch.ones(2, 3))
+
+        def forward(self, x):
+            return self.weight
+
+    assert "depends on its input" in refusal(Constant())
+
+
+def test_several_inputs_are_refused():
+    class Pair(nn.Module):
+        def forward(self, x, y):
+            return x + y
+
+    assert "m: " in refusal(Pair())
+
+
+def test_several_inputs_of_an_optional_kind_take_their_defaults():
+    class Optional(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv = nn.Conv2d(3, 2, 1)
+
+        def forward(self, x, scale=None):
+            return self.conv(x) if scale is None else self.conv(x) * scale
+
+    assert [node.op for node in prepare(Optional(), torch.ones(2, 3, 4, 4)).graph.nodes] == ["input", "conv2d"]
+
+
+@pytest.mark.parametrize(
+    ("model", "shape"),
+    [
+        (nn.Sequential(nn.ReLU(), nn.BatchNorm2d(3)), (3, 4, 4)),
+        (nn.Sequential(nn.Conv2d(3, 3, 1), nn.ReLU(), nn.BatchNorm2d(3)), (3, 4, 4)),
+        (nn.Sequential(nn.Conv2d(3, 3, 1), nn.MaxPool2d(2), nn.BatchNorm2d(3)), (3, 4, 4)),
+        (nn.BatchNorm2d(3), (3, 4, 4)),
+    ],
+)
+def test_a_batch_norm_that_does_not_follow_a_layer_is_refused_by_name(model, shape):
+    assert "a batch norm must follow a convolution or linear layer" in refusal(model, shape)
+
+
+def test_a_batch_norm_behind_a_layer_that_is_read_elsewhere_is_refused():
+    class Fork(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv, self.norm = nn.Conv2d(3, 3, 1), nn.BatchNorm2d(3)
+
+        def forward(self, x):
+            y = self.conv(x)
+            return self.norm(y) + y
+
+    assert "norm: " in refusal(Fork())
+
+
+@pytest.mark.parametrize(
+    ("model", "shape", "operator"),
+    [
+        (nn.Conv1d(3, 4, 3), (3, 8), "conv1d"),
+        (nn.ConvTranspose2d(3, 3, 3), (3, 4, 4), "conv_transpose2d"),
+        (nn.Conv3d(1, 1, 1), (1, 4, 4, 4), "(2, 1, 4, 4, 4)"),
+        (nn.Linear(3, 4), (5, 3), "linear"),
+        (nn.Sequential(nn.Conv2d(3, 3, 1), nn.Sigmoid()), (3, 4, 4), "module '1'"),
+    ],
+)
+def test_a_module_without_counterpart_is_named(model, shape, operator):
+    assert operator in refusal(model, shape)
+
+
+def test_a_model_that_computes_nothing_is_an_error_of_the_user():
+    from mixcomp_edge.errors import MixcompError
+
+    with pytest.raises(MixcompError, match="m"):
+        prepare(nn.Identity(), torch.ones(2, 3), name="m")
