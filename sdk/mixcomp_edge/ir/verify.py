@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from mixcomp_edge.errors import GraphError, LoweringError
 from mixcomp_edge.ir import ops, qops
-from mixcomp_edge.ir.graph import Graph, Node, Shape, Window
+from mixcomp_edge.ir.graph import Graph, Node
+from mixcomp_edge.ir.shapes import MAX_DIMENSION, output_shape
 from mixcomp_edge.numerics.requant import MAX_SHIFT
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,95}")
 MODEL_NAME = re.compile(r"[a-z][a-z0-9_]{0,47}")
 MAX_NODES = 4096
-MAX_DIMENSION = 65_535
 MAX_ELEMENTS = 1 << 24  # of one tensor; 16 MB of RAM is beyond every Cortex-M
 INT32_MAX = 2**31 - 1
 
@@ -70,94 +70,12 @@ def _check_node(node: Node, sources: list[Node]) -> None:
         raise GraphError(f"{node.name}: shape {node.shape} must have 1 to 3 dimensions of 1 to {MAX_DIMENSION}.")
     if prod(node.shape) > MAX_ELEMENTS:
         raise GraphError(f"{node.name}: {prod(node.shape)} elements, more than {MAX_ELEMENTS}.")
-    expected = _output_shape(node, [source.shape for source in sources])
+    expected = output_shape(node, [source.shape for source in sources])
     if expected != node.shape:
         raise GraphError(f"{node.name}: shape is {node.shape}, but its inputs make {expected}.")
     if isinstance(node, qops.QNode):
         _check_type(node, sources)
         _check_integers(node, sources)
-
-
-def _output_shape(node: Node, shapes: list[Shape]) -> Shape:
-    """The shape that the node's inputs imply."""
-    if isinstance(
-        node, ops.Conv2d | qops.Conv2d | qops.DwConv2d | ops.AvgPool2d | ops.MaxPool2d | qops.AvgPool2d | qops.MaxPool2d
-    ):
-        return _windowed_shape(node, node.window, shapes[0])
-    if isinstance(node, ops.Dense | qops.Dense):
-        return _dense_shape(node, shapes[0])
-    if isinstance(node, ops.Add | qops.Add):
-        if shapes[0] != shapes[1]:
-            raise GraphError(f"{node.name}: adds shapes {shapes[0]} and {shapes[1]}; broadcasting is not supported.")
-        return shapes[0]
-    if isinstance(node, ops.Concat | qops.Concat):
-        return _concat_shape(node, shapes)
-    if isinstance(node, ops.Pad | qops.Pad):
-        if not len(node.before) == len(node.after) == len(shapes[0]) or min(*node.before, *node.after, 0) < 0:
-            raise GraphError(f"{node.name}: pads {node.before}, {node.after} do not fit shape {shapes[0]}.")
-        return tuple(b + size + a for b, size, a in zip(node.before, shapes[0], node.after, strict=True))
-    if isinstance(node, ops.Reshape | qops.Reshape):
-        if prod(node.shape) != prod(shapes[0]):
-            raise GraphError(f"{node.name}: cannot view shape {shapes[0]} as {node.shape}.")
-        return node.shape
-    return shapes[0] if shapes else node.shape
-
-
-def _windowed_shape(node: Node, window: Window, shape: Shape) -> Shape:
-    if len(shape) != 3:
-        raise GraphError(f"{node.name}: needs an input (H, W, C), got {shape}.")
-    if min(window.kernel + window.stride + window.dilation) < 1 or min(window.padding) < 0:
-        raise GraphError(f"{node.name}: kernel, stride and dilation must be at least 1, padding at least 0: {window}.")
-    if max(window.kernel + window.stride + window.dilation + window.padding) > MAX_DIMENSION:
-        raise GraphError(f"{node.name}: {window} leaves 1 to {MAX_DIMENSION}.")
-    channels = shape[2]
-    if isinstance(node, ops.Conv2d):
-        out, kh, kw, group = node.weight.shape
-        if (kh, kw) != window.kernel or group * node.groups != channels or out % node.groups or len(node.bias) != out:
-            raise GraphError(f"{node.name}: weight {node.weight.shape}, {node.groups} groups do not fit input {shape}.")
-        channels = out
-    elif isinstance(node, qops.Conv2d):
-        channels = _integer_conv_channels(node, shape)
-    elif isinstance(node, qops.DwConv2d):
-        channels = node.weights.codes.shape[1]
-        if node.weights.codes.shape[0] != prod(window.kernel) or channels % shape[2]:
-            raise GraphError(f"{node.name}: codes {node.weights.codes.shape} do not fit {window.kernel} on {shape}.")
-    elif any(
-        before > dilation * (kernel - 1) or after > dilation * (kernel - 1)
-        for before, after, kernel, dilation in zip(
-            window.padding[:2], window.padding[2:], window.kernel, window.dilation, strict=True
-        )
-    ):
-        raise GraphError(f"{node.name}: a pooling window would lie in the padding alone: {window}.")
-    return (*window.output_size(shape[0], shape[1]), channels)
-
-
-def _integer_conv_channels(node: qops.Conv2d, shape: Shape) -> int:
-    out = node.weights.codes.shape[0]
-    if node.groups < 1 or shape[2] % node.groups or out % node.groups:
-        raise GraphError(f"{node.name}: {node.groups} groups do not divide {shape[2]} inputs and {out} outputs.")
-    if node.weights.codes.shape[1] != prod(node.window.kernel) * shape[2] // node.groups:
-        raise GraphError(f"{node.name}: codes {node.weights.codes.shape} do not fit {node.window.kernel} on {shape}.")
-    return out
-
-
-def _dense_shape(node: ops.Dense | qops.Dense, shape: Shape) -> Shape:
-    weight = node.weight if isinstance(node, ops.Dense) else node.weights.codes
-    if prod(shape) != weight.shape[1]:
-        raise GraphError(f"{node.name}: weights {weight.shape} do not fit an input of shape {shape}.")
-    return (weight.shape[0],)
-
-
-def _concat_shape(node: ops.Concat | qops.Concat, shapes: list[Shape]) -> Shape:
-    first = shapes[0]
-    if not 0 <= node.axis < len(first):
-        raise GraphError(f"{node.name}: axis {node.axis} is not in shape {first}.")
-    for shape in shapes:
-        if len(shape) != len(first) or any(
-            a != b for i, (a, b) in enumerate(zip(shape, first, strict=True)) if i != node.axis
-        ):
-            raise GraphError(f"{node.name}: cannot join shapes {shapes} along axis {node.axis}.")
-    return (*first[: node.axis], sum(shape[node.axis] for shape in shapes), *first[node.axis + 1 :])
 
 
 def _check_type(node: qops.QNode, sources: list[Node]) -> None:

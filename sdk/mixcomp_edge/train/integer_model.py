@@ -1,5 +1,5 @@
-"""The integer graph in PyTorch: the same integers as ir/interp.py, by float64 convolutions that are exact below 2**53.
-A second opinion on the interpreter, and fast enough for whole test sets."""
+"""The integer graph in PyTorch: the same integers as ir/interp.py, by convolutions in floating point that is exact
+because no accumulator leaves the mantissa. A second opinion on the interpreter, fast enough for whole test sets."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from torch.nn import functional as F
 
 from mixcomp_edge.ir import qops
 from mixcomp_edge.ir.graph import Graph, Node, Window
+from mixcomp_edge.ir.verify import accumulator_peak
 
 
 class IntegerModel(nn.Module):
-    """Maps the integers of inputs (N, *input shape), channels last, to those of outputs; float64 tensors."""
+    """Maps the integers of inputs (N, *input shape), channels last, to those of outputs; float32 tensors."""
 
     def __init__(self, graph: Graph) -> None:
         super().__init__()
@@ -26,7 +27,7 @@ class IntegerModel(nn.Module):
         values: dict[str, Tensor] = {}
         for node in self.graph.nodes:
             if isinstance(node, qops.Input):
-                values[node.name] = x.double()
+                values[node.name] = x.float()
                 continue
             types = [source.type for source in self.graph.sources(node)]  # type: ignore[attr-defined]
             values[node.name] = _forward(node, [values[name] for name in node.inputs], types)
@@ -34,9 +35,8 @@ class IntegerModel(nn.Module):
 
     def predict(self, x: np.ndarray, batch_size: int = 250) -> np.ndarray:
         """Outputs (N, *output shape) int64 of integer inputs x (N, *input shape)."""
-        batches = [
-            self(torch.from_numpy(x[i : i + batch_size].astype(np.float64))) for i in range(0, len(x), batch_size)
-        ]
+        starts = range(0, len(x), batch_size)
+        batches = [self(torch.from_numpy(x[i : i + batch_size].astype(np.float32))) for i in starts]
         return torch.cat(batches).numpy().astype(np.int64)
 
 
@@ -44,7 +44,7 @@ def _finish(node: qops.QNode, acc: Tensor, multiplier: Tensor | int, shift: int)
     """q32 in int64, then the output's zero point and range."""
     wide = acc.to(torch.int64) * (1 << shift) * multiplier + (1 << 31)
     y = torch.div(wide, 1 << 32, rounding_mode="floor") + node.type.zero_point
-    return y.clamp(node.type.low, node.type.high).double()
+    return y.clamp(node.type.low, node.type.high).float()
 
 
 def _multiplier(requant: qops.Requant) -> Tensor:
@@ -65,6 +65,11 @@ def _padded(x: Tensor, window: Window, fill: float) -> Tensor:
     return F.pad(x, (left, right, top, bottom), value=fill)
 
 
+def _exact(node: qops.Conv2d | qops.DwConv2d | qops.Dense, x: qops.QType) -> torch.dtype:
+    """The smallest floating type that holds every partial sum of the layer exactly."""
+    return torch.float32 if accumulator_peak(node, x) < 1 << 24 else torch.float64
+
+
 @singledispatch
 def _forward(node: Node, inputs: list[Tensor], types: list[qops.QType]) -> Tensor:
     raise NotImplementedError(node.op)
@@ -73,39 +78,38 @@ def _forward(node: Node, inputs: list[Tensor], types: list[qops.QType]) -> Tenso
 @_forward.register
 def _(node: qops.Conv2d, inputs: list[Tensor], types: list[qops.QType]) -> Tensor:
     (kh, kw), out = node.window.kernel, node.shape[2]
-    kernel = torch.from_numpy(node.weights.levels.reshape(out, kh, kw, -1)).double().permute(0, 3, 1, 2)
+    kernel = torch.from_numpy(node.weights.levels.reshape(out, kh, kw, -1)).permute(0, 3, 1, 2)
     return _convolve(node, inputs[0], types[0], kernel, node.groups)
 
 
 @_forward.register
 def _(node: qops.DwConv2d, inputs: list[Tensor], types: list[qops.QType]) -> Tensor:
     kh, kw = node.window.kernel
-    kernel = torch.from_numpy(node.weights.levels.T.reshape(node.shape[2], 1, kh, kw).copy()).double()
+    kernel = torch.from_numpy(node.weights.levels.T.reshape(node.shape[2], 1, kh, kw).copy())
     return _convolve(node, inputs[0], types[0], kernel, inputs[0].shape[3])
 
 
 def _convolve(node: qops.Conv2d | qops.DwConv2d, x: Tensor, type_: qops.QType, kernel: Tensor, groups: int) -> Tensor:
-    padded = _padded(_first(x), node.window, float(type_.zero_point))
-    bias = torch.from_numpy(node.weights.bias).double()
-    acc = F.conv2d(padded, kernel, bias, node.window.stride, 0, node.window.dilation, groups)
+    exact = _exact(node, type_)
+    padded = _padded(_first(x), node.window, float(type_.zero_point)).to(exact)
+    bias = torch.from_numpy(node.weights.bias).to(exact)
+    acc = F.conv2d(padded, kernel.to(exact), bias, node.window.stride, 0, node.window.dilation, groups)
     return _finish(node, _last(acc), _multiplier(node.weights.requant), node.weights.requant.shift)
 
 
 @_forward.register
 def _(node: qops.Dense, inputs: list[Tensor], types: list[qops.QType]) -> Tensor:
-    acc = F.linear(
-        inputs[0].flatten(1),
-        torch.from_numpy(node.weights.levels).double(),
-        torch.from_numpy(node.weights.bias).double(),
-    )
+    exact = _exact(node, types[0])
+    weight, bias = torch.from_numpy(node.weights.levels).to(exact), torch.from_numpy(node.weights.bias).to(exact)
+    acc = F.linear(inputs[0].flatten(1).to(exact), weight, bias)
     return _finish(node, acc, _multiplier(node.weights.requant), node.weights.requant.shift)
 
 
 @_forward.register
 def _(node: qops.Add, inputs: list[Tensor], types: list[qops.QType]) -> Tensor:
-    a, b = (x - type_.zero_point for x, type_ in zip(inputs, types, strict=True))
+    a, b = (x.double() - type_.zero_point for x, type_ in zip(inputs, types, strict=True))
     acc = (a * node.a_multiplier + b * node.b_multiplier + float(1 << (node.shift - 1))) / float(1 << node.shift)
-    return (acc.floor() + node.type.zero_point).clamp(node.type.low, node.type.high)
+    return (acc.floor() + node.type.zero_point).clamp(node.type.low, node.type.high).float()
 
 
 @_forward.register
@@ -126,7 +130,7 @@ def _window_sums(x: Tensor, window: Window) -> Tensor:
     """(N, C, OH, OW) sums over each window of x (N, C, H, W), zero padded: a depthwise convolution with ones."""
     channels = x.shape[1]
     ones = torch.ones(channels, 1, *window.kernel, dtype=torch.float64)
-    return F.conv2d(_padded(x, window, 0.0), ones, None, window.stride, 0, window.dilation, channels)
+    return F.conv2d(_padded(x, window, 0.0).double(), ones, None, window.stride, 0, window.dilation, channels)
 
 
 @_forward.register
@@ -161,4 +165,4 @@ def _(node: qops.Softmax, inputs: list[Tensor], types: list[qops.QType]) -> Tens
     x = inputs[0].long()
     e = torch.from_numpy(node.table.astype(np.int64))[x.amax(-1, keepdim=True) - x]
     total = e.sum(-1, keepdim=True)
-    return torch.div(256 * e + total // 2, total, rounding_mode="floor").clamp(max=255).double()
+    return torch.div(256 * e + total // 2, total, rounding_mode="floor").clamp(max=255).float()

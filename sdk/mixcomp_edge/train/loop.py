@@ -103,7 +103,8 @@ def _loss(task: Task, recipe: Recipe, output: Tensor, target: Tensor, teacher: n
 def _parameter_groups(model: nn.Module, recipe: Recipe) -> list[dict[str, Any]]:
     """One group a parameter. Adam moves every entry by about its learning rate, so the rate is taken relative to the
     parameter's root mean square: a first layer that sees pixels of 0..255 has weights a hundred times smaller than the
-    next. Steps are logarithms already. Only weights decay."""
+    next. Biases and batch norms start at zero, so theirs is never below that of a tenth. Steps are logarithms already.
+    Only weights decay."""
     groups: list[dict[str, Any]] = []
     for name, parameter in model.named_parameters():
         if not parameter.requires_grad:
@@ -112,8 +113,9 @@ def _parameter_groups(model: nn.Module, recipe: Recipe) -> list[dict[str, Any]]:
             groups.append({"params": [parameter], "lr": recipe.lr_step, "weight_decay": 0.0})
             continue
         rms = float(parameter.detach().square().mean().sqrt())
-        decay = recipe.weight_decay if parameter.dim() > 1 else 0.0
-        groups.append({"params": [parameter], "lr": recipe.lr * max(rms, 1e-3), "weight_decay": decay})
+        is_weight = parameter.dim() > 1
+        size, decay = max(rms, 1e-3 if is_weight else 0.1), recipe.weight_decay if is_weight else 0.0
+        groups.append({"params": [parameter], "lr": recipe.lr * size, "weight_decay": decay})
     return groups
 
 

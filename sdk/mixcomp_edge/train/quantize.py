@@ -32,6 +32,7 @@ class Quantized:
     bundle: Bundle
     float_accuracy: float | None
     integer_accuracy: float | None
+    integer_outputs: NDArray[np.int64] | None  # (N, *shape) of the test set, by the integers in PyTorch
 
 
 def convert(model: QuantizedModel, origin: dict[str, Any] | None = None) -> Bundle:
@@ -62,11 +63,11 @@ def quantize(
     if recipe.epochs > 0:
         train(model, task, recipe, teacher=task.model, stage="quantized", checkpoint=quantized_file, listener=listener)
     bundle = convert(model, {"task": task.name, "recipe": recipe.as_dict(), "versions": versions()})
-    integer_accuracy = None
+    integer_accuracy, outputs = None, None
     if task.test is not None:
         outputs = IntegerModel(bundle.graph).predict(integer_inputs(task, task.test, bundle.graph))
         integer_accuracy = score(task, task.test, bundle.graph, outputs)
-    return Quantized(bundle, float_accuracy, integer_accuracy)
+    return Quantized(bundle, float_accuracy, integer_accuracy, outputs)
 
 
 def checkpoint_files(checkpoint: Path | None) -> tuple[Path | None, Path | None]:

@@ -20,7 +20,7 @@ from mixcomp_edge.plan.layout import Layout
 from mixcomp_edge.quant_plan import QuantPlan
 from mixcomp_edge.simulate import Simulation, simulate
 from mixcomp_edge.train.loop import Listener
-from mixcomp_edge.train.quantize import delete_checkpoints, integer_inputs, quantize, score
+from mixcomp_edge.train.quantize import Quantized, delete_checkpoints, integer_inputs, quantize, score
 from mixcomp_edge.train.recipe import Recipe
 from mixcomp_edge.train.task import Split, Task
 from mixcomp_edge.transports import Transport
@@ -90,27 +90,28 @@ def run_task(
     )
     accuracy, differing = Accuracy(None, None, None, None, 0, 0), 0
     if task.test is not None:
-        accuracy, differing = _test_set(
-            task, task.test, layout, project, quantized.float_accuracy, emulated_inputs, chain_name, stage
-        )
+        accuracy, differing = _test_set(task, task.test, layout, project, quantized, emulated_inputs, chain_name, stage)
     result = RunResult(task.name, accuracy, differing, verdicts, simulate(project, count=1, chain_name=chain_name))
     (folder / "report.json").write_text(json.dumps(result.as_dict(), indent=1) + "\n")
     return result
 
 
 def _test_set(
-    task: Task, test: Split, layout: Layout, project: Path, float_accuracy: float | None,
+    task: Task, test: Split, layout: Layout, project: Path, quantized: Quantized,
     emulated_inputs: int, chain_name: str | None, stage: Stage,
 ) -> tuple[Accuracy, int]:  # fmt: skip
-    """The metric of the interpreter, the host library and the emulated core, and how many outputs differ."""
+    """The metric of the interpreter, the host library and the emulated core, and how many output elements differ from
+    the interpreter's among these and PyTorch's integers."""
     x = integer_inputs(task, test, layout.graph)
     few = min(emulated_inputs, len(x))
     reference = interpret(layout, x, stage)
     on_host = _outputs("host", x, layout, project, chain_name, stage)
     on_core = _outputs("emulator", x[:few], layout, project, chain_name, stage)
-    differing = int(np.sum(reference != on_host) + np.sum(reference[:few] != on_core))
+    in_torch = quantized.integer_outputs
+    assert in_torch is not None
+    differing = sum(int(np.sum(reference[: len(y)] != y)) for y in (in_torch, on_host, on_core))
     accuracy = Accuracy(
-        float_model=float_accuracy,
+        float_model=quantized.float_accuracy,
         python_integer=score(task, test, layout.graph, reference),
         c_host=score(task, test, layout.graph, on_host),
         c_emulated=score(task, Split(test.x[:few], test.y[:few]), layout.graph, on_core),

@@ -53,5 +53,5 @@ def digits() -> Task:
         test=test,
         to_input=to_input,
         augment=Augment(crop=1, flip=False),
-        float_recipe=Recipe(epochs=60, batch_size=64, lr=0.15, threads=1),
+        float_recipe=Recipe(epochs=60, batch_size=64, lr=0.05, threads=1),
     )

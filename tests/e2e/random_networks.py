@@ -1,0 +1,265 @@
+"""Random small networks as Hypothesis draws them: a list of layers that fit one another, a plan, and inputs to
+calibrate on. A network prints as the list it was drawn from, so that a failing one can be read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from hypothesis import strategies as st
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from mixcomp_edge import Bundle, LayerPlan, QuantPlan, convert, prepare
+
+FORMATS = ("fixp4", "posit4", "posit4sc4", "posit4sc8", "posit4e1")
+ACTIVATIONS = {"none": lambda x: x, "relu": F.relu, "relu6": F.relu6}
+FAMILIES = ("convolutions", "depthwise", "joins", "windows", "dense")
+ROOM = 2000  # elements of one value at most: keeps the interpreter quick
+
+Shape = tuple[int, ...]  # (C, H, W) or (F,), as in PyTorch
+
+
+@dataclass(frozen=True)
+class Step:
+    """One layer: what it is, its settings, and the shape it gives."""
+
+    kind: str
+    settings: dict[str, Any]
+    shape: Shape
+
+
+@dataclass(frozen=True)
+class Network:
+    """Drawn by `networks`. `low` and `spread` place the inputs: low < 0 gives negative ones."""
+
+    shape: Shape
+    steps: tuple[Step, ...]
+    act_bits: tuple[int, ...]
+    formats: tuple[str, ...]
+    granularities: tuple[str, ...]
+    low: float
+    spread: float
+    seed: int
+
+    def bundle(self) -> Bundle:
+        """The network with seeded weights, calibrated on 16 inputs, as integers."""
+        with torch.random.fork_rng():
+            torch.manual_seed(self.seed)
+            model = Module(self)
+            calibration = self.low + self.spread * torch.rand(16, *self.shape)
+        names = [name for name, module in model.named_modules() if isinstance(module, nn.Conv2d | nn.Linear)]
+        layers = {
+            name: {
+                "weights": self.formats[i % len(self.formats)],
+                "granularity": self.granularities[i % len(self.granularities)],
+                "act_bits": self.act_bits[i % len(self.act_bits)],
+            }
+            for i, name in enumerate(names)
+        }
+        return convert(prepare(model, calibration, QuantPlan(LayerPlan(act_bits=self.act_bits[-1]), layers), "drawn"))
+
+
+class Module(nn.Module):
+    """The network in PyTorch."""
+
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        shapes = [network.shape, *(step.shape for step in network.steps)]
+        self.layers = nn.ModuleList(Layer(step, shape) for step, shape in zip(network.steps, shapes, strict=False))
+        self.eval()
+
+    def forward(self, x: Tensor) -> Tensor:
+        for layer in self.layers:
+            x = layer(x)
+        return x
+
+
+class Layer(nn.Module):
+    """One step; `shape` is that of its input."""
+
+    def __init__(self, step: Step, shape: Shape) -> None:
+        super().__init__()
+        self.kind, s = step.kind, step.settings
+        self.settings = s
+        if self.kind in ("conv", "residual", "concat"):
+            words = {key: s[key] for key in ("stride", "padding", "dilation", "groups", "bias") if key in s}
+            self.conv = nn.Conv2d(shape[0], s["channels"], s["kernel"], **words)
+            self.norm = nn.BatchNorm2d(s["channels"]) if s.get("norm") else nn.Identity()
+            if s.get("norm"):
+                self.norm.running_mean.normal_(0, 0.3)
+                self.norm.running_var.uniform_(0.5, 2.0)
+        elif self.kind == "dense":
+            self.fc = nn.Linear(shape[0], s["features"], bias=s["bias"])
+
+    def forward(self, x: Tensor) -> Tensor:
+        s = self.settings
+        match self.kind:
+            case "conv":
+                return ACTIVATIONS[s["act"]](self.norm(self.conv(x)))
+            case "residual":
+                return ACTIVATIONS[s["act"]](self.norm(self.conv(x)) + x)
+            case "concat":
+                return torch.cat([ACTIVATIONS[s["act"]](self.conv(x)), *[x] * s["copies"]], s["dim"])
+            case "dense":
+                return ACTIVATIONS[s["act"]](self.fc(x))
+            case "max":
+                return F.max_pool2d(x, s["kernel"], s["stride"], s["padding"])
+            case "average":
+                include = s["count_include_pad"]
+                return F.avg_pool2d(x, s["kernel"], s["stride"], s["padding"], count_include_pad=include)
+            case "pad":
+                return F.pad(x, s["pads"])
+            case "slice":
+                return x[:, :, :: s["step"][0], :: s["step"][1]]
+            case "relu":
+                return F.relu(x)
+            case "flatten":
+                return x.flatten(1)
+            case "mean":
+                return x.mean((2, 3))
+        return F.softmax(x, dim=1)
+
+
+def _divisors(n: int) -> list[int]:
+    return [d for d in range(1, n + 1) if n % d == 0]
+
+
+@dataclass
+class _Drawing:
+    """The network so far: Hypothesis' draw and the steps that were added."""
+
+    draw: Any
+    shape: Shape
+    steps: list[Step] = field(default_factory=list)
+
+    def add(self, kind: str, shape: Shape, **settings: Any) -> None:
+        self.steps.append(Step(kind, settings, shape))
+        self.shape = shape
+
+    def pick(self, *values: Any) -> Any:
+        return self.draw(st.sampled_from(values))
+
+    def act(self) -> str:
+        return self.pick("none", "relu", "relu", "relu6")
+
+    def conv(self, *, depthwise: bool = False) -> None:
+        c, h, w = self.shape
+        kernel = self.pick((1, 1), (3, 3), (2, 3), (3, 1), (5, 2))
+        dilation = self.pick((1, 1), (1, 1), (2, 1), (1, 3))
+        extent = [d * (k - 1) + 1 for d, k in zip(dilation, kernel, strict=True)]
+        padding = tuple(self.pick(0, 1, e // 2, e - 1) for e in extent)
+        padding = tuple(max(p, (e - size + 1) // 2) for p, e, size in zip(padding, extent, (h, w), strict=True))
+        stride = self.pick((1, 1), (1, 1), (2, 2), (1, 2), (3, 1))
+        oh, ow = ((n + 2 * p - e) // s + 1 for n, p, e, s in zip((h, w), padding, extent, stride, strict=True))
+        if depthwise:
+            groups, channels = c, c * self.pick(1, 1, 2)
+        else:
+            groups = self.pick(1, 1, *_divisors(c))
+            channels = groups * self.draw(st.integers(1, max(1, 9 // groups)))
+        self.add(
+            "conv", (channels, oh, ow), kernel=kernel, stride=stride, padding=padding, dilation=dilation,
+            groups=groups, channels=channels, bias=self.pick(True, False), norm=self.pick(True, False), act=self.act(),
+        )  # fmt: skip
+
+    def depthwise(self) -> None:
+        self.conv(depthwise=True)
+
+    def residual(self) -> None:
+        c, h, w = self.shape
+        k = self.pick(1, 3)
+        self.add(
+            "residual", self.shape, kernel=k, padding=k // 2, channels=c, groups=self.pick(1, c),
+            norm=self.pick(True, False), act=self.act(),
+        )  # fmt: skip
+
+    def concat(self) -> None:
+        c, h, w = self.shape
+        dim, copies, act = self.pick(1, 2, 3), self.pick(1, 1, 2), self.act()
+        channels = self.draw(st.integers(1, 5)) if dim == 1 else c
+        shape = {1: (channels + copies * c, h, w), 2: (c, h * (1 + copies), w), 3: (c, h, w * (1 + copies))}[dim]
+        self.add("concat", shape, kernel=1, channels=channels, dim=dim, copies=copies, act=act)
+
+    def pool(self, kind: str, **settings: Any) -> None:
+        c, h, w = self.shape
+        kernel = tuple(self.draw(st.integers(1, min(size, 4))) for size in (h, w))
+        stride = tuple(self.draw(st.integers(1, 3)) for _ in range(2))
+        padding = tuple(self.draw(st.integers(0, k // 2)) for k in kernel)
+        oh, ow = ((n + 2 * p - k) // s + 1 for n, p, k, s in zip((h, w), padding, kernel, stride, strict=True))
+        self.add(kind, (c, oh, ow), kernel=kernel, stride=stride, padding=padding, **settings)
+
+    def max(self) -> None:
+        self.pool("max")
+
+    def average(self) -> None:
+        self.pool("average", count_include_pad=self.pick(True, False))
+
+    def pad(self) -> None:
+        c, h, w = self.shape
+        left, right, top, bottom, front, back = (self.draw(st.integers(0, 2)) for _ in range(6))
+        pads = (left, right, top, bottom, *self.pick((), (front, back)))
+        self.add("pad", (c + sum(pads[4:]), h + top + bottom, w + left + right), pads=pads)
+
+    def slice(self) -> None:
+        c, h, w = self.shape
+        step = self.pick((2, 2), (1, 2), (3, 1))
+        self.add("slice", (c, -(-h // step[0]), -(-w // step[1])), step=step)
+
+    def relu(self) -> None:
+        self.add("relu", self.shape)
+
+    def dense(self) -> None:
+        if len(self.shape) == 3:
+            c, h, w = self.shape
+            whole = self.pick(True, False)
+            self.add(*(("flatten", (c * h * w,)) if whole else ("mean", (c,))))
+        features = self.draw(st.integers(1, 12))
+        self.add("dense", (features,), features=features, bias=self.pick(True, False), act=self.act())
+
+
+FIRST = {
+    "convolutions": ("conv",),
+    "depthwise": ("depthwise",),
+    "joins": ("residual", "concat"),
+    "windows": ("max", "average", "pad", "slice", "relu"),
+    "dense": ("dense",),
+}
+ANYTHING = ("conv", "conv", "depthwise", "residual", "concat", "max", "average", "pad", "slice", "relu", "dense")
+
+
+@st.composite
+def networks(draw: Any, family: str) -> Network:
+    """One to six layers, one of the family among the first two; perhaps a softmax at the end."""
+    if family == "dense" and draw(st.booleans()):
+        shape: Shape = (draw(st.integers(1, 40)),)
+    else:
+        shape = (draw(st.integers(1, 6)), draw(st.integers(2, 9)), draw(st.integers(2, 9)))
+    drawing = _Drawing(draw, shape)
+    count = draw(st.integers(1, 6))
+    family_at = draw(st.integers(0, min(1, count - 1))) if len(shape) == 3 else 0
+    for i in range(count):
+        choices = FIRST[family] if i == family_at else ANYTHING if family_at < i else ANYTHING[:-1]
+        kind = "dense" if len(drawing.shape) == 1 else drawing.pick(*choices)
+        before = drawing.shape, len(drawing.steps)
+        getattr(drawing, kind)()
+        size = 1
+        for n in drawing.shape:
+            size *= n
+        if size > ROOM:  # the layer makes too much of it: without
+            drawing.shape, drawing.steps = before[0], drawing.steps[: before[1]]
+            drawing.max() if len(drawing.shape) == 3 else drawing.dense()
+    if not any(step.kind in ("conv", "residual", "concat", "dense") for step in drawing.steps):
+        drawing.dense()
+    if len(drawing.shape) == 1 and draw(st.booleans()):
+        drawing.add("softmax", drawing.shape)
+    return Network(
+        shape=shape,
+        steps=tuple(drawing.steps),
+        act_bits=draw(st.sampled_from([(4,), (8,), (4, 8), (8, 4, 4)])),
+        formats=draw(st.permutations(FORMATS).map(tuple)),
+        granularities=draw(st.sampled_from([("channel",), ("tensor",), ("tensor", "channel")])),
+        low=draw(st.sampled_from([0.0, -1.0, -0.3, -3.0, 0.5])),
+        spread=draw(st.sampled_from([1.0, 2.0, 6.0])),
+        seed=draw(st.integers(0, 2**16)),
+    )

@@ -1,0 +1,113 @@
+"""The interpreter, which defines every integer operation, against PyTorch's float64 operators."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from torch.nn import functional as F
+
+from mixcomp_edge.errors import GraphError
+from mixcomp_edge.ir import interp, qops
+from mixcomp_edge.ir.graph import Graph, Window
+from mixcomp_edge.ir.qops import QType, Requant
+from mixcomp_edge.ir.verify import verify
+from support import torch_judge
+from support.integer_graphs import COMPUTING, Builder, inputs, runs, small_graph
+
+quiet = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow, HealthCheck.data_too_large]}
+
+
+def check(graph: Graph, x: np.ndarray) -> None:
+    verify(graph)
+    expected = torch_judge.run(graph, x)
+    for name, value in interp.steps(graph, x):
+        np.testing.assert_array_equal(value, expected[name], err_msg=name)
+
+
+@pytest.mark.parametrize("op", [*COMPUTING, "softmax"])
+@given(data=st.data())
+@settings(max_examples=40, **quiet)
+def test_an_operator_equals_pytorch(op, data):
+    builder = Builder(data.draw, data.draw(st.sampled_from([(5, 4, 2), (6, 5, 3), (1, 7, 4), (3, 1, 1)])))
+    node = builder.grow(op, builder.values[0])
+    graph = Graph("one", tuple(builder.values), node.name)
+    check(graph, data.draw(inputs(graph)))
+
+
+@given(case=runs())
+@settings(max_examples=60, **quiet)
+def test_a_whole_graph_equals_pytorch_node_by_node(case):
+    graph, x = case
+    check(graph, x)
+    np.testing.assert_array_equal(interp.run(graph, x), torch_judge.run(graph, x)[graph.output])
+
+
+def test_the_small_graph_with_every_operator_equals_pytorch():
+    x = np.random.default_rng(0).integers(0, 256, (5, 6, 6, 2))
+    check(small_graph(), x)
+
+
+@pytest.mark.parametrize("include", [True, False])
+def test_average_pooling_is_that_of_pytorch_to_half_a_step(include):
+    """count_include_pad as PyTorch means it: one multiplier 1/9, or one for each count of elements inside."""
+    divisors = np.array([9]) if include else np.arange(1, 10)
+    requant = Requant(np.minimum(np.rint(2.0**32 / divisors / 2), 2**31 - 1).astype(np.int32), 1)
+    x_type, y_type = QType("u8", 0.5, 7), QType("u8", 0.5, 11)
+    source = qops.Input(name="x", inputs=(), shape=(5, 6, 2), type=x_type)
+    window = Window((3, 3), (2, 2), padding=(1, 1, 1, 1))
+    pool = qops.AvgPool2d(name="y", inputs=("x",), shape=(3, 3, 2), type=y_type, window=window, requant=requant)
+    x = np.random.default_rng(1).integers(7, 240, (4, 5, 6, 2))
+    real = torch.tensor(x_type.dequantize(x)).permute(0, 3, 1, 2)
+    expected = F.avg_pool2d(real, 3, 2, 1, count_include_pad=include).permute(0, 2, 3, 1).numpy()
+    got = y_type.dequantize(interp.run(verify(Graph("pool", (source, pool), "y")), x))
+    assert np.abs(got - expected).max() <= 0.5 * (0.5 + 1e-6)
+
+
+@pytest.mark.parametrize("dtype", qops.DTYPES)
+def test_softmax_is_that_of_pytorch_to_one_step(dtype):
+    x_type = QType(dtype, 0.11)
+    source = qops.Input(name="x", inputs=(), shape=(3, 10), type=x_type)
+    table = np.rint(2.0**15 * np.exp(-np.arange(2**x_type.bits) * x_type.scale)).astype(np.uint16)
+    node = qops.Softmax(name="y", inputs=("x",), shape=(3, 10), type=QType("u8", 1 / 256), table=table)
+    x = np.random.default_rng(2).integers(x_type.low, x_type.high + 1, (20, 3, 10))
+    expected = torch.softmax(torch.tensor(x_type.dequantize(x)), -1).numpy()
+    got = interp.run(verify(Graph("soft", (source, node), "y")), x)
+    assert np.abs(got - np.minimum(256 * expected, 255)).max() <= 1
+
+
+def test_softmax_of_one_certain_class_is_255():
+    x_type = QType("s8", 1.0)
+    source = qops.Input(name="x", inputs=(), shape=(2,), type=x_type)
+    table = np.rint(2.0**15 * np.exp(-np.arange(256.0))).astype(np.uint16)
+    node = qops.Softmax(name="y", inputs=("x",), shape=(2,), type=QType("u8", 1 / 256), table=table)
+    graph = Graph("soft", (source, node), "y")
+    assert interp.run(graph, np.array([[127, -128], [5, 5]])).tolist() == [[255, 0], [128, 128]]
+
+
+def test_the_input_must_have_the_shape_and_range_of_the_model():
+    graph = small_graph()
+    with pytest.raises(GraphError, match=r"input has shape \(6, 6, 3\), the model takes \(6, 6, 2\)"):
+        interp.run(graph, np.zeros((1, 6, 6, 3), np.int64))
+    for wrong in (-1, 256):
+        with pytest.raises(GraphError, match="input leaves the range of u8"):
+            interp.run(graph, np.full((1, 6, 6, 2), wrong))
+
+
+def test_no_inputs_give_no_outputs():
+    assert interp.run(small_graph(), np.zeros((0, 6, 6, 2), np.int64)).shape == (0, 5)
+
+
+def test_real_numbers_become_integers_half_up_and_clamped():
+    type_ = QType("s4", 0.5, -2)  # holds -3.0 .. 4.5
+    x = np.array([0, 0.25, 0.24, -0.25, -0.26, 0.75, 4.5, 4.8, 1e9, -3.0, -3.3, -1e9], np.float32)
+    assert type_.quantize(x).tolist() == [-2, -1, -2, -2, -3, 0, 7, 7, 7, -8, -8, -8]
+    assert type_.dequantize(np.array([-8, -2, 7])).tolist() == [-3.0, 0.0, 4.5]
+
+
+@pytest.mark.parametrize(("dtype", "low", "high"), [("u4", 0, 15), ("s4", -8, 7), ("u8", 0, 255), ("s8", -128, 127)])
+def test_a_type_has_its_range_and_peak(dtype, low, high):
+    for zero in range(low, high + 1):
+        type_ = QType(dtype, 1.0, zero)
+        assert (type_.low, type_.high, type_.bits) == (low, high, int(dtype[1]))
+        assert type_.peak == max(abs(q - zero) for q in range(low, high + 1))

@@ -1,0 +1,139 @@
+"""What is trained is what is lowered: codes, scales, types, and the values of every layer."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from e2e.random_networks import FAMILIES, Network, networks
+from hypothesis import given, settings
+from numpy.testing import assert_allclose, assert_array_equal
+from torch import nn
+
+from mixcomp_edge import LayerPlan, QuantPlan, convert, load_bundle, prepare, save_bundle
+from mixcomp_edge.errors import LoweringError, PlanError
+from mixcomp_edge.ir import interp, qops
+from mixcomp_edge.numerics import codebook
+from mixcomp_edge.train.integer_model import IntegerModel
+from mixcomp_edge.verify import make_inputs
+
+FORMATS = ["fixp4", "posit4", "posit4sc4", "posit4sc8", "posit4e1"]
+
+
+class Small(nn.Module):
+    """Convolution, depthwise, residual add, pooling, dense."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Conv2d(2, 6, 3, padding=1)
+        self.deep = nn.Conv2d(6, 6, 3, padding=1, groups=6)
+        self.fc = nn.Linear(6, 4)
+
+    def forward(self, x):
+        x = self.stem(x).relu()
+        x = (self.deep(x) + x).relu()
+        return self.fc(x.mean((2, 3)))
+
+
+def prepared(plan: QuantPlan, low: float = -1.0):
+    torch.manual_seed(0)
+    model, x = Small(), torch.rand(64, 2, 6, 5) * 2 + low
+    return prepare(model, x, plan, "small"), x
+
+
+@pytest.mark.parametrize("granularity", ["tensor", "channel"])
+@pytest.mark.parametrize("name", FORMATS)
+def test_codes_stand_for_the_weights_of_the_module(name, granularity, tmp_path):
+    model, _ = prepared(QuantPlan(LayerPlan(name, granularity)))
+    bundle = convert(model, {"note": "kept"})
+    save_bundle(bundle, tmp_path / "a.mce")
+    again = load_bundle(tmp_path / "a.mce")
+    assert again.origin["note"] == "kept"
+    assert again.origin["plan"]["default"]["weights"] == name
+    book = codebook(name)
+    for layer in ("stem", "deep", "fc"):
+        node = again.graph[layer]
+        w = model.layer(layer).weight.detach().numpy()
+        rows = w.reshape(len(w), -1) if w.ndim == 2 else np.moveaxis(w, 1, -1).reshape(len(w), -1)
+        codes = node.weights.codes.T if isinstance(node, qops.DwConv2d) else node.weights.codes
+        scale = model.layer(layer).quantizer.scale()
+        assert scale.size == (len(w) if granularity == "channel" else 1)
+        assert len(node.weights.requant.multiplier) == scale.size
+        assert node.weights.codebook.name == name
+        assert_allclose(
+            book.decode(codes, scale),
+            model.weight(layer).detach().numpy().reshape(len(w), -1)
+            if w.ndim == 2
+            else np.moveaxis(model.weight(layer).detach().numpy(), 1, -1).reshape(len(w), -1),
+            rtol=1e-4,
+            atol=1e-7,
+        )
+        assert np.abs(book.decode(codes, scale) - rows).max() < np.abs(rows).max()
+
+
+def test_levels_above_sixteen_bits_are_refused_by_the_layers_name():
+    model, _ = prepared(QuantPlan(layers={"deep": {"weights": "posit4e2"}}))
+    with pytest.raises(LoweringError, match=r"deep.*posit4e2"):
+        convert(model)
+
+
+@pytest.mark.parametrize(
+    ("layers", "message"),
+    [
+        ({"stam": {"weights": "fixp4"}}, r"no layer 'stam'. Did you mean 'stem'\?"),
+        ({"add": {"weights": "fixp4"}}, "'add' is a add and has no weights"),
+        ({"stem": {"weigths": "fixp4"}}, "layer 'stem'"),
+        ({"stem": {"weights": "fixp5"}}, "layer 'stem'.*fixp5"),
+    ],
+)
+def test_a_plan_that_does_not_fit_is_refused(layers, message):
+    with pytest.raises(PlanError, match=message):
+        prepared(QuantPlan(layers=layers))
+
+
+@pytest.mark.parametrize("act_bits", [4, 8])
+def test_types_follow_the_plan_and_the_signs(act_bits):
+    graph = convert(prepared(QuantPlan(LayerPlan(act_bits=act_bits), {"stem": {"act_bits": 12 - act_bits}}))[0]).graph
+    dtypes = {node.name: node.type.dtype for node in graph.nodes}
+    assert dtypes["input"] == "u8"
+    assert dtypes["stem"] == f"u{12 - act_bits}"
+    assert dtypes["deep"] == f"s{act_bits}"
+    assert dtypes["add"] == f"u{act_bits}"
+    assert dtypes["fc"] == "s8"  # the output is wide
+
+
+@pytest.mark.parametrize("low", [-1.0, 0.0])
+@pytest.mark.parametrize("act_bits", [4, 8])
+def test_the_integers_give_what_the_fake_quantized_module_gives(act_bits, low):
+    """But where a sum falls within float rounding of a tie: one step there."""
+    model, x = prepared(QuantPlan(LayerPlan(act_bits=act_bits)), low)
+    graph = convert(model).graph
+    source, sink = graph.nodes[0], graph[graph.output]
+    with torch.no_grad():
+        fake = model(x).numpy()
+    integers = interp.run(graph, np.moveaxis(source.type.quantize(x.numpy()), 1, -1))
+    steps = np.rint(fake / sink.type.scale) + sink.type.zero_point - integers
+    assert np.abs(steps).max() <= 2
+    assert np.mean(steps == 0) > 0.9
+
+
+def test_quantized_outputs_stay_near_the_float_models():
+    model, x = prepared(QuantPlan(LayerPlan(act_bits=8)))
+    with torch.no_grad():
+        quantized = model(x)
+        with model.floating():
+            floats = model(x)
+    error = (quantized - floats).square().mean().sqrt() / floats.std()
+    assert 0 < error < 0.3
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_integer_model_equals_the_interpreter(family):
+    @settings(max_examples=20)
+    @given(network=networks(family))
+    def check(network: Network):
+        graph = network.bundle().graph
+        x = make_inputs(graph, 5, seed=network.seed)
+        assert_array_equal(IntegerModel(graph).predict(x, batch_size=2), interp.run(graph, x))
+
+    check()

@@ -1,0 +1,205 @@
+"""Training learns, an interrupted run ends like an unbroken one, and what is trained is what is lowered."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from mixcomp_edge import Recipe, quantize
+from mixcomp_edge.errors import PlanError, TaskError
+from mixcomp_edge.train.loop import train
+from mixcomp_edge.train.quantize import checkpoint_files, delete_checkpoints
+from mixcomp_edge.train.quantized_model import prepare
+from sdk.training.tasks_for_tests import corners
+
+PROGRAM = Path(__file__).with_name("tasks_for_tests.py")
+FLOAT, QUANTIZED = ".float.ckpt", ".ckpt"
+
+
+class Log(list):
+    """A listener that keeps (stage, epoch, running loss) of each step."""
+
+    def __call__(self, progress):
+        self.append((progress.stage, progress.epoch, progress.loss))
+
+    def epochs(self, stage: str) -> list[int]:
+        return sorted({epoch for name, epoch, _ in self if name == stage})
+
+
+# Learning
+
+
+def test_training_reduces_the_loss_and_separates_the_classes():
+    log = Log()
+    result = quantize(corners(), listener=log)
+    first = [loss for stage, epoch, loss in log if (stage, epoch) == ("float", 0)]
+    last = [loss for stage, epoch, loss in log if (stage, epoch) == ("quantized", 5)]
+    assert np.mean(last) < 0.5 * np.mean(first)
+    assert result.float_accuracy > 0.9
+    assert result.integer_accuracy > 0.9
+
+
+def test_retraining_repairs_what_quantization_to_one_coarse_scale_breaks():
+    from mixcomp_edge import LayerPlan, QuantPlan
+
+    task = corners(float_recipe=None)
+    train(task.model, task, Recipe(epochs=10, batch_size=20, lr=0.05), stage="float")
+    plan = QuantPlan(LayerPlan("posit4e1", "tensor"))
+
+    def loss(model):
+        with torch.no_grad():
+            return float(task.loss(model(task.to_input(task.train.x)), torch.from_numpy(task.train.y)))
+
+    model = prepare(task.model, task.calibration, plan, "corners")
+    before = loss(model)
+    train(model, task, Recipe(epochs=15, batch_size=20, lr=0.02))
+    assert loss(model) < before
+
+
+def test_distillation_follows_the_teacher_without_labels():
+    task = corners(float_recipe=None)
+    train(task.model, task, Recipe(epochs=10, batch_size=20, lr=0.05), stage="float")
+    student = prepare(task.model, task.calibration, name="corners")
+    wrong = corners(train=type(task.train)(task.train.x, np.zeros_like(task.train.y)))
+    train(student, wrong, Recipe(epochs=5, batch_size=20, lr=0.01, distill=1.0), teacher=task.model)
+    with torch.no_grad():
+        x = task.to_input(task.test.x)
+        assert (student(x).argmax(1) == task.model(x).argmax(1)).float().mean() > 0.9
+
+
+def test_a_fixed_input_step_does_not_move():
+    task = corners(float_recipe=None)
+    model = prepare(task.model, task.calibration, name="corners")
+    before = model.quantizer("input").qtype()
+    train(model, task, Recipe(epochs=2, batch_size=20, lr=0.05, lr_step=0.1))
+    assert model.quantizer("input").qtype() == before
+    assert model.quantizer("_0").log_step.grad is not None
+
+
+def test_training_leaves_the_number_of_threads_and_gives_the_same_twice():
+    threads = torch.get_num_threads()
+    bundles = [quantize(corners(recipe=Recipe(epochs=2, batch_size=50, threads=1))).bundle.to_bytes() for _ in "ab"]
+    assert bundles[0] == bundles[1]
+    assert torch.get_num_threads() == threads
+
+
+def test_another_seed_trains_to_other_weights():
+    a, b = (quantize(corners(recipe=Recipe(epochs=2, lr=0.05, seed=seed))).bundle.to_bytes() for seed in (0, 1))
+    assert a != b
+
+
+def test_a_task_without_training_data_can_only_be_calibrated():
+    task = corners(train=None, test=None)
+    with pytest.raises(PlanError, match="--epochs 0"):
+        quantize(task)
+    with pytest.raises(TaskError, match="corners: has no training data"):
+        train(task.model, task, Recipe(epochs=1))
+    result = quantize(task, recipe=Recipe(epochs=0))
+    assert (result.float_accuracy, result.integer_accuracy) == (None, None)
+
+
+# Interrupted
+
+
+def run(bundle: Path, pause: float) -> list[str]:
+    """Epochs that an undisturbed run of the program begins."""
+    done = subprocess.run(
+        [sys.executable, str(PROGRAM), str(bundle), str(pause)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory) -> bytes:
+    bundle = tmp_path_factory.mktemp("unbroken") / "corners.mce"
+    lines = run(bundle, 0.0)
+    assert lines == [f"{stage} {epoch}" for stage in ("float", "quantized") for epoch in range(6)]
+    return bundle.read_bytes()
+
+
+@pytest.mark.parametrize("suffix", [FLOAT, QUANTIZED])
+def test_a_killed_run_goes_on_after_its_last_epoch_and_ends_with_the_same_bytes(suffix, unbroken, tmp_path):
+    bundle = tmp_path / "corners.mce"
+    checkpoint = bundle.with_name(bundle.name + suffix)
+    process = subprocess.Popen([sys.executable, str(PROGRAM), str(bundle), "0.05"], stdout=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + 60
+        while not checkpoint.exists() and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert process.poll() is None
+    finally:
+        process.kill()
+        process.wait()
+    assert checkpoint.exists()
+    assert not bundle.exists()
+
+    lines = run(bundle, 0.0)
+    stage = "float" if suffix == FLOAT else "quantized"
+    assert f"{stage} 0" not in lines
+    assert lines[-1] == "quantized 5"
+    if suffix == QUANTIZED:
+        assert not any(line.startswith("float") for line in lines)
+    assert bundle.read_bytes() == unbroken
+
+
+def test_a_checkpoint_of_another_recipe_or_another_start_is_left_aside(tmp_path):
+    file, first, log = tmp_path / "a.ckpt", Recipe(epochs=2, batch_size=60), Log()
+
+    def model(shift=0.0):
+        quantized = prepare(corners().model, corners().calibration, name="corners")
+        with torch.no_grad():
+            quantized.layer("_0").bias.add_(shift)
+        return quantized
+
+    train(model(), corners(), first, checkpoint=file)
+    train(model(), corners(), first.with_(lr=0.001), checkpoint=file, listener=log)
+    assert log.epochs("train") == [0, 1]
+    train(model(0.5), corners(), first.with_(lr=0.001), checkpoint=file, listener=(again := Log()))
+    assert again.epochs("train") == [0, 1]
+    train(model(0.5), corners(), first.with_(lr=0.001), checkpoint=file, listener=(finished := Log()))
+    assert finished.epochs("train") == []
+
+
+def test_more_epochs_are_another_recipe(tmp_path):
+    file = tmp_path / "a.ckpt"
+    model = lambda: prepare(corners().model, corners().calibration, name="corners")  # noqa: E731
+    train(model(), corners(), Recipe(epochs=1), checkpoint=file)
+    train(model(), corners(), Recipe(epochs=2), checkpoint=file, listener=(log := Log()))
+    assert log.epochs("train") == [0, 1]
+
+
+def damaged(kind: str, whole: bytes, file: Path) -> None:
+    if kind == "another object":
+        torch.save([1, 2], file)
+    elif kind == "no dictionary":
+        torch.save(torch.zeros(3), file)
+    else:
+        file.write_bytes({"cut": whole[: len(whole) // 2], "empty": b"", "text": b"hello " * 99}[kind])
+
+
+@pytest.mark.parametrize("kind", ["cut", "empty", "text", "another object", "no dictionary"])
+def test_a_damaged_checkpoint_is_named(kind, tmp_path):
+    bundle = tmp_path / "corners.mce"
+    _, file = checkpoint_files(bundle)
+    task = corners(float_recipe=None, recipe=Recipe(epochs=1))
+    quantize(task, checkpoint=bundle)
+    damaged(kind, file.read_bytes(), file)
+    with pytest.raises(TaskError, match=r"corners\.mce\.ckpt"):
+        quantize(corners(float_recipe=None, recipe=Recipe(epochs=1)), checkpoint=bundle)
+
+
+def test_a_checkpoint_is_whole_or_not_there_and_delete_removes_both(tmp_path):
+    bundle = tmp_path / "corners.mce"
+    quantize(corners(recipe=Recipe(epochs=1), float_recipe=Recipe(epochs=1)), checkpoint=bundle)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["corners.mce.ckpt", "corners.mce.float.ckpt"]
+    delete_checkpoints(bundle)
+    assert not os.listdir(tmp_path)
+    delete_checkpoints(bundle)

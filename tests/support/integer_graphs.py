@@ -1,0 +1,240 @@
+"""Integer graphs for tests: a small one by hand, random ones by hypothesis. All obey the rules of the IR."""
+
+from __future__ import annotations
+
+from math import prod
+
+import numpy as np
+from hypothesis import strategies as st
+
+from mixcomp_edge.ir import qops
+from mixcomp_edge.ir.graph import Graph, Window
+from mixcomp_edge.ir.qops import QType, Requant
+from mixcomp_edge.numerics import codebook
+
+TOP = 2**31 - 1
+FORMATS = ("fixp4", "posit4", "posit4sc4", "posit4sc8", "posit4e1")
+COMPUTING = ("conv2d", "dwconv2d", "dense", "add", "rescale", "concat", "avgpool2d", "maxpool2d", "pad", "reshape")
+
+
+def requant(rng: np.random.Generator, peak: int, y: QType, length: int = 1) -> Requant:
+    """Multipliers for accumulators of at most `peak`: half of the time so that y fills its range, else any."""
+    shift = int(rng.integers(0, min(30, (TOP // max(peak, 1)).bit_length() - 1) + 1))
+    fitting = min(TOP, 2 * (y.high - y.low + 1) * 2 ** (32 - shift) // max(peak, 1))
+    multiplier = rng.integers(0, (fitting if rng.random() < 0.75 else TOP) + 1, length)
+    return Requant(multiplier.astype(np.int32), shift)
+
+
+def weights(rng: np.random.Generator, shape: tuple[int, int], out: int, x: QType, y: QType, name: str) -> qops.Weights:
+    """Codes (R, K); the reduction is K for K = inputs and R for depthwise layers, where K is `out`."""
+    book = codebook(name)
+    codes = rng.choice([c for c in range(16) if c not in book.unused], shape).astype(np.uint8)
+    largest = max(abs(x.low), abs(x.high)) * max(map(abs, book.levels)) * (prod(shape) // out)
+    bias = rng.integers(-largest, largest + 1, out).astype(np.int32)
+    lengths = 1 if rng.random() < 0.5 else out
+    return qops.Weights(book, codes, bias, requant(rng, 2 * largest, y, lengths))
+
+
+class Builder:
+    """Grows a graph node by node; `values` are the nodes so far."""
+
+    def __init__(self, draw, shape: tuple[int, ...]) -> None:
+        self.draw = draw
+        self.rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+        self.values: list[qops.QNode] = [qops.Input(name="input", inputs=(), shape=shape, type=self.type())]
+
+    def size(self, low: int, high: int) -> int:
+        return self.draw(st.integers(low, high))
+
+    def type(self) -> QType:
+        dtype = self.draw(st.sampled_from(qops.DTYPES))
+        plain = QType(dtype, 0.0625)
+        return QType(dtype, 2.0 ** -self.size(0, 8), self.draw(st.sampled_from([0, plain.low, plain.high, 3])))
+
+    def put(self, cls: type, sources: list[qops.QNode], shape: tuple[int, ...], type_: QType, **more) -> qops.QNode:
+        name = f"{cls.__name__.lower()}{len(self.values)}"
+        node = cls(name=name, inputs=tuple(s.name for s in sources), shape=shape, type=type_, **more)
+        self.values.append(node)
+        return node
+
+    def window(self, shape: tuple[int, ...], *, pool: bool) -> Window:
+        kernel, stride, dilation = (tuple(self.size(1, top) for _ in range(2)) for top in (3, 3, 2))
+        padding = tuple(self.size(0, dilation[i % 2] * (kernel[i % 2] - 1) if pool else 3) for i in range(4))
+        window = Window(kernel, stride, dilation, padding)
+        out = window.output_size(*shape[:2])
+        empty = pool and any(
+            not any(0 <= o * s - before + t * d < extent for t in range(k))
+            for extent, n, k, s, d, before in zip(shape[:2], out, kernel, stride, dilation, padding[:2], strict=True)
+            for o in range(n)
+        )
+        return Window((1, 1), stride) if min(out) < 1 or empty else window
+
+    def grow(self, op: str, x: qops.QNode) -> qops.QNode | None:
+        """One more node that reads x; None where op does not fit x."""
+        if op in ("conv2d", "dwconv2d", "avgpool2d", "maxpool2d") and len(x.shape) != 3:
+            return None
+        return getattr(self, op)(x)
+
+    def conv2d(self, x: qops.QNode) -> qops.QNode:
+        channels, y = x.shape[2], self.type()
+        groups = self.draw(st.sampled_from([g for g in range(1, channels + 1) if channels % g == 0]))
+        out = groups * self.size(1, 3)
+        window = self.window(x.shape, pool=False)
+        packed = weights(self.rng, (out, prod(window.kernel) * channels // groups), out, x.type, y, self.format())
+        shape = (*window.output_size(*x.shape[:2]), out)
+        return self.put(qops.Conv2d, [x], shape, y, weights=packed, window=window, groups=groups)
+
+    def dwconv2d(self, x: qops.QNode) -> qops.QNode:
+        out, y, window = x.shape[2] * self.size(1, 3), self.type(), self.window(x.shape, pool=False)
+        packed = weights(self.rng, (prod(window.kernel), out), out, x.type, y, self.format())
+        return self.put(
+            qops.DwConv2d, [x], (*window.output_size(*x.shape[:2]), out), y, weights=packed, window=window
+        )  # fmt: skip
+
+    def dense(self, x: qops.QNode) -> qops.QNode:
+        out, y = self.size(1, 9), self.type()
+        packed = weights(self.rng, (out, prod(x.shape)), out, x.type, y, self.format())
+        return self.put(qops.Dense, [x], (out,), y, weights=packed)
+
+    def add(self, x: qops.QNode) -> qops.QNode:
+        other = self.draw(st.sampled_from([v for v in self.values if v.shape == x.shape]))
+        pair = self.draw(st.permutations([x, other]))
+        shift = self.size(1, 28)
+        room = (TOP - 2 ** (shift - 1)) // 2
+        fitting = [min(room // v.type.peak, 2 ** (shift + 1)) for v in pair]
+        a, b = (int(self.rng.integers(0, limit + 1)) for limit in fitting)
+        return self.put(qops.Add, pair, x.shape, self.type(), a_multiplier=a, b_multiplier=b, shift=shift)
+
+    def rescale(self, x: qops.QNode) -> qops.QNode:
+        y = self.type()
+        return self.put(qops.Rescale, [x], x.shape, y, requant=requant(self.rng, x.type.peak, y))
+
+    def concat(self, x: qops.QNode) -> qops.QNode:
+        axis = self.size(0, len(x.shape) - 1)
+        fits = [v for v in self.values if joinable(v.shape, x.shape, axis)]
+        return self.join([x, *self.draw(st.lists(st.sampled_from(fits), max_size=2))], axis)
+
+    def join(self, sources: list[qops.QNode], axis: int) -> qops.QNode:
+        first, y = sources[0].shape, self.type()
+        shape = (*first[:axis], sum(s.shape[axis] for s in sources), *first[axis + 1 :])
+        requants = tuple(requant(self.rng, s.type.peak, y) for s in sources)
+        return self.put(qops.Concat, sources, shape, y, axis=axis, requants=requants)
+
+    def avgpool2d(self, x: qops.QNode) -> qops.QNode:
+        window, y = self.window(x.shape, pool=True), self.type()
+        size = prod(window.kernel)
+        by = requant(self.rng, size * x.type.peak, y, self.draw(st.sampled_from([1, size])))
+        shape = (*window.output_size(*x.shape[:2]), x.shape[2])
+        return self.put(qops.AvgPool2d, [x], shape, y, window=window, requant=by)
+
+    def maxpool2d(self, x: qops.QNode) -> qops.QNode:
+        window = self.window(x.shape, pool=True)
+        return self.put(
+            qops.MaxPool2d, [x], (*window.output_size(*x.shape[:2]), x.shape[2]), x.type, window=window
+        )  # fmt: skip
+
+    def pad(self, x: qops.QNode) -> qops.QNode:
+        before, after = (tuple(self.size(0, 2) for _ in x.shape) for _ in range(2))
+        shape = tuple(b + n + a for b, n, a in zip(before, x.shape, after, strict=True))
+        return self.put(qops.Pad, [x], shape, x.type, before=before, after=after)
+
+    def reshape(self, x: qops.QNode) -> qops.QNode:
+        flat = prod(x.shape)
+        shape = self.draw(st.sampled_from([(flat,), (1, 1, flat), (flat, 1), x.shape]))
+        return self.put(qops.Reshape, [x], shape, x.type)
+
+    def softmax(self, x: qops.QNode) -> qops.QNode:
+        table = np.rint(2.0**15 * np.exp(-np.arange(1 << x.type.bits) * x.type.scale)).astype(np.uint16)
+        return self.put(qops.Softmax, [x], x.shape, QType("u8", 1 / 256), table=table)
+
+    def format(self) -> str:
+        return self.draw(st.sampled_from(FORMATS))
+
+    def finish(self) -> Graph:
+        """Every value that nobody reads is flattened and joined into the output."""
+        read = {name for node in self.values for name in node.inputs}
+        loose = [v for v in self.values if v.name not in read]
+        if len(loose) > 1:
+            flat = [v if len(v.shape) == 1 else self.put(qops.Reshape, [v], (prod(v.shape),), v.type) for v in loose]
+            self.join(flat, 0)
+        return Graph("random_net", tuple(self.values), self.values[-1].name)
+
+
+def joinable(a: tuple[int, ...], b: tuple[int, ...], axis: int) -> bool:
+    return len(a) == len(b) and all(m == n for i, (m, n) in enumerate(zip(a, b, strict=True)) if i != axis)
+
+
+@st.composite
+def graphs(draw, ops: tuple[str, ...] = COMPUTING, least: int = 1, most: int = 8) -> Graph:
+    """Graphs of `least` to `most` nodes that read any earlier value, so that they branch and meet again."""
+    builder = Builder(draw, draw(st.sampled_from([(5, 4, 2), (3, 3, 3), (1, 6, 1), (4, 1, 4), (2, 2, 6)])))
+    for _ in range(draw(st.integers(least, most))):
+        latest = builder.values[-2:] if draw(st.booleans()) else builder.values
+        source = draw(st.sampled_from(latest))
+        fitting = [op for op in ops if len(source.shape) == 3 or op not in WINDOWED] or ["rescale"]
+        if builder.grow(draw(st.sampled_from(fitting)), source) is None:
+            builder.rescale(source)
+    return builder.finish()
+
+
+WINDOWED = ("conv2d", "dwconv2d", "avgpool2d", "maxpool2d")
+
+
+@st.composite
+def inputs(draw, graph: Graph, count: int = 3) -> np.ndarray:
+    """(count + 2, *shape): random inputs, then one of the smallest and one of the largest number everywhere."""
+    node = graph.nodes[0]
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    low, high = node.type.low, node.type.high
+    edges = [np.full((1, *node.shape), edge) for edge in (low, high)]
+    return np.concatenate([rng.integers(low, high + 1, (count, *node.shape)), *edges])
+
+
+@st.composite
+def runs(draw, **options) -> tuple[Graph, np.ndarray]:
+    graph = draw(graphs(**options))
+    return graph, draw(inputs(graph))
+
+
+def small_graph() -> Graph:
+    """One node of each operator, seeded: the graph that the bundle's tests damage."""
+    rng = np.random.default_rng(7)
+    u8, s4 = QType("u8", 0.02, 3), QType("s4", 0.25)
+    x = qops.Input(name="input", inputs=(), shape=(6, 6, 2), type=u8)
+    window = Window((3, 3), (1, 1), (1, 1), (1, 1, 1, 1))
+    conv = qops.Conv2d(
+        name="block.conv", inputs=("input",), shape=(6, 6, 3), type=s4, window=window, groups=1,
+        weights=weights(rng, (3, 18), 3, u8, s4, "fixp4"),
+    )  # fmt: skip
+    dw = qops.DwConv2d(
+        name="block.dw", inputs=("block.conv",), shape=(6, 6, 3), type=s4, window=window,
+        weights=weights(rng, (9, 3), 3, s4, s4, "posit4"),
+    )  # fmt: skip
+    add = qops.Add(
+        name="add", inputs=("block.conv", "block.dw"), shape=(6, 6, 3), type=s4,
+        a_multiplier=2**20, b_multiplier=2**19, shift=20,
+    )  # fmt: skip
+    rescale = qops.Rescale(
+        name="relu", inputs=("add",), shape=(6, 6, 3), type=QType("u4", 0.125), requant=requant(rng, 8, s4)
+    )
+    pool = qops.MaxPool2d(
+        name="maxpool", inputs=("relu",), shape=(3, 3, 3), type=rescale.type, window=Window((2, 2), (2, 2))
+    )
+    pad = qops.Pad(name="pad", inputs=("maxpool",), shape=(4, 4, 3), type=pool.type, before=(1, 0, 0), after=(0, 1, 0))
+    average = qops.AvgPool2d(
+        name="avgpool", inputs=("pad",), shape=(2, 2, 3), type=s4, window=Window((2, 2), (2, 2)),
+        requant=requant(rng, 60, s4),
+    )  # fmt: skip
+    concat = qops.Concat(
+        name="concat", inputs=("avgpool", "avgpool"), shape=(2, 2, 6), type=s4, axis=2,
+        requants=(requant(rng, 8, s4), requant(rng, 8, s4)),
+    )  # fmt: skip
+    flat = qops.Reshape(name="flatten", inputs=("concat",), shape=(24,), type=s4)
+    logits = QType("s8", 0.1, -4)
+    dense = qops.Dense(
+        name="fc", inputs=("flatten",), shape=(5,), type=logits, weights=weights(rng, (5, 24), 5, s4, logits, "posit4sc4")
+    )  # fmt: skip
+    table = np.rint(2.0**15 * np.exp(-np.arange(256) * logits.scale)).astype(np.uint16)
+    softmax = qops.Softmax(name="softmax", inputs=("fc",), shape=(5,), type=QType("u8", 1 / 256), table=table)
+    nodes = (x, conv, dw, add, rescale, pool, pad, average, concat, flat, dense, softmax)
+    return Graph("small_net", nodes, "softmax")

@@ -1,0 +1,133 @@
+"""The integer operators by PyTorch's float64 operators, channels first: exact below 2**53, and no code of ours."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+RANGE = {"u4": (0, 15), "s4": (-8, 7), "u8": (0, 255), "s8": (-128, 127)}
+POSIT = [0, 1, 2, 3, 4, 6, 8, 16]
+POSIT1 = [0, 1, 4, 8, 16, 32, 64, 256]
+LEVELS = {"fixp4": [*range(8), *range(-8, 0)]} | {
+    name: [*positive, None, *(-v for v in reversed(positive[1:]))]
+    for name, positive in {"posit4": POSIT, "posit4sc4": POSIT, "posit4sc8": POSIT, "posit4e1": POSIT1}.items()
+}
+
+
+def run(graph, x: np.ndarray) -> dict[str, np.ndarray]:
+    """Value (N, *shape) of every node."""
+    values = {graph.nodes[0].name: torch.tensor(x, dtype=torch.float64)}
+    nodes = {node.name: node for node in graph.nodes}
+    for node in graph.nodes[1:]:
+        function = globals()[f"_{type(node).__name__.lower()}"]
+        sources = [nodes[name] for name in node.inputs]
+        values[node.name] = function(node, *(values[name] for name in node.inputs), types=[s.type for s in sources])
+    return {name: value.numpy().astype(np.int64) for name, value in values.items()}
+
+
+def _levels(node) -> torch.Tensor:
+    table = torch.tensor([0 if v is None else v for v in LEVELS[node.weights.codebook.name]], dtype=torch.float64)
+    return table[torch.tensor(node.weights.codes.astype(np.int64))]
+
+
+def _first(x: torch.Tensor) -> torch.Tensor:
+    return x.permute(0, 3, 1, 2)
+
+
+def _last(x: torch.Tensor) -> torch.Tensor:
+    return x.permute(0, 2, 3, 1)
+
+
+def _padded(x: torch.Tensor, window, fill: float) -> torch.Tensor:
+    top, left, bottom, right = window.padding
+    return F.pad(_first(x), (left, right, top, bottom), value=float(fill))
+
+
+def _store(node, acc: torch.Tensor, requant, multiplier=None) -> torch.Tensor:
+    """clamp(zero + round half up of acc * m * 2**(s - 32)); the product is below 2**62, so int64 holds it."""
+    m = torch.tensor(requant.multiplier.astype(np.int64)) if multiplier is None else multiplier
+    product = acc.to(torch.int64) * 2**requant.shift * m
+    rounded = torch.div(product + 2**31, 2**32, rounding_mode="floor")
+    return _clamp(node, rounded.double())
+
+
+def _clamp(node, y: torch.Tensor) -> torch.Tensor:
+    return torch.clamp(y + node.type.zero_point, *RANGE[node.type.dtype])
+
+
+def _conv(node, x, types, weight, groups):
+    bias = torch.tensor(node.weights.bias).double()
+    window = node.window
+    padded = _padded(x, window, types[0].zero_point)
+    acc = F.conv2d(padded, weight, bias, window.stride, 0, window.dilation, groups)
+    return _store(node, _last(acc), node.weights.requant)
+
+
+def _conv2d(node, x, *, types):
+    (kh, kw), group = node.window.kernel, x.shape[3] // node.groups
+    weight = _levels(node).reshape(-1, kh, kw, group).permute(0, 3, 1, 2)
+    return _conv(node, x, types, weight, node.groups)
+
+
+def _dwconv2d(node, x, *, types):
+    weight = _levels(node).T.reshape(-1, 1, *node.window.kernel)
+    return _conv(node, x, types, weight, x.shape[3])
+
+
+def _dense(node, x, *, types):
+    acc = F.linear(x.flatten(1), _levels(node), torch.tensor(node.weights.bias).double())
+    return _store(node, acc, node.weights.requant)
+
+
+def _add(node, a, b, *, types):
+    total = (a - types[0].zero_point) * node.a_multiplier + (b - types[1].zero_point) * node.b_multiplier
+    return _clamp(node, torch.floor(total / 2**node.shift + 0.5))
+
+
+def _rescale(node, x, *, types):
+    return _store(node, x - types[0].zero_point, node.requant)
+
+
+def _concat(node, *xs, types):
+    triples = zip(xs, types, node.requants, strict=True)
+    return torch.cat([_store(node, x - t.zero_point, r) for x, t, r in triples], dim=1 + node.axis)
+
+
+def _sums(x, window):
+    """Sum under each window, by a convolution with ones: average pooling has no dilation in PyTorch."""
+    channels = x.shape[3]
+    ones = torch.ones(channels, 1, *window.kernel, dtype=torch.float64)
+    return _last(F.conv2d(_padded(x, window, 0), ones, None, window.stride, 0, window.dilation, channels))
+
+
+def _avgpool2d(node, x, *, types):
+    acc = _sums(x - types[0].zero_point, node.window)
+    if len(node.requant.multiplier) == 1:
+        return _store(node, acc, node.requant)
+    inside = _sums(torch.ones_like(x), node.window).to(torch.int64)
+    assert inside.min() > 0
+    return _store(node, acc, node.requant, torch.tensor(node.requant.multiplier.astype(np.int64))[inside - 1])
+
+
+def _maxpool2d(node, x, *, types):
+    window = node.window
+    return _last(F.max_pool2d(_padded(x, window, -torch.inf), window.kernel, window.stride, 0, window.dilation))
+
+
+def _pad(node, x, *, types):
+    amounts = [n for pair in zip(reversed(node.before), reversed(node.after), strict=True) for n in pair]
+    return F.pad(x, amounts, value=float(types[0].zero_point))
+
+
+def _reshape(node, x, *, types):
+    return x.reshape(len(x), *node.shape)
+
+
+def _softmax(node, x, *, types):
+    def row(values: list[int]) -> list[int]:
+        e = [int(node.table[max(values) - v]) for v in values]
+        return [min(255, (256 * v + sum(e) // 2) // sum(e)) for v in e]
+
+    flat = x.reshape(-1, x.shape[-1]).to(torch.int64).tolist()
+    return torch.tensor([row(values) for values in flat], dtype=torch.float64).reshape(x.shape)
