@@ -1,16 +1,23 @@
-"""Ways to run a model's C: each takes the bytes of an input and gives the bytes of each layer's output."""
+"""Ways to run a model's C: each takes the bytes of an input and gives the bytes of the output, or of every layer's."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Progress = Callable[[int, int], None]  # (done, of)
 
 
 class Transport(Protocol):
-    """`infer` is the fast way; `trace` also gives the output of every layer, in the order of layout.steps."""
+    """`infer_batch` maps inputs (N, input bytes) to outputs (N, output bytes), fast; `trace` gives the output of every
+    layer for one input, in the order of layout.steps."""
 
     name: str
 
-    def infer(self, x: bytes) -> bytes: ...
+    def infer_batch(self, x: NDArray[np.uint8], progress: Progress | None = None) -> NDArray[np.uint8]: ...
 
     def trace(self, x: bytes) -> list[bytes]: ...
 

@@ -6,12 +6,16 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from mixcomp_edge.build.cross import Toolchain, build_image, toolchain
 from mixcomp_edge.codegen.render import render_image
 from mixcomp_edge.errors import ExportError
 from mixcomp_edge.ir import qops
 from mixcomp_edge.plan.layout import Layout
 from mixcomp_edge.targets import Target
+from mixcomp_edge.transports import Progress
 from mixcomp_sim import Counts, Emulator
 
 
@@ -37,10 +41,15 @@ class EmulatedCore:
     def close(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def infer(self, x: bytes) -> bytes:
-        self._write_input(x)
-        self._check(self.emulator.call("mce_image_run").value)
-        return self.output_bytes()
+    def infer_batch(self, x: NDArray[np.uint8], progress: Progress | None = None) -> NDArray[np.uint8]:
+        outputs = []
+        for i, sample in enumerate(x):
+            self._write_input(sample.tobytes())
+            self._check(self.emulator.call("mce_image_run").value)
+            outputs.append(np.frombuffer(self.output_bytes(), np.uint8))
+            if progress is not None:
+                progress(i + 1, len(x))
+        return np.array(outputs)
 
     def trace(self, x: bytes) -> list[bytes]:
         outputs: list[bytes] = []

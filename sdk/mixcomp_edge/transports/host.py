@@ -16,6 +16,7 @@ from mixcomp_edge.build.host import build_host_library
 from mixcomp_edge.errors import ExportError
 from mixcomp_edge.ir import qops
 from mixcomp_edge.plan.layout import Layout
+from mixcomp_edge.transports import Progress
 
 _HOOK = ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_void_p)
 
@@ -42,37 +43,35 @@ class HostLibrary:
     def close(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def infer(self, x: bytes) -> bytes:
-        assert isinstance(self.output, qops.QNode)
-        arena = np.zeros(self.layout.arena.total_bytes, np.uint8)
-        y = np.zeros(self.output.nbytes, np.uint8)
-        self._call(arena, np.frombuffer(x, np.uint8), y)
-        return y.tobytes()
-
     def trace(self, x: bytes) -> list[bytes]:
         sizes = [step.node.nbytes for step in self.layout.steps]
         outputs: list[bytes] = []
         hook = _HOOK(lambda index, address: outputs.append(ctypes.string_at(address, sizes[index])))
         self._trace.value = ctypes.cast(hook, ctypes.c_void_p).value
         try:
-            self.infer(x)
+            self.infer_batch(np.frombuffer(x, np.uint8)[None])
         finally:
             self._trace.value = None
         return outputs
 
-    def infer_batch(self, x: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Outputs (N, output bytes) of inputs (N, input bytes), on all processors."""
+    def infer_batch(self, x: NDArray[np.uint8], progress: Progress | None = None) -> NDArray[np.uint8]:
+        """On all processors: the C keeps no state, and each thread has an arena of its own."""
         assert isinstance(self.output, qops.QNode)
         y = np.zeros((len(x), self.output.nbytes), np.uint8)
         workers = max(1, min(len(x), cpu_count() or 1))
 
-        def work(chosen: NDArray[np.intp]) -> None:
+        def work(chosen: NDArray[np.intp]) -> int:
             arena = np.zeros(self.layout.arena.total_bytes, np.uint8)
             for i in chosen:
                 self._call(arena, x[i], y[i])
+            return len(chosen)
 
+        done = 0
         with ThreadPoolExecutor(workers) as pool:
-            list(pool.map(work, np.array_split(np.arange(len(x)), workers * 8)))
+            for count in pool.map(work, np.array_split(np.arange(len(x)), min(len(x), workers * 32))):
+                done += count
+                if progress is not None:
+                    progress(done, len(x))
         return y
 
     def _call(self, arena: NDArray[np.uint8], x: NDArray[np.uint8], y: NDArray[np.uint8]) -> None:

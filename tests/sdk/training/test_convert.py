@@ -41,6 +41,11 @@ def prepared(plan: QuantPlan, low: float = -1.0):
     return prepare(model, x, plan, "small"), x
 
 
+def channels_last(weight: torch.Tensor) -> np.ndarray:
+    """A weight (O, I) or (O, C, H, W) as rows (O, K) in the order of the graph."""
+    return np.moveaxis(weight.detach().numpy(), 1, -1).reshape(len(weight), -1)
+
+
 @pytest.mark.parametrize("granularity", ["tensor", "channel"])
 @pytest.mark.parametrize("name", FORMATS)
 def test_codes_stand_for_the_weights_of_the_module(name, granularity, tmp_path):
@@ -53,21 +58,13 @@ def test_codes_stand_for_the_weights_of_the_module(name, granularity, tmp_path):
     book = codebook(name)
     for layer in ("stem", "deep", "fc"):
         node = again.graph[layer]
-        w = model.layer(layer).weight.detach().numpy()
-        rows = w.reshape(len(w), -1) if w.ndim == 2 else np.moveaxis(w, 1, -1).reshape(len(w), -1)
+        rows = channels_last(model.layer(layer).weight)
         codes = node.weights.codes.T if isinstance(node, qops.DwConv2d) else node.weights.codes
         scale = model.layer(layer).quantizer.scale()
-        assert scale.size == (len(w) if granularity == "channel" else 1)
+        assert scale.size == (len(rows) if granularity == "channel" else 1)
         assert len(node.weights.requant.multiplier) == scale.size
         assert node.weights.codebook.name == name
-        assert_allclose(
-            book.decode(codes, scale),
-            model.weight(layer).detach().numpy().reshape(len(w), -1)
-            if w.ndim == 2
-            else np.moveaxis(model.weight(layer).detach().numpy(), 1, -1).reshape(len(w), -1),
-            rtol=1e-4,
-            atol=1e-7,
-        )
+        assert_allclose(book.decode(codes, scale), channels_last(model.weight(layer)), rtol=1e-4, atol=1e-7)
         assert np.abs(book.decode(codes, scale) - rows).max() < np.abs(rows).max()
 
 
@@ -104,17 +101,19 @@ def test_types_follow_the_plan_and_the_signs(act_bits):
 
 @pytest.mark.parametrize("low", [-1.0, 0.0])
 @pytest.mark.parametrize("act_bits", [4, 8])
-def test_the_integers_give_what_the_fake_quantized_module_gives(act_bits, low):
-    """But where a sum falls within float rounding of a tie: one step there."""
+def test_the_integers_are_those_of_the_fake_quantized_module(act_bits, low):
+    """But where a sum falls within rounding of a tie: one step there, and what follows from it."""
     model, x = prepared(QuantPlan(LayerPlan(act_bits=act_bits)), low)
     graph = convert(model).graph
-    source, sink = graph.nodes[0], graph[graph.output]
+    fake = {}
     with torch.no_grad():
-        fake = model(x).numpy()
-    integers = interp.run(graph, np.moveaxis(source.type.quantize(x.numpy()), 1, -1))
-    steps = np.rint(fake / sink.type.scale) + sink.type.zero_point - integers
-    assert np.abs(steps).max() <= 2
-    assert np.mean(steps == 0) > 0.9
+        model.run(x, lambda name, value: fake.update({name: model.quantizer(model.owner[name])(value).numpy()}))
+    integers = dict(interp.steps(graph, np.moveaxis(graph.nodes[0].type.quantize(x.numpy()), 1, -1)))
+    for node in graph.nodes:
+        codes = np.rint(np.moveaxis(fake[node.name], 1, -1) / node.type.scale) + node.type.zero_point
+        steps = codes.reshape(integers[node.name].shape) - integers[node.name]
+        assert np.abs(steps).max() <= (8 if node.name == graph.output else 1)
+        assert np.mean(steps == 0) > (0.6 if node.name == graph.output else 0.95)
 
 
 def test_quantized_outputs_stay_near_the_float_models():

@@ -1,0 +1,231 @@
+"""An exported folder depends on its bundle alone, appears whole or not at all, and never takes another's place."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from sdk.codegen import zoo
+
+from mixcomp_edge import Bundle, export, load_bundle, save_bundle, verify
+from mixcomp_edge.codegen import project
+from mixcomp_edge.errors import ExportError, TargetError
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+# The same in, the same out
+
+
+@pytest.mark.parametrize("name", zoo.NETWORKS)
+def test_exporting_twice_gives_the_same_bytes(name, tmp_path):
+    save_bundle(zoo.bundle(name), tmp_path / "m.mce")
+    export(zoo.bundle(name), "cortex-m4", tmp_path / "a")
+    export(load_bundle(tmp_path / "m.mce"), "cortex-m4", tmp_path / "some" / "where else")
+    assert contents(tmp_path / "a") == contents(tmp_path / "some" / "where else")
+
+
+def test_another_process_with_another_hash_seed_exports_the_same_bytes(tiny_mce, tmp_path):
+    program = "import sys, pathlib; from mixcomp_edge import *; from mixcomp_edge import export, load_bundle\n"
+    program += "export(load_bundle(pathlib.Path(sys.argv[1])), 'generic', pathlib.Path(sys.argv[2]))"
+    for seed in ("0", "77"):
+        environment = {**os.environ, "PYTHONHASHSEED": seed, "TZ": "Asia/Tokyo", "LC_ALL": "C"}
+        command = [sys.executable, "-c", program, str(tiny_mce), str(tmp_path / seed)]
+        subprocess.run(command, env=environment, check=True)
+    assert contents(tmp_path / "0") == contents(tmp_path / "77")
+
+
+def test_files_hold_neither_paths_nor_dates(tiny_bundle, tmp_path):
+    export(tiny_bundle, "cortex-m4", tmp_path / "c")
+    for path, content in contents(tmp_path / "c").items():
+        if not path.endswith(".mce"):
+            assert str(tmp_path).encode() not in content
+            assert not re.search(rb"20[2-9]\d-\d\d-\d\d", content)
+
+
+def test_the_manifest_holds_the_hash_of_every_file(tiny_bundle, tmp_path):
+    export(tiny_bundle, "cortex-m4", tmp_path / "c")
+    files = contents(tmp_path / "c")
+    manifest = json.loads(files.pop("mixcomp.json"))
+    assert manifest["sha256"] == {path: hashlib.sha256(content).hexdigest() for path, content in files.items()}
+
+
+@pytest.mark.parametrize("name", zoo.NETWORKS)
+def test_a_project_holds_the_kernels_it_calls_and_no_others(name, tmp_path):
+    layout = export(zoo.bundle(name), "cortex-m4", tmp_path / "c")
+    text = (tmp_path / "c" / "src" / f"mce_{name}.c").read_text()
+    called = set(re.findall(r"\b(mce_\w+__\w+)\(&", text))
+    assert called == {path.stem for path in (tmp_path / "c" / "src").glob("*__*.c")}
+    assert len(re.findall("MCE_LAYER_HOOK", text)) == len(layout.steps)
+
+
+# Where a folder may be written
+
+
+def test_its_own_folder_is_replaced_and_nothing_old_stays(tmp_path):
+    export(zoo.bundle("residual"), "cortex-m4", tmp_path / "c")
+    export(zoo.bundle("dense"), "cortex-m4", tmp_path / "c")
+    export(zoo.bundle("dense"), "cortex-m4", tmp_path / "fresh")
+    assert contents(tmp_path / "c") == contents(tmp_path / "fresh")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["c", "fresh"]
+
+
+def test_an_empty_folder_is_taken(tiny_bundle, tmp_path):
+    (tmp_path / "c").mkdir()
+    export(tiny_bundle, "cortex-m4", tmp_path / "c")
+    assert (tmp_path / "c" / "mixcomp.json").is_file()
+
+
+def test_a_foreign_folder_is_refused_and_left_alone_unless_forced(tiny_bundle, tmp_path):
+    (tmp_path / "c").mkdir()
+    (tmp_path / "c" / "thesis.tex").write_text("years of work")
+    with pytest.raises(ExportError, match="not ours.*--force"):
+        export(tiny_bundle, "cortex-m4", tmp_path / "c")
+    assert contents(tmp_path / "c") == {"thesis.tex": b"years of work"}
+    export(tiny_bundle, "cortex-m4", tmp_path / "c", force=True)
+    assert "thesis.tex" not in contents(tmp_path / "c")
+
+
+def test_a_file_in_its_place_is_refused_and_left_alone(tiny_bundle, tmp_path):
+    (tmp_path / "c").write_text("a letter")
+    with pytest.raises(ExportError, match="not ours"):
+        export(tiny_bundle, "cortex-m4", tmp_path / "c")
+    assert (tmp_path / "c").read_text() == "a letter"
+
+
+def test_a_folder_that_cannot_be_made_is_an_error_with_its_name(tiny_bundle, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ExportError, match="file/c: cannot write here"):
+        export(tiny_bundle, "cortex-m4", tmp_path / "file" / "c")
+
+
+def test_an_unknown_target_is_refused_before_anything_is_written(tiny_bundle, tmp_path):
+    with pytest.raises(TargetError, match="unknown target 'cortex-m5'.*cortex-m4"):
+        export(tiny_bundle, "cortex-m5", tmp_path / "c")
+    assert not (tmp_path / "c").exists()
+
+
+# Interrupted
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError, OSError(28, "No space left on device")])
+def test_a_write_that_fails_leaves_the_old_project_and_no_rest(error, tiny_bundle, tmp_path, monkeypatch):
+    export(zoo.bundle("dense"), "cortex-m4", tmp_path / "c")
+    before = contents(tmp_path / "c")
+    written = []
+
+    def write(path, content):
+        written.append(path)
+        if len(written) == 5:
+            raise error
+        with path.open("wb") as file:
+            return file.write(content)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_bytes", write)
+        with pytest.raises(ExportError if isinstance(error, OSError) else error):
+            export(tiny_bundle, "cortex-m4", tmp_path / "c")
+    assert len(written) == 5
+    assert contents(tmp_path / "c") == before
+    assert [path.name for path in tmp_path.iterdir()] == ["c"]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError(39, "Directory not empty")])
+def test_a_last_step_that_fails_brings_the_old_project_back(error, tiny_bundle, tmp_path, monkeypatch):
+    export(zoo.bundle("dense"), "cortex-m4", tmp_path / "c")
+    before = contents(tmp_path / "c")
+    replace, moved = os.replace, []
+
+    def second_fails(source, destination):
+        moved.append(source)
+        if len(moved) == 2:
+            raise error
+        replace(source, destination)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(project.os, "replace", second_fails)
+        with pytest.raises((ExportError, KeyboardInterrupt)):
+            export(tiny_bundle, "cortex-m4", tmp_path / "c")
+    assert (tmp_path / "c").is_dir()
+    assert contents(tmp_path / "c") == before
+
+
+def test_control_c_leaves_no_temporary_folder(tiny_mce, tmp_path):
+    program = """
+import sys, time, pathlib
+from mixcomp_edge import export, load_bundle
+write = pathlib.Path.write_bytes
+def slow(path, content):
+    print("writing", flush=True)
+    time.sleep(0.2)
+    return write(path, content)
+pathlib.Path.write_bytes = slow
+export(load_bundle(pathlib.Path(sys.argv[1])), "cortex-m4", pathlib.Path(sys.argv[2]) / "c")
+"""
+    command = [sys.executable, "-c", program, str(tiny_mce), str(tmp_path)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    assert process.stdout.readline() == b"writing\n"
+    time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    process.communicate()
+    assert process.returncode != 0
+    assert list(tmp_path.iterdir()) == []
+
+
+# What verify sees in a folder
+
+
+def test_an_edited_weight_is_caught_and_its_layer_named(tiny_bundle, tmp_path):
+    export(tiny_bundle, "cortex-m4", tmp_path / "c")
+    assert verify(tmp_path / "c", count=3).mismatches == 0
+    path = tmp_path / "c" / "src" / "mce_tiny_weights.h"
+    text = path.read_text()
+    start = text.index("_3_codes[")
+    first = re.compile(r"0x([0-9a-f]{2})").search(text, start)
+    other = int(first[1], 16) ^ 0x03
+    path.write_text(f"{text[: first.start()]}0x{other:02x}{text[first.end() :]}")
+    for on in ("host", "emulator"):
+        verdict = verify(tmp_path / "c", on=on, count=3)
+        assert verdict.mismatches > 0
+        assert verdict.first_mismatch.layer == "_3"
+        assert verdict.first_mismatch.expected != verdict.first_mismatch.got
+
+
+def test_a_folder_for_another_target_or_without_manifest_is_refused(tiny_bundle, tmp_path):
+    export(tiny_bundle, "cortex-m4", tmp_path / "c")
+    with pytest.raises(ExportError, match="was exported for cortex-m4, not for cortex-m7"):
+        verify(tmp_path / "c", target_name="cortex-m7")
+    for text in ("", "[]", "{}", '{"model": "../../etc", "target": "cortex-m4"}', '{"model": "tiny", "target": 3}'):
+        (tmp_path / "c" / "mixcomp.json").write_text(text)
+        with pytest.raises(ExportError, match="not an exported project"):
+            verify(tmp_path / "c")
+    (tmp_path / "c" / "mixcomp.json").unlink()
+    with pytest.raises(ExportError, match="not an exported project"):
+        verify(tmp_path / "c")
+
+
+def test_c_that_does_not_compile_is_a_toolchain_error(tiny_bundle, tmp_path):
+    from mixcomp_edge.errors import ToolchainError
+
+    export(tiny_bundle, "cortex-m4", tmp_path / "c")
+    with (tmp_path / "c" / "src" / "mce_tiny.c").open("a") as file:
+        file.write("this is not C\n")
+    for on in ("host", "emulator"):
+        with pytest.raises(ToolchainError, match="this"):
+            verify(tmp_path / "c", on=on)
+
+
+def test_origin_reaches_the_folder_with_the_bundle(tmp_path):
+    bundle = Bundle(zoo.graph("one"), {"note": "from a test"})
+    export(bundle, "cortex-m4", tmp_path / "c")
+    assert load_bundle(tmp_path / "c" / "one.mce").origin == {"note": "from a test"}

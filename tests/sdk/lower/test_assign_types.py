@@ -1,0 +1,92 @@
+"""Which type each value gets."""
+
+import pytest
+
+from mixcomp_edge.errors import PlanError
+from mixcomp_edge.lower import simplify
+from mixcomp_edge.lower.assign_types import assign_types, quantizer_of
+from mixcomp_edge.quant_plan import LayerPlan, QuantPlan
+from support.float_graphs import Net
+
+
+def types(graph, plan: QuantPlan | None = None, *, input_positive: bool = False) -> dict[str, str]:
+    return {name: t.dtype for name, t in assign_types(graph, plan or QuantPlan(), input_positive=input_positive).items()}
+
+
+def network():
+    net = Net(8, 8, 2)
+    a = net.relu("ra", net.conv("a", "x", 4, padding=(1, 1, 1, 1)))
+    b = net.conv("b", net.maxpool("pool", a), 4, padding=(1, 1, 1, 1))
+    c = net.relu6("rc", net.conv("c", net.pad("pad", b, (0, 0, 1), (0, 0, 0)), 4, padding=(1, 1, 1, 1)))
+    mixed, positive = net.concat("mixed", b, c), net.concat("positive", c, net.avgpool("avg", c, (1, 1), (1, 1)))
+    d = net.conv("d", net.concat("both", mixed, positive), 2)
+    net.dense("fc", net.flatten("flat", d), 3)
+    return simplify(net.graph())
+
+
+def test_unsigned_after_relu_signed_otherwise_and_eight_bits_at_both_ends():
+    assert types(network()) == {
+        "x": "u8", "a": "u4", "b": "s4", "c": "u4", "mixed": "s4", "avg": "u4", "positive": "u4", "both": "s4",
+        "d": "s4", "fc": "s8",
+    }  # fmt: skip
+
+
+def test_what_only_moves_elements_shares_the_quantizer_of_its_source():
+    owner = quantizer_of(network())
+    assert (owner["pool"], owner["pad"], owner["flat"], owner["a"]) == ("a", "b", "d", "a")
+
+
+def test_relu6_limits_the_scale_and_relu_does_not():
+    found = assign_types(network(), QuantPlan(), input_positive=False)
+    assert (found["c"].limit, found["a"].limit, found["b"].limit) == (6.0, None, None)
+
+
+def test_the_plan_widens_single_layers():
+    plan = QuantPlan(LayerPlan(), {"b": {"act_bits": 8}, "avg": {"act_bits": 8}})
+    found = types(network(), plan)
+    assert (found["a"], found["b"], found["avg"]) == ("u4", "s8", "u8")
+    assert set(types(network(), QuantPlan(LayerPlan(act_bits=8))).values()) == {"u8", "s8"}
+
+
+def test_a_positive_input_makes_its_pooling_unsigned():
+    net = Net(4, 4, 2)
+    net.conv("conv", net.avgpool("avg", "x"), 2, (1, 1))
+    assert types(net.graph(), input_positive=True)["avg"] == "u4"
+    assert types(net.graph())["avg"] == "s4"
+
+
+def test_softmax_is_u8_wherever_it_stands():
+    net = Net(4)
+    net.dense("fc2", net.softmax("soft", net.dense("fc", "x", 4)), 2)
+    assert types(net.graph()) == {"x": "u8", "fc": "s4", "soft": "u8", "fc2": "s8"}
+
+
+def test_an_output_that_moves_elements_widens_the_value_it_shares():
+    net = Net(4, 4, 2)
+    net.maxpool("pool", net.conv("conv", "x", 2, (1, 1)))
+    assert types(net.graph()) == {"x": "u8", "conv": "s8"}
+
+
+def test_a_layer_that_the_model_lacks_is_refused_with_the_nearest_name():
+    net = Net(8, 8, 2)
+    net.conv("block1.conv", net.conv("block0.conv", "x", 2), 2)
+    plan = QuantPlan(LayerPlan(), {"block1.convv": {"act_bits": 8}})
+    with pytest.raises(PlanError, match=r"no layer 'block1.convv'. Did you mean 'block1.conv'\? Its layers: block0.conv"):
+        types(net.graph(), plan)
+    with pytest.raises(PlanError, match=r"no layer 'zzz'. Its layers: block0.conv, block1.conv"):
+        types(net.graph(), QuantPlan(LayerPlan(), {"zzz": {}}))
+
+
+def test_the_input_is_no_layer_of_the_plan():
+    with pytest.raises(PlanError, match="no layer 'x'"):
+        types(network(), QuantPlan(LayerPlan(), {"x": {"act_bits": 8}}))
+
+
+def test_act_bits_of_a_pooling_are_refused_where_they_would_do_nothing():
+    with pytest.raises(PlanError, match="'pool' keeps the type of 'a'; set act_bits there"):
+        types(network(), QuantPlan(LayerPlan(), {"pool": {"act_bits": 8}}))
+
+
+def test_weights_of_a_layer_without_weights_are_refused():
+    with pytest.raises(PlanError, match=r"'mixed' is a concat and has no weights"):
+        types(network(), QuantPlan(LayerPlan(), {"mixed": {"weights": "posit4"}}))

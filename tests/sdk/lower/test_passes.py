@@ -1,0 +1,303 @@
+"""Each pass keeps the function, folds where it must, keeps what it must, and leaves the old graph as it was."""
+
+from copy import deepcopy
+from dataclasses import fields
+
+import numpy as np
+import pytest
+
+from mixcomp_edge.errors import UnsupportedError
+from mixcomp_edge.ir import ops
+from mixcomp_edge.ir.graph import Graph
+from mixcomp_edge.ir.ops import Activation
+from mixcomp_edge.ir.verify import verify
+from mixcomp_edge.lower import simplify
+from mixcomp_edge.lower.absorb_flatten import absorb_flatten
+from mixcomp_edge.lower.fold_batchnorm import fold_batchnorm
+from mixcomp_edge.lower.fold_padding import fold_padding
+from mixcomp_edge.lower.fuse_activation import fuse_activation
+from mixcomp_edge.lower.merge_strides import merge_strides
+from support import float_judge
+from support.float_graphs import Net
+
+
+def output(graph: Graph, x: np.ndarray) -> np.ndarray:
+    return float_judge.run(graph, x)[graph.output]
+
+
+def same(a: Graph, b: Graph) -> bool:
+    """Equal to the last weight."""
+    if (a.output, [n.name for n in a.nodes]) != (b.output, [n.name for n in b.nodes]):
+        return False
+    return all(
+        type(m) is type(n) and all(np.array_equal(getattr(m, f.name), getattr(n, f.name)) for f in fields(m))
+        for m, n in zip(a.nodes, b.nodes, strict=True)
+    )
+
+
+def applied(step, graph: Graph, tolerance: float = 1e-9) -> list[str]:
+    """Runs the pass, checks what holds for all of them, returns the operators of the new graph."""
+    before = deepcopy(graph)
+    new = verify(step(graph))
+    assert same(graph, before), "the old graph was changed"
+    x = np.random.default_rng(5).standard_normal((3, *graph.nodes[0].shape)) * 3
+    expected = output(graph, x)
+    np.testing.assert_allclose(output(new, x), expected, rtol=0, atol=tolerance * max(1, np.abs(expected).max()))
+    assert same(step(new), new), "a second run changed the graph again"
+    return [f"{node.name}:{node.op}" for node in new.nodes[1:]]
+
+
+def strided() -> Net:
+    return Net(9, 7, 2)
+
+
+FLOAT32 = 1e-6  # fold_batchnorm stores its products as float32
+
+
+def test_a_batch_norm_folds_into_the_convolution_before_it():
+    net = Net(5, 5, 4)
+    net.norm("bn", net.conv("conv", "x", 6, groups=2))
+    assert applied(fold_batchnorm, net.graph(), FLOAT32) == ["conv:conv2d"]
+
+
+def test_a_batch_norm_folds_into_the_linear_layer_before_it():
+    net = Net(6)
+    net.dense("fc2", net.norm("bn", net.dense("fc", "x", 5)), 3)
+    assert applied(fold_batchnorm, net.graph(), FLOAT32) == ["fc:dense", "fc2:dense"]
+
+
+def test_the_folded_weights_are_the_formula_rounded_to_float32():
+    net = Net(5, 5, 4)
+    net.norm("bn", net.conv("conv", "x", 6))
+    graph = net.graph()
+    conv, bn, folded = graph["conv"], graph["bn"], fold_batchnorm(graph)["conv"]
+    for o in range(6):
+        gain = float(bn.gamma[o]) / (float(bn.variance[o]) + bn.eps) ** 0.5
+        np.testing.assert_allclose(folded.weight[o], conv.weight[o] * gain, rtol=1e-6)
+        expected = (float(conv.bias[o]) - float(bn.mean[o])) * gain + float(bn.beta[o])
+        assert folded.bias[o] == pytest.approx(expected, rel=1e-6, abs=1e-7)
+    assert folded.weight.dtype == folded.bias.dtype == np.float32
+
+
+def test_a_batch_norm_behind_a_convolution_that_is_read_elsewhere_is_refused():
+    net = Net(5, 5, 4)
+    conv = net.conv("conv", "x", 4, padding=(1, 1, 1, 1))
+    net.add("sum", net.norm("bn", conv), conv)
+    with pytest.raises(UnsupportedError, match=r"bn: a batch norm must follow .* it follows 'conv' \(conv2d\)"):
+        fold_batchnorm(net.graph())
+
+
+@pytest.mark.parametrize("first", ["relu", "maxpool", "norm"])
+def test_a_batch_norm_behind_anything_else_is_refused(first):
+    net = Net(6, 6, 2)
+    net.norm("bn", getattr(net, first)("front", net.conv("conv", "x", 2)))
+    with pytest.raises(UnsupportedError, match=r"bn: a batch norm must follow|front: a batch norm|it follows 'conv'"):
+        fold_batchnorm(fold_batchnorm(net.graph()) if first == "norm" else net.graph())
+
+
+def test_a_batch_norm_on_the_input_is_refused():
+    net = Net(6, 6, 2)
+    net.norm("bn", "x")
+    with pytest.raises(UnsupportedError, match=r"it follows 'x' \(input\)"):
+        fold_batchnorm(net.graph())
+
+
+def test_a_pad_becomes_the_padding_of_its_convolution():
+    net = strided()
+    net.conv("conv", net.pad("pad", "x", (1, 0, 0), (2, 3, 0)), 4, stride=(2, 2), padding=(0, 1, 1, 0))
+    graph = net.graph()
+    assert applied(fold_padding, graph) == ["conv:conv2d"]
+    assert fold_padding(graph)["conv"].window.padding == (1, 1, 3, 3)
+
+
+def test_a_pad_of_channels_stays():
+    net = strided()
+    net.conv("conv", net.pad("pad", "x", (0, 0, 1), (0, 0, 0)), 4)
+    assert applied(fold_padding, net.graph()) == ["pad:pad", "conv:conv2d"]
+
+
+def test_a_pad_that_a_pooling_reads_too_stays_for_the_pooling():
+    net = strided()
+    pad = net.pad("pad", "x", (1, 1, 0), (0, 0, 0))
+    net.concat("cat", net.conv("conv", pad, 2), net.maxpool("pool", pad, (3, 3), (1, 1)))
+    assert applied(fold_padding, net.graph()) == ["pad:pad", "conv:conv2d", "pool:maxpool2d", "cat:concat"]
+
+
+def test_a_pad_of_two_convolutions_folds_into_both():
+    net = strided()
+    pad = net.pad("pad", "x", (1, 1, 0), (1, 1, 0))
+    net.add("sum", net.conv("a", pad, 2), net.conv("b", pad, 2))
+    assert applied(fold_padding, net.graph()) == ["a:conv2d", "b:conv2d", "sum:add"]
+
+
+def test_a_pad_that_is_the_output_stays():
+    net = strided()
+    net.pad("pad", net.conv("conv", "x", 2), (1, 1, 0), (1, 1, 0))
+    assert applied(fold_padding, net.graph()) == ["conv:conv2d", "pad:pad"]
+
+
+def test_two_pads_in_a_row_keep_the_function():
+    net = strided()
+    net.conv("conv", net.pad("p2", net.pad("p1", "x", (1, 0, 0), (0, 1, 0)), (0, 1, 0), (2, 0, 0)), 2)
+    graph = net.graph()
+    x = np.random.default_rng(1).standard_normal((2, 9, 7, 2))
+    np.testing.assert_allclose(output(verify(fold_padding(graph)), x), output(graph, x), atol=1e-9)
+
+
+def test_strides_along_two_axes_become_one():
+    net = strided()
+    net.maxpool("b", net.maxpool("a", "x", (1, 1), (2, 1)), (1, 1), (1, 3))
+    graph = net.graph()
+    assert applied(merge_strides, graph) == ["b:maxpool2d"]
+    assert merge_strides(graph)["b"].window.stride == (2, 3)
+
+
+def test_three_strides_in_a_row_become_one():
+    net = Net(16, 5, 1)
+    net.maxpool("c", net.maxpool("b", net.maxpool("a", "x", (1, 1), (2, 1)), (1, 1), (3, 2)), (1, 1), (2, 2))
+    graph = net.graph()
+    assert applied(merge_strides, graph) == ["c:maxpool2d"]
+    assert merge_strides(graph)["c"].window.stride == (12, 4)
+
+
+def test_a_stride_that_something_else_reads_stays():
+    net = strided()
+    a = net.maxpool("a", "x", (1, 1), (2, 2))
+    b = net.maxpool("b", a, (1, 1), (2, 2))
+    net.concat("cat", net.flatten("fa", a, channels_first=False), net.flatten("fb", b, channels_first=False), axis=0)
+    assert applied(merge_strides, net.graph())[:2] == ["a:maxpool2d", "b:maxpool2d"]
+
+
+@pytest.mark.parametrize(("first", "second"), [((2, 2), (1, 1)), ((1, 1), (2, 2))])
+def test_a_real_max_pooling_stays(first, second):
+    net = strided()
+    net.maxpool("b", net.maxpool("a", "x", first, (2, 2)), second, (2, 2))
+    assert applied(merge_strides, net.graph()) == ["a:maxpool2d", "b:maxpool2d"]
+
+
+@pytest.mark.parametrize("activation", [Activation.RELU, Activation.RELU6])
+@pytest.mark.parametrize("producer", ["conv", "dense", "add"])
+def test_a_relu_moves_into_what_makes_its_input(producer, activation):
+    net = Net(5, 5, 2)
+    made = {"conv": lambda: net.conv("p", "x", 3), "dense": lambda: net.dense("p", "x", 3),
+            "add": lambda: net.add("p", "x", "x")}[producer]()  # fmt: skip
+    net.relu("relu", made, activation)
+    graph = net.graph()
+    assert applied(fuse_activation, graph) == [f"p:{graph['p'].op}"]
+    assert fuse_activation(graph)["p"].activation is activation
+    assert fuse_activation(graph).output == "p"
+
+
+@pytest.mark.parametrize("first", [Activation.RELU, Activation.RELU6])
+@pytest.mark.parametrize("second", [Activation.RELU, Activation.RELU6])
+def test_two_relus_in_a_row_are_the_tighter_one(first, second):
+    net = Net(5, 5, 2)
+    net.relu("b", net.relu("a", net.conv("conv", "x", 3), first), second)
+    graph = net.graph()
+    assert applied(fuse_activation, graph) == ["conv:conv2d"]
+    tighter = Activation.RELU6 if Activation.RELU6 in (first, second) else Activation.RELU
+    assert fuse_activation(graph)["conv"].activation is tighter
+
+
+def test_a_relu_behind_a_convolution_that_is_read_elsewhere_stays():
+    net = Net(5, 5, 2)
+    conv = net.conv("conv", "x", 3)
+    net.add("sum", net.relu("relu", conv), conv)
+    assert applied(fuse_activation, net.graph()) == ["conv:conv2d", "relu:relu", "sum:add"]
+
+
+def test_a_relu_with_several_readers_fuses_and_all_of_them_read_the_producer():
+    net = Net(5, 5, 2)
+    relu = net.relu("relu", net.conv("conv", "x", 3))
+    net.add("sum", net.conv("a", relu, 3), net.conv("b", relu, 3))
+    graph = net.graph()
+    assert applied(fuse_activation, graph) == ["conv:conv2d", "a:conv2d", "b:conv2d", "sum:add"]
+    assert fuse_activation(graph)["b"].inputs == ("conv",)
+
+
+@pytest.mark.parametrize("between", ["maxpool", "flatten"])
+def test_a_relu_moves_in_front_of_a_pooling_or_reshape_and_fuses(between):
+    net = Net(6, 6, 2)
+    middle = getattr(net, between)("middle", net.conv("conv", "x", 3))
+    net.dense("fc", net.relu("relu", middle), 2)
+    ops_after = applied(fuse_activation, net.graph())
+    assert [name.split(":")[0] for name in ops_after] == ["conv", "middle", "fc"]
+
+
+def test_a_relu_behind_a_padded_pooling_keeps_the_function():
+    net = Net(6, 6, 2)
+    net.relu("relu", net.maxpool("pool", net.conv("conv", "x", 3), (3, 3), (2, 2), padding=(1, 1, 1, 1)))
+    assert applied(fuse_activation, net.graph()) == ["conv:conv2d", "pool:maxpool2d"]
+
+
+def test_a_relu_behind_a_pooling_whose_input_is_read_elsewhere_moves_but_does_not_fuse():
+    net = Net(6, 6, 2)
+    conv = net.conv("conv", "x", 3)
+    pooled = net.relu("relu", net.maxpool("pool", conv))
+    flat = [net.flatten(f"f{i}", v, channels_first=False) for i, v in enumerate((conv, pooled))]
+    net.concat("cat", *flat, axis=0)
+    assert "relu:relu" in applied(fuse_activation, net.graph())
+
+
+@pytest.mark.parametrize("behind", ["avgpool", "input", "concat"])
+def test_a_relu_that_nothing_can_absorb_stays(behind):
+    net = Net(6, 6, 2)
+    source = {"avgpool": lambda: net.avgpool("p", "x"), "input": lambda: "x",
+              "concat": lambda: net.concat("p", "x", "x")}[behind]()  # fmt: skip
+    net.relu("relu", source)
+    assert "relu:relu" in applied(fuse_activation, net.graph())
+
+
+def test_a_flatten_moves_into_the_columns_of_the_linear_layers_behind_it():
+    net = Net(3, 4, 5)
+    flat = net.flatten("flat", "x")
+    net.add("sum", net.dense("a", flat, 3), net.dense("b", flat, 3))
+    graph = net.graph()
+    assert applied(absorb_flatten, graph) == ["flat:reshape", "a:dense", "b:dense", "sum:add"]
+    assert not absorb_flatten(graph)["flat"].channels_first
+
+
+def test_a_flatten_that_keeps_the_order_in_memory_changes_nothing():
+    net = Net(3, 4, 5)
+    net.dense("a", net.flatten("flat", "x", channels_first=False), 3)
+    graph = net.graph()
+    assert same(absorb_flatten(graph), graph)
+
+
+def test_a_flatten_that_something_else_reads_is_refused():
+    net = Net(3, 4, 5)
+    flat = net.flatten("flat", "x")
+    net.concat("cat", net.dense("a", flat, 3), flat, axis=0)
+    with pytest.raises(UnsupportedError, match=r"flat: flattens \(3, 4, 5\) for 'cat' \(concat\); only linear layers"):
+        absorb_flatten(net.graph())
+
+
+def test_a_flatten_that_is_the_output_is_refused():
+    net = Net(3, 4, 5)
+    net.flatten("flat", net.relu("relu", "x"))
+    with pytest.raises(UnsupportedError, match="flat: the model returns a flattened map"):
+        absorb_flatten(net.graph())
+
+
+def network() -> Graph:
+    """All passes at once: pad, norms, residual, strided shortcut, relu behind pooling, flatten, softmax."""
+    net = Net(8, 8, 2)
+    a = net.relu6("r1", net.norm("n1", net.conv("c1", net.pad("p", "x", (0, 0, 0), (1, 1, 0)), 4, stride=(2, 2))))
+    b = net.norm("n2", net.conv("c2", a, 4, groups=4, padding=(1, 1, 1, 1)))
+    c = net.relu("r2", net.add("add", b, a))
+    s = net.maxpool("s2", net.maxpool("s1", c, (1, 1), (2, 1)), (1, 1), (1, 2))
+    d = net.relu("r3", net.maxpool("pool", net.norm("n3", net.conv("c3", c, 4, padding=(1, 1, 1, 1)))))
+    net.softmax("soft", net.dense("fc", net.flatten("flat", net.concat("cat", s, d)), 5))
+    return net.graph()
+
+
+def test_simplify_keeps_the_function_of_a_whole_network():
+    graph = network()
+    names = applied(simplify, graph, FLOAT32)
+    assert names == [
+        "c1:conv2d", "c2:conv2d", "add:add", "s2:maxpool2d", "c3:conv2d", "pool:maxpool2d", "cat:concat",
+        "flat:reshape", "fc:dense", "soft:softmax",
+    ]  # fmt: skip
+    new = simplify(graph)
+    assert [new[name].activation.value for name in ("c1", "c2", "add", "c3")] == ["relu6", "none", "relu", "relu"]
+    assert isinstance(new["flat"], ops.Reshape)

@@ -1,0 +1,94 @@
+"""The float operators by torch.nn.functional in float64, channels first: the judge of the passes in lower/."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+
+def run(graph, x: np.ndarray) -> dict[str, np.ndarray]:
+    """Value (N, *shape) of every node of a float graph on inputs (N, *input shape)."""
+    values = {graph.nodes[0].name: torch.tensor(x, dtype=torch.float64)}
+    for node in graph.nodes[1:]:
+        values[node.name] = evaluate(node, *(values[name] for name in node.inputs))
+    return {name: value.numpy() for name, value in values.items()}
+
+
+def evaluate(node, *inputs: torch.Tensor) -> torch.Tensor:
+    y = globals()[f"_{type(node).__name__.lower()}"](node, *inputs)
+    kind = getattr(getattr(node, "activation", None), "value", "none")
+    return {"none": lambda v: v, "relu": F.relu, "relu6": F.relu6}[kind](y)
+
+
+def _real(a: np.ndarray) -> torch.Tensor:
+    return torch.tensor(a, dtype=torch.float64)
+
+
+def _first(x: torch.Tensor) -> torch.Tensor:
+    return x.permute(0, 3, 1, 2)
+
+
+def _last(x: torch.Tensor) -> torch.Tensor:
+    return x.permute(0, 2, 3, 1)
+
+
+def _padded(x: torch.Tensor, window, fill: float = 0.0) -> torch.Tensor:
+    top, left, bottom, right = window.padding
+    return F.pad(_first(x), (left, right, top, bottom), value=fill)
+
+
+def _conv2d(node, x):
+    w = node.window
+    weight = _real(node.weight).permute(0, 3, 1, 2)
+    return _last(F.conv2d(_padded(x, w), weight, _real(node.bias), w.stride, 0, w.dilation, node.groups))
+
+
+def _dense(node, x):
+    return F.linear(x.flatten(1), _real(node.weight), _real(node.bias))
+
+
+def _batchnorm(node, x):
+    channels = x.movedim(-1, 1)
+    arguments = (_real(v) for v in (node.mean, node.variance, node.gamma, node.beta))
+    return F.batch_norm(channels, *arguments, training=False, eps=node.eps).movedim(1, -1)
+
+
+def _add(node, a, b):
+    return a + b
+
+
+def _relu(node, x):
+    return x
+
+
+def _concat(node, *xs):
+    return torch.cat(xs, dim=1 + node.axis)
+
+
+def _avgpool2d(node, x):
+    w = node.window
+    ones = torch.ones(x.shape[3], 1, *w.kernel, dtype=torch.float64)
+
+    def sums(v):
+        return _last(F.conv2d(_padded(v, w), ones, None, w.stride, 0, w.dilation, x.shape[3]))
+
+    return sums(x) / (w.kernel[0] * w.kernel[1] if node.count_include_pad else sums(torch.ones_like(x)))
+
+
+def _maxpool2d(node, x):
+    w = node.window
+    return _last(F.max_pool2d(_padded(x, w, -torch.inf), w.kernel, w.stride, 0, w.dilation))
+
+
+def _pad(node, x):
+    return F.pad(x, [n for pair in zip(reversed(node.before), reversed(node.after), strict=True) for n in pair])
+
+
+def _reshape(node, x):
+    elements = x.movedim(-1, 1) if node.channels_first else x
+    return elements.reshape(len(x), *node.shape)
+
+
+def _softmax(node, x):
+    return torch.softmax(x, -1)
