@@ -19,12 +19,20 @@ from mixcomp_edge.numerics.packing import pack_rows, unpack_rows
 
 Tensors = dict[str, np.ndarray]
 OPERATORS: dict[str, type[qops.QNode]] = {
-    cls.__name__.lower(): cls
-    for cls in (
-        qops.Input, qops.Conv2d, qops.DwConv2d, qops.Dense, qops.Add, qops.Rescale, qops.Concat, qops.AvgPool2d,
-        qops.MaxPool2d, qops.Pad, qops.Reshape, qops.Softmax,
-    )
-}  # fmt: skip
+    "input": qops.Input,
+    "conv2d": qops.Conv2d,
+    "conv2d_add": qops.Conv2dAdd,
+    "dwconv2d": qops.DwConv2d,
+    "dense": qops.Dense,
+    "add": qops.Add,
+    "rescale": qops.Rescale,
+    "concat": qops.Concat,
+    "avgpool2d": qops.AvgPool2d,
+    "maxpool2d": qops.MaxPool2d,
+    "pad": qops.Pad,
+    "reshape": qops.Reshape,
+    "softmax": qops.Softmax,
+}
 
 
 def encode_graph(graph: Graph) -> tuple[dict[str, Any], Tensors]:

@@ -23,6 +23,14 @@ typedef struct mce_conv2d {
     mce_requant requant;
 } mce_conv2d;
 
+/* conv2d_add, SPEC.md 4.12: a conv2d and the residual r, of y's shape, that joins before the rounding. */
+typedef struct mce_conv2d_add {
+    mce_conv2d conv;
+    mce_tensor r;
+    int32_t r_multiplier; /* 0 <= m < 2^31 */
+    int32_t r_shift;      /* 0..30 */
+} mce_conv2d_add;
+
 /* dense, SPEC.md 4.3: x and y are read as flat vectors of x.h*x.w*x.c and y.h*y.w*y.c elements. */
 typedef struct mce_dense {
     mce_tensor x, y;
@@ -73,6 +81,12 @@ void mce_conv2d_u4_w4__c(const mce_conv2d *p, const uint8_t *x, uint8_t *y, int1
 void mce_conv2d_s4_w4__c(const mce_conv2d *p, const uint8_t *x, uint8_t *y, int16_t *scratch);
 void mce_conv2d_u8_w4__c(const mce_conv2d *p, const uint8_t *x, uint8_t *y, int16_t *scratch);
 void mce_conv2d_s8_w4__c(const mce_conv2d *p, const uint8_t *x, uint8_t *y, int16_t *scratch);
+
+/* scratch as for conv2d. y may be r when both have as many bits an element. */
+void mce_conv2d_add_u4_w4__c(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y, int16_t *scratch);
+void mce_conv2d_add_s4_w4__c(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y, int16_t *scratch);
+void mce_conv2d_add_u8_w4__c(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y, int16_t *scratch);
+void mce_conv2d_add_s8_w4__c(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y, int16_t *scratch);
 
 void mce_dwconv2d_u4_w4__c(const mce_conv2d *p, const uint8_t *x, uint8_t *y);
 void mce_dwconv2d_s4_w4__c(const mce_conv2d *p, const uint8_t *x, uint8_t *y);

@@ -31,7 +31,7 @@ class Kernel:
         """Bytes of scratch that the kernel needs for this node."""
         sizes: dict[str, int] = {}
         if isinstance(node, qops.Conv2d):
-            (kh, kw), (source,) = node.window.kernel, graph.sources(node)
+            (kh, kw), source = node.window.kernel, graph.sources(node)[0]
             sizes = {"kh": kh, "kw": kw, "group_channels": source.shape[2] // node.groups}
         product = 1
         for factor in self.scratch.split("*"):
@@ -49,7 +49,8 @@ def catalogue() -> tuple[Kernel, ...]:
 
 def choose(graph: Graph, node: Node, isas: tuple[str, ...]) -> Kernel:
     """The kernel for a node: the first of the target's instruction sets that has one for its operator and types."""
-    dtypes = {source.type.dtype for source in graph.sources(node) if isinstance(source, qops.QNode)}
+    sources = graph.sources(node)[:1] if isinstance(node, qops.WEIGHTED) else graph.sources(node)
+    dtypes = {source.type.dtype for source in sources if isinstance(source, qops.QNode)}
     for isa in isas:
         for kernel in catalogue():
             if kernel.isa == isa and kernel.op == node.op and dtypes <= set(kernel.act):

@@ -18,10 +18,16 @@ from mixcomp_edge.numerics.packing import pack_elements, pack_rows
 from mixcomp_edge.plan.layout import Layout
 
 COLUMNS = 110  # of a line of numbers
-OPERATORS = {"dwconv2d": "depthwise conv2d", "avgpool2d": "average pool", "maxpool2d": "max pool"}  # in comments
+OPERATORS = {  # in comments, where the name in SPEC.md would not say enough
+    "conv2d_add": "conv2d + add",
+    "dwconv2d": "depthwise conv2d",
+    "avgpool2d": "average pool",
+    "maxpool2d": "max pool",
+}
 STRUCTS = {
-    "conv2d": "mce_conv2d", "dwconv2d": "mce_conv2d", "dense": "mce_dense", "add": "mce_add", "rescale": "mce_rescale",
-    "avgpool2d": "mce_pool2d", "maxpool2d": "mce_pool2d", "pad": "mce_pad", "softmax": "mce_softmax",
+    "conv2d": "mce_conv2d", "conv2d_add": "mce_conv2d_add", "dwconv2d": "mce_conv2d", "dense": "mce_dense",
+    "add": "mce_add", "rescale": "mce_rescale", "avgpool2d": "mce_pool2d", "maxpool2d": "mce_pool2d", "pad": "mce_pad",
+    "softmax": "mce_softmax",
 }  # fmt: skip
 
 

@@ -83,15 +83,28 @@ def evaluate(node: Node, *inputs: Value, types: list[qops.QType]) -> Value:
 
 @evaluate.register
 def _(node: qops.Conv2d, x: Value, *, types: list[qops.QType]) -> Value:
+    return requantize(node, _convolution(node, x, types[0]), node.weights.requant)
+
+
+@evaluate.register
+def _(node: qops.Conv2dAdd, x: Value, r: Value, *, types: list[qops.QType]) -> Value:
+    requant = node.weights.requant
+    product = (_convolution(node, x, types[0]) << requant.shift) * requant.multiplier.astype(np.int64)
+    residual = ((r - types[1].zero_point) << node.residual_shift) * node.residual_multiplier
+    return clamp(node, node.type.zero_point + ((product + residual + (1 << 31)) >> 32))
+
+
+def _convolution(node: qops.Conv2d, x: Value, x_type: qops.QType) -> Value:
+    """Accumulators (N, OH, OW, O)."""
     oh, ow, out_channels = node.shape
     group = x.shape[3] // node.groups
     levels = node.weights.levels.reshape(node.groups, out_channels // node.groups, -1, group)  # (g, O/g, taps, C/g)
     acc = np.broadcast_to(node.weights.bias.astype(np.int64), (len(x), oh, ow, out_channels)).copy()
-    for t, tap in enumerate(taps(x, node.window, (oh, ow), types[0].zero_point)):
+    for t, tap in enumerate(taps(x, node.window, (oh, ow), x_type.zero_point)):
         for g in range(node.groups):
             outputs = slice(g * levels.shape[1], (g + 1) * levels.shape[1])
             acc[..., outputs] += tap[..., g * group : (g + 1) * group] @ levels[g, :, t, :].T
-    return requantize(node, acc, node.weights.requant)
+    return acc
 
 
 @evaluate.register

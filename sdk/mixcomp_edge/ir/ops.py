@@ -28,7 +28,8 @@ class Input(Node):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Conv2d(Node):
-    """weight (O, KH, KW, C / groups), bias (O,). groups == C is a depthwise convolution."""
+    """weight (O, KH, KW, C / groups), bias (O,). groups == C is a depthwise convolution. A second input is a residual:
+    it has the output's shape and is added before the activation."""
 
     weight: Floats
     bias: Floats

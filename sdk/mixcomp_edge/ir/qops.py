@@ -108,6 +108,18 @@ class Conv2d(QNode):
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
+class Conv2dAdd(Conv2d):
+    """SPEC.md 4.12: a conv2d whose second input, the residual, is added before the one rounding."""
+
+    residual_multiplier: int
+    residual_shift: int
+
+    @property
+    def op(self) -> str:
+        return "conv2d_add"
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
 class DwConv2d(QNode):
     """SPEC.md 4.2: weights.codes (KH*KW, O)."""
 

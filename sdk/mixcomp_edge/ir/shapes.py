@@ -18,7 +18,10 @@ WINDOWED = (ops.Conv2d, qops.Conv2d, qops.DwConv2d, *POOLS)
 def output_shape(node: Node, shapes: list[Shape]) -> Shape:
     """The shape that the node's inputs imply."""
     if isinstance(node, WINDOWED):
-        return _windowed_shape(node, node.window, shapes[0])
+        shape = _windowed_shape(node, node.window, shapes[0])
+        if shapes[1:] and shapes[1] != shape:
+            raise GraphError(f"{node.name}: the residual has shape {shapes[1]}, the convolution makes {shape}.")
+        return shape
     if isinstance(node, ops.Dense | qops.Dense):
         return _dense_shape(node, shapes[0])
     if isinstance(node, ops.Add | qops.Add):

@@ -63,7 +63,7 @@ def symbol(name: str) -> str:
 
 
 def _check_node(node: Node, sources: list[Node]) -> None:
-    arity = ARITY.get(type(node), 1)
+    arity = 2 if _has_residual(node) else ARITY.get(type(node), 1)
     if (arity is None and not sources) or (arity is not None and len(sources) != arity):
         raise GraphError(f"{node.name}: {node.op} reads {len(sources)} values, expected {arity or 'one or more'}.")
     if not 1 <= len(node.shape) <= 3 or not all(1 <= size <= MAX_DIMENSION for size in node.shape):
@@ -76,6 +76,11 @@ def _check_node(node: Node, sources: list[Node]) -> None:
     if isinstance(node, qops.QNode):
         _check_type(node, sources)
         _check_integers(node, sources)
+
+
+def _has_residual(node: Node) -> bool:
+    """Whether the node is a convolution with a residual input; a float one may or may not have one."""
+    return isinstance(node, qops.Conv2dAdd) or (isinstance(node, ops.Conv2d) and len(node.inputs) == 2)
 
 
 def _check_type(node: qops.QNode, sources: list[Node]) -> None:
@@ -95,6 +100,8 @@ def _check_integers(node: qops.QNode, sources: list[Node]) -> None:
     types = [source.type for source in sources if isinstance(source, qops.QNode)]
     if isinstance(node, qops.WEIGHTED):
         _check_weights(node, types[0])
+        if isinstance(node, qops.Conv2dAdd):
+            _check_residual(node, types[1])
     elif isinstance(node, qops.Add):
         if not 1 <= node.shift <= 30 or min(node.a_multiplier, node.b_multiplier) < 0:
             raise GraphError(f"{node.name}: shift {node.shift} or a multiplier is out of range.")
@@ -135,6 +142,13 @@ def _check_weights(node: qops.Conv2d | qops.DwConv2d | qops.Dense, x: qops.QType
             "Choose another format for this layer in the plan."
         )
     _check_requant(node.name, weights.requant, (1, out), accumulator_peak(node, x))
+
+
+def _check_residual(node: qops.Conv2dAdd, residual: qops.QType) -> None:
+    if not 0 <= node.residual_multiplier <= INT32_MAX or not 0 <= node.residual_shift <= MAX_SHIFT:
+        raise GraphError(f"{node.name}: the residual's multiplier or shift is out of range.")
+    if residual.peak << node.residual_shift > INT32_MAX:
+        raise LoweringError(f"{node.name}: the residual may reach {residual.peak} * 2**{node.residual_shift}.")
 
 
 def accumulator_peak(node: qops.Conv2d | qops.DwConv2d | qops.Dense, x: qops.QType) -> int:

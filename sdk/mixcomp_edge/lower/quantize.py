@@ -95,7 +95,12 @@ def _(node: ops.Conv2d, y: QType, inputs: list[QType], weights: QuantizedWeights
         packed = _weights(node, inputs[0], y, weights, np.ascontiguousarray(rows))
         return qops.DwConv2d(**_common(node, y), weights=packed, window=node.window)
     packed = _weights(node, inputs[0], y, weights, codes.reshape(node.shape[2], -1))
-    return qops.Conv2d(**_common(node, y), weights=packed, window=node.window, groups=node.groups)
+    fields = {**_common(node, y), "weights": packed, "window": node.window, "groups": node.groups}
+    if len(node.inputs) == 1:
+        return qops.Conv2d(**fields)
+    residual = _requant(inputs[1].scale / y.scale)
+    multiplier, shift = int(residual.multiplier[0]), residual.shift
+    return qops.Conv2dAdd(**fields, residual_multiplier=multiplier, residual_shift=shift)
 
 
 @_lower.register

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from mixcomp_edge.ir import qops
 from mixcomp_edge.ir.graph import Graph, Node
 
-IN_PLACE = (qops.Add, qops.Rescale)  # their kernels may write over an input of the same width, SPEC.md 7
+# Nodes whose kernels may write over an input of the same width, SPEC.md 7, and which inputs those are.
+IN_PLACE: dict[type[Node], slice] = {qops.Add: slice(2), qops.Rescale: slice(1), qops.Conv2dAdd: slice(1, 2)}
 
 
 @dataclass(frozen=True)
@@ -71,13 +72,16 @@ def _shared_input(
     """The input in whose buffer the node's value may lie, if any."""
     if isinstance(node, qops.Reshape):
         return node.inputs[0]
-    if not isinstance(node, IN_PLACE):
-        return None
-    for name in node.inputs:
+    elementwise = node.inputs[IN_PLACE.get(type(node), slice(0))]
+    assert isinstance(node, qops.QNode)
+    for name in elementwise:
         source = graph[name]
         assert isinstance(source, qops.QNode)
         dies_here = all(last_read[other] <= steps[node.name] for other, owner in home.items() if owner == home[name])
-        if dies_here and source.type.bits == node.type.bits and not _holds_input(graph, home, name):
+        # A convolution whose residual is also its input would overwrite pixels that its next windows read.
+        read_at_random = isinstance(node, qops.Conv2dAdd) and home[node.inputs[0]] == home[name]
+        same_width = source.type.bits == node.type.bits
+        if dies_here and same_width and not read_at_random and not _holds_input(graph, home, name):
             return name
     return None
 

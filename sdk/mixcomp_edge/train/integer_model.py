@@ -40,9 +40,9 @@ class IntegerModel(nn.Module):
         return torch.cat(batches).numpy().astype(np.int64)
 
 
-def _finish(node: qops.QNode, acc: Tensor, multiplier: Tensor | int, shift: int) -> Tensor:
-    """q32 in int64, then the output's zero point and range."""
-    wide = acc.to(torch.int64) * (1 << shift) * multiplier + (1 << 31)
+def _finish(node: qops.QNode, acc: Tensor, multiplier: Tensor | int, shift: int, residual: Tensor | int = 0) -> Tensor:
+    """q32 in int64, then the output's zero point and range. `residual` joins before the rounding."""
+    wide = acc.to(torch.int64) * (1 << shift) * multiplier + residual + (1 << 31)
     y = torch.div(wide, 1 << 32, rounding_mode="floor") + node.type.zero_point
     return y.clamp(node.type.low, node.type.high).float()
 
@@ -79,22 +79,29 @@ def _forward(node: Node, inputs: list[Tensor], types: list[qops.QType]) -> Tenso
 def _(node: qops.Conv2d, inputs: list[Tensor], types: list[qops.QType]) -> Tensor:
     (kh, kw), out = node.window.kernel, node.shape[2]
     kernel = torch.from_numpy(node.weights.levels.reshape(out, kh, kw, -1)).permute(0, 3, 1, 2)
-    return _convolve(node, inputs[0], types[0], kernel, node.groups)
+    acc = _convolve(node, inputs[0], types[0], kernel, node.groups)
+    residual: Tensor | int = 0
+    if isinstance(node, qops.Conv2dAdd):
+        steps = (inputs[1] - types[1].zero_point).to(torch.int64)
+        residual = steps * (1 << node.residual_shift) * node.residual_multiplier
+    return _finish(node, acc, _multiplier(node.weights.requant), node.weights.requant.shift, residual)
 
 
 @_forward.register
 def _(node: qops.DwConv2d, inputs: list[Tensor], types: list[qops.QType]) -> Tensor:
     kh, kw = node.window.kernel
     kernel = torch.from_numpy(node.weights.levels.T.reshape(node.shape[2], 1, kh, kw).copy())
-    return _convolve(node, inputs[0], types[0], kernel, inputs[0].shape[3])
+    acc = _convolve(node, inputs[0], types[0], kernel, inputs[0].shape[3])
+    return _finish(node, acc, _multiplier(node.weights.requant), node.weights.requant.shift)
 
 
 def _convolve(node: qops.Conv2d | qops.DwConv2d, x: Tensor, type_: qops.QType, kernel: Tensor, groups: int) -> Tensor:
+    """Accumulators (N, OH, OW, O)."""
     exact = _exact(node, type_)
     padded = _padded(_first(x), node.window, float(type_.zero_point)).to(exact)
     bias = torch.from_numpy(node.weights.bias).to(exact)
     acc = F.conv2d(padded, kernel.to(exact), bias, node.window.stride, 0, node.window.dilation, groups)
-    return _finish(node, _last(acc), _multiplier(node.weights.requant), node.weights.requant.shift)
+    return _last(acc)
 
 
 @_forward.register

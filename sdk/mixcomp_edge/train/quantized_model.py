@@ -181,11 +181,11 @@ def _(node: ops.Input, model: QuantizedModel, x: Tensor) -> Tensor:
 
 
 @_forward.register
-def _(node: ops.Conv2d, model: QuantizedModel, x: Tensor) -> Tensor:
+def _(node: ops.Conv2d, model: QuantizedModel, x: Tensor, *residual: Tensor) -> Tensor:
     x, padding = _same_pad(x, node.window)
     weight, bias = model.weight(node.name), model.layer(node.name).bias
     y = F.conv2d(x, weight, bias, node.window.stride, padding, node.window.dilation, node.groups)
-    return _activate(y, node.activation)
+    return _activate(y + residual[0] if residual else y, node.activation)
 
 
 @_forward.register

@@ -15,9 +15,10 @@ from pathlib import Path
 import pytest
 from sdk.codegen import zoo
 
-from mixcomp_edge import Bundle, export, load_bundle, save_bundle, verify
+from mixcomp_edge import Bundle, export, load_bundle, save_bundle
 from mixcomp_edge.codegen import project
 from mixcomp_edge.errors import ExportError, TargetError
+from mixcomp_edge.verify import verify
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -13,15 +13,16 @@
 
 /* SPEC.md writes a >> n for floor(a / 2^n). C99 leaves two things to the compiler: >> of a negative number, and the
  * int32_t that a uint32_t above INT32_MAX becomes. gcc, clang, armclang and IAR all document the arithmetic shift and
- * two's complement. Only mce_q32 and mce_round_shift rely on it. */
+ * two's complement. Only mce_round32 and mce_round_shift rely on it. */
+
+/* (wide + 2^31) >> 32, |wide| <= 2^63 - 2^32 */
+MCE_INLINE int32_t mce_round32(int64_t wide)
+{ return (int32_t)((wide + ((int64_t)1 << 31)) >> 32); }
 
 /* ((acc << s) * m + 2^31) >> 32                                                                        SPEC.md 3
  * 0 <= m < 2^31, 0 <= s <= 30, and acc << s fits in int32 (lowering proves it), so |result| <= 2^30. */
 MCE_INLINE int32_t mce_q32(int32_t acc, int32_t m, int32_t s)
-{
-    const int64_t product = (int64_t)(acc * ((int32_t)1 << s)) * m;
-    return (int32_t)((product + ((int64_t)1 << 31)) >> 32);
-}
+{ return mce_round32((int64_t)(acc * ((int32_t)1 << s)) * m); }
 
 /* (sum + 2^(s-1)) >> s, 1 <= s <= 30. The sum comes modulo 2^32: only its end, rounding included, must fit in int32. */
 MCE_INLINE int32_t mce_round_shift(uint32_t sum, int32_t s)

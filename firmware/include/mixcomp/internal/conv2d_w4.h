@@ -6,6 +6,8 @@
 #include "mixcomp/internal/window.h"
 #include "mixcomp/kernels.h"
 
+#include <stddef.h>
+
 /* patch[i,j,c] = X[row + i*dh, column + j*dw, channel + c], c < depth; X is x.zero in the padding */
 MCE_INLINE void mce_conv2d_gather(mce_type type, const mce_conv2d *p, const uint8_t *x, /* [x.h][x.w][x.c] */
                                   int32_t row, int32_t column, int32_t channel, int32_t depth,
@@ -28,12 +30,29 @@ MCE_INLINE void mce_conv2d_gather(mce_type type, const mce_conv2d *p, const uint
     }
 }
 
+/* y[i] = clamp(y.zero + ((acc << s) * m[o] + ((r[i] - r.zero) << t) * n + 2^31) >> 32)                SPEC.md 4.12
+ * Both products stay below 2^62: acc << s and (r - r.zero) << t fit in int32, m and n are below 2^31.
+ * y may be r: only element i of r is read before only element i of y is written. */
+MCE_INLINE void mce_conv2d_store_sum(const mce_conv2d_add *p, const uint8_t *r, uint8_t *y, int32_t i, int32_t n,
+                                     int32_t acc, int32_t channel)
+{
+    const mce_conv2d *const conv = &p->conv;
+    const int32_t m = conv->requant.multiplier[conv->requant.per_channel != 0 ? channel : 0];
+    const int32_t residual = (mce_load(p->r.type, r, i) - p->r.zero) * ((int32_t)1 << p->r_shift);
+    const int32_t scaled = acc * ((int32_t)1 << conv->requant.shift);
+    const int32_t v = mce_round32((int64_t)scaled * m + (int64_t)residual * p->r_multiplier);
+    mce_store_any(conv->y.type, y, i, n, mce_clamp(conv->y.type, conv->y.zero + v));
+}
+
 /* acc[o] = bias[o] + sum_{i,j,c} level(code[o,i,j,c]) * X[h*sh - top + i*dh, w*sw - left + j*dw, g*depth + c]
- * y[h,w,o] = clamp(y.zero + q32(acc[o], m[o], s))                                                      SPEC.md 4.1
+ * y[h,w,o] = clamp(y.zero + q32(acc[o], m[o], s)), or with a residual as above                         SPEC.md 4.1
  * The patch under the kernel is decoded once and meets every output channel of its group.
- * (|bias| + sum |level| * max|x|) * 2^s < 2^31 (lowering proves it), so no partial sum leaves int32. */
-MCE_INLINE void mce_conv2d_w4(mce_type type, const mce_conv2d *p, const uint8_t *x, /* [x.h][x.w][x.c] */
-                              uint8_t *y,                                           /* [y.h][y.w][y.c] */
+ * (|bias| + sum |level| * max|x|) * 2^s < 2^31 (lowering proves it), so no partial sum leaves int32.
+ * add and r are NULL in conv2d; each kernel passes them as constants. */
+MCE_INLINE void mce_conv2d_w4(mce_type type, const mce_conv2d *p, const mce_conv2d_add *add,
+                              const uint8_t *x, /* [x.h][x.w][x.c] */
+                              const uint8_t *r, /* [y.h][y.w][y.c] */
+                              uint8_t *y,       /* [y.h][y.w][y.c] */
                               int16_t *patch /* [kh][kw][x.c/groups] */)
 {
     const int32_t depth = p->x.c / p->groups, outputs = p->y.c / p->groups;
@@ -48,7 +67,12 @@ MCE_INLINE void mce_conv2d_w4(mce_type type, const mce_conv2d *p, const uint8_t 
                 mce_conv2d_gather(type, p, x, row, column, g * depth, depth, patch);
                 for (const int32_t end = o + outputs; o < end; o++) {
                     const int32_t acc = mce_dot_w4(MCE_SCRATCH, p->bias[o], patch, codes, p->levels, n);
-                    mce_store_output(&p->y, &p->requant, y, at++, acc, o);
+                    if (add == NULL) {
+                        mce_store_output(&p->y, &p->requant, y, at, acc, o);
+                    } else {
+                        mce_conv2d_store_sum(add, r, y, at, p->y.h * p->y.w * p->y.c, acc, o);
+                    }
+                    at++;
                     codes += (n + 1) >> 1;
                 }
             }
