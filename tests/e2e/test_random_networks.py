@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import importlib.util
-import shutil
 import tempfile
 from pathlib import Path
 
 import pytest
 from e2e.random_networks import FAMILIES, Network, networks
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 
 from mixcomp_edge import export
 from mixcomp_edge.targets import targets
-from mixcomp_edge.transports.emulator import EmulatedCore
 from mixcomp_edge.transports.host import HostLibrary
-from mixcomp_edge.verify import compare, emulated_core, make_inputs
+from mixcomp_edge.verify import compare, make_inputs, open_transport
 
 CORES = [name for name, target in targets().items() if target.core]
 
@@ -37,3 +35,45 @@ def test_the_c_of_a_random_network_equals_the_interpreter_in_every_layer(family)
         assert verdict.elements > 0
 
     check()
+
+
+@pytest.fixture(scope="module")
+def few() -> list[Network]:
+    """Fifteen networks, three of each family, the same in each run."""
+    found: list[Network] = []
+    for family in FAMILIES:
+        drawn: list[Network] = []
+
+        @settings(max_examples=3, phases=[Phase.generate], derandomize=True, database=None)
+        @given(network=networks(family).filter(lambda network: len(network.steps) > 2))
+        def collect(network: Network, drawn: list[Network] = drawn) -> None:
+            drawn.append(network)
+
+        collect()
+        found += drawn
+    assert len(found) == 15
+    return found
+
+
+@pytest.mark.parametrize("core", CORES)
+def test_the_machine_code_of_random_networks_equals_the_interpreter_on_every_core(core, few, tmp_path):
+    for index, network in enumerate(few):
+        assert_exact_on_core(network, core, tmp_path / str(index))
+
+
+@pytest.mark.parametrize("core", CORES)
+def test_the_machine_code_of_zig_equals_the_interpreter_too(core, few, tmp_path):
+    if importlib.util.find_spec("ziglang") is None:
+        pytest.skip("ziglang is not installed (pip install ziglang)")
+    assert_exact_on_core(few[2 * CORES.index(core)], core, tmp_path / "c", "zig")
+
+
+def assert_exact_on_core(network: Network, core: str, folder: Path, chain: str | None = None) -> None:
+    bundle = network.bundle()
+    layout = export(bundle, core, folder)
+    transport = open_transport("emulator", folder, layout, chain)
+    try:
+        verdict = compare(transport, layout, make_inputs(bundle.graph, 3, seed=network.seed))
+    finally:
+        transport.close()
+    assert verdict.first_mismatch is None

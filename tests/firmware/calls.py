@@ -41,7 +41,29 @@ def run(function, p, y: Memory, *inputs, scratch=None) -> bytes:
 def conv(kernels, op, x, x_shape, x_type, x_zero, y_shape, y_type, y_zero, k, groups, rows, levels, bias, m, s):
     """conv2d and dwconv2d; rows: the codes as packed."""
     keep = []
-    p = structs.Conv2d(
+    p = conv_struct(x_shape, x_type, x_zero, y_shape, y_type, y_zero, k, groups, rows, levels, bias, m, s, keep)
+    scratch = conv_scratch(k, x_shape, groups) if op == "conv2d" else None
+    y = garbage(tensor_bytes(count(y_shape), y_type))
+    function = getattr(kernels, f"mce_{op}_{x_type}_w4__c")
+    return run(function, p, y, Memory(c_uint8, pack(x, x_type)), scratch=scratch)
+
+
+def conv_add(
+    kernels, x, x_shape, x_type, x_zero, y_shape, y_type, y_zero, k, groups, rows, levels, bias, m, s,
+    r, r_type, r_zero, r_multiplier, r_shift, in_place,
+):  # fmt: skip
+    """conv2d_add; in_place: y is r."""
+    keep = []
+    conv2d = conv_struct(x_shape, x_type, x_zero, y_shape, y_type, y_zero, k, groups, rows, levels, bias, m, s, keep)
+    p = structs.Conv2dAdd(conv2d, tensor(y_shape, r_type, r_zero), r_multiplier, r_shift)
+    residual = Memory(c_uint8, pack(r, r_type))
+    y = residual if in_place else garbage(tensor_bytes(count(y_shape), y_type))
+    function = getattr(kernels, f"mce_conv2d_add_{x_type}_w4__c")
+    return run(function, p, y, Memory(c_uint8, pack(x, x_type)), residual, scratch=conv_scratch(k, x_shape, groups))
+
+
+def conv_struct(x_shape, x_type, x_zero, y_shape, y_type, y_zero, k, groups, rows, levels, bias, m, s, keep):
+    return structs.Conv2d(
         tensor(x_shape, x_type, x_zero),
         tensor(y_shape, y_type, y_zero),
         window(k),
@@ -49,10 +71,10 @@ def conv(kernels, op, x, x_shape, x_type, x_zero, y_shape, y_type, y_zero, k, gr
         *weights(rows, levels, bias, keep),
         requant(m, s, keep),
     )
-    scratch = Memory(c_int16, [0x5A5A] * (k["KH"] * k["KW"] * x_shape[2] // groups)) if op == "conv2d" else None
-    y = garbage(tensor_bytes(count(y_shape), y_type))
-    function = getattr(kernels, f"mce_{op}_{x_type}_w4__c")
-    return run(function, p, y, Memory(c_uint8, pack(x, x_type)), scratch=scratch)
+
+
+def conv_scratch(k, x_shape, groups):
+    return Memory(c_int16, [0x5A5A] * (k["KH"] * k["KW"] * x_shape[2] // groups))
 
 
 def dense(kernels, x, x_shape, x_type, rows, levels, bias, m, s, y_shape, y_type, y_zero):

@@ -34,8 +34,10 @@ def at(x, shape, zero, h, w, c):
     return zero
 
 
-def conv2d(x, x_shape, x_zero, y_shape, y_type, y_zero, k, groups, code, levels, bias, m, s):
-    """SPEC.md 4.1. code(o, i, j, c) -> 0..15; m: one entry or one per output channel."""
+def conv2d(x, x_shape, x_zero, y_shape, y_type, y_zero, k, groups, code, levels, bias, m, s, residual=None):
+    """SPEC.md 4.1. code(o, i, j, c) -> 0..15; m: one entry or one per output channel.
+
+    residual (r, r_zero, n, t) makes it SPEC.md 4.12."""
     depth = x_shape[2] // groups
     y = []
     for h in range(y_shape[0]):
@@ -49,7 +51,12 @@ def conv2d(x, x_shape, x_zero, y_shape, y_type, y_zero, k, groups, code, levels,
                             row = h * k["SH"] - k["top"] + i * k["DH"]
                             column = w * k["SW"] - k["left"] + j * k["DW"]
                             acc += levels[code(o, i, j, c)] * at(x, x_shape, x_zero, row, column, g * depth + c)
-                y.append(clamp(y_zero + q32(acc, m[o if len(m) > 1 else 0], s), y_type))
+                if residual is None:
+                    y.append(clamp(y_zero + q32(acc, m[o if len(m) > 1 else 0], s), y_type))
+                else:
+                    r, r_zero, n, t = residual
+                    wide = acc * 2**s * m[o if len(m) > 1 else 0] + (r[len(y)] - r_zero) * 2**t * n
+                    y.append(clamp(y_zero + (wide + 2**31) // 2**32, y_type))
     return y
 
 

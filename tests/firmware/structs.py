@@ -31,6 +31,10 @@ class Conv2d(ctypes.Structure):
     ]
 
 
+class Conv2dAdd(ctypes.Structure):
+    _fields_ = [("conv", Conv2d), ("r", Tensor), ("r_multiplier", c_int32), ("r_shift", c_int32)]
+
+
 class Dense(ctypes.Structure):
     _fields_ = [
         ("x", Tensor),

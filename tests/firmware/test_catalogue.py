@@ -25,12 +25,13 @@ def test_the_catalogue_lists_the_files_of_the_kernel_folders():
 
 @pytest.mark.parametrize("kernel", CATALOGUE, ids=NAMES)
 def test_a_catalogue_entry_says_what_its_name_says(kernel):
-    op, act, weights, isa = re.fullmatch(r"mce_([a-z0-9]+)(?:_([us][48])_(w4))?__(\w+)", kernel["name"]).groups()
+    name = re.fullmatch(r"mce_([a-z0-9]+(?:_add)?)(?:_([us][48])_(w4))?__(\w+)", kernel["name"])
+    op, act, weights, isa = name.groups()
     assert (kernel["op"], kernel.get("weights"), kernel["isa"]) == (op, weights, isa)
     assert kernel["act"] == ([act] if act else ["u4", "s4", "u8", "s8"])
     assert kernel["source"] == f"kernels/{isa}/{kernel['name']}.c"
-    assert kernel["scratch"] == ("2*kh*kw*group_channels" if op == "conv2d" else "0")
-    assert kernel["in_place"] == (op in ("add", "rescale"))
+    assert kernel["scratch"] == ("2*kh*kw*group_channels" if op in ("conv2d", "conv2d_add") else "0")
+    assert kernel["in_place"] == (op in ("add", "rescale", "conv2d_add"))
 
 
 def test_headers_are_exactly_what_the_compiler_reads():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ import torch
 from sdk.codegen import zoo
 from torch import nn
 
-from mixcomp_edge import convert, export, prepare
+from mixcomp_edge import Bundle, convert, export, prepare
 from mixcomp_edge.codegen.render import golden_vector
 from mixcomp_edge.simulate import simulate
 from mixcomp_edge.targets import target
@@ -204,7 +205,7 @@ class Chain(nn.Module):
         super().__init__()
         self.names = names
         for name in names:
-            setattr(self, name, nn.Conv2d(2, 2, 1))  # add_module refuses names of methods, such as double
+            self.add_module(name, nn.Conv2d(2, 2, 1))
 
     def forward(self, x):
         for name in self.names:
@@ -213,7 +214,7 @@ class Chain(nn.Module):
 
 
 AWKWARD = {
-    "keywords": ["double", "int", "register", "restrict", "while", "static"],
+    "keywords": ["int", "register", "restrict", "while", "static", "_Bool"],
     "C++ keywords": ["class", "template", "new", "this"],
     "library names": ["main", "malloc", "printf", "memcpy", "NULL", "errno", "uint8_t", "stdint"],
     "names of ours": ["a", "x", "y", "arena", "in", "out", "mce", "input", "levels_fixp4", "mce_names_run"],
@@ -236,10 +237,19 @@ def test_awkward_layer_names_compile_and_run(names, tmp_path):
 
 
 def test_paths_with_dots_compile_and_run(tmp_path):
-    model = nn.Sequential(Chain(["double", "main"]), nn.Sequential(Chain(["int"])))
+    model = nn.Sequential(Chain(["volatile", "main"]), nn.Sequential(Chain(["int"])))
     bundle = convert(prepare(model, torch.randn(8, 2, 3, 3), name="dots"))
-    assert {"_0.double", "_0.main", "_1.0.int"} <= {node.name for node in bundle.graph.nodes}
+    assert {"_0.volatile", "_0.main", "_1.0.int"} <= {node.name for node in bundle.graph.nodes}
     export(bundle, "generic", tmp_path / "c")
+    assert verify(tmp_path / "c", count=2).mismatches == 0
+
+
+def test_nodes_named_double_and_float_compile_and_run(tmp_path):
+    """Names that no child of a torch module can have, but a node can."""
+    graph = convert(prepare(Chain(["first", "second"]), torch.randn(8, 2, 3, 3), name="names")).graph
+    first, second = graph.nodes[1:]
+    nodes = [graph.nodes[0], replace(first, name="double"), replace(second, name="float", inputs=("double",))]
+    export(Bundle(graph.with_nodes(nodes, "float")), "generic", tmp_path / "c")
     assert verify(tmp_path / "c", count=2).mismatches == 0
 
 

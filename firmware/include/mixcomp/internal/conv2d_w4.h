@@ -6,8 +6,6 @@
 #include "mixcomp/internal/window.h"
 #include "mixcomp/kernels.h"
 
-#include <stddef.h>
-
 /* patch[i,j,c] = X[row + i*dh, column + j*dw, channel + c], c < depth; X is x.zero in the padding */
 MCE_INLINE void mce_conv2d_gather(mce_type type, const mce_conv2d *p, const uint8_t *x, /* [x.h][x.w][x.c] */
                                   int32_t row, int32_t column, int32_t channel, int32_t depth,
@@ -48,7 +46,7 @@ MCE_INLINE void mce_conv2d_store_sum(const mce_conv2d_add *p, const uint8_t *r, 
  * y[h,w,o] = clamp(y.zero + q32(acc[o], m[o], s)), or with a residual as above                         SPEC.md 4.1
  * The patch under the kernel is decoded once and meets every output channel of its group.
  * (|bias| + sum |level| * max|x|) * 2^s < 2^31 (lowering proves it), so no partial sum leaves int32.
- * add and r are NULL in conv2d; each kernel passes them as constants. */
+ * add and r are null (0) in conv2d; each kernel passes them as constants. */
 MCE_INLINE void mce_conv2d_w4(mce_type type, const mce_conv2d *p, const mce_conv2d_add *add,
                               const uint8_t *x, /* [x.h][x.w][x.c] */
                               const uint8_t *r, /* [y.h][y.w][y.c] */
@@ -67,7 +65,7 @@ MCE_INLINE void mce_conv2d_w4(mce_type type, const mce_conv2d *p, const mce_conv
                 mce_conv2d_gather(type, p, x, row, column, g * depth, depth, patch);
                 for (const int32_t end = o + outputs; o < end; o++) {
                     const int32_t acc = mce_dot_w4(MCE_SCRATCH, p->bias[o], patch, codes, p->levels, n);
-                    if (add == NULL) {
+                    if (add == 0) {
                         mce_store_output(&p->y, &p->requant, y, at, acc, o);
                     } else {
                         mce_conv2d_store_sum(add, r, y, at, p->y.h * p->y.w * p->y.c, acc, o);

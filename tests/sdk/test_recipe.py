@@ -1,0 +1,95 @@
+"""The training recipe: every entry, its range, its file."""
+
+from dataclasses import FrozenInstanceError
+
+import pytest
+
+from mixcomp_edge.errors import RecipeError
+from mixcomp_edge.train.recipe import Recipe, load_recipe
+
+RANGES = {  # lowest, highest
+    "epochs": (0, 100_000), "batch_size": (1, 1_000_000), "lr": (0.0, 10.0), "lr_step": (0.0, 10.0),
+    "weight_decay": (0.0, 1.0), "warmup": (0.0, 1.0), "distill": (0.0, 1.0), "seed": (0, 2**63 - 1), "threads": (0, 1024),
+}  # fmt: skip
+WHOLE = ("epochs", "batch_size", "seed", "threads")
+
+
+def written(folder, text: str):
+    path = folder / "recipe.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_the_entries_are_these():
+    assert sorted(Recipe().as_dict()) == sorted([*RANGES, "augment"])
+
+
+@pytest.mark.parametrize("key", RANGES)
+def test_both_ends_of_a_range_are_allowed_and_no_more(key):
+    low, high = RANGES[key]
+    beyond = 1 if key in WHOLE else 1e-9
+    assert getattr(Recipe(**{key: low}), key) == low
+    assert getattr(Recipe(**{key: high}), key) == high
+    for value in (low - beyond, high + beyond if key not in WHOLE else high + 1):
+        with pytest.raises(RecipeError, match=rf"recipe: {key} = .*, expected a number from {low} to"):
+            Recipe(**{key: value})
+
+
+@pytest.mark.parametrize("value", [True, "4", None, [4], float("nan"), float("inf")])
+@pytest.mark.parametrize("key", RANGES)
+def test_what_is_no_number_is_refused(key, value):
+    with pytest.raises(RecipeError, match=f"recipe: {key} = "):
+        Recipe(**{key: value})
+
+
+@pytest.mark.parametrize("key", WHOLE)
+def test_what_counts_is_a_whole_number(key):
+    with pytest.raises(RecipeError, match=rf"recipe: {key} = 2.5, expected a whole number"):
+        Recipe(**{key: 2.5})
+    with pytest.raises(RecipeError, match=rf"recipe: {key} = 2.0, expected a whole number"):
+        Recipe(**{key: 2.0})
+
+
+@pytest.mark.parametrize("value", [1, 0, "true", None])
+def test_augment_is_true_or_false(value):
+    with pytest.raises(RecipeError, match="recipe: augment = .*, expected true or false"):
+        Recipe(augment=value)
+
+
+def test_a_recipe_comes_back_from_its_dictionary_and_from_its_file(tmp_path):
+    recipe = Recipe(epochs=7, batch_size=32, lr=0.25, lr_step=0.125, weight_decay=0.5, warmup=0.0, distill=1.0,
+                    augment=False, seed=2**63 - 1, threads=2)  # fmt: skip
+    assert Recipe(**recipe.as_dict()) == recipe
+    text = "".join(f"{key} = {str(value).lower()}\n" for key, value in recipe.as_dict().items())
+    assert load_recipe(written(tmp_path, text)) == recipe
+
+
+def test_a_file_changes_only_what_it_says(tmp_path):
+    base = Recipe(epochs=9, lr=0.5)
+    assert load_recipe(written(tmp_path, "lr = 0.25\n"), base) == Recipe(epochs=9, lr=0.25)
+    assert load_recipe(written(tmp_path, "")) == Recipe()
+
+
+def test_with_changes_what_is_not_none():
+    assert Recipe().with_(epochs=0, lr=None, seed=3) == Recipe(epochs=0, seed=3)
+    with pytest.raises(RecipeError, match="recipe: epochs = -1"):
+        Recipe().with_(epochs=-1)
+
+
+def test_a_recipe_cannot_be_changed_in_place():
+    with pytest.raises(FrozenInstanceError):
+        Recipe().epochs = 5
+
+
+def test_a_wrong_file_is_named(tmp_path):
+    for text, message in {
+        "epoch = 4": r"recipe .*recipe.toml: unknown key 'epoch'. Known keys: epochs, batch_size, lr",
+        "epochs = ": r"recipe .*recipe.toml: ",
+        "[training]\nepochs = 4": "unknown key 'training'",
+        "epochs = 1e9": "recipe: epochs = 1000000000.0, expected",
+        "lr = nan": "recipe: lr = nan, expected a number",
+    }.items():
+        with pytest.raises(RecipeError, match=message):
+            load_recipe(written(tmp_path, text))
+    with pytest.raises(RecipeError, match=r"recipe .*gone.toml: .*No such file"):
+        load_recipe(tmp_path / "gone.toml")
