@@ -15,7 +15,9 @@ from hypothesis import HealthCheck, settings
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
 
 settings.register_profile("repeat", deadline=None, derandomize=True, database=None, suppress_health_check=SLOW)
-settings.register_profile("search", deadline=None, suppress_health_check=SLOW)  # HYPOTHESIS_PROFILE=search looks further
+settings.register_profile(
+    "search", deadline=None, suppress_health_check=SLOW
+)  # HYPOTHESIS_PROFILE=search looks further
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeat"))
 
 

@@ -167,7 +167,7 @@ class _Drawing:
         self.conv(depthwise=True)
 
     def residual(self) -> None:
-        c, h, w = self.shape
+        c, _h, _w = self.shape
         k = self.pick(1, 3)
         self.add(
             "residual", self.shape, kernel=k, padding=k // 2, channels=c, groups=self.pick(1, c),

@@ -7,9 +7,9 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from e2e.random_networks import FAMILIES, Network, networks
 from hypothesis import Phase, given, settings
 
+from e2e.random_networks import FAMILIES, Network, networks
 from mixcomp_edge import export
 from mixcomp_edge.targets import targets
 from mixcomp_edge.transports.host import HostLibrary
@@ -40,18 +40,21 @@ def test_the_c_of_a_random_network_equals_the_interpreter_in_every_layer(family)
 @pytest.fixture(scope="module")
 def few() -> list[Network]:
     """Fifteen networks, three of each family, the same in each run."""
-    found: list[Network] = []
-    for family in FAMILIES:
-        drawn: list[Network] = []
-
-        @settings(max_examples=3, phases=[Phase.generate], derandomize=True, database=None)
-        @given(network=networks(family).filter(lambda network: len(network.steps) > 2))
-        def collect(network: Network, drawn: list[Network] = drawn) -> None:
-            drawn.append(network)
-
-        collect()
-        found += drawn
+    found = [network for family in FAMILIES for network in drawn(family)[-3:]]
     assert len(found) == 15
+    return found
+
+
+def drawn(family: str) -> list[Network]:
+    """The first networks of a family that have more than two layers."""
+    found: list[Network] = []
+
+    @settings(max_examples=8, phases=[Phase.generate], derandomize=True, database=None)
+    @given(network=networks(family).filter(lambda network: len(network.steps) > 2))
+    def collect(network: Network) -> None:
+        found.append(network)
+
+    collect()
     return found
 
 

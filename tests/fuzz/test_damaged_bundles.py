@@ -45,6 +45,10 @@ def field(node: str, path: str, value: object) -> Callable[[Parts], None]:
     return change
 
 
+def another_field(node: str, key: str) -> Callable[[Parts], None]:
+    return lambda parts: parts.node(node).__setitem__(key, 1)
+
+
 def drop(node: str, key: str) -> Callable[[Parts], object]:
     return lambda parts: parts.node(node).pop(key)
 
@@ -104,7 +108,7 @@ def wide_padding(parts: Parts) -> None:
     node = parts.node("block.conv")
     node["window"] = {"kernel": [3, 3], "stride": [edge, edge], "dilation": [1, 1], "padding": [edge] * 4}
     node["shape"] = [(size - 3) // edge + 1] * 2 + [3]
-    for name in ("block.dw", "add", "relu"):
+    for name in ("block.dw", "add", "relu", "join"):
         parts.node(name)["shape"] = [3, 3, 3]
     for name, shape in {"maxpool": [1, 1, 3], "pad": [2, 2, 3], "avgpool": [1, 1, 3], "concat": [1, 1, 6]}.items():
         parts.node(name)["shape"] = shape
@@ -124,6 +128,7 @@ BAD_INTEGERS = {
     "-1": -1, "-10**400": -(10**400),
 }  # fmt: skip
 INTEGER_FIELDS = {
+    "join": ["residual_multiplier", "residual_shift"],
     "add": ["shape.0", "a_multiplier", "shift", "type.zero_point"],
     "block.conv": ["window.kernel.0", "window.stride.1", "window.padding.2", "groups", "weights.requant.shift"],
     "concat": ["axis", "requants.0.shift"], "fc": ["weights.row_length"], "pad": ["before.0", "after.1"],
@@ -138,12 +143,13 @@ HOSTILE = {
     **{f"type {what}": field("add", "type.dtype", name) for what, name in BAD_NAMES.items()},
     **{f"tensor name {what}": field("fc", "weights.bias", name) for what, name in BAD_NAMES.items()},
     **{f"operator {what}": field("fc", "op", name) for what, name in BAD_NAMES.items()},
-    **{f"unknown field {what}": field("fc", name, 1) for what, name in BAD_NAMES.items()},
+    **{f"unknown field {what}": another_field("fc", name) for what, name in BAD_NAMES.items()},
     **{
         f"{node} {path} is {what}": field(node, path, value)
         for node, paths in INTEGER_FIELDS.items()
         for path in paths
         for what, value in BAD_INTEGERS.items()
+        if not (path == "type.zero_point" and what == "-1")  # s4 has one
     },
     **{f"shape of {what}": field("add", "shape", [size] * 3) for what, size in HUGE.items()},
     "shape of 0": field("add", "shape", [0, 6, 3]),
@@ -203,6 +209,10 @@ HOSTILE = {
     "shift 31": field("relu", "requant.shift", 31),
     "shift that overflows": field("fc", "weights.requant.shift", 30),
     "add that overflows": field("add", "a_multiplier", 2**31 - 1),
+    "residual that overflows": field("join", "residual_shift", 30),
+    "residual of another shape": field("join", "inputs", ["relu", "input"]),
+    "no residual": field("join", "inputs", ["relu"]),
+    "two residuals": field("join", "inputs", ["relu", "add", "add"]),
     "tensor missing": lambda p: p.tensors.pop("fc/weights/bias"),
     "tensor too many": lambda p: p.put("extra", np.zeros(3, np.uint8)),
     "tensor used twice": field("block.dw", "weights.bias", "block.conv/weights/bias"),
@@ -233,7 +243,10 @@ HOSTILE = {
     "padding that fills the memory": wide_padding,
     "groups 0": field("block.conv", "groups", 0),
     "axis 3": field("concat", "axis", 3),
-    "one requantizer too few": lambda p: (p.node("concat")["requants"].pop(), p.tensors.pop("concat/requants/1/multiplier")),
+    "one requantizer too few": lambda p: (
+        p.node("concat")["requants"].pop(),
+        p.tensors.pop("concat/requants/1/multiplier"),
+    ),
     "row length 0": field("fc", "weights.row_length", 0),
     "row length one more": field("fc", "weights.row_length", 25),
     "pads of two": field("pad", "before", [1, 0]),
@@ -431,7 +444,30 @@ def test_the_command_refuses_it_with_code_2_and_one_line(what, tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["bad.mce"]
 
 
-VALUES = [None, True, False, 0, -1, 1, 2, 7, 31, 65_536, 2**31, 2**64, 0.5, -0.0, "", "x", "add", "u8", [], [1], {}, "\n"]
+VALUES = [
+    None,
+    True,
+    False,
+    0,
+    -1,
+    1,
+    2,
+    7,
+    31,
+    65_536,
+    2**31,
+    2**64,
+    0.5,
+    -0.0,
+    "",
+    "x",
+    "add",
+    "u8",
+    [],
+    [1],
+    {},
+    "\n",
+]
 
 
 def leaves(value: object, way: tuple = ()) -> list[tuple]:
@@ -459,6 +495,19 @@ def test_a_bundle_with_any_field_replaced_is_refused_or_exports(seed, tmp_path):
         return
     export(bundle, "cortex-m4", tmp_path / "out")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["odd.mce", "out"]
+
+
+@pytest.mark.parametrize("name", ["add__c", "conv2d_u8_w4__c", "kernels", "types", "status"])
+def test_a_model_named_like_a_part_of_the_runtime_is_refused_or_keeps_its_source(name, tmp_path):
+    """src/mce_add__c.c is a kernel: a model of that name would have its own source replaced."""
+    path = tmp_path / "odd.mce"
+    path.write_bytes(hostile(graph("name", name)))
+    try:
+        bundle = load_bundle(path)
+    except BundleError:
+        return
+    export(bundle, "generic", tmp_path / "out")
+    assert f"mce_{name}_run(" in (tmp_path / "out" / "src" / f"mce_{name}.c").read_text()
 
 
 @pytest.mark.parametrize("depth", range(940, 1000, 4))

@@ -9,7 +9,8 @@ from mixcomp_edge.train.recipe import Recipe, load_recipe
 
 RANGES = {  # lowest, highest
     "epochs": (0, 100_000), "batch_size": (1, 1_000_000), "lr": (0.0, 10.0), "lr_step": (0.0, 10.0),
-    "weight_decay": (0.0, 1.0), "warmup": (0.0, 1.0), "distill": (0.0, 1.0), "seed": (0, 2**63 - 1), "threads": (0, 1024),
+    "weight_decay": (0.0, 1.0), "warmup": (0.0, 1.0), "distill": (0.0, 1.0), "seed": (0, 2**63 - 1),
+    "threads": (0, 1024),
 }  # fmt: skip
 WHOLE = ("epochs", "batch_size", "seed", "threads")
 
@@ -52,7 +53,7 @@ def test_what_counts_is_a_whole_number(key):
 
 @pytest.mark.parametrize("value", [1, 0, "true", None])
 def test_augment_is_true_or_false(value):
-    with pytest.raises(RecipeError, match="recipe: augment = .*, expected true or false"):
+    with pytest.raises(RecipeError, match=r"recipe: augment = .*, expected true or false"):
         Recipe(augment=value)
 
 

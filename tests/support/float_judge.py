@@ -38,10 +38,10 @@ def _padded(x: torch.Tensor, window, fill: float = 0.0) -> torch.Tensor:
     return F.pad(_first(x), (left, right, top, bottom), value=fill)
 
 
-def _conv2d(node, x):
+def _conv2d(node, x, residual=0):
     w = node.window
     weight = _real(node.weight).permute(0, 3, 1, 2)
-    return _last(F.conv2d(_padded(x, w), weight, _real(node.bias), w.stride, 0, w.dilation, node.groups))
+    return _last(F.conv2d(_padded(x, w), weight, _real(node.bias), w.stride, 0, w.dilation, node.groups)) + residual
 
 
 def _dense(node, x):

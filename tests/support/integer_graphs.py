@@ -14,7 +14,8 @@ from mixcomp_edge.numerics import codebook
 
 TOP = 2**31 - 1
 FORMATS = ("fixp4", "posit4", "posit4sc4", "posit4sc8", "posit4e1")
-COMPUTING = ("conv2d", "dwconv2d", "dense", "add", "rescale", "concat", "avgpool2d", "maxpool2d", "pad", "reshape")
+WINDOWED = ("conv2d", "conv2d_add", "dwconv2d", "avgpool2d", "maxpool2d")
+COMPUTING = (*WINDOWED, "dense", "add", "rescale", "concat", "pad", "reshape")
 
 
 def requant(rng: np.random.Generator, peak: int, y: QType, length: int = 1) -> Requant:
@@ -71,7 +72,7 @@ class Builder:
 
     def grow(self, op: str, x: qops.QNode) -> qops.QNode | None:
         """One more node that reads x; None where op does not fit x."""
-        if op in ("conv2d", "dwconv2d", "avgpool2d", "maxpool2d") and len(x.shape) != 3:
+        if op in WINDOWED and len(x.shape) != 3:
             return None
         return getattr(self, op)(x)
 
@@ -83,6 +84,22 @@ class Builder:
         packed = weights(self.rng, (out, prod(window.kernel) * channels // groups), out, x.type, y, self.format())
         shape = (*window.output_size(*x.shape[:2]), out)
         return self.put(qops.Conv2d, [x], shape, y, weights=packed, window=window, groups=groups)
+
+    def conv2d_add(self, x: qops.QNode) -> qops.QNode:
+        """The residual is any value as high and wide as x, or x itself; the convolution keeps height and width."""
+        near = [v for v in self.values if len(v.shape) == 3 and v.shape[:2] == x.shape[:2]]
+        residual, y = self.draw(st.sampled_from(near)), self.type()
+        channels, out = x.shape[2], residual.shape[2]
+        groups = self.draw(st.sampled_from([g for g in range(1, channels + 1) if channels % g == 0 and out % g == 0]))
+        before = self.draw(st.sampled_from([(0, 0), (1, 1), (1, 0)]))
+        after = self.draw(st.sampled_from([(0, 0), (1, 1), (0, 1)]))
+        window = Window(tuple(1 + b + a for b, a in zip(before, after, strict=True)), padding=(*before, *after))
+        packed = weights(self.rng, (out, prod(window.kernel) * channels // groups), out, x.type, y, self.format())
+        by = requant(self.rng, residual.type.peak, y)
+        return self.put(
+            qops.Conv2dAdd, [x, residual], residual.shape, y, weights=packed, window=window, groups=groups,
+            residual_multiplier=int(by.multiplier[0]), residual_shift=by.shift,
+        )  # fmt: skip
 
     def dwconv2d(self, x: qops.QNode) -> qops.QNode:
         out, y, window = x.shape[2] * self.size(1, 3), self.type(), self.window(x.shape, pool=False)
@@ -177,9 +194,6 @@ def graphs(draw, ops: tuple[str, ...] = COMPUTING, least: int = 1, most: int = 8
     return builder.finish()
 
 
-WINDOWED = ("conv2d", "dwconv2d", "avgpool2d", "maxpool2d")
-
-
 @st.composite
 def inputs(draw, graph: Graph, count: int = 3) -> np.ndarray:
     """(count + 2, *shape): random inputs, then one of the smallest and one of the largest number everywhere."""
@@ -217,8 +231,13 @@ def small_graph() -> Graph:
     rescale = qops.Rescale(
         name="relu", inputs=("add",), shape=(6, 6, 3), type=QType("u4", 0.125), requant=requant(rng, 8, s4)
     )
+    join = qops.Conv2dAdd(
+        name="join", inputs=("relu", "block.conv"), shape=(6, 6, 3), type=rescale.type, window=Window((1, 1)), groups=1,
+        weights=weights(rng, (3, 3), 3, rescale.type, rescale.type, "posit4"),
+        residual_multiplier=2**30, residual_shift=3,
+    )  # fmt: skip
     pool = qops.MaxPool2d(
-        name="maxpool", inputs=("relu",), shape=(3, 3, 3), type=rescale.type, window=Window((2, 2), (2, 2))
+        name="maxpool", inputs=("join",), shape=(3, 3, 3), type=join.type, window=Window((2, 2), (2, 2))
     )
     pad = qops.Pad(name="pad", inputs=("maxpool",), shape=(4, 4, 3), type=pool.type, before=(1, 0, 0), after=(0, 1, 0))
     average = qops.AvgPool2d(
@@ -232,9 +251,10 @@ def small_graph() -> Graph:
     flat = qops.Reshape(name="flatten", inputs=("concat",), shape=(24,), type=s4)
     logits = QType("s8", 0.1, -4)
     dense = qops.Dense(
-        name="fc", inputs=("flatten",), shape=(5,), type=logits, weights=weights(rng, (5, 24), 5, s4, logits, "posit4sc4")
+        name="fc", inputs=("flatten",), shape=(5,), type=logits,
+        weights=weights(rng, (5, 24), 5, s4, logits, "posit4sc4"),
     )  # fmt: skip
     table = np.rint(2.0**15 * np.exp(-np.arange(256) * logits.scale)).astype(np.uint16)
     softmax = qops.Softmax(name="softmax", inputs=("fc",), shape=(5,), type=QType("u8", 1 / 256), table=table)
-    nodes = (x, conv, dw, add, rescale, pool, pad, average, concat, flat, dense, softmax)
+    nodes = (x, conv, dw, add, rescale, join, pool, pad, average, concat, flat, dense, softmax)
     return Graph("small_net", nodes, "softmax")

@@ -56,23 +56,36 @@ def _clamp(node, y: torch.Tensor) -> torch.Tensor:
     return torch.clamp(y + node.type.zero_point, *RANGE[node.type.dtype])
 
 
-def _conv(node, x, types, weight, groups):
+def _accumulate(node, x, types, weight, groups):
     bias = torch.tensor(node.weights.bias).double()
     window = node.window
     padded = _padded(x, window, types[0].zero_point)
     acc = F.conv2d(padded, weight, bias, window.stride, 0, window.dilation, groups)
-    return _store(node, _last(acc), node.weights.requant)
+    return _last(acc)
+
+
+def _convolve(node, x, types):
+    (kh, kw), group = node.window.kernel, x.shape[3] // node.groups
+    weight = _levels(node).reshape(-1, kh, kw, group).permute(0, 3, 1, 2)
+    return _accumulate(node, x, types, weight, node.groups)
 
 
 def _conv2d(node, x, *, types):
-    (kh, kw), group = node.window.kernel, x.shape[3] // node.groups
-    weight = _levels(node).reshape(-1, kh, kw, group).permute(0, 3, 1, 2)
-    return _conv(node, x, types, weight, node.groups)
+    return _store(node, _convolve(node, x, types), node.weights.requant)
+
+
+def _conv2dadd(node, x, r, *, types):
+    """Both products are below 2**62, so int64 holds their sum."""
+    requant = node.weights.requant
+    m = torch.tensor(requant.multiplier.astype(np.int64))
+    product = _convolve(node, x, types).to(torch.int64) * 2**requant.shift * m
+    residual = (r - types[1].zero_point).to(torch.int64) * 2**node.residual_shift * node.residual_multiplier
+    return _clamp(node, torch.div(product + residual + 2**31, 2**32, rounding_mode="floor").double())
 
 
 def _dwconv2d(node, x, *, types):
     weight = _levels(node).T.reshape(-1, 1, *node.window.kernel)
-    return _conv(node, x, types, weight, x.shape[3])
+    return _store(node, _accumulate(node, x, types, weight, x.shape[3]), node.weights.requant)
 
 
 def _dense(node, x, *, types):

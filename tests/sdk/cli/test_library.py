@@ -7,7 +7,10 @@ import sys
 
 import pytest
 
-FUNCTIONS = ["prepare", "train", "quantize", "convert", "load_task", "load_bundle", "save_bundle", "export", "simulate", "verify"]  # fmt: skip
+FUNCTIONS = [
+    "prepare", "train", "quantize", "convert", "load_task",
+    "load_bundle", "save_bundle", "export", "simulate", "verify",
+]  # fmt: skip
 
 
 def python(program: str) -> None:

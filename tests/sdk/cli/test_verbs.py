@@ -84,7 +84,9 @@ def test_the_command_alone_lists_its_verbs():
     assert all(verb in done.stdout for verb in VERBS)
 
 
-@pytest.mark.parametrize("words", [["frobnicate"], ["verify"], ["verify", "a.mce", "--nonsense"], ["verify", "a", "-n", "0"]])
+@pytest.mark.parametrize(
+    "words", [["frobnicate"], ["verify"], ["verify", "a.mce", "--nonsense"], ["verify", "a", "-n", "0"]]
+)
 def test_a_wrong_call_is_2_and_tells_of_the_help(words):
     assert "--help" in refusal(command(*words))
 
@@ -118,7 +120,7 @@ def test_simulate_gives_the_keys_of_the_design(tiny_mce):
     assert set(keys.split()) <= set(value)
     assert {"weights", "code", "total"} <= set(value["flash_bytes"])
     assert {"arena", "stack", "total"} <= set(value["ram_bytes"])
-    layer_keys = "name op weights act_bits macs instructions cycles energy_uj".split()
+    layer_keys = ["name", "op", "weights", "act_bits", "macs", "instructions", "cycles", "energy_uj"]
     assert all(set(layer_keys) <= set(layer) for layer in value["layers"])
     assert (value["model"], value["target"], value["bit_exact"]) == ("tiny", "cortex-m0plus", True)
     assert [layer["weights"] for layer in value["layers"]] == ["fixp4", "fixp4", "posit4sc4"]
@@ -140,7 +142,8 @@ def test_export_targets_and_doctor_give_one_object(tiny_mce, tmp_path):
 
 
 def test_tables_for_people_go_to_stdout(tiny_mce, tmp_path):
-    for words in (["targets"], ["doctor"], ["simulate", tiny_mce], ["verify", tiny_mce], ["export", tiny_mce, "-o", tmp_path / "c"]):  # fmt: skip
+    of_a_bundle = (["simulate", tiny_mce], ["verify", tiny_mce], ["export", tiny_mce, "-o", tmp_path / "c"])
+    for words in (["targets"], ["doctor"], *of_a_bundle):
         done = command(*words, MIXCOMP_DATA="")
         assert done.returncode == 0, done.stderr
         assert done.stdout.strip()
@@ -240,7 +243,11 @@ def test_a_users_task_goes_from_quantize_to_simulate(tmp_path, monkeypatch):
     one_object(command("export", "plain.mce", "-t", "cortex-m3", "-o", "c", "--json"))
     assert one_object(command("verify", "c", "--on", "emulator", "--json"))["target"] == "cortex-m3"
     assert one_object(command("simulate", "c", "--json"))["bit_exact"]
-    assert sorted(path.name for path in tmp_path.iterdir() if path.name != "__pycache__") == ["c", "plain.mce", "task.py"]
+    assert sorted(path.name for path in tmp_path.iterdir() if path.name != "__pycache__") == [
+        "c",
+        "plain.mce",
+        "task.py",
+    ]
 
 
 def test_run_does_everything_and_leaves_a_report(tmp_path, monkeypatch):

@@ -13,12 +13,12 @@ import time
 from pathlib import Path
 
 import pytest
-from sdk.codegen import zoo
 
 from mixcomp_edge import Bundle, export, load_bundle, save_bundle
 from mixcomp_edge.codegen import project
 from mixcomp_edge.errors import ExportError, TargetError
 from mixcomp_edge.verify import verify
+from sdk.codegen import zoo
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -90,7 +90,7 @@ def test_an_empty_folder_is_taken(tiny_bundle, tmp_path):
 def test_a_foreign_folder_is_refused_and_left_alone_unless_forced(tiny_bundle, tmp_path):
     (tmp_path / "c").mkdir()
     (tmp_path / "c" / "thesis.tex").write_text("years of work")
-    with pytest.raises(ExportError, match="not ours.*--force"):
+    with pytest.raises(ExportError, match=r"not ours.*--force"):
         export(tiny_bundle, "cortex-m4", tmp_path / "c")
     assert contents(tmp_path / "c") == {"thesis.tex": b"years of work"}
     export(tiny_bundle, "cortex-m4", tmp_path / "c", force=True)
@@ -99,7 +99,7 @@ def test_a_foreign_folder_is_refused_and_left_alone_unless_forced(tiny_bundle, t
 
 def test_a_file_in_its_place_is_refused_and_left_alone(tiny_bundle, tmp_path):
     (tmp_path / "c").write_text("a letter")
-    with pytest.raises(ExportError, match="not ours"):
+    with pytest.raises(ExportError, match=r"not ours"):
         export(tiny_bundle, "cortex-m4", tmp_path / "c")
     assert (tmp_path / "c").read_text() == "a letter"
 
@@ -111,7 +111,7 @@ def test_a_folder_that_cannot_be_made_is_an_error_with_its_name(tiny_bundle, tmp
 
 
 def test_an_unknown_target_is_refused_before_anything_is_written(tiny_bundle, tmp_path):
-    with pytest.raises(TargetError, match="unknown target 'cortex-m5'.*cortex-m4"):
+    with pytest.raises(TargetError, match=r"unknown target 'cortex-m5'.*cortex-m4"):
         export(tiny_bundle, "cortex-m5", tmp_path / "c")
     assert not (tmp_path / "c").exists()
 

@@ -119,7 +119,7 @@ BROKEN = {
         chain(source(), replace(rescale("a", source()), inputs=())), "a: rescale reads 0 values, expected"),
     "one value too many": (changed("fc", inputs=("flatten", "concat")), "fc: dense reads 2 values, expected 1"),
     "add of one": (changed("add", inputs=("block.conv",)), "add: add reads 1 values, expected 2"),
-    "concat of none": (changed("concat", inputs=(), requants=()), "concat: concat reads 0 values, expected one or more"),
+    "concat of none": (changed("concat", inputs=(), requants=()), "concat reads 0 values, expected one or more"),
     "no dimension": (chain(source(()), rescale("a", source(()))), r"x: shape \(\) must have 1 to 3 dimensions"),
     "four dimensions": (chain(source((1,) * 4), rescale("a", source((1,) * 4))), "must have 1 to 3 dimens"),
     "a size of 0": (chain(source((0, 4)), rescale("a", source((0, 4)))), r"shape \(0, 4\) must have"),
@@ -149,7 +149,7 @@ BROKEN = {
     "float bias too short": (float_conv(bias=np.zeros(5, np.float32)), "conv: weight .* do not fit input"),
     "float groups": (float_conv(groups=2), "2 groups do not fit input"),
     "dense of another length": (
-        weighed("fc", codes=np.zeros((5, 23), np.uint8)), r"fc: weights \(5, 23\) do not fit an input of shape \(24,\)"),
+        weighed("fc", codes=np.zeros((5, 23), np.uint8)), r"weights \(5, 23\) do not fit an input of shape \(24,\)"),
     "concat along no axis": (changed("concat", axis=3), r"concat: axis 3 is not in shape \(2, 2, 3\)"),
     "concat along a negative axis": (changed("concat", axis=-1), "concat: axis -1 is not in shape"),
     "concat of unequal shapes": (
@@ -160,7 +160,7 @@ BROKEN = {
     "scale not a number": (typed("add", scale=float("nan")), "scale nan must be a positive number"),
     "infinite scale": (typed("add", scale=float("inf")), "scale inf must be a positive number"),
     "zero point beyond the type": (typed("add", zero_point=8), "zero point 8 leaves the range of s4"),
-    "pool of another type": (typed("maxpool", scale=0.5), "maxpool: maxpool2d must keep the type of 'relu'"),
+    "pool of another type": (typed("maxpool", scale=0.5), "maxpool: maxpool2d must keep the type of 'join'"),
     "pad of another type": (typed("pad", zero_point=1), "pad: pad must keep the type of 'maxpool'"),
     "reshape of another type": (typed("flatten", dtype="u4"), "flatten: reshape must keep the type of 'concat'"),
     "add with shift 0": (changed("add", shift=0), "add: shift 0 or a multiplier is out of range"),
@@ -169,7 +169,15 @@ BROKEN = {
     "requantizer too many": (
         changed("relu", requant=by([1, 1])), "relu: 2 multipliers, expected 1"),
     "requantizer as a matrix": (changed("relu", requant=by([[1]])), "relu: 1 multipliers, expected 1"),
-    "negative multiplier": (changed("relu", requant=by([-1])), "a multiplier is negative or the shift 0 is not in 0..30"),
+    "negative multiplier": (changed("relu", requant=by([-1])), "a multiplier is negative or the shift 0 is"),
+    "convolution with a sum but no residual": (changed("join", inputs=("relu",)), "reads 1 values, expected 2"),
+    "convolution with two inputs but no sum": (
+        changed("block.conv", inputs=("input", "input")), "reads 2 values, expected 1"),
+    "residual of another shape": (
+        changed("join", inputs=("relu", "input")), r"join: the residual has shape \(6, 6, 2\), the convolution makes"),
+    "negative residual multiplier": (changed("join", residual_multiplier=-1), "residual's multiplier or shift is out"),
+    "residual multiplier beyond int32": (changed("join", residual_multiplier=2**31), "residual's multiplier or shift"),
+    "residual shift of 31": (changed("join", residual_shift=31), "residual's multiplier or shift is out of range"),
     "negative shift": (changed("relu", requant=by([1], -1)), "the shift -1 is not in 0..30"),
     "shift of 31": (changed("relu", requant=by([1], 31)), "the shift 31 is not in 0..30"),
     "concat requantizers too few": (
@@ -196,6 +204,8 @@ OVERFLOWS = {
     "add": (changed("add", a_multiplier=2**28), "add: the sum may reach .*, beyond int32"),
     "rescale": (changed("relu", requant=by([1], 29)), r"relu: the accumulator may reach 8 \* 2\*\*29, beyond int32"),
     "average": (changed("avgpool", requant=by([1], 26)), r"avgpool: the accumulator may reach 60 \* 2\*\*26"),
+    "residual": (changed("join", residual_shift=28), r"join: the residual may reach 8 \* 2\*\*28"),
+    "convolution of a sum": (weighed("join", requant=by([1], 30)), "join: the accumulator may reach"),
     "dense": (weighed("fc", requant=by([1], 30)), r"fc: the accumulator may reach .* \* 2\*\*30, beyond int32"),
     "bias": (weighed("fc", bias=np.full(5, -(2**31), np.int32)), "fc: the accumulator may reach"),
     "wide levels": (weighed("fc", codebook=codebook("posit4e2")), "fc: posit4e2 has levels above 16 bits"),

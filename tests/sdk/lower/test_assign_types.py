@@ -10,7 +10,9 @@ from support.float_graphs import Net
 
 
 def types(graph, plan: QuantPlan | None = None, *, input_positive: bool = False) -> dict[str, str]:
-    return {name: t.dtype for name, t in assign_types(graph, plan or QuantPlan(), input_positive=input_positive).items()}
+    return {
+        name: t.dtype for name, t in assign_types(graph, plan or QuantPlan(), input_positive=input_positive).items()
+    }
 
 
 def network():
@@ -71,7 +73,9 @@ def test_a_layer_that_the_model_lacks_is_refused_with_the_nearest_name():
     net = Net(8, 8, 2)
     net.conv("block1.conv", net.conv("block0.conv", "x", 2), 2)
     plan = QuantPlan(LayerPlan(), {"block1.convv": {"act_bits": 8}})
-    with pytest.raises(PlanError, match=r"no layer 'block1.convv'. Did you mean 'block1.conv'\? Its layers: block0.conv"):
+    with pytest.raises(
+        PlanError, match=r"no layer 'block1.convv'. Did you mean 'block1.conv'\? Its layers: block0.conv"
+    ):
         types(net.graph(), plan)
     with pytest.raises(PlanError, match=r"no layer 'zzz'. Its layers: block0.conv, block1.conv"):
         types(net.graph(), QuantPlan(LayerPlan(), {"zzz": {}}))

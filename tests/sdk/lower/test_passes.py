@@ -16,6 +16,7 @@ from mixcomp_edge.lower.absorb_flatten import absorb_flatten
 from mixcomp_edge.lower.fold_batchnorm import fold_batchnorm
 from mixcomp_edge.lower.fold_padding import fold_padding
 from mixcomp_edge.lower.fuse_activation import fuse_activation
+from mixcomp_edge.lower.fuse_add import fuse_add
 from mixcomp_edge.lower.merge_strides import merge_strides
 from support import float_judge
 from support.float_graphs import Net
@@ -246,6 +247,68 @@ def test_a_relu_that_nothing_can_absorb_stays(behind):
               "concat": lambda: net.concat("p", "x", "x")}[behind]()  # fmt: skip
     net.relu("relu", source)
     assert "relu:relu" in applied(fuse_activation, net.graph())
+
+
+def same_size(net: Net, name: str, x: str, out: int = 3, **more) -> str:
+    return net.conv(name, x, out, padding=(1, 1, 1, 1), **more)
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_sum_moves_into_the_convolution_that_feeds_it(first):
+    net = Net(5, 5, 3)
+    conv = same_size(net, "conv", "x")
+    net.add("sum", *((conv, "x") if first else ("x", conv)))
+    graph = fuse_activation(net.graph()) if net.relu("relu", "sum") else None
+    assert applied(fuse_add, graph) == ["conv:conv2d"]
+    fused = fuse_add(graph)["conv"]
+    assert (fused.inputs, fused.activation) == (("x", "x"), Activation.RELU)
+
+
+def test_of_two_convolutions_the_later_takes_the_sum():
+    net = Net(5, 5, 3)
+    net.add("sum", same_size(net, "a", "x"), same_size(net, "b", "x"))
+    graph = net.graph()
+    assert applied(fuse_add, graph) == ["a:conv2d", "b:conv2d"]
+    assert fuse_add(graph)["b"].inputs == ("x", "a")
+
+
+def test_a_convolution_waits_for_a_residual_that_is_made_after_it():
+    net = Net(5, 5, 3)
+    conv = same_size(net, "conv", "x")
+    net.add("sum", conv, net.relu("late", "x"))
+    assert applied(fuse_add, net.graph()) == ["late:relu", "conv:conv2d"]
+
+
+def test_sums_in_a_row_move_each_into_its_convolution():
+    net = Net(5, 5, 3)
+    one = net.add("s1", same_size(net, "a", "x"), "x")
+    two = net.add("s2", same_size(net, "b", one), one)
+    net.add("s3", two, one)
+    graph = net.graph()
+    assert applied(fuse_add, graph) == ["a:conv2d", "b:conv2d", "s3:add"]
+    assert fuse_add(graph)["s3"].inputs == ("b", "a")
+
+
+def test_a_convolution_takes_one_sum_only():
+    net = Net(5, 5, 3)
+    net.add("s2", net.add("s1", same_size(net, "a", "x"), "x"), "x")
+    assert applied(fuse_add, net.graph()) == ["a:conv2d", "s2:add"]
+
+
+@pytest.mark.parametrize("why", ["activation", "other reader", "depthwise", "itself", "dense", "pooling"])
+def test_a_sum_that_no_convolution_can_take_stays(why):
+    net = Net(5, 5, 3)
+    if why == "dense":
+        net.add("sum", net.dense("a", "x", 3), net.dense("b", "x", 3))
+    elif why == "pooling":
+        net.add("sum", net.maxpool("a", "x"), net.maxpool("b", "x"))
+    else:
+        conv = same_size(net, "a", "x", groups=3 if why == "depthwise" else 1)
+        made = net.add("sum", net.relu("r", conv) if why == "activation" else conv, conv if why == "itself" else "x")
+        if why == "other reader":
+            net.concat("cat", made, conv)
+    graph = fuse_activation(net.graph())
+    assert "sum:add" in applied(fuse_add, graph)
 
 
 def test_a_flatten_moves_into_the_columns_of_the_linear_layers_behind_it():

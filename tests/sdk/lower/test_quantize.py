@@ -21,7 +21,7 @@ def network(seed: int = 0, *, include: bool = True) -> Graph:
     net = Net(8, 8, 3, seed=seed)
     a = net.relu("ra", net.norm("na", net.conv("a", "x", 6, padding=(1, 1, 1, 1), stride=(2, 2))))
     b = net.norm("nb", net.conv("b", a, 6, groups=6, padding=(1, 1, 1, 1)))
-    c = net.relu("rc", net.add("sum", net.conv("c", b, 6, (1, 1)), a))
+    c = net.relu("rc", net.add("sum", net.conv("c", net.add("first", b, a), 6, (1, 1)), a))
     d = net.conv("d", c, 4, groups=2, dilation=(2, 2), padding=(2, 2, 2, 2))
     p = net.avgpool("avg", c, (3, 3), (1, 1), include=include, padding=(1, 1, 1, 1))
     m = net.relu("late", net.maxpool("max", net.concat("cat", d, p), (2, 2), (1, 1), padding=(0, 0, 1, 1)))
@@ -47,7 +47,9 @@ def error_bound(node: qops.QNode, sources: list[qops.QNode]) -> float:
         rows = node.weights.levels.T if isinstance(node, qops.DwConv2d) else node.weights.levels
         peak = np.abs(node.weights.bias).max() + np.abs(rows).sum(1).max() * 255
         m, s = node.weights.requant.multiplier.max(), node.weights.requant.shift
-        return 0.5 + 0.5 * (m + 1) * 2.0 ** (s - 32) + peak * 2.0 ** (s - 33)
+        joined = isinstance(node, qops.Conv2dAdd)
+        residual = sources[1].type.peak * 2.0 ** (node.residual_shift - 33) if joined else 0.0
+        return 0.5 + 0.5 * (m + 1) * 2.0 ** (s - 32) + peak * 2.0 ** (s - 33) + residual
     if isinstance(node, qops.Add):
         return 0.5 + sum(source.type.peak for source in sources) * 2.0 ** -(node.shift + 1)
     if isinstance(node, qops.Softmax):

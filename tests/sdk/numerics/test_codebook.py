@@ -1,6 +1,7 @@
 """Every code of every format, and how a real weight is rounded to one, against exact fractions."""
 
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -39,7 +40,7 @@ def nearest(name: str, x: Fraction) -> int:
 def points(name: str) -> list[Fraction]:
     """All values, all midpoints, all of them a hair lower and higher, a fine grid, and far beyond both ends."""
     levels = sorted(values(name).values())
-    middle = [(a + b) / 2 for a, b in zip(levels, levels[1:], strict=False)]
+    middle = [(a + b) / 2 for a, b in pairwise(levels)]
     hair = Fraction(1, 2**40)
     grid = [levels[-1] * Fraction(n, 1024) for n in range(-1300, 1301)]
     far = [sign * levels[-1] * 10**k for sign in (1, -1) for k in (1, 9)]

@@ -1,6 +1,7 @@
-"""Posits against a second construction: the projective ring of the standard's author, which never looks at bit fields."""
+"""Posits against a second construction: the projective ring of their inventor, which never looks at bit fields."""
 
 from fractions import Fraction
+from itertools import pairwise
 
 import pytest
 
@@ -24,7 +25,7 @@ def ring(n: int, es: int) -> list[Fraction]:
     useed = Fraction(2) ** 2**es
     values = [Fraction(1)]
     for _ in range(n - 2):
-        between = [mean(a, b) for a, b in zip(values, values[1:], strict=False)]
+        between = [mean(a, b) for a, b in pairwise(values)]
         middle = [v for pair in zip(values, between, strict=False) for v in pair]
         values = [values[0] / useed, *middle, values[-1], values[-1] * useed]
     return values

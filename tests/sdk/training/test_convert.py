@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from e2e.random_networks import FAMILIES, Network, networks
 from hypothesis import given, settings
 from numpy.testing import assert_allclose, assert_array_equal
 from torch import nn
 
+from e2e.random_networks import FAMILIES, Network, networks
 from mixcomp_edge import LayerPlan, QuantPlan, convert, load_bundle, prepare, save_bundle
 from mixcomp_edge.errors import LoweringError, PlanError
 from mixcomp_edge.ir import interp, qops

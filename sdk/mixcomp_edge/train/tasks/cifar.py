@@ -19,6 +19,7 @@ from mixcomp_edge.train.tasks.weights import pretrained
 
 SHAPE = (3, 32, 32)
 SCRATCH = Recipe(epochs=30, lr=0.05, weight_decay=1e-4)  # for random weights
+RETRAIN = Recipe(epochs=4, batch_size=64, lr=3e-3, lr_step=1e-2)  # DECISIONS.md, "Retraining"
 NORMALIZE = Normalize(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))  # the authors of the ResNet-20 weights
 
 
@@ -56,10 +57,11 @@ def _task(
         model=model,
         input_shape=SHAPE,
         calibration=to_input(pixels),
+        recipe=RETRAIN,
         train=train,
         test=test,
         to_input=to_input,
-        augment=Augment(crop=4, flip=True, black=black),
+        augment=Augment(crop=4 if scratch else 0, flip=True, black=black),
         float_recipe=scratch,
         warnings=warnings,
     )
