@@ -45,7 +45,7 @@ def tiny_bundle():
             nn.Flatten(), nn.Linear(24, 5),
         )  # fmt: skip
         calibration = torch.randn(32, 3, 6, 6)
-    plan = QuantPlan(layers={"_6": {"weights": "posit4sc4"}})
+    plan = QuantPlan(layers={"6": {"weights": "posit4sc4"}})
     return convert(prepare(model, calibration, plan, "tiny"))
 
 

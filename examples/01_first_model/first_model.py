@@ -1,6 +1,6 @@
 """From a PyTorch model to verified C in one page: train, quantize to 4 bits, export, prove, measure.
 
-    python first_model.py [folder]        # about half a minute
+python first_model.py [folder]        # about half a minute
 """
 
 import sys
@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from mixcomp_edge import LayerPlan, QuantPlan, Recipe, Task, convert, export, load_task, prepare, simulate, train, verify
+from mixcomp_edge import LayerPlan, QuantPlan, Recipe, Task, convert, export, fit, load_task, prepare, simulate, verify
 from mixcomp_edge.train.loop import accuracy
 
 # 1. Data and a model of your own: 8x8 grey digits, ten classes.
@@ -21,13 +21,13 @@ model = nn.Sequential(
     nn.Conv2d(32, 32, 3, padding=1, bias=False), nn.BatchNorm2d(32), nn.ReLU(),
     nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(32, 10),
 )  # fmt: skip
-train(model, digits, Recipe(epochs=40, batch_size=64, lr=0.1, threads=1))
+fit(model, digits, Recipe(epochs=40, batch_size=64, lr=0.1, threads=1))
 print(f"float            {accuracy(model, digits, digits.test):.4f}")
 
 # 2. Quantize: 4-bit weights, 4-bit activations; the last convolution in posit. Retrain a little.
 plan = QuantPlan(LayerPlan(weights="fixp4", act_bits=4), {"6": {"weights": "posit4sc4"}})
 quantized = prepare(model, digits.calibration, plan, name="first_model")
-train(quantized, digits, Recipe(epochs=15, batch_size=64, threads=1))
+fit(quantized, digits, Recipe(epochs=15, batch_size=64, threads=1))
 print(f"fake quantized   {accuracy(quantized, digits, digits.test):.4f}")
 
 # 3. Integers, then C.

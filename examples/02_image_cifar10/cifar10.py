@@ -2,8 +2,8 @@
 
     python cifar10.py [--act-bits 4] [--epochs 4] [--mixed] [--out resnet8_out]
 
-The reference weights are read from MIXCOMP_DATA; without them the float model is trained from scratch first (an hour or two
-on a laptop). CIFAR-10 is read from MIXCOMP_DATA or downloaded from its public address.
+The reference weights are read from MIXCOMP_DATA; without them the float model is trained from scratch first, an hour or
+two. CIFAR-10 is read from MIXCOMP_DATA or downloaded from its public address.
 """
 
 import argparse

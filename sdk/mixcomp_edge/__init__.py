@@ -1,6 +1,6 @@
 """4-bit neural networks for microcontrollers: a PyTorch model in, C for Cortex-M out, equal to the bit.
 
-    from mixcomp_edge import prepare, convert, export, verify
+    from mixcomp_edge import prepare, fit, convert, export, verify
 
 The names below are the library behind the command; each is imported when it is first used, so that exporting and
 simulating never load PyTorch."""
@@ -14,7 +14,7 @@ __version__ = "0.1.0"
 
 _HOME = {
     "prepare": "mixcomp_edge.train.quantized_model",
-    "train": "mixcomp_edge.train.loop",
+    "fit": "mixcomp_edge.train.loop",
     "Recipe": "mixcomp_edge.train.recipe",
     "Task": "mixcomp_edge.train.task",
     "Split": "mixcomp_edge.train.task",
@@ -27,8 +27,8 @@ _HOME = {
     "load_bundle": "mixcomp_edge.bundle",
     "save_bundle": "mixcomp_edge.bundle",
     "export": "mixcomp_edge.codegen",
-    "simulate": "mixcomp_edge.simulate",
-    "verify": "mixcomp_edge.verify",
+    "simulate": "mixcomp_edge.simulation",
+    "verify": "mixcomp_edge.verification",
     "MixcompError": "mixcomp_edge.errors",
 }
 __all__ = ["__version__", *_HOME]

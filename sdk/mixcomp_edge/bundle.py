@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import stat
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +26,7 @@ FORMAT = 1
 CONTRACT = "q32"  # how accumulators are requantized, SPEC.md 3
 KEY = "mixcomp"  # of the metadata entry; one entry, because safetensors writes several in any order
 MAX_BYTES = 64 << 20
+MAX_DEPTH = 32  # of the origin's JSON
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,14 +66,17 @@ def save_bundle(bundle: Bundle, path: Path) -> None:
             file.write(bundle.to_bytes())
         os.chmod(temporary, 0o644)
         os.replace(temporary, path)
-    except BaseException:
+    except OSError as error:
+        raise BundleError(f"{path}: cannot write it ({error.strerror or error}).") from error
+    finally:
         Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 def load_bundle(path: Path) -> Bundle:
     """The bundle in a file, every rule checked."""
     try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise BundleError(f"{path}: is not a file.")
         if path.stat().st_size > MAX_BYTES:
             raise BundleError(f"{path}: {path.stat().st_size} bytes; a bundle has at most {MAX_BYTES}.")
         data = path.read_bytes()
@@ -80,13 +85,18 @@ def load_bundle(path: Path) -> Bundle:
     try:
         return parse_bundle(data)
     except MixcompError as error:
-        raise BundleError(f"{path}: {error}") from error
+        raise BundleError(f"{path}: {_one_line(str(error))}") from error
+
+
+def _one_line(text: str) -> str:
+    """Without what a terminal might act on: a hostile file chooses the names that a message repeats."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def parse_bundle(data: bytes) -> Bundle:
     """The bundle in the bytes of a file."""
     content, tensors = _read_container(data)
-    if content.get("format") != FORMAT:
+    if type(content.get("format")) is not int or content["format"] != FORMAT:
         raise BundleError(f"has format {content.get('format')!r}; this version reads {FORMAT}. Export it again.")
     if content.get("contract") != CONTRACT:
         raise BundleError(f"requantizes by {content.get('contract')!r}; this version runs '{CONTRACT}' only.")
@@ -96,8 +106,8 @@ def parse_bundle(data: bytes) -> Bundle:
     for name, tensor in tensors.items():
         if _tensor_digest(tensor) != digests[name]:
             raise BundleError(f"the tensor {name!r} is damaged: its SHA-256 differs from the recorded one.")
-    if not isinstance(content.get("origin"), dict):
-        raise BundleError("has no record of its origin.")
+    if not isinstance(content.get("origin"), dict) or _depth(content["origin"]) > MAX_DEPTH:
+        raise BundleError("has no record of its origin, or one that is too deep.")
     try:
         graph = verify(decode_graph(content.get("graph"), tensors))
     except MixcompError:
@@ -125,6 +135,20 @@ def _read_container(data: bytes) -> tuple[dict[str, Any], dict[str, np.ndarray]]
     if not intact:
         raise BundleError("its graph is damaged: the SHA-256 differs from the recorded one.")
     return content, tensors
+
+
+def _depth(value: Any) -> int:
+    """How deep the lists and tables of a JSON value are nested."""
+    depth, level = 0, [value]
+    while level:
+        depth += 1
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, dict | list)
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+    return depth
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -12,6 +12,7 @@ edited; `analyze` writes one, `quantize --plan` reads it, the bundle records it.
 
 from __future__ import annotations
 
+import json
 import tomllib
 from dataclasses import asdict, dataclass, field, fields, replace
 from difflib import get_close_matches
@@ -68,13 +69,11 @@ class QuantPlan:
         """The plan as text that `load_plan` reads back."""
 
         def entries(table: dict[str, Any]) -> list[str]:
-            return [
-                f'{key} = "{value}"' if isinstance(value, str) else f"{key} = {value}" for key, value in table.items()
-            ]
+            return [f"{key} = {json.dumps(value)}" for key, value in table.items()]
 
         lines = ["[default]", *entries(asdict(self.default))]
         for name, changes in self.layers.items():
-            lines += ["", f'[layers."{name}"]', *entries(changes)]
+            lines += ["", f"[layers.{json.dumps(name)}]", *entries(changes)]
         return "\n".join(lines) + "\n"
 
 

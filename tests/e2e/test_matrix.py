@@ -13,7 +13,7 @@ from mixcomp_edge.lower import simplify
 from mixcomp_edge.targets import targets
 from mixcomp_edge.train.frontend import import_model
 from mixcomp_edge.train.quantize import quantize
-from mixcomp_edge.verify import verify
+from mixcomp_edge.verification import verify
 
 TASKS = ["digits", "resnet8", "dscnn", "mobilenet", "autoencoder"]
 CORES = [name for name, target in targets().items() if target.core]

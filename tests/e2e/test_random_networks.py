@@ -13,7 +13,7 @@ from e2e.random_networks import FAMILIES, Network, networks
 from mixcomp_edge import export
 from mixcomp_edge.targets import targets
 from mixcomp_edge.transports.host import HostLibrary
-from mixcomp_edge.verify import compare, make_inputs, open_transport
+from mixcomp_edge.verification import compare, make_inputs, open_transport
 
 CORES = [name for name, target in targets().items() if target.core]
 

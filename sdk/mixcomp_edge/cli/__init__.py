@@ -53,6 +53,8 @@ def _is_for_the_user(error: Exception) -> bool:
 
 
 def _plain(error: Exception) -> str:
+    """The message with what a terminal might act on escaped: names in a hostile file are the file's choice."""
     from rich.markup import escape
 
-    return escape(str(error))
+    text = "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in str(error))
+    return escape(text)

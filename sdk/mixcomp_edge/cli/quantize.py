@@ -18,7 +18,7 @@ from mixcomp_edge.cli.common import (
     progress_bar,
     training_listener,
 )
-from mixcomp_edge.errors import PlanError
+from mixcomp_edge.errors import ExportError, PlanError
 from mixcomp_edge.quant_plan import LayerPlan, QuantPlan, load_plan
 
 PlanOption = Annotated[Path | None, typer.Option("--plan", help="Formats and bits by layer: a TOML file.")]
@@ -79,8 +79,8 @@ def register(app: typer.Typer) -> None:
         Example: mixcomp-edge quantize resnet8 --act-bits 4 --epochs 4 -o resnet8.mce
         """
         the_plan = make_plan(plan, weights, act_bits, granularity)
-        if not out.parent.is_dir():
-            raise PlanError(f"{out.parent}: no such folder for the output.")
+        if not out.parent.is_dir() or out.is_dir():
+            raise ExportError(f"{out}: the output must be a file in a folder that exists.")
         the_task, the_recipe = load_everything(task, recipe, epochs, seed)
         from mixcomp_edge.bundle import save_bundle
         from mixcomp_edge.train.quantize import delete_checkpoints

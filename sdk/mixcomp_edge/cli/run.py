@@ -30,6 +30,7 @@ from mixcomp_edge.cli.quantize import (
     load_everything,
     make_plan,
 )
+from mixcomp_edge.errors import ExportError
 from mixcomp_edge.targets import DEFAULT, emulated
 
 
@@ -58,6 +59,8 @@ def register(app: typer.Typer) -> None:
         """
         the_plan = make_plan(plan, weights, act_bits, granularity)
         emulated(target or DEFAULT)
+        if out.exists() and not out.is_dir():
+            raise ExportError(f"{out}: the output must be a folder.")
         the_task, the_recipe = load_everything(task, recipe, epochs, seed)
         from mixcomp_edge.train.run import RunResult, run_task
 

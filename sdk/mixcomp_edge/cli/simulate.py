@@ -8,7 +8,7 @@ import typer
 from rich.table import Table
 
 from mixcomp_edge.cli.common import ChainOption, JsonFlag, SourceArgument, TargetOption, output, print_json
-from mixcomp_edge.simulate import Simulation
+from mixcomp_edge.simulation import Simulation
 
 
 def register(app: typer.Typer) -> None:
@@ -24,7 +24,7 @@ def register(app: typer.Typer) -> None:
 
         Exit code 1 when the core's output differs from Python's.
         """
-        from mixcomp_edge.simulate import simulate as measure
+        from mixcomp_edge.simulation import simulate as measure
 
         result = measure(source, target_name=target, count=count, chain_name=toolchain)
         if json:

@@ -34,7 +34,7 @@ def register(app: typer.Typer) -> None:
 
         Example: mixcomp-edge verify resnet8.mce --on emulator --target cortex-m0plus
         """
-        from mixcomp_edge.verify import verify as check
+        from mixcomp_edge.verification import verify as check
 
         with progress_bar() as tell:
             verdict = check(

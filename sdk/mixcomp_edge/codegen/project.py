@@ -70,8 +70,8 @@ def _replace_folder(folder: Path, files: dict[str, bytes]) -> None:
         staging = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
     except OSError as error:
         raise ExportError(f"{folder}: cannot write here ({error.strerror}).") from error
+    fresh, old = staging / "new", staging / "old"
     try:
-        fresh, old = staging / "new", staging / "old"
         for path, content in files.items():
             (fresh / path).parent.mkdir(parents=True, exist_ok=True)
             (fresh / path).write_bytes(content)
@@ -81,4 +81,6 @@ def _replace_folder(folder: Path, files: dict[str, bytes]) -> None:
     except OSError as error:
         raise ExportError(f"{folder}: cannot write the project ({error.strerror}).") from error
     finally:
+        if old.exists() and not folder.exists():  # stopped between the two: the old project comes back
+            os.replace(old, folder)
         shutil.rmtree(staging, ignore_errors=True)

@@ -119,7 +119,7 @@ def _(node: qops.DwConv2d, x: Value, *, types: list[qops.QType]) -> Value:
 
 @evaluate.register
 def _(node: qops.Dense, x: Value, *, types: list[qops.QType]) -> Value:
-    acc = node.weights.bias.astype(np.int64) + x.reshape(len(x), -1) @ node.weights.levels.T
+    acc = node.weights.bias.astype(np.int64) + x.reshape(len(x), node.weights.codes.shape[1]) @ node.weights.levels.T
     return requantize(node, acc, node.weights.requant).reshape(len(x), *node.shape)
 
 

@@ -11,6 +11,7 @@ from mixcomp_edge.ir import ops, qops
 from mixcomp_edge.ir.graph import Node, Shape, Window
 
 MAX_DIMENSION = 65_535
+MAX_ELEMENTS = 1 << 24  # of one tensor; 16 MB of RAM is beyond every Cortex-M
 POOLS = (ops.AvgPool2d, ops.MaxPool2d, qops.AvgPool2d, qops.MaxPool2d)
 WINDOWED = (ops.Conv2d, qops.Conv2d, qops.DwConv2d, *POOLS)
 
@@ -60,6 +61,10 @@ def _windowed_shape(node: Node, window: Window, shape: Shape) -> Shape:
         channels = node.weights.codes.shape[1]
         if node.weights.codes.shape[0] != prod(window.kernel) or channels % shape[2]:
             raise GraphError(f"{node.name}: codes {node.weights.codes.shape} do not fit {window.kernel} on {shape}.")
+    top, left, bottom, right = window.padding
+    padded = (top + shape[0] + bottom) * (left + shape[1] + right) * shape[2]
+    if padded > MAX_ELEMENTS:
+        raise GraphError(f"{node.name}: its input has {padded} elements with padding, more than {MAX_ELEMENTS}.")
     size = window.output_size(shape[0], shape[1])
     if isinstance(node, POOLS) and not _windows_meet_input(window, shape, size):
         raise GraphError(f"{node.name}: a pooling window would lie in the padding alone: {window}.")

@@ -12,13 +12,12 @@ from numpy.typing import NDArray
 from mixcomp_edge.errors import GraphError, LoweringError
 from mixcomp_edge.ir import ops, qops
 from mixcomp_edge.ir.graph import Graph, Node
-from mixcomp_edge.ir.shapes import MAX_DIMENSION, output_shape
+from mixcomp_edge.ir.shapes import MAX_DIMENSION, MAX_ELEMENTS, output_shape
 from mixcomp_edge.numerics.requant import MAX_SHIFT
 
-NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,95}")
-MODEL_NAME = re.compile(r"[a-z][a-z0-9_]{0,47}")
+NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.]{0,95}")
+MODEL_NAME = re.compile(r"[a-z](?:_?[a-z0-9]){0,47}")  # no __: it marks kernels
 MAX_NODES = 4096
-MAX_ELEMENTS = 1 << 24  # of one tensor; 16 MB of RAM is beyond every Cortex-M
 INT32_MAX = 2**31 - 1
 
 ARITY = {
@@ -29,9 +28,12 @@ ARITY = {
 def verify(graph: Graph) -> Graph:
     """The graph itself, if it obeys every rule; else GraphError or LoweringError."""
     if not MODEL_NAME.fullmatch(graph.name):
-        raise GraphError(f"the model name {graph.name!r} must be a C name in lower case, of at most 48 characters.")
-    if not 2 <= len(graph.nodes) <= MAX_NODES:
-        raise GraphError(f"{graph.name}: {len(graph.nodes)} nodes, expected 2 to {MAX_NODES}.")
+        raise GraphError(
+            f"the model name {graph.name!r} must be a C name of small letters, digits and single '_', "
+            "at most 48 characters."
+        )
+    if not 1 <= len(graph.nodes) <= MAX_NODES:
+        raise GraphError(f"{graph.name}: {len(graph.nodes)} nodes, expected 1 to {MAX_NODES}.")
     seen: dict[str, Node] = {}
     symbols: set[str] = set()
     for index, node in enumerate(graph.nodes):
@@ -45,12 +47,14 @@ def verify(graph: Graph) -> Graph:
             raise GraphError(f"{node.name}: the input must be the first node, and the only one of its kind.")
         for source in node.inputs:
             if source not in seen:
-                raise GraphError(f"{node.name}: reads '{source}', which no earlier node makes (a cycle, or cut off).")
+                raise GraphError(f"{node.name}: reads {source!r}, which no earlier node makes (a cycle, or cut off).")
         _check_node(node, [seen[source] for source in node.inputs])
         seen[node.name] = node
         symbols.add(symbol(node.name))
-    if graph.output not in seen or graph.output == graph.nodes[0].name:
-        raise GraphError(f"{graph.name}: the output '{graph.output}' is not made by any node.")
+    if graph.output not in seen:
+        raise GraphError(f"{graph.name}: the output {graph.output!r} is not made by any node.")
+    if graph.output == graph.nodes[0].name:
+        raise GraphError(f"{graph.name}: the model returns its input unchanged; there is nothing to compute.")
     for name, users in graph.users.items():
         if not users and name != graph.output:
             raise GraphError(f"{name}: nobody reads its value.")
@@ -58,8 +62,9 @@ def verify(graph: Graph) -> Graph:
 
 
 def symbol(name: str) -> str:
-    """The C identifier of a node."""
-    return name.replace(".", "_").lower()
+    """The C identifier of a node; a name that starts with a digit gets a word before it."""
+    identifier = name.replace(".", "_").lower()
+    return f"layer_{identifier}" if identifier[0].isdigit() else identifier
 
 
 def _check_node(node: Node, sources: list[Node]) -> None:

@@ -25,8 +25,8 @@ class ValueType:
 def assign_types(graph: Graph, plan: QuantPlan, *, input_positive: bool) -> dict[str, ValueType]:
     """The type of each value that has a quantizer of its own (`quantizer_of` maps the others to one of these).
 
-    Unsigned where the value cannot be negative; 8 bits for the input and the output, else what the plan says. The input
-    is u8 with a zero point; input_positive says that it holds no negative numbers."""
+    Unsigned where the value cannot be negative. 8 bits for the input, the output and what a softmax reads, else what
+    the plan says. The input is u8 with a zero point; input_positive says that it holds no negative numbers."""
     plan.check_names([node.name for node in graph.nodes if not isinstance(node, ops.Input)])
     owner = quantizer_of(graph)
     for name in plan.layers:
@@ -35,13 +35,15 @@ def assign_types(graph: Graph, plan: QuantPlan, *, input_positive: bool) -> dict
         if "weights" in plan.layers[name] and not isinstance(graph[name], WEIGHTED):
             raise PlanError(f"plan: '{name}' is a {graph[name].op} and has no weights.")
 
+    # The output, and what a softmax reads: it turns steps of its input into ratios.
+    eight = {owner[graph.output], *(owner[n.inputs[0]] for n in graph.nodes if isinstance(n, ops.Softmax))}
     positive: dict[str, bool] = {}
     types: dict[str, ValueType] = {}
     for node in graph.nodes:
         positive[node.name] = _is_positive(node, positive, input_positive)
         if owner[node.name] != node.name:
             continue
-        wide = isinstance(node, ops.Input | ops.Softmax) or owner[graph.output] == node.name
+        wide = isinstance(node, ops.Input | ops.Softmax) or node.name in eight
         bits = 8 if wide else plan[node.name].act_bits
         limited = getattr(node, "activation", None) is Activation.RELU6
         unsigned = positive[node.name] or isinstance(node, ops.Input)

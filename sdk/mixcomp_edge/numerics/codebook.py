@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from mixcomp_edge.errors import PlanError
+from mixcomp_edge.errors import LoweringError, PlanError
 from mixcomp_edge.numerics import fixp, posit
 
 
@@ -46,9 +46,11 @@ class Codebook:
 
         w any shape (O, ...); scale (O,) or (1,), > 0: the real value of 1.0 in each output channel.
         Returns uint8 codes of w's shape. Ties go to the even code; beyond the largest level it saturates.
-        Error inside the range: at most half the gap between two levels."""
+        Error inside the range: at most half the gap between two levels. LoweringError if a weight is NaN."""
         column = np.asarray(scale, np.float64).reshape(-1, *[1] * (w.ndim - 1))
         u = np.asarray(w, np.float64) / column
+        if np.any(np.isnan(u)):
+            raise LoweringError(f"{self.name}: a weight is not a number; training has diverged.")
         values, order = self.sorted_values, self.order
         midpoints = (values[:-1] + values[1:]) / 2  # exact: levels are small integers over a power of two
         above = np.searchsorted(midpoints, u, side="left")  # number of midpoints below u: a tie takes the lower level

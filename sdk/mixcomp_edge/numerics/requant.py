@@ -23,7 +23,7 @@ def q32_parameters(scale: NDArray[np.float64]) -> tuple[NDArray[np.int32], int]:
     scale = np.asarray(scale, np.float64)
     if not np.all(np.isfinite(scale)) or np.any(scale <= 0):
         raise LoweringError("a requantizer needs finite scales above 0; a quantizer's step is broken.")
-    for shift in range(MAX_SHIFT + 1):
+    for shift in range(MAX_SHIFT + 1 if np.all(scale < 2.0**31) else 0):
         multiplier = np.rint(scale * 2.0 ** (32 - shift))  # np.rint: ties to even
         if np.all(multiplier < 2**31):
             return multiplier.astype(np.int32), shift
@@ -60,9 +60,11 @@ def tflm_parameters(scale: float) -> tuple[int, int]:
     if not np.isfinite(scale) or scale <= 0:
         raise LoweringError("a requantizer needs a finite scale above 0; a quantizer's step is broken.")
     mantissa, exponent = np.frexp(scale)
-    multiplier = round(float(mantissa) * 2**31)
+    multiplier = int(np.floor(float(mantissa) * 2**31 + 0.5))  # ties away from zero; exact: 53 bits hold the sum
     if multiplier == 2**31:
         multiplier, exponent = 2**30, exponent + 1
+    if exponent > MAX_SHIFT:
+        raise LoweringError(f"a requantizer's scale of {scale:.3g} is too large for 32 bits.")
     if exponent < -31:
         return 0, 0
     return multiplier, int(exponent)

@@ -116,7 +116,7 @@ def _add(importer: Importer, node: fx.Node) -> None:
     importer.add(node, ops.Add(name=importer.unique(node.name), inputs=inputs, shape=shape_of(node)))
 
 
-@handles("cat.default")
+@handles("cat.default", "concat.default", "concatenate.default")
 def _cat(importer: Importer, node: fx.Node) -> None:
     tensors, dim = arguments(node, None, 0)
     inputs = []
@@ -216,6 +216,11 @@ def _pad(importer: Importer, node: fx.Node) -> None:
         importer.alias[node] = source.name
         return
     _unary(importer, node, ops.Pad, before=tuple(before), after=tuple(after))
+
+
+@handles("_assert_tensor_metadata.default")
+def _nothing(importer: Importer, node: fx.Node) -> None:
+    """A check that torch.export adds to casts; it has no value."""
 
 
 @handles("slice.Tensor")

@@ -37,7 +37,7 @@ def weight_scale(w: NDArray[np.float32], book: Codebook, *, per_channel: bool) -
     largest = float(peak.max()) or 1.0
     peak = np.where(peak == 0.0, largest, np.maximum(peak, 1e-4 * largest))
     values = book.sorted_values
-    candidates = np.geomspace(0.2, 2.0, 80)
+    candidates = np.geomspace(0.2, 8.0, 160)
     best, scale = np.full(len(rows), np.inf), peak.copy()
     midpoints = (values[:-1] + values[1:]) / 2
     # A scale maps the codebook's largest level to `ratio` times the largest weight.

@@ -17,7 +17,7 @@ assert aten  # importing it registers the handlers
 
 def import_model(model: nn.Module, input_shape: tuple[int, ...], name: str) -> Graph:
     """The float graph of a module in eval mode, for inputs (N, *input_shape), channels first as in PyTorch."""
-    training = model.training
+    modes = {module: module.training for module in model.modules()}
     model.eval()
     try:
         program = torch.export.export(model, (torch.zeros(BATCH, *input_shape),))
@@ -28,5 +28,6 @@ def import_model(model: nn.Module, input_shape: tuple[int, ...], name: str) -> G
             f"{reason[0]} Replace data-dependent Python control flow in forward() and check the input shape."
         ) from error
     finally:
-        model.train(training)
+        for module, training in modes.items():
+            module.training = training
     return verify(Importer(program, name).run())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable
 from typing import Any
@@ -13,9 +14,12 @@ from torch import Tensor, fx
 from mixcomp_edge.errors import UnsupportedError
 from mixcomp_edge.ir import ops
 from mixcomp_edge.ir.graph import Graph, Node, Shape
+from mixcomp_edge.ir.verify import symbol
 from mixcomp_edge.lower.fold_padding import drop_unread
 
 BATCH = 2  # export with two samples, so that an operation that mixes samples shows
+MAX_NAME = 88  # characters of a layer's name; the IR allows 96, and `unique` may add a number
+VIEWS = ("view", "reshape", "flatten", "slice", "squeeze", "unsqueeze", "detach", "alias")
 
 
 class Importer:
@@ -57,7 +61,17 @@ class Importer:
         if handler is None:
             operator = str(node.target).removesuffix(".default").removesuffix(".Tensor")
             raise self.unsupported(node, f"the operator {operator} is not supported")
+        if _overload_packet(node).endswith("_"):
+            self._check_in_place(node)
         handler(self, node)
+
+    def _check_in_place(self, node: fx.Node) -> None:
+        """An operation in place also changes what its operand is a view of; refused where that is read elsewhere."""
+        operand = node.args[0]
+        while isinstance(operand, fx.Node) and _overload_packet(operand) in VIEWS:
+            operand = operand.args[0]
+            if isinstance(operand, fx.Node) and len(operand.users) > 1:
+                raise self.unsupported(node, f"{node.target} in place on a view of a value that is also used elsewhere")
 
     # What the handlers need
 
@@ -85,10 +99,12 @@ class Importer:
     def unique(self, name: str) -> str:
         """A legal name that no node has yet."""
         name = re.sub(r"[^A-Za-z0-9_.]", "_", name)
-        name = name if re.match(r"[A-Za-z_]", name) else f"_{name}"
-        taken = {other.replace(".", "_").lower() for other in self.nodes}
+        name = name if re.match(r"[A-Za-z0-9_]", name) else f"_{name}"
+        if len(name) > MAX_NAME:
+            name = f"{name[: MAX_NAME - 9]}_{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+        taken = {symbol(other) for other in self.nodes}
         candidate, count = name, 1
-        while candidate.replace(".", "_").lower() in taken:
+        while symbol(candidate) in taken:
             candidate, count = f"{name}_{count}", count + 1
         return candidate
 
@@ -100,6 +116,12 @@ class Importer:
     def add(self, fx_node: fx.Node, node: Node) -> None:
         self.nodes[node.name] = node
         self.alias[fx_node] = node.name
+
+
+def _overload_packet(node: fx.Node) -> str:
+    """relu_ for aten.relu_.default; empty for what is no ATen operator."""
+    parts = str(node.target).split(".")
+    return parts[1] if len(parts) == 3 else ""
 
 
 def module_path(node: fx.Node) -> str:

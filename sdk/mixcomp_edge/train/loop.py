@@ -38,7 +38,7 @@ class Progress:
 Listener = Callable[[Progress], None]
 
 
-def train(
+def fit(
     model: nn.Module,
     task: Task,
     recipe: Recipe,
@@ -55,10 +55,10 @@ def train(
     if task.train is None:
         raise TaskError(f"{task.name}: has no training data; use --epochs 0 (calibration only).")
     with _threads(recipe.threads):
-        return _train(model, task, task.train, recipe, teacher, stage, checkpoint, listener)
+        return _fit(model, task, task.train, recipe, teacher, stage, checkpoint, listener)
 
 
-def _train(
+def _fit(
     model: nn.Module, task: Task, split: Split, recipe: Recipe, teacher: nn.Module | None, stage: str,
     checkpoint: Path | None, listener: Listener | None,
 ) -> nn.Module:  # fmt: skip
@@ -178,14 +178,14 @@ def _resume(checkpoint: Path | None, key: str, model: nn.Module, optimizer: Any,
         return 0
     try:
         state = torch.load(checkpoint, weights_only=True)
-    except Exception as error:
+        if state["key"] != key:
+            return 0
+        model.load_state_dict(state["model"])
+        optimizer.load_state_dict(state["optimizer"])
+        scheduler.load_state_dict(state["scheduler"])
+        return int(state["epoch"])
+    except Exception as error:  # torch and pickle raise many kinds for a damaged file
         raise TaskError(f"{checkpoint}: cannot read this checkpoint ({error}). Delete it to start afresh.") from error
-    if state.get("key") != key:
-        return 0
-    model.load_state_dict(state["model"])
-    optimizer.load_state_dict(state["optimizer"])
-    scheduler.load_state_dict(state["scheduler"])
-    return int(state["epoch"])
 
 
 def _save_atomically(state: dict[str, Any], path: Path) -> None:

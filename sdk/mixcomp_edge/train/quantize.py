@@ -19,7 +19,7 @@ from mixcomp_edge.ir.graph import Graph
 from mixcomp_edge.lower import lower
 from mixcomp_edge.quant_plan import QuantPlan
 from mixcomp_edge.train.integer_model import IntegerModel
-from mixcomp_edge.train.loop import Listener, accuracy, train
+from mixcomp_edge.train.loop import Listener, accuracy, fit
 from mixcomp_edge.train.quantized_model import QuantizedModel, prepare
 from mixcomp_edge.train.recipe import Recipe
 from mixcomp_edge.train.task import Split, Task
@@ -57,11 +57,11 @@ def quantize(
         raise PlanError(f"{task.name} has no training data; quantize it with --epochs 0 (calibration only).")
     float_file, quantized_file = checkpoint_files(checkpoint)
     if task.float_recipe is not None and task.train is not None:
-        train(task.model, task, task.float_recipe, stage="float", checkpoint=float_file, listener=listener)
+        fit(task.model, task, task.float_recipe, stage="float", checkpoint=float_file, listener=listener)
     model = prepare(task.model, task.calibration, plan, task.name)
     float_accuracy = accuracy(task.model, task, task.test) if task.test is not None else None
     if recipe.epochs > 0:
-        train(model, task, recipe, teacher=task.model, stage="quantized", checkpoint=quantized_file, listener=listener)
+        fit(model, task, recipe, teacher=task.model, stage="quantized", checkpoint=quantized_file, listener=listener)
     bundle = convert(model, {"task": task.name, "recipe": recipe.as_dict(), "versions": versions()})
     integer_accuracy, outputs = None, None
     if task.test is not None:

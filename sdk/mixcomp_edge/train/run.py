@@ -18,13 +18,13 @@ from mixcomp_edge.ir import interp, qops
 from mixcomp_edge.numerics.packing import pack_elements, unpack_elements
 from mixcomp_edge.plan.layout import Layout
 from mixcomp_edge.quant_plan import QuantPlan
-from mixcomp_edge.simulate import Simulation, simulate
+from mixcomp_edge.simulation import Simulation, simulate
 from mixcomp_edge.train.loop import Listener
 from mixcomp_edge.train.quantize import Quantized, delete_checkpoints, integer_inputs, quantize, score
 from mixcomp_edge.train.recipe import Recipe
 from mixcomp_edge.train.task import Split, Task
 from mixcomp_edge.transports import Transport
-from mixcomp_edge.verify import Verdict, open_transport, verify
+from mixcomp_edge.verification import Verdict, open_transport, verify
 
 Stage = Callable[[str, int, int], None]  # (what, done, of)
 

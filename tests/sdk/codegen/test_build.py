@@ -15,10 +15,10 @@ from torch import nn
 
 from mixcomp_edge import Bundle, convert, export, prepare
 from mixcomp_edge.codegen.render import golden_vector
-from mixcomp_edge.simulate import simulate
+from mixcomp_edge.simulation import simulate
 from mixcomp_edge.targets import target
 from mixcomp_edge.transports.emulator import EmulatedCore
-from mixcomp_edge.verify import verify
+from mixcomp_edge.verification import verify
 from sdk.codegen import zoo
 
 STRICT = ["-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror"]
@@ -245,7 +245,7 @@ def test_awkward_layer_names_compile_and_run(names, tmp_path):
 def test_paths_with_dots_compile_and_run(tmp_path):
     model = nn.Sequential(Chain(["volatile", "main"]), nn.Sequential(Chain(["int"])))
     bundle = convert(prepare(model, torch.randn(8, 2, 3, 3), name="dots"))
-    assert {"_0.volatile", "_0.main", "_1.0.int"} <= {node.name for node in bundle.graph.nodes}
+    assert {"0.volatile", "0.main", "1.0.int"} <= {node.name for node in bundle.graph.nodes}
     export(bundle, "generic", tmp_path / "c")
     assert verify(tmp_path / "c", count=2).mismatches == 0
 

@@ -17,7 +17,7 @@ import pytest
 from mixcomp_edge import Bundle, export, load_bundle, save_bundle
 from mixcomp_edge.codegen import project
 from mixcomp_edge.errors import ExportError, TargetError
-from mixcomp_edge.verify import verify
+from mixcomp_edge.verification import verify
 from sdk.codegen import zoo
 
 
@@ -191,14 +191,14 @@ def test_an_edited_weight_is_caught_and_its_layer_named(tiny_bundle, tmp_path):
     assert verify(tmp_path / "c", count=3).mismatches == 0
     path = tmp_path / "c" / "src" / "mce_tiny_weights.h"
     text = path.read_text()
-    start = text.index("_3_codes[")
+    start = text.index("layer_3_codes[")
     first = re.compile(r"0x([0-9a-f]{2})").search(text, start)
     other = int(first[1], 16) ^ 0x03
     path.write_text(f"{text[: first.start()]}0x{other:02x}{text[first.end() :]}")
     for on in ("host", "emulator"):
         verdict = verify(tmp_path / "c", on=on, count=3)
         assert verdict.mismatches > 0
-        assert verdict.first_mismatch.layer == "_3"
+        assert verdict.first_mismatch.layer == "3"
         assert verdict.first_mismatch.expected != verdict.first_mismatch.got
 
 

@@ -222,3 +222,15 @@ def test_a_model_that_computes_nothing_is_an_error_of_the_user():
 
     with pytest.raises(MixcompError, match="m"):
         prepare(nn.Identity(), torch.ones(2, 3), name="m")
+
+
+def test_an_operation_in_place_on_a_view_of_a_value_that_is_read_elsewhere():
+    def function(x):
+        view = x.view(-1, 3, 6, 6)[:, :, :, :]
+        view.relu_()
+        return x + view
+
+    message = refusal(Net(function))
+    assert "relu_" in message
+    assert "view of a value that is also used elsewhere" in message
+    assert "body.odd" in message

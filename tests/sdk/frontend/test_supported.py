@@ -401,15 +401,6 @@ def test_plus_equals_changes_the_value_for_those_who_read_it_later():
     assert_same_function(Two(function), MAP)
 
 
-def test_an_operation_in_place_changes_views_of_its_operand():
-    def function(a, b):
-        view = a.view(-1, 4, 7, 6)
-        view.relu_()
-        return a + b
-
-    assert_same_function(Two(function), MAP)
-
-
 # Names
 
 

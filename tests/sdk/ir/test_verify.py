@@ -92,12 +92,12 @@ for i in range(4096):
     long_chain.append(rescale(f"r{i}", long_chain[-1]))
 
 BROKEN = {
-    "model name in capitals": (replace(small_graph(), name="Net"), "model name 'Net' must be a C name in lower case"),
+    "model name in capitals": (replace(small_graph(), name="Net"), "model name 'Net' must be a C name of small"),
     "model name that ends a comment": (replace(small_graph(), name="a*/"), r"model name 'a\*/' must be a C name"),
     "model name too long": (replace(small_graph(), name="a" * 49), "at most 48 characters"),
-    "no node": (Graph("net", (), "x"), "net: 0 nodes, expected 2 to 4096"),
-    "input alone": (first(1, "input"), "1 nodes, expected 2 to 4096"),
-    "too many nodes": (chain(*long_chain), "4097 nodes, expected 2 to 4096"),
+    "no node": (Graph("net", (), "x"), "net: 0 nodes, expected 1 to 4096"),
+    "input alone": (first(1, "input"), "net: the model returns its input unchanged"),
+    "too many nodes": (chain(*long_chain), "4097 nodes, expected 1 to 4096"),
     "name with a newline": (renamed("add", "a\nb"), r"node 3: the name 'a\\nb' must be letters, digits"),
     "name that ends in a newline": (renamed("add", "add\n"), r"node 3: the name 'add\\n' must be letters, digits"),
     "name with a quote": (renamed("add", 'a"b'), "node 3: the name 'a\"b' must be letters"),
@@ -113,7 +113,7 @@ BROKEN = {
     "reads itself": (changed("add", inputs=("add", "add")), "add: reads 'add', which no earlier node makes"),
     "reads a later node": (changed("add", inputs=("relu", "relu")), r"add: reads 'relu'.*\(a cycle, or cut off\)"),
     "output unknown": (replace(small_graph(), output="ghost"), "the output 'ghost' is not made by any node"),
-    "output is the input": (replace(small_graph(), output="input"), "the output 'input' is not made by any node"),
+    "output is the input": (replace(small_graph(), output="input"), "net: the model returns its input unchanged"),
     "value nobody reads": (replace(small_graph(), output="fc"), "softmax: nobody reads its value"),
     "input nobody reads": (
         chain(source(), replace(rescale("a", source()), inputs=())), "a: rescale reads 0 values, expected"),

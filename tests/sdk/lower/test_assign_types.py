@@ -57,10 +57,10 @@ def test_a_positive_input_makes_its_pooling_unsigned():
     assert types(net.graph())["avg"] == "s4"
 
 
-def test_softmax_is_u8_wherever_it_stands():
+def test_softmax_is_u8_and_reads_8_bits_wherever_it_stands():
     net = Net(4)
     net.dense("fc2", net.softmax("soft", net.dense("fc", "x", 4)), 2)
-    assert types(net.graph()) == {"x": "u8", "fc": "s4", "soft": "u8", "fc2": "s8"}
+    assert types(net.graph()) == {"x": "u8", "fc": "s8", "soft": "u8", "fc2": "s8"}
 
 
 def test_an_output_that_moves_elements_widens_the_value_it_shares():

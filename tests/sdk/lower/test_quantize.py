@@ -126,7 +126,7 @@ def test_average_pooling_has_one_multiplier_for_each_divisor(name, include, entr
 def test_the_softmax_table_is_the_rounded_exponential():
     integer = lower(quantized(network(), samples(16)))
     scale = integer["fc"].type.scale
-    assert integer["soft"].table.tolist() == [round(2**15 * float(np.exp(-d * scale))) for d in range(16)]
+    assert integer["soft"].table.tolist() == [round(2**15 * float(np.exp(-d * scale))) for d in range(256)]
 
 
 @pytest.mark.parametrize("layer", ["a", "b", "fc"])

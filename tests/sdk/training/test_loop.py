@@ -14,7 +14,7 @@ import torch
 
 from mixcomp_edge import Recipe, quantize
 from mixcomp_edge.errors import PlanError, TaskError
-from mixcomp_edge.train.loop import train
+from mixcomp_edge.train.loop import fit
 from mixcomp_edge.train.quantize import checkpoint_files, delete_checkpoints
 from mixcomp_edge.train.quantized_model import prepare
 from sdk.training.tasks_for_tests import corners
@@ -50,7 +50,7 @@ def test_retraining_repairs_what_quantization_to_one_coarse_scale_breaks():
     from mixcomp_edge import LayerPlan, QuantPlan
 
     task = corners(float_recipe=None)
-    train(task.model, task, Recipe(epochs=10, batch_size=20, lr=0.05), stage="float")
+    fit(task.model, task, Recipe(epochs=10, batch_size=20, lr=0.05), stage="float")
     plan = QuantPlan(LayerPlan("posit4e1", "tensor"))
 
     def loss(model):
@@ -59,16 +59,16 @@ def test_retraining_repairs_what_quantization_to_one_coarse_scale_breaks():
 
     model = prepare(task.model, task.calibration, plan, "corners")
     before = loss(model)
-    train(model, task, Recipe(epochs=15, batch_size=20, lr=0.02))
+    fit(model, task, Recipe(epochs=15, batch_size=20, lr=0.02))
     assert loss(model) < before
 
 
 def test_distillation_follows_the_teacher_without_labels():
     task = corners(float_recipe=None)
-    train(task.model, task, Recipe(epochs=10, batch_size=20, lr=0.05), stage="float")
+    fit(task.model, task, Recipe(epochs=10, batch_size=20, lr=0.05), stage="float")
     student = prepare(task.model, task.calibration, name="corners")
     wrong = corners(train=type(task.train)(task.train.x, np.zeros_like(task.train.y)))
-    train(student, wrong, Recipe(epochs=5, batch_size=20, lr=0.01, distill=1.0), teacher=task.model)
+    fit(student, wrong, Recipe(epochs=5, batch_size=20, lr=0.01, distill=1.0), teacher=task.model)
     with torch.no_grad():
         x = task.to_input(task.test.x)
         assert (student(x).argmax(1) == task.model(x).argmax(1)).float().mean() > 0.9
@@ -78,9 +78,9 @@ def test_a_fixed_input_step_does_not_move():
     task = corners(float_recipe=None)
     model = prepare(task.model, task.calibration, name="corners")
     before = model.quantizer("input").qtype()
-    train(model, task, Recipe(epochs=2, batch_size=20, lr=0.05, lr_step=0.1))
+    fit(model, task, Recipe(epochs=2, batch_size=20, lr=0.05, lr_step=0.1))
     assert model.quantizer("input").qtype() == before
-    assert model.quantizer("_0").log_step.grad is not None
+    assert model.quantizer("0").log_step.grad is not None
 
 
 def test_training_leaves_the_number_of_threads_and_gives_the_same_twice():
@@ -100,7 +100,7 @@ def test_a_task_without_training_data_can_only_be_calibrated():
     with pytest.raises(PlanError, match="--epochs 0"):
         quantize(task)
     with pytest.raises(TaskError, match="corners: has no training data"):
-        train(task.model, task, Recipe(epochs=1))
+        fit(task.model, task, Recipe(epochs=1))
     result = quantize(task, recipe=Recipe(epochs=0))
     assert (result.float_accuracy, result.integer_accuracy) == (None, None)
 
@@ -156,23 +156,23 @@ def test_a_checkpoint_of_another_recipe_or_another_start_is_left_aside(tmp_path)
     def model(shift=0.0):
         quantized = prepare(corners().model, corners().calibration, name="corners")
         with torch.no_grad():
-            quantized.layer("_0").bias.add_(shift)
+            quantized.layer("0").bias.add_(shift)
         return quantized
 
-    train(model(), corners(), first, checkpoint=file)
-    train(model(), corners(), first.with_(lr=0.001), checkpoint=file, listener=log)
+    fit(model(), corners(), first, checkpoint=file)
+    fit(model(), corners(), first.with_(lr=0.001), checkpoint=file, listener=log)
     assert log.epochs("train") == [0, 1]
-    train(model(0.5), corners(), first.with_(lr=0.001), checkpoint=file, listener=(again := Log()))
+    fit(model(0.5), corners(), first.with_(lr=0.001), checkpoint=file, listener=(again := Log()))
     assert again.epochs("train") == [0, 1]
-    train(model(0.5), corners(), first.with_(lr=0.001), checkpoint=file, listener=(finished := Log()))
+    fit(model(0.5), corners(), first.with_(lr=0.001), checkpoint=file, listener=(finished := Log()))
     assert finished.epochs("train") == []
 
 
 def test_more_epochs_are_another_recipe(tmp_path):
     file = tmp_path / "a.ckpt"
     model = lambda: prepare(corners().model, corners().calibration, name="corners")  # noqa: E731
-    train(model(), corners(), Recipe(epochs=1), checkpoint=file)
-    train(model(), corners(), Recipe(epochs=2), checkpoint=file, listener=(log := Log()))
+    fit(model(), corners(), Recipe(epochs=1), checkpoint=file)
+    fit(model(), corners(), Recipe(epochs=2), checkpoint=file, listener=(log := Log()))
     assert log.epochs("train") == [0, 1]
 
 

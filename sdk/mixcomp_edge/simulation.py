@@ -11,7 +11,7 @@ import numpy as np
 from mixcomp_edge.ir import interp, qops
 from mixcomp_edge.numerics.packing import pack_elements
 from mixcomp_edge.plan.layout import Layout
-from mixcomp_edge.verify import emulated_core, make_inputs, opened
+from mixcomp_edge.verification import emulated_core, make_inputs, opened
 
 if TYPE_CHECKING:
     from mixcomp_edge.transports.emulator import EmulatedCore
@@ -27,6 +27,8 @@ class LayerCost:
     act_bits: int
     macs: int
     instructions: int
+    cycles: None = None
+    energy_uj: None = None
 
 
 @dataclass(frozen=True)
