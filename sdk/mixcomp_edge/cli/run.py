@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from mixcomp_edge.bundle import load_bundle
 from mixcomp_edge.cli.common import (
     ChainOption,
     JsonFlag,
@@ -39,6 +40,9 @@ def register(app: typer.Typer) -> None:
     def run(
         task: TaskArgument,
         out: Annotated[Path, typer.Option("-o", "--output", help="The folder to write.", metavar="DIR")],
+        bundle: Annotated[
+            Path | None, typer.Option("--bundle", help="Take this bundle of the task instead of quantizing.")
+        ] = None,
         plan: PlanOption = None,
         weights: WeightsOption = None,
         act_bits: ActBitsOption = None,
@@ -61,12 +65,15 @@ def register(app: typer.Typer) -> None:
         emulated(target or DEFAULT)
         if out.exists() and not out.is_dir():
             raise ExportError(f"{out}: the output must be a folder.")
+        the_bundle = load_bundle(bundle) if bundle is not None else None
         the_task, the_recipe = load_everything(task, recipe, epochs, seed)
+        if the_bundle is not None and the_bundle.origin.get("task") != the_task.name:
+            raise ExportError(f"{bundle}: was made from task {the_bundle.origin.get('task')!r}, not {the_task.name!r}.")
         from mixcomp_edge.train.run import RunResult, run_task
 
         with progress_bar() as tell:
             result: RunResult = run_task(
-                the_task, out, plan=the_plan, recipe=the_recipe, target_name=target or DEFAULT,
+                the_task, out, bundle=the_bundle, plan=the_plan, recipe=the_recipe, target_name=target or DEFAULT,
                 emulated_inputs=emulate, chain_name=toolchain, listener=training_listener(tell), stage=tell,
             )  # fmt: skip
         if json:

@@ -63,11 +63,17 @@ def quantize(
     if recipe.epochs > 0:
         fit(model, task, recipe, teacher=task.model, stage="quantized", checkpoint=quantized_file, listener=listener)
     bundle = convert(model, {"task": task.name, "recipe": recipe.as_dict(), "versions": versions()})
-    integer_accuracy, outputs = None, None
-    if task.test is not None:
-        outputs = IntegerModel(bundle.graph).predict(integer_inputs(task, task.test, bundle.graph))
-        integer_accuracy = score(task, task.test, bundle.graph, outputs)
-    return Quantized(bundle, float_accuracy, integer_accuracy, outputs)
+    return measured(task, bundle, float_accuracy)
+
+
+def measured(task: Task, bundle: Bundle, float_accuracy: float | None = None) -> Quantized:
+    """A bundle with its outputs and its metric on the task's test set, by the integers in PyTorch."""
+    if task.test is None:
+        return Quantized(bundle, None, None, None)
+    if float_accuracy is None and task.float_recipe is None:  # else the float model is not trained yet
+        float_accuracy = accuracy(task.model, task, task.test)
+    outputs = IntegerModel(bundle.graph).predict(integer_inputs(task, task.test, bundle.graph))
+    return Quantized(bundle, float_accuracy, score(task, task.test, bundle.graph, outputs), outputs)
 
 
 def checkpoint_files(checkpoint: Path | None) -> tuple[Path | None, Path | None]:

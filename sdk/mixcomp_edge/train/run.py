@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mixcomp_edge.bundle import save_bundle
+from mixcomp_edge.bundle import Bundle, save_bundle
 from mixcomp_edge.codegen.project import export
 from mixcomp_edge.ir import interp, qops
 from mixcomp_edge.numerics.packing import pack_elements, unpack_elements
@@ -20,7 +20,7 @@ from mixcomp_edge.plan.layout import Layout
 from mixcomp_edge.quant_plan import QuantPlan
 from mixcomp_edge.simulation import Simulation, simulate
 from mixcomp_edge.train.loop import Listener
-from mixcomp_edge.train.quantize import Quantized, delete_checkpoints, integer_inputs, quantize, score
+from mixcomp_edge.train.quantize import Quantized, delete_checkpoints, integer_inputs, measured, quantize, score
 from mixcomp_edge.train.recipe import Recipe
 from mixcomp_edge.train.task import Split, Task
 from mixcomp_edge.transports import Transport
@@ -66,6 +66,7 @@ def run_task(
     task: Task,
     folder: Path,
     *,
+    bundle: Bundle | None = None,
     plan: QuantPlan | None = None,
     recipe: Recipe | None = None,
     target_name: str = "cortex-m4",
@@ -76,10 +77,14 @@ def run_task(
 ) -> RunResult:
     """Writes `folder`/<task>.mce, `folder`/c (the project) and `folder`/report.json.
 
-    emulated_inputs: how many test samples also run on the emulated core."""
+    bundle: an earlier result for this task, taken instead of quantizing again. emulated_inputs: how many test samples
+    also run on the emulated core."""
     folder.mkdir(parents=True, exist_ok=True)
     bundle_file, project = folder / f"{task.name}.mce", folder / "c"
-    quantized = quantize(task, plan, recipe, checkpoint=bundle_file, listener=listener)
+    if bundle is not None:
+        quantized = measured(task, bundle)
+    else:
+        quantized = quantize(task, plan, recipe, checkpoint=bundle_file, listener=listener)
     save_bundle(quantized.bundle, bundle_file)
     delete_checkpoints(bundle_file)
     layout = export(quantized.bundle, target_name, project)
