@@ -163,8 +163,9 @@ def test_a_last_step_that_fails_brings_the_old_project_back(error, tiny_bundle, 
 
 def test_control_c_leaves_no_temporary_folder(tiny_mce, tmp_path):
     program = """
-import sys, time, pathlib
+import signal, sys, time, pathlib
 from mixcomp_edge import export, load_bundle
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background is born with SIGINT ignored
 write = pathlib.Path.write_bytes
 def slow(path, content):
     print("writing", flush=True)
