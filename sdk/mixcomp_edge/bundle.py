@@ -39,11 +39,15 @@ class Bundle:
     def to_bytes(self) -> bytes:
         """The whole file."""
         description, tensors = encode_graph(self.graph)
+        try:
+            origin = json.loads(json.dumps(self.origin, allow_nan=False))
+        except (TypeError, ValueError) as error:
+            raise BundleError(f"the origin must be text, finite numbers, lists and tables: {error}.") from error
         content = {
             "format": FORMAT,
             "contract": CONTRACT,
             "graph": description,
-            "origin": self.origin,
+            "origin": origin,
             "sha256": {name: _tensor_digest(tensor) for name, tensor in sorted(tensors.items())},
         }
         text = json.dumps({"content": content, "sha256": _content_digest(content)}, sort_keys=True, allow_nan=False)

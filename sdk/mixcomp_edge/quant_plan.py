@@ -1,5 +1,5 @@
 """The plan: which weight format, granularity and activation width each layer gets. A TOML file, made to be read and
-edited; `analyze` writes one, `quantize --plan` reads it, the bundle records it.
+edited; `quantize --plan` reads it, the bundle records it.
 
     [default]
     weights = "fixp4"        # fixp4 posit4 posit4sc4 posit4sc8 posit4e1

@@ -33,8 +33,8 @@ class LayerCost:
 
 @dataclass(frozen=True)
 class Simulation:
-    """Result of `simulate`; DESIGN.md 8 names the keys. Cycles, latency and energy are None until there are models for
-    them: instructions are counted, nothing is guessed."""
+    """Result of `simulate`; DESIGN.md 8 names the keys. `instructions` also counts the few outside the layers. Cycles,
+    latency and energy are None until there are models for them: instructions are counted, nothing is guessed."""
 
     model: str
     target: str
@@ -81,7 +81,7 @@ def _measure(core: EmulatedCore, layout: Layout, inputs: np.ndarray) -> Simulati
     mean = np.rint(np.mean(runs, axis=0)).astype(int)
     macs = [qops.macs(step.node) for step in layout.steps]
     sections = section_bytes(core.elf)
-    code = sections["flash"] - layout.weight_bytes
+    code = sections["flash"] - layout.weight_bytes - core.entry_bytes
     return Simulation(
         model=graph.name,
         target=layout.target.name,
@@ -93,7 +93,7 @@ def _measure(core: EmulatedCore, layout: Layout, inputs: np.ndarray) -> Simulati
         latency_ms=None,
         energy_uj=None,
         macs=sum(macs),
-        flash_bytes={"weights": layout.weight_bytes, "code": code, "total": sections["flash"]},
+        flash_bytes={"weights": layout.weight_bytes, "code": code, "total": layout.weight_bytes + code},
         ram_bytes={"arena": core.arena.size, "stack": stack, "total": sections["ram"] + stack},
         layers=tuple(
             LayerCost(step.node.name, step.node.op, _format(step.node), step.node.type.bits, m, int(n))

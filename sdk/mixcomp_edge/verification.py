@@ -18,8 +18,8 @@ from mixcomp_edge.errors import ExportError, ToolchainError
 from mixcomp_edge.ir import interp, qops
 from mixcomp_edge.ir.graph import Graph
 from mixcomp_edge.numerics.packing import pack_elements, unpack_elements
-from mixcomp_edge.plan.layout import Layout, lay_out
-from mixcomp_edge.targets import DEFAULT, emulated, target
+from mixcomp_edge.plan.layout import Layout
+from mixcomp_edge.targets import DEFAULT, emulated
 from mixcomp_edge.transports import Transport
 
 if TYPE_CHECKING:
@@ -60,10 +60,12 @@ def opened(source: Path, target_name: str | None) -> Iterator[tuple[Bundle, Layo
 
     A folder's C is taken as it lies there, edited or not; its target is the one that it was exported for."""
     if source.is_dir():
-        bundle, recorded, _ = read_project(source)
-        if target_name not in (None, recorded):
-            raise ExportError(f"{source} was exported for {recorded}, not for {target_name}. Export it again.")
-        yield bundle, lay_out(bundle.graph, target(recorded)), source
+        bundle, layout = read_project(source)
+        if target_name not in (None, layout.target.name):
+            raise ExportError(
+                f"{source} was exported for {layout.target.name}, not for {target_name}. Export it again."
+            )
+        yield bundle, layout, source
         return
     bundle = load_bundle(source)
     with tempfile.TemporaryDirectory(prefix="mixcomp-project-") as folder:

@@ -76,17 +76,21 @@ typedef struct mce_softmax { /* SPEC.md 4.11: over c of (h, w, c) */
     const uint16_t *table; /* [16] when x has 4 bits, else [256] */
 } mce_softmax;
 
-/* scratch: int16_t[kh*kw*x.c/groups], the input patch under the kernel, aligned to 4 bytes. */
-void mce_conv2d_u4_w4__c(const mce_conv2d *p, const uint8_t *x, uint8_t *y, int16_t *scratch);
-void mce_conv2d_s4_w4__c(const mce_conv2d *p, const uint8_t *x, uint8_t *y, int16_t *scratch);
-void mce_conv2d_u8_w4__c(const mce_conv2d *p, const uint8_t *x, uint8_t *y, int16_t *scratch);
-void mce_conv2d_s8_w4__c(const mce_conv2d *p, const uint8_t *x, uint8_t *y, int16_t *scratch);
+/* scratch: mce_scratch[kh*kw*x.c/groups], the input patch under the kernel, aligned to 4 bytes. */
+void mce_conv2d_u4_w4__c(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_conv2d_s4_w4__c(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_conv2d_u8_w4__c(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_conv2d_s8_w4__c(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
 
 /* scratch as for conv2d. y may be r when both have as many bits an element. */
-void mce_conv2d_add_u4_w4__c(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y, int16_t *scratch);
-void mce_conv2d_add_s4_w4__c(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y, int16_t *scratch);
-void mce_conv2d_add_u8_w4__c(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y, int16_t *scratch);
-void mce_conv2d_add_s8_w4__c(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y, int16_t *scratch);
+void mce_conv2d_add_u4_w4__c(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y,
+                             mce_scratch *scratch);
+void mce_conv2d_add_s4_w4__c(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y,
+                             mce_scratch *scratch);
+void mce_conv2d_add_u8_w4__c(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y,
+                             mce_scratch *scratch);
+void mce_conv2d_add_s8_w4__c(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y,
+                             mce_scratch *scratch);
 
 void mce_dwconv2d_u4_w4__c(const mce_conv2d *p, const uint8_t *x, uint8_t *y);
 void mce_dwconv2d_s4_w4__c(const mce_conv2d *p, const uint8_t *x, uint8_t *y);

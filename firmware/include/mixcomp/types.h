@@ -32,6 +32,13 @@ typedef struct mce_requant {
     int32_t shift;             /* 0..30 */
 } mce_requant;
 
+/* Scratch lies in the caller's arena, whatever type that was declared with. */
+#if defined(__GNUC__)
+typedef int16_t __attribute__((__may_alias__)) mce_scratch;
+#else
+typedef int16_t mce_scratch;
+#endif
+
 /* A sliding window: kernel, stride, dilation, and the padding before the first row and column. */
 typedef struct mce_window {
     int32_t kh, kw;

@@ -14,7 +14,7 @@ from mixcomp_edge.errors import ToolchainError
 from mixcomp_edge.targets import Target
 
 COMMON = ("-std=c99", "-O2", "-ffreestanding", "-ffunction-sections", "-fdata-sections")
-ENTRY = "mce_image_run"
+ENTRY = "mce__run"
 # A label for the emulator at the end of each layer. It is no instruction, so the counts are those of the plain build.
 HOOK = '-DMCE_LAYER_HOOK(index,output)=__asm__ volatile("mce_layer_" #index "_end:")'
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from mixcomp_edge.errors import ToolchainError
 from mixcomp_sim.hostcc import BuildError, build_shared, host_compiler
 
-HOOK = """#ifndef MCE_TRACE_H
-#define MCE_TRACE_H
+HOOK = """#ifndef MCE__TRACE_H
+#define MCE__TRACE_H
 extern void (*mce_trace)(int index, const void *output);
 #define MCE_LAYER_HOOK(index, output) do { if (mce_trace) { mce_trace(index, output); } } while (0)
 #endif

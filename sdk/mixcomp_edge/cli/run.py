@@ -31,7 +31,7 @@ from mixcomp_edge.cli.quantize import (
     load_everything,
     make_plan,
 )
-from mixcomp_edge.errors import ExportError
+from mixcomp_edge.errors import ExportError, PlanError
 from mixcomp_edge.targets import DEFAULT, emulated
 
 
@@ -61,6 +61,9 @@ def register(app: typer.Typer) -> None:
 
         Example: mixcomp-edge run digits -o digits_out
         """
+        quantizing = (plan, weights, act_bits, granularity, epochs, recipe, seed)
+        if bundle is not None and any(option is not None for option in quantizing):
+            raise PlanError("--bundle is quantized already; drop the options that say how to quantize.")
         the_plan = make_plan(plan, weights, act_bits, granularity)
         emulated(target or DEFAULT)
         if out.exists() and not out.is_dir():

@@ -8,7 +8,6 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Any
 
 from mixcomp_edge import __version__, resources
 from mixcomp_edge.bundle import Bundle, load_bundle
@@ -43,17 +42,24 @@ def project_files(bundle: Bundle, layout: Layout) -> dict[str, bytes]:
         for header in kernel.headers:
             files[header] = (firmware / header).read_bytes()
     files[f"{name}.mce"] = bundle.to_bytes()
-    digests = {path: hashlib.sha256(content).hexdigest() for path, content in sorted(files.items())}
     manifest = {"generator": f"mixcomp-edge {__version__}", "model": name, "target": layout.target.name}
-    files[MANIFEST] = (json.dumps({**manifest, "sha256": digests}, indent=1) + "\n").encode()
+    files[MANIFEST] = (json.dumps({**manifest, "sha256": manifest_digests(files)}, indent=1) + "\n").encode()
     return files
 
 
-def read_project(folder: Path) -> tuple[Bundle, str, dict[str, Any]]:
-    """(bundle, target name, manifest) of an exported folder, for those who check or simulate it."""
+def manifest_digests(files: dict[str, bytes]) -> dict[str, str]:
+    """SHA-256 of each file but the manifest, as generated."""
+    return {path: hashlib.sha256(content).hexdigest() for path, content in sorted(files.items()) if path != MANIFEST}
+
+
+def read_project(folder: Path) -> tuple[Bundle, Layout]:
+    """The bundle of an exported folder and the layout of its C, for those who check or simulate it.
+
+    The C may have been edited since; but a folder whose C was generated otherwise than now, by another version, is
+    refused, because its values may lie elsewhere in the arena."""
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        name, target_name = manifest["model"], manifest["target"]
+        name, target_name, recorded = manifest["model"], manifest["target"], dict(manifest["sha256"])
         path = folder / f"{name}.mce"
         if path.parent != folder or not isinstance(target_name, str):
             raise ValueError("names a model outside the folder")
@@ -61,7 +67,14 @@ def read_project(folder: Path) -> tuple[Bundle, str, dict[str, Any]]:
         raise ExportError(
             f"{folder}: not an exported project ({MANIFEST} is missing or damaged: {error}). Run `mixcomp-edge export`."
         ) from error
-    return load_bundle(path), target_name, manifest
+    bundle = load_bundle(path)
+    layout = lay_out(bundle.graph, target(target_name))
+    if manifest_digests(project_files(bundle, layout)) != recorded:
+        raise ExportError(
+            f"{folder} was exported by another version ({manifest.get('generator')!r}), or its {MANIFEST} was edited. "
+            "Export it again."
+        )
+    return bundle, layout
 
 
 def _replace_folder(folder: Path, files: dict[str, bytes]) -> None:

@@ -81,6 +81,14 @@ class Graph:
         ]
         return self.with_nodes(kept, resolve(self.output))
 
+    def without_unread(self) -> Graph:
+        """The graph less the nodes whose value never reaches the output. The input stays."""
+        needed = {self.output, self.nodes[0].name}
+        for node in reversed(self.nodes):
+            if node.name in needed:
+                needed.update(node.inputs)
+        return self.with_nodes(node for node in self.nodes if node.name in needed)
+
 
 @dataclass(frozen=True)
 class Window:

@@ -20,13 +20,4 @@ def fold_padding(graph: Graph) -> Graph:
                 top, left, bottom, right = user.window.padding
                 padding = (top + pad.before[0], left + pad.before[1], bottom + pad.after[0], right + pad.after[1])
                 changed[user.name] = replace(user, inputs=pad.inputs, window=replace(user.window, padding=padding))
-    return drop_unread(graph.with_nodes(changed.get(node.name, node) for node in graph.nodes))
-
-
-def drop_unread(graph: Graph) -> Graph:
-    """Without the nodes whose value never reaches the output. The input stays."""
-    needed = {graph.output}
-    for node in reversed(graph.nodes):
-        if node.name in needed:
-            needed.update(node.inputs)
-    return graph.with_nodes(node for node in graph.nodes if node.name in needed or isinstance(node, ops.Input))
+    return graph.with_nodes(changed.get(node.name, node) for node in graph.nodes).without_unread()

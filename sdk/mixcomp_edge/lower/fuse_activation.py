@@ -33,7 +33,7 @@ def _fuse_one(graph: Graph) -> Graph | None:
             fused = replace(producer, activation=_combine(producer.activation, relu.activation))
             nodes = [fused if node is producer else node for node in graph.nodes]
             return graph.with_nodes(nodes).without({relu.name: producer.name})
-        if isinstance(producer, COMMUTES):
+        if isinstance(producer, COMMUTES) and graph.only_user(graph[producer.inputs[0]]) is producer:
             return _swap(graph, producer, relu)
     return None
 

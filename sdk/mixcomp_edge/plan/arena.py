@@ -12,6 +12,7 @@ from mixcomp_edge.plan.lifetimes import Buffer, lifetimes
 
 ALIGNMENT = 4  # bytes
 TRIALS = 200  # random orders tried when the plain ones miss the lower bound
+MOST_WORK = 2_000_000  # pairs of buffers compared in those trials
 
 
 @dataclass(frozen=True)
@@ -26,13 +27,15 @@ class Arena:
     buffers: tuple[tuple[Buffer, int], ...]
 
 
-def plan_arena(graph: Graph, scratch_bytes: dict[str, int]) -> Arena:
-    """Places the input, the output, all values between and each kernel's scratch (`scratch_bytes`, by node)."""
-    buffers = lifetimes(graph, scratch_bytes)
+def plan_arena(graph: Graph, scratch_bytes: dict[str, int], in_place: frozenset[str] | None = None) -> Arena:
+    """Places the input, the output, all values between and each kernel's scratch (`scratch_bytes`, by node).
+
+    in_place: the nodes whose kernels may write over an input; None: all whose operator allows it."""
+    buffers = lifetimes(graph, scratch_bytes, in_place)
     bound = max(
         sum(_aligned(b.nbytes) for b in buffers if b.first <= step <= b.last) for step in range(len(graph.nodes))
     )
-    placed = min(_candidates(buffers, bound), key=_height)
+    placed = _place(buffers, bound)
     offsets = {value: offset for buffer, offset in placed for value in buffer.values}
     scratch = {b.name.removesuffix(" scratch"): offset for b, offset in placed if not b.values}
     return Arena(_height(placed), bound, offsets, scratch, tuple(placed))
@@ -41,21 +44,22 @@ def plan_arena(graph: Graph, scratch_bytes: dict[str, int]) -> Arena:
 Placement = list[tuple[Buffer, int]]
 
 
-def _candidates(buffers: list[Buffer], bound: int) -> list[Placement]:
-    """Placements in the usual orders and, unless one of those meets the bound, in seeded random ones."""
+def _place(buffers: list[Buffer], bound: int) -> Placement:
+    """The lowest placement in the usual orders and, unless one of those meets the bound, in seeded random ones."""
     orders: list[Callable[[Buffer], tuple[int, ...]]] = [
         lambda b: (-b.nbytes, b.first),
         lambda b: (-(b.last - b.first), -b.nbytes),
         lambda b: (b.first, -b.nbytes),
         lambda b: (-b.nbytes * (b.last - b.first + 1), b.first),
     ]
-    placements = [_first_fit(sorted(buffers, key=order)) for order in orders]
+    best = min((_first_fit(sorted(buffers, key=order)) for order in orders), key=_height)
     rng = np.random.default_rng(0)
-    for _ in range(TRIALS):
-        if min(map(_height, placements)) == bound:
+    for _ in range(min(TRIALS, MOST_WORK // len(buffers) ** 2)):
+        if _height(best) == bound:
             break
-        placements.append(_first_fit([buffers[i] for i in rng.permutation(len(buffers))]))
-    return placements
+        trial = _first_fit([buffers[i] for i in rng.permutation(len(buffers))])
+        best = min(best, trial, key=_height)
+    return best
 
 
 def _first_fit(order: list[Buffer]) -> Placement:

@@ -5,11 +5,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mixcomp_edge.codegen.catalogue import Kernel, choose
 from mixcomp_edge.errors import ExportError
 from mixcomp_edge.ir import qops
 from mixcomp_edge.ir.graph import Graph
 from mixcomp_edge.plan.arena import Arena, plan_arena
+from mixcomp_edge.plan.kernels import Kernel, choose
 from mixcomp_edge.targets import Target
 
 
@@ -46,7 +46,8 @@ def lay_out(graph: Graph, target: Target) -> Layout:
             steps.append(Step(len(steps), node, choose(graph, node, target.isas)))
     if not steps:
         raise ExportError(f"{graph.name}: the model computes nothing.")
-    arena = plan_arena(graph, {step.node.name: step.kernel.scratch_bytes(graph, step.node) for step in steps})
+    in_place = frozenset(step.node.name for step in steps if step.kernel.in_place)
+    arena = plan_arena(graph, {step.node.name: step.kernel.scratch_bytes(graph, step.node) for step in steps}, in_place)
     return Layout(graph, target, tuple(steps), arena)
 
 

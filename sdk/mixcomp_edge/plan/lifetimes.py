@@ -29,10 +29,11 @@ class Buffer:
         return self.first <= other.last and other.first <= self.last
 
 
-def lifetimes(graph: Graph, scratch_bytes: dict[str, int]) -> list[Buffer]:
+def lifetimes(graph: Graph, scratch_bytes: dict[str, int], in_place: frozenset[str] | None = None) -> list[Buffer]:
     """Buffers of every value of the graph, input and output included, and of each node's scratch.
 
-    The input is alive from step 0, the output to the last step."""
+    The input is alive from step 0, the output to the last step. in_place: the nodes whose kernels may write over an
+    input; all whose operator allows it when None."""
     steps = {node.name: step for step, node in enumerate(graph.nodes)}
     last_read = {
         name: max((steps[user.name] for user in users), default=steps[name]) for name, users in graph.users.items()
@@ -41,7 +42,8 @@ def lifetimes(graph: Graph, scratch_bytes: dict[str, int]) -> list[Buffer]:
 
     home: dict[str, str] = {}  # value -> the value whose buffer it lives in
     for node in graph.nodes:
-        source = _shared_input(graph, node, home, last_read, steps)
+        allowed = in_place is None or node.name in in_place
+        source = _shared_input(graph, node, home, last_read, steps, allowed)
         home[node.name] = home[source] if source else node.name
 
     groups: dict[str, list[qops.QNode]] = {}
@@ -67,12 +69,13 @@ def lifetimes(graph: Graph, scratch_bytes: dict[str, int]) -> list[Buffer]:
 
 
 def _shared_input(
-    graph: Graph, node: Node, home: dict[str, str], last_read: dict[str, int], steps: dict[str, int]
-) -> str | None:
+    graph: Graph, node: Node, home: dict[str, str], last_read: dict[str, int], steps: dict[str, int],
+    in_place: bool,
+) -> str | None:  # fmt: skip
     """The input in whose buffer the node's value may lie, if any."""
     if isinstance(node, qops.Reshape):
         return node.inputs[0]
-    elementwise = node.inputs[IN_PLACE.get(type(node), slice(0))]
+    elementwise = node.inputs[IN_PLACE.get(type(node), slice(0))] if in_place else ()
     assert isinstance(node, qops.QNode)
     for name in elementwise:
         source = graph[name]

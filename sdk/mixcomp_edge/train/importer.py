@@ -15,7 +15,6 @@ from mixcomp_edge.errors import UnsupportedError
 from mixcomp_edge.ir import ops
 from mixcomp_edge.ir.graph import Graph, Node, Shape
 from mixcomp_edge.ir.verify import symbol
-from mixcomp_edge.lower.fold_padding import drop_unread
 
 BATCH = 2  # export with two samples, so that an operation that mixes samples shows
 MAX_NAME = 88  # characters of a layer's name; the IR allows 96, and `unique` may add a number
@@ -30,7 +29,8 @@ class Importer:
         self.nodes: dict[str, Node] = {}
         self.alias: dict[fx.Node, str] = {}
         signature = program.graph_signature
-        self.paths = {**signature.inputs_to_parameters, **signature.inputs_to_buffers}
+        constants = signature.inputs_to_lifted_tensor_constants
+        self.paths = {**signature.inputs_to_parameters, **signature.inputs_to_buffers, **constants}
         state: dict[str, Tensor] = {**program.state_dict, **program.constants}
         self.tensors = {node: state[path] for node, path in self.paths.items()}
 
@@ -43,7 +43,7 @@ class Importer:
                 self._call(node)
             elif node.op == "output":
                 output = self._output(node)
-        return drop_unread(Graph(self.name, tuple(self.nodes.values()), output))
+        return Graph(self.name, tuple(self.nodes.values()), output).without_unread()
 
     def _input(self, node: fx.Node) -> None:
         if self.nodes:

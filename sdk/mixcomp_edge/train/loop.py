@@ -62,6 +62,8 @@ def _fit(
     model: nn.Module, task: Task, split: Split, recipe: Recipe, teacher: nn.Module | None, stage: str,
     checkpoint: Path | None, listener: Listener | None,
 ) -> nn.Module:  # fmt: skip
+    if teacher is not None:
+        teacher.eval()
     optimizer = torch.optim.Adam(_parameter_groups(model, recipe))
     steps_per_epoch = max(1, math.ceil(len(split) / recipe.batch_size))
     steps = recipe.epochs * steps_per_epoch
@@ -72,16 +74,18 @@ def _fit(
     for epoch in range(first, recipe.epochs):
         model.train()
         running = 0.0
-        for index, (x, target) in enumerate(_batches(task, split, recipe, epoch)):
-            loss = _loss(task, recipe, model(x), target, teacher, x)
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-            scheduler.step()
-            running += (float(loss.detach()) - running) / min(index + 1, 50)
-            if listener is not None:
-                step = epoch * steps_per_epoch + index + 1
-                listener(Progress(stage, epoch, recipe.epochs, step, steps, running))
+        with torch.random.fork_rng(devices=[]):  # dropout draws from the global generator
+            torch.manual_seed(_epoch_seed(recipe, epoch))
+            for index, (x, target) in enumerate(_batches(task, split, recipe, epoch)):
+                loss = _loss(task, recipe, model(x), target, teacher, x)
+                optimizer.zero_grad(set_to_none=True)
+                loss.backward()  # type: ignore[no-untyped-call]
+                optimizer.step()
+                scheduler.step()
+                running += (float(loss.detach()) - running) / min(index + 1, 50)
+                if listener is not None:
+                    step = epoch * steps_per_epoch + index + 1
+                    listener(Progress(stage, epoch, recipe.epochs, step, steps, running))
         if checkpoint is not None:
             state = {"key": key, "epoch": epoch + 1, "model": model.state_dict(), "optimizer": optimizer.state_dict()}
             _save_atomically({**state, "scheduler": scheduler.state_dict()}, checkpoint)
@@ -127,12 +131,18 @@ def _schedule(step: int, steps: int, warmup: float) -> float:
     return 0.5 * (1.0 + math.cos(math.pi * (step - ramp) / max(1.0, steps - ramp)))
 
 
+def _epoch_seed(recipe: Recipe, epoch: int) -> int:
+    return (recipe.seed * 100_003 + epoch) % (1 << 63)
+
+
 def _batches(task: Task, split: Split, recipe: Recipe, epoch: int) -> Any:
     """Shuffled, augmented batches of one epoch, drawn from (seed, epoch)."""
     order = np.random.default_rng((recipe.seed, epoch)).permutation(len(split))
-    generator = torch.Generator().manual_seed(recipe.seed * 100_003 + epoch)
+    generator = torch.Generator().manual_seed(_epoch_seed(recipe, epoch))
     for start in range(0, len(split), recipe.batch_size):
         chosen = order[start : start + recipe.batch_size]
+        if len(chosen) == 1 and start > 0:  # batch norm cannot train on one sample
+            continue
         x = task.to_input(split.x[chosen])
         if task.augment is not None and recipe.augment:
             x = task.augment(x, generator)

@@ -128,14 +128,10 @@ class QuantizedModel(nn.Module):
                 scale = layer.quantizer.scale()
                 book = layer.quantizer.codebook
                 weights[node.name] = QuantizedWeights(book, book.encode(w, scale), scale)
-                node = _with_weights(node, w, layer.bias.detach().cpu().numpy())
+                node = replace(node, weight=w, bias=layer.bias.detach().cpu().numpy())
             nodes.append(node)
         types = {name: self.quantizer(owner).qtype() for name, owner in self.owner.items()}
         return QuantizedGraph(self.graph.with_nodes(nodes), types, weights)
-
-
-def _with_weights(node: ops.Conv2d | ops.Dense, weight: np.ndarray, bias: np.ndarray) -> Node:
-    return replace(node, weight=weight, bias=bias)
 
 
 def _key(name: str) -> str:

@@ -29,8 +29,10 @@ def cross_entropy(output: Tensor, target: Tensor) -> Tensor:
 
 
 def top1(output: np.ndarray, target: np.ndarray) -> float:
-    """Share of rows of output (N, classes) whose largest entry (the first of equal ones) is target (N,); 0..1."""
-    return float(np.mean(np.argmax(output, axis=1) == target))
+    """Share of rows of output (N, classes) whose largest entry (the first of equal ones) is target (N,); 0..1.
+    Maps of one pixel, (N, classes, 1, 1), count as rows."""
+    rows = output.reshape(len(output), output.shape[1])
+    return float(np.mean(np.argmax(rows, axis=1) == target))
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mixcomp_edge.build.cross import Toolchain, build_image, toolchain
+from mixcomp_edge.build.cross import ENTRY, Toolchain, build_image, toolchain
 from mixcomp_edge.codegen.render import render_image
 from mixcomp_edge.errors import ExportError
 from mixcomp_edge.ir import qops
@@ -33,7 +33,8 @@ class EmulatedCore:
         try:
             self.elf = build_image(project, render_image(layout), target, self.folder, self.chain)
             self.emulator = Emulator(self.elf, target.core)
-            self.arena = self.emulator.symbol("mce_arena")
+            self.arena = self.emulator.symbol("mce__arena")
+            self.entry_bytes = self.emulator.symbol(ENTRY).size  # of ours, not of the model
         except BaseException:
             self.close()
             raise
@@ -45,7 +46,7 @@ class EmulatedCore:
         outputs = []
         for i, sample in enumerate(x):
             self._write_input(sample.tobytes())
-            self._check(self.emulator.call("mce_image_run").value)
+            self._check(self.emulator.call(ENTRY).value)
             outputs.append(np.frombuffer(self.output_bytes(), np.uint8))
             if progress is not None:
                 progress(i + 1, len(x))
@@ -55,16 +56,14 @@ class EmulatedCore:
         outputs: list[bytes] = []
         self._write_input(x)
         steps = self.layout.steps
-        result = self.emulator.call(
-            "mce_image_run", on_layer=lambda index: outputs.append(self._read(steps[index].node))
-        )
+        result = self.emulator.call(ENTRY, on_layer=lambda index: outputs.append(self._read(steps[index].node)))
         self._check(result.value)
         return outputs
 
     def count(self, x: bytes) -> tuple[Counts, int]:
         """(instruction counts, stack bytes) of one inference."""
         self._write_input(x)
-        result = self.emulator.call("mce_image_run", count=True)
+        result = self.emulator.call(ENTRY, count=True)
         self._check(result.value)
         assert result.counts is not None
         return result.counts, result.stack_bytes

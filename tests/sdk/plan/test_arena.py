@@ -7,13 +7,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mixcomp_edge.codegen.catalogue import catalogue
 from mixcomp_edge.errors import ExportError
 from mixcomp_edge.ir import qops
 from mixcomp_edge.ir.graph import Graph, Window
 from mixcomp_edge.ir.qops import QType, Requant
 from mixcomp_edge.lower import lower, simplify
 from mixcomp_edge.plan.arena import Arena, plan_arena
+from mixcomp_edge.plan.kernels import catalogue
 from mixcomp_edge.plan.layout import lay_out
 from mixcomp_edge.plan.lifetimes import lifetimes
 from mixcomp_edge.targets import target, targets

@@ -9,7 +9,7 @@
 /* patch[i,j,c] = X[row + i*dh, column + j*dw, channel + c], c < depth; X is x.zero in the padding */
 MCE_INLINE void mce_conv2d_gather(mce_type type, const mce_conv2d *p, const uint8_t *x, /* [x.h][x.w][x.c] */
                                   int32_t row, int32_t column, int32_t channel, int32_t depth,
-                                  int16_t *patch /* [kh][kw][depth] */)
+                                  mce_scratch *patch /* [kh][kw][depth] */)
 {
     const int16_t zero = (int16_t)p->x.zero;
     for (int32_t i = 0; i < p->window.kh; i++) {
@@ -51,7 +51,7 @@ MCE_INLINE void mce_conv2d_w4(mce_type type, const mce_conv2d *p, const mce_conv
                               const uint8_t *x, /* [x.h][x.w][x.c] */
                               const uint8_t *r, /* [y.h][y.w][y.c] */
                               uint8_t *y,       /* [y.h][y.w][y.c] */
-                              int16_t *patch /* [kh][kw][x.c/groups] */)
+                              mce_scratch *patch /* [kh][kw][x.c/groups] */)
 {
     const int32_t depth = p->x.c / p->groups, outputs = p->y.c / p->groups;
     const int32_t n = p->window.kh * p->window.kw * depth;

@@ -8,10 +8,13 @@
 enum { MCE_SCRATCH = -1 };
 
 MCE_INLINE int32_t mce_dot_even(int32_t kind, const void *x, int32_t k) /* element 2*k */
-{ return kind == MCE_SCRATCH ? ((const int16_t *)x)[2 * k] : mce_load_even((mce_type)kind, (const uint8_t *)x, k); }
+{ return kind == MCE_SCRATCH ? ((const mce_scratch *)x)[2 * k] : mce_load_even((mce_type)kind, (const uint8_t *)x, k); }
 
 MCE_INLINE int32_t mce_dot_odd(int32_t kind, const void *x, int32_t k) /* element 2*k + 1 */
-{ return kind == MCE_SCRATCH ? ((const int16_t *)x)[2 * k + 1] : mce_load_odd((mce_type)kind, (const uint8_t *)x, k); }
+{
+    return kind == MCE_SCRATCH ? ((const mce_scratch *)x)[2 * k + 1]
+                               : mce_load_odd((mce_type)kind, (const uint8_t *)x, k);
+}
 
 /* acc + sum_i x[i] * level(codes[i]), i < n: a byte of codes meets two elements of x; an odd row ends in the low nibble
  * of its last byte. kind is a constant. The caller's bound on the whole sum is one on every partial sum. */

@@ -30,7 +30,7 @@ MCE_INLINE int32_t mce_load_odd(mce_type type, const uint8_t *x, int32_t k)
 { return mce_is_packed(type) ? mce_nibble(type, x[k] >> 4) : mce_load(type, x, 2 * k + 1); }
 
 /* to[0..n) = x[start..start+n) */
-MCE_INLINE void mce_unpack(mce_type type, const uint8_t *x, int32_t start, int32_t n, int16_t *to)
+MCE_INLINE void mce_unpack(mce_type type, const uint8_t *x, int32_t start, int32_t n, mce_scratch *to)
 {
     int32_t i = 0;
     if (mce_is_packed(type)) {

@@ -1,5 +1,5 @@
-"""Two small classifiers that train in seconds and minutes. Even channel counts, because 4-bit weights are packed in
-pairs; a batch norm and a ReLU after each convolution, so that every activation has one short range."""
+"""Two small classifiers that train in seconds and minutes. A batch norm and a ReLU stand after each convolution, so
+that every activation has one short range."""
 
 from __future__ import annotations
 
