@@ -158,3 +158,14 @@ def test_metadata_is_one_json_text_that_others_can_read():
     header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
     assert list(header["__metadata__"]) == ["mixcomp"]
     assert json.loads(header["__metadata__"]["mixcomp"])["content"]["origin"] == ORIGIN
+
+
+@pytest.mark.parametrize("origin", [{"a": float("nan")}, {"a": object()}, {"a": {1, 2}}])
+def test_an_origin_that_is_no_json_is_refused(origin):
+    with pytest.raises(BundleError, match="the origin must be text, finite numbers, lists and tables"):
+        Bundle(small_graph(), origin).to_bytes()
+
+
+def test_an_origin_with_numbers_as_keys_reads_back():
+    data = Bundle(small_graph(), {1: "a", 10: "b", 2: "c"}).to_bytes()
+    assert parse_bundle(data).origin == {"1": "a", "10": "b", "2": "c"}

@@ -204,6 +204,10 @@ ERRORS = {
     "epochs without data": (["quantize", "task.py:plain", "--epochs", "1", "-o", "a.mce"], "no training data"),
     "output is a folder": (["quantize", "task.py:plain", "-o", "mine"], "mine"),
     "run onto a file": (["run", "task.py:plain", "-o", "text.mce"], "text.mce"),
+    "bundle and how to quantize": (
+        ["run", "task.py:plain", "--bundle", "tiny.mce", "--epochs", "1", "-o", "out"],
+        "--bundle",
+    ),
     "bundle of another task": (["run", "task.py:plain", "--bundle", "tiny.mce", "-o", "out"], "was made from task"),
     "unknown target of run": (["run", "task.py:plain", "-o", "out", "-t", "generic"], "cannot be emulated"),
 }

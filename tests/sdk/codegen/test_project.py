@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -231,3 +232,21 @@ def test_origin_reaches_the_folder_with_the_bundle(tmp_path):
     bundle = Bundle(zoo.graph("one"), {"note": "from a test"})
     export(bundle, "cortex-m4", tmp_path / "c")
     assert load_bundle(tmp_path / "c" / "one.mce").origin == {"note": "from a test"}
+
+
+def test_a_folder_of_another_generator_is_refused_before_it_is_compared(tiny_bundle, tmp_path):
+    export(tiny_bundle, "cortex-m4", tmp_path / "c")
+    manifest = json.loads((tmp_path / "c" / "mixcomp.json").read_text())
+    manifest["generator"] = "mixcomp-edge 0.0.9"
+    manifest["sha256"]["src/mce_tiny.c"] = "0" * 64
+    (tmp_path / "c" / "mixcomp.json").write_text(json.dumps(manifest))
+    with pytest.raises(ExportError, match=r"was exported by another version \('mixcomp-edge 0\.0\.9'\)"):
+        verify(tmp_path / "c")
+
+
+@pytest.mark.parametrize("name", ["image", "trace", "arena", "main", "run"])
+def test_a_model_may_have_a_name_that_we_use_ourselves(name, tiny_bundle, tmp_path):
+    graph = replace(tiny_bundle.graph, name=name)
+    save_bundle(Bundle(graph), tmp_path / "m.mce")
+    for on in ("host", "emulator"):
+        assert verify(tmp_path / "m.mce", on=on, count=1).mismatches == 0

@@ -234,3 +234,16 @@ def test_an_operation_in_place_on_a_view_of_a_value_that_is_read_elsewhere():
     assert "relu_" in message
     assert "view of a value that is also used elsewhere" in message
     assert "body.odd" in message
+
+
+def test_arithmetic_with_a_constant_of_the_module_is_refused_by_its_operator():
+    class Normalising(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.mean = torch.ones(1, 3, 1, 1)  # a plain attribute, neither parameter nor buffer
+            self.conv = nn.Conv2d(3, 3, 1)
+
+        def forward(self, x):
+            return self.conv(x - self.mean)
+
+    assert "aten.sub is not supported" in refusal(Normalising())

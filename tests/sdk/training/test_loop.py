@@ -203,3 +203,69 @@ def test_a_checkpoint_is_whole_or_not_there_and_delete_removes_both(tmp_path):
     delete_checkpoints(bundle)
     assert not os.listdir(tmp_path)
     delete_checkpoints(bundle)
+
+
+# What a run depends on
+
+
+class Dropping(torch.nn.Module):
+    """A net with dropout, which draws from torch's global generator."""
+
+    def __init__(self):
+        super().__init__()
+        self.one, self.norm, self.two = torch.nn.Linear(2, 8), torch.nn.BatchNorm1d(8), torch.nn.Linear(8, 3)
+
+    def forward(self, x):
+        return self.two(torch.nn.functional.dropout(torch.relu(self.norm(self.one(x))), 0.5, self.training))
+
+
+def dropping() -> torch.nn.Module:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return Dropping()
+
+
+def test_dropout_depends_on_seed_and_epoch_alone_and_leaves_the_global_generator():
+    results = []
+    for outside in (1, 2):
+        torch.manual_seed(outside)
+        state = torch.get_rng_state()
+        model = fit(dropping(), corners(), Recipe(epochs=2, batch_size=20))
+        assert torch.equal(state, torch.get_rng_state())
+        results.append(torch.cat([parameter.flatten() for parameter in model.parameters()]))
+    assert torch.equal(*results)
+
+
+def test_every_legal_seed_trains():
+    fit(dropping(), corners(), Recipe(epochs=1, batch_size=60, seed=2**63 - 1))
+
+
+def test_a_last_batch_of_one_sample_is_left_out():
+    log = Log()
+    fit(dropping(), corners(), Recipe(epochs=1, batch_size=119), listener=log)
+    assert len(log) == 1
+
+
+def test_the_teacher_keeps_its_statistics():
+    teacher = dropping().train()
+    before = teacher.norm.running_mean.clone()
+    task = corners()
+    fit(prepare(dropping(), task.calibration), task, Recipe(epochs=1, batch_size=20, distill=0.5), teacher=teacher)
+    assert torch.equal(before, teacher.norm.running_mean)
+
+
+def test_what_cannot_be_lowered_is_refused_before_the_retraining():
+    from mixcomp_edge import LayerPlan, QuantPlan
+    from mixcomp_edge.errors import LoweringError
+
+    log = Log()
+    with pytest.raises(LoweringError, match="posit4e2 has levels above 16 bits"):
+        quantize(corners(float_recipe=None), QuantPlan(LayerPlan("posit4e2")), listener=log)
+    assert not log
+
+
+def test_top1_takes_maps_of_one_pixel_as_rows():
+    from mixcomp_edge.train.task import top1
+
+    logits = np.eye(3)[[0, 2, 1]]
+    assert top1(logits, np.array([0, 2, 1])) == top1(logits.reshape(3, 3, 1, 1), np.array([0, 2, 1])) == 1.0

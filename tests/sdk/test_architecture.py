@@ -1,0 +1,75 @@
+"""ARCHITECTURE.md says who may import whom; this reads the imports out of the sources."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGE = ROOT / "sdk" / "mixcomp_edge"
+BELOW_TRAIN = {
+    "errors", "resources", "targets", "numerics", "quant_plan", "ir", "lower", "codec", "bundle", "plan", "codegen",
+    "build", "transports", "verification", "simulation",
+}  # fmt: skip
+MAY_IMPORT = {
+    "errors": set(),
+    "resources": set(),
+    "targets": {"errors"},
+    "numerics": {"errors"},
+    "quant_plan": {"errors", "numerics"},
+    "ir": {"errors", "numerics"},
+    "lower": {"errors", "numerics", "quant_plan", "ir"},
+    "codec": {"errors", "numerics", "ir"},
+    "bundle": {"errors", "numerics", "ir", "codec"},
+    "plan": {"errors", "ir", "targets", "resources"},
+    "codegen": {"errors", "resources", "bundle", "plan", "ir", "numerics", "targets"},
+    "build": {"errors", "resources", "targets", "mixcomp_sim"},
+    "transports": {"errors", "build", "plan", "codegen", "ir", "targets", "mixcomp_sim"},
+    "verification": BELOW_TRAIN,
+    "simulation": BELOW_TRAIN,
+    "train": {*BELOW_TRAIN, "torch"},
+    "cli": {*BELOW_TRAIN, "train", "mixcomp_sim"},
+}
+WATCHED = {"torch", "mixcomp_sim", "mixcomp_edge"}
+
+
+def imports(path: Path) -> set[str]:
+    """torch, mixcomp_sim and the parts of mixcomp_edge that a file imports, wherever in the file."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        if isinstance(node, ast.ImportFrom):
+            names = [node.module or ""]
+            if node.module == "mixcomp_edge":
+                names = [f"mixcomp_edge.{alias.name}" for alias in node.names]
+        for name in names:
+            parts = name.split(".")
+            if parts[0] in WATCHED:
+                found.add(parts[1] if parts[0] == "mixcomp_edge" and len(parts) > 1 else parts[0])
+    return found - {"mixcomp_edge", "__version__"}
+
+
+@pytest.mark.parametrize("part", MAY_IMPORT)
+def test_a_part_imports_only_what_the_table_allows(part):
+    files = list((PACKAGE / part).rglob("*.py")) if (PACKAGE / part).is_dir() else [PACKAGE / f"{part}.py"]
+    assert files
+    for path in files:
+        assert imports(path) - {part} <= MAY_IMPORT[part], path
+
+
+def test_every_part_is_in_the_table():
+    parts = {p.stem for p in PACKAGE.iterdir() if p.suffix == ".py" or (p / "__init__.py").exists()}
+    assert parts - {"__init__"} == set(MAY_IMPORT)
+
+
+def test_the_simulator_knows_neither_torch_nor_models():
+    for path in (ROOT / "host_sim" / "mixcomp_sim").rglob("*.py"):
+        assert imports(path) <= {"mixcomp_sim"}, path
+
+
+def test_no_page_has_a_gap_to_fill():
+    for page in ROOT.glob("**/*.md"):
+        if not any(part.startswith(".") or part == "node_modules" for part in page.relative_to(ROOT).parts):
+            assert "@@" not in page.read_text(), page
