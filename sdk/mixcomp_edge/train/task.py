@@ -22,6 +22,10 @@ class Split:
     def __len__(self) -> int:
         return len(self.x)
 
+    def part(self, chosen: np.ndarray) -> Split:
+        """The samples that an index or a mask picks."""
+        return Split(self.x[chosen], self.y[chosen])
+
 
 def cross_entropy(output: Tensor, target: Tensor) -> Tensor:
     """Mean cross entropy of logits output (N, classes) against target (N,)."""
@@ -41,7 +45,9 @@ class Task:
 
     `model` takes `to_input(raw)`: float32 (N, *input_shape), channels first as in torch. `calibration` holds such
     inputs, from training data only. Without data (`train` and `test` None) a task claims bits, counts and memory,
-    never accuracy. `float_recipe` says how to train the model first when its weights are not pretrained."""
+    never accuracy. `validation` is apart from `train`: recipes, plans and selectors are chosen on it, so that `test`
+    stays unseen until the last figure. `float_recipe` says how to train the model first when its weights are not
+    pretrained."""
 
     name: str
     model: nn.Module
@@ -49,6 +55,7 @@ class Task:
     calibration: Tensor
     recipe: Recipe = field(default_factory=Recipe)
     train: Split | None = None
+    validation: Split | None = None
     test: Split | None = None
     to_input: Callable[[np.ndarray], Tensor] = lambda raw: torch.from_numpy(np.ascontiguousarray(raw)).float()
     augment: Callable[[Tensor, torch.Generator], Tensor] | None = None

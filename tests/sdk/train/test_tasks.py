@@ -56,12 +56,14 @@ def test_fashion_without_data_says_where_it_looked(bare):
         load_task("fashion")
 
 
-def test_digits_keeps_test_images_out_of_training(bare):
+def test_digits_keeps_validation_and_test_images_out_of_training(bare):
     task = load_task("digits")
-    assert (len(task.train), len(task.test)) == (1438, 359)
-    trained_on = {image.tobytes() for image in task.train.x}
-    assert not any(image.tobytes() in trained_on for image in task.test.x)
-    assert_array_equal(np.bincount(task.test.y), np.rint(0.2 * np.bincount(np.r_[task.train.y, task.test.y])))
+    splits = (task.train, task.validation, task.test)
+    assert [len(split) for split in splits] == [1295, 143, 359]
+    assert len({image.tobytes() for split in splits for image in split.x}) == 1797
+    every = np.bincount(np.concatenate([split.y for split in splits]))
+    assert_array_equal(np.bincount(task.test.y), np.rint(0.2 * every))
+    assert_array_equal(np.bincount(task.validation.y), np.rint(0.1 * (every - np.bincount(task.test.y))))
 
 
 def test_the_digits_input_is_whole_numbers_of_a_byte(bare):
@@ -89,7 +91,8 @@ def test_published_weights_reach_their_accuracy_on_cifar10(name, least):
     task = load_task(name)
     assert task.warnings == ()
     assert task.float_recipe is None
-    assert (len(task.train), len(task.test)) == (50_000, 10_000)
+    assert [len(split) for split in (task.train, task.validation, task.test)] == [45_000, 5_000, 10_000]
+    assert set(np.bincount(task.validation.y)) == {500}
     assert accuracy(task.model, task, Split(task.test.x[:1000], task.test.y[:1000])) > least
 
 

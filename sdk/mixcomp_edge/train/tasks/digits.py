@@ -11,15 +11,15 @@ from mixcomp_edge.errors import TaskError
 from mixcomp_edge.train.networks import DigitsCnn
 from mixcomp_edge.train.recipe import Recipe
 from mixcomp_edge.train.task import Split, Task
+from mixcomp_edge.train.tasks.holdout import hold_out
 from mixcomp_edge.train.tasks.images import Augment
 from mixcomp_edge.train.tasks.weights import seeded
 
-SPLIT_SEED = 0
 TEST_SHARE = 0.2  # of each class
 
 
 def splits() -> tuple[Split, Split]:
-    """(train 1,438, test 359): of each class, the first fifth of a permutation drawn with SPLIT_SEED is for testing.
+    """(1,438 for training and validation, 359 for testing): a fifth of each class is held out for testing.
 
     x (N, 1, 8, 8) uint8 0..16 as scikit-learn gives it."""
     try:
@@ -28,12 +28,7 @@ def splits() -> tuple[Split, Split]:
         raise TaskError("digits: its images are in scikit-learn: pip install 'mixcomp-edge[data]'.") from error
     images, labels = load_digits(return_X_y=True)
     x, y = images.reshape(-1, 1, 8, 8).astype(np.uint8), labels.astype(np.int64)
-    rng = np.random.default_rng(SPLIT_SEED)
-    for_test = np.zeros(len(y), bool)
-    for digit in range(10):
-        members = rng.permutation(np.flatnonzero(y == digit))
-        for_test[members[: round(TEST_SHARE * len(members))]] = True
-    return Split(x[~for_test], y[~for_test]), Split(x[for_test], y[for_test])
+    return hold_out(Split(x, y), TEST_SHARE)
 
 
 def to_input(raw: NDArray[np.uint8]) -> Tensor:
@@ -42,7 +37,8 @@ def to_input(raw: NDArray[np.uint8]) -> Tensor:
 
 
 def digits() -> Task:
-    train, test = splits()
+    rest, test = splits()
+    train, validation = hold_out(rest)
     return Task(
         name="digits",
         model=seeded(DigitsCnn),
@@ -50,6 +46,7 @@ def digits() -> Task:
         calibration=to_input(train.x[:512]),
         recipe=Recipe(epochs=20, batch_size=64, threads=1),
         train=train,
+        validation=validation,
         test=test,
         to_input=to_input,
         augment=Augment(crop=1, flip=False),

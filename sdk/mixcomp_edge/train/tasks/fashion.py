@@ -6,12 +6,14 @@ from mixcomp_edge.train.networks import FashionCnn
 from mixcomp_edge.train.recipe import Recipe
 from mixcomp_edge.train.task import Task
 from mixcomp_edge.train.tasks.data import fashion_mnist
+from mixcomp_edge.train.tasks.holdout import hold_out
 from mixcomp_edge.train.tasks.images import Augment, raw_pixels, sample
 from mixcomp_edge.train.tasks.weights import seeded
 
 
 def fashion() -> Task:
-    train, test = fashion_mnist()
+    everything, test = fashion_mnist()
+    train, validation = hold_out(everything)
     return Task(
         name="fashion",
         model=seeded(FashionCnn),
@@ -19,6 +21,7 @@ def fashion() -> Task:
         calibration=raw_pixels(sample(train)),
         recipe=Recipe(epochs=3),
         train=train,
+        validation=validation,
         test=test,
         to_input=raw_pixels,
         augment=Augment(crop=0, flip=True),
