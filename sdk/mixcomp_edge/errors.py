@@ -43,3 +43,7 @@ class ToolchainError(MixcompError):
 
 class ExportError(MixcompError):
     """The project folder cannot be written, or does not hold what it should."""
+
+
+class BoardError(MixcompError):
+    """A board does not answer, answers wrongly, runs another firmware, or is too small."""

@@ -16,7 +16,7 @@ BELOW_TRAIN = {
 MAY_IMPORT = {
     "errors": set(),
     "resources": set(),
-    "targets": {"errors"},
+    "targets": {"errors", "resources"},
     "numerics": {"errors"},
     "quant_plan": {"errors", "numerics"},
     "ir": {"errors", "numerics"},

@@ -31,22 +31,24 @@ class Toolchain:
         words = ["-dumpfullversion"] if self.name == "gcc" else ["version"]
         return f"{self.name} {_run([*self.command, *words]).strip()}"
 
-    def compile(self, sources: list[Path], include: list[Path], target: Target, folder: Path) -> list[Path]:
+    def compile(
+        self, sources: list[Path], include: list[Path], target: Target, folder: Path, flags: tuple[str, ...]
+    ) -> list[Path]:
         """Object files of the sources, in `folder`."""
         objects = []
         for source in sources:
             output = folder / f"{source.stem}.o"
-            words = [*COMMON, HOOK, *(f"-I{path}" for path in include), "-c", str(source), "-o", str(output)]
+            words = [*COMMON, *flags, *(f"-I{path}" for path in include), "-c", str(source), "-o", str(output)]
             _run([*self._compiler(target), *words])
             objects.append(output)
         return objects
 
-    def link(self, objects: list[Path], target: Target, output: Path) -> Path:
-        """An ELF with everything that the entry reaches, and the linker's map beside it."""
-        script = resources.firmware() / "ports" / "emulated" / "link.ld"
+    def link(self, objects: list[Path], target: Target, output: Path, script: Path, entry: str) -> Path:
+        """An ELF with everything that the entry reaches, and the linker's map beside it. The script finds what it
+        includes in its own folder."""
         link_map = output.with_suffix(".map")
         if self.name == "gcc":
-            wl = f"-Wl,--gc-sections,--no-warn-rwx-segments,-Map={link_map},-e,{ENTRY}"
+            wl = f"-Wl,--gc-sections,--no-warn-rwx-segments,-Map={link_map},-e,{entry},-L{script.parent}"
             words = [*self._compiler(target), "-nostdlib", wl, "-T", str(script), *map(str, objects)]
             _run([*words, "-lc_nano", "-lgcc", "-o", str(output)])
             return output
@@ -54,7 +56,7 @@ class Toolchain:
         cpu = ["-target", "thumb-freestanding-eabi", f"-mcpu={target.zig_cpu}"]
         words = ["-O", "ReleaseSmall", "-fcompiler-rt", "--name", "compiler_rt", f"-femit-bin={runtime}"]
         _run([*self.command, "build-lib", *cpu, *words])
-        words = ["--gc-sections", "-e", ENTRY, f"-Map={link_map}", "-T", str(script)]
+        words = ["--gc-sections", "-e", entry, f"-Map={link_map}", f"-L{script.parent}", "-T", str(script)]
         _run([*self.command, "ld.lld", *words, *map(str, objects), str(runtime), "-o", str(output)])
         return output
 
@@ -92,8 +94,9 @@ def build_image(project: Path, image_source: str, target: Target, folder: Path, 
     main = folder / "image.c"
     main.write_text(image_source)
     sources = [*sorted((project / "src").glob("*.c")), main]
-    objects = chain.compile(sources, [project / "include"], target, folder)
-    return chain.link(objects, target, folder / "image.elf")
+    objects = chain.compile(sources, [project / "include"], target, folder, (HOOK,))
+    script = resources.firmware() / "ports" / "emulated" / "link.ld"
+    return chain.link(objects, target, folder / "image.elf", script, ENTRY)
 
 
 def _run(command: list[str]) -> str:
