@@ -68,5 +68,5 @@ def _read(path: Path) -> Board:
     for key, allowed in (("target", tuple(targets())), ("flash", FLASH_METHODS), ("proved", PROVED)):
         if table[key] not in allowed:
             raise TargetError(f"{path}: {key} is {table[key]!r}; it must be one of {', '.join(allowed)}.")
-    lists = {key: tuple(table[key]) for key in ("common", "usb") if key in table}
-    return Board(path.parent.name, path.parent, **table | lists | {"target": targets()[table["target"]]})
+    table |= {key: tuple(table[key]) for key in ("common", "usb") if key in table}
+    return Board(**{**table, "name": path.parent.name, "folder": path.parent, "target": targets()[table["target"]]})
