@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "sdk" / "mixcomp_edge"
 BELOW_TRAIN = {
     "errors", "resources", "targets", "numerics", "quant_plan", "ir", "lower", "codec", "bundle", "plan", "codegen",
-    "build", "transports", "verification", "simulation",
+    "build", "transports", "verification", "simulation", "board",
 }  # fmt: skip
 MAY_IMPORT = {
     "errors": set(),
@@ -29,6 +29,7 @@ MAY_IMPORT = {
     "transports": {"errors", "build", "plan", "codegen", "ir", "targets", "mixcomp_sim"},
     "verification": BELOW_TRAIN,
     "simulation": BELOW_TRAIN,
+    "board": {"errors", "targets"},
     "train": {*BELOW_TRAIN, "torch"},
     "cli": {*BELOW_TRAIN, "train", "mixcomp_sim"},
 }

@@ -26,10 +26,15 @@ def board_header(board: Board) -> str:
     )
 
 
-def link_firmware(sources: list[Path], include: list[Path], board: Board, folder: Path, chain: Toolchain) -> Path:
-    """Compiles C files for a board and links them by the link.ld that lies in `include`. Returns folder/firmware.elf.
+def sources_in(folder: Path) -> list[Path]:
+    """The C and assembler files of a folder, in the order in which they are linked."""
+    return sorted(path for path in folder.iterdir() if path.suffix in (".c", ".S"))
 
-    What does not fit is an error that says by how many bytes."""
+
+def link_firmware(sources: list[Path], include: list[Path], board: Board, folder: Path, chain: Toolchain) -> Path:
+    """Compiles C and assembler files for a board and links them by the link.ld that lies in `include`.
+
+    Returns folder/firmware.elf. What does not fit is an error that says by how many bytes."""
     objects = chain.compile(sources, include, board.target, folder, WARNINGS)
     script = next(path / "link.ld" for path in include if (path / "link.ld").is_file())
     try:

@@ -3,6 +3,7 @@ and C both need to know, link.ld the memories, port.c the four functions of mixc
 
 from __future__ import annotations
 
+import re
 import tomllib
 from dataclasses import MISSING, dataclass, fields
 from functools import cache
@@ -14,7 +15,7 @@ from mixcomp_edge.errors import TargetError
 from mixcomp_edge.targets import Target, targets
 
 FLASH_METHODS = ("qemu", "pyocd", "uf2")
-PROVED = ("nowhere", "qemu", "board")
+PROVED = ("nowhere", "qemu", "rp2040js", "board")
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,14 @@ class Board:
     pyocd: str = ""  # target name of pyOCD
     uf2_family: int = 0  # family id of the UF2 format
     usb: tuple[str, ...] = ()  # "vid:pid" of its serial port, in hex
+
+    @property
+    def flash_origin(self) -> int:
+        """Address of the first byte of flash, as link.ld has it."""
+        found = re.search(r"FLASH \(rx\)\s*:\s*ORIGIN = (\w+)", (self.folder / "link.ld").read_text(encoding="utf-8"))
+        if found is None:
+            raise TargetError(f"{self.folder / 'link.ld'}: no line 'FLASH (rx) : ORIGIN = ..., LENGTH = ...'.")
+        return int(found[1], 0)
 
     def files(self) -> dict[str, Path]:
         """Name in the exported project's board/ -> file: the port, what it shares with others, the linker scripts."""

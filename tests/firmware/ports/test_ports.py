@@ -12,7 +12,7 @@ import pytest
 
 from mixcomp_edge import resources
 from mixcomp_edge.build.cross import toolchains
-from mixcomp_edge.build.firmware import board_header, link_firmware
+from mixcomp_edge.build.firmware import board_header, link_firmware, sources_in
 from mixcomp_edge.errors import BoardError
 from mixcomp_edge.targets.boards import boards
 
@@ -26,7 +26,7 @@ def build(board, folder: Path, chain, source: Path = ECHO) -> Path:
         shutil.copy(path, folder / name)
     (folder / "mce_board.h").write_text(board_header(board))
     include = [folder, resources.firmware() / "include"]
-    return link_firmware([*sorted(folder.glob("*.c")), source], include, board, folder, chain)
+    return link_firmware([*sources_in(folder), source], include, board, folder, chain)
 
 
 @pytest.mark.parametrize("chain", toolchains().values(), ids=lambda chain: chain.name)
