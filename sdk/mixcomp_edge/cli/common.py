@@ -28,8 +28,8 @@ TaskArgument = Annotated[
     str,
     typer.Argument(
         metavar="TASK",
-        help="digits, fashion, resnet8, resnet20, dscnn, mobilenet, autoencoder, or file.py:function, a function "
-        "that returns a mixcomp_edge.Task.",
+        help="digits, fashion, resnet8, resnet20, spoken_digits, bearings, bearings10, dscnn, mobilenet, autoencoder, "
+        "or file.py:function, a function that returns a mixcomp_edge.Task.",
     ),
 ]
 

@@ -7,6 +7,7 @@ import hashlib
 import io
 import struct
 import tarfile
+import zipfile
 
 import numpy as np
 import pytest
@@ -229,9 +230,9 @@ def interrupt(done, total):
     ("change", "listener", "error", "message"),
     [
         (lambda s: Source(s.url, "0" * 32), None, TaskError, r"but 0{32} is published"),
-        (lambda s: Source(s.url + ".not", s.md5), None, DataMissing, "the download failed"),
-        (lambda s: Source("nothing://x/y", s.md5), None, DataMissing, "the download failed"),
-        (lambda s: Source(s.url, s.md5, (("a", 1),)), None, TaskError, "not the expected archive"),
+        (lambda s: Source(s.url + ".not", s.digest), None, DataMissing, "the download failed"),
+        (lambda s: Source("nothing://x/y", s.digest), None, DataMissing, "the download failed"),
+        (lambda s: Source(s.url, s.digest, (("a", 1),)), None, TaskError, "not the expected archive"),
         (lambda s: s, interrupt, KeyboardInterrupt, None),
     ],
 )
@@ -252,6 +253,19 @@ def test_a_member_of_another_size_is_refused(tmp_path):
     with pytest.raises(TaskError, match="does not have 4 bytes"):
         fetch((source(archive, (("set/a.bin", 4),)),), tmp_path / "root" / "set")
     assert list((tmp_path / "root").iterdir()) == []
+
+
+def test_a_zip_archive_is_checked_by_sha256_and_gives_its_members(tmp_path):
+    archive = tmp_path / "set.zip"
+    with zipfile.ZipFile(archive, "w") as packed:
+        packed.writestr("set/a.txt", b"12345")
+        packed.writestr("set/b.txt", b"not wanted")
+    digest = hashlib.sha256(archive.read_bytes()).hexdigest()
+    fetch((Source(archive.as_uri(), digest, (("set/a.txt", None),)),), tmp_path / "root" / "set")
+    assert [(path.name, path.read_bytes()) for path in (tmp_path / "root" / "set").iterdir()] == [("a.txt", b"12345")]
+    for broken, message in (("0" * 64, "sha256 .* is published"), (digest, "not the expected archive")):
+        with pytest.raises(TaskError, match=message):
+            fetch((Source(archive.as_uri(), broken, (("set/c.txt", None),)),), tmp_path / "other" / "set")
 
 
 def test_downloads_can_be_forbidden(tmp_path, monkeypatch):

@@ -21,6 +21,7 @@ NETWORKS = {  # input shape, outputs, parameters, weights
     "AutoEncoder": ((640,), 640, 267_928, "mlperf_tiny/autoencoder_ad01"),
     "ResNet20": ((3, 32, 32), 10, 269_722, "resnet_cifar10/resnet20"),
     "DigitsCnn": ((1, 8, 8), 10, 14_458, None),
+    "VibrationCnn": ((1, 1, 1024), 9, 21_929, None),
     "FashionCnn": ((1, 28, 28), 10, 61_050, None),
 }
 

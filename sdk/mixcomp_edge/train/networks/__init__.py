@@ -6,5 +6,6 @@ from mixcomp_edge.train.networks.mobilenet import MobileNet
 from mixcomp_edge.train.networks.resnet8 import ResNet8
 from mixcomp_edge.train.networks.resnet20 import ResNet20
 from mixcomp_edge.train.networks.small import DigitsCnn, FashionCnn
+from mixcomp_edge.train.networks.vibration_cnn import VibrationCnn
 
-__all__ = ["AutoEncoder", "DigitsCnn", "DsCnn", "FashionCnn", "MobileNet", "ResNet8", "ResNet20"]
+__all__ = ["AutoEncoder", "DigitsCnn", "DsCnn", "FashionCnn", "MobileNet", "ResNet8", "ResNet20", "VibrationCnn"]

@@ -8,11 +8,11 @@ from mixcomp_edge.train.networks.layers import ConvBn
 
 
 class DsCnn(nn.Module):
-    """(N, 1, 49, 10) MFCC, time by coefficient -> logits (N, classes)."""
+    """(N, 1, 49, 10) MFCC, time by coefficient -> logits (N, classes). Larger pictures take a larger stem stride."""
 
-    def __init__(self, classes: int = 12, width: int = 64, blocks: int = 4) -> None:
+    def __init__(self, classes: int = 12, width: int = 64, blocks: int = 4, stride: int = 2) -> None:
         super().__init__()
-        self.stem = ConvBn(1, width, (10, 4), 2)
+        self.stem = ConvBn(1, width, (10, 4), stride)
         self.dw = nn.ModuleList(ConvBn(width, width, 3, groups=width) for _ in range(blocks))
         self.pw = nn.ModuleList(ConvBn(width, width, 1) for _ in range(blocks))
         self.fc = nn.Linear(width, classes)

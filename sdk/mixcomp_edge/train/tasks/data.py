@@ -1,25 +1,19 @@
-"""CIFAR-10 and Fashion-MNIST. Each is looked for in $MIXCOMP_DATA, then in the cache, then downloaded into the cache.
+"""CIFAR-10 and Fashion-MNIST. In a data folder (see search.py) these layouts count:
 
-The cache is $XDG_CACHE_HOME/mixcomp-edge, or ~/.cache/mixcomp-edge. In each of the two folders these layouts count:
-
-    cifar10/train_{0..9}.webp, test_{0,1}.webp, labels.npz      mosaics of 5,000 images, lossless; need Pillow
-    cifar-10-batches-bin/data_batch_{1..5}.bin, test_batch.bin  the authors' binary version
-    fashion_mnist/fashion_mnist.npz                             x_train, y_train, x_test, y_test
-    fashion-mnist/{train,t10k}-*-ubyte.gz                       the authors' files; or FashionMNIST/raw, as torchvision
+cifar10/train_{0..9}.webp, test_{0,1}.webp, labels.npz      mosaics of 5,000 images, lossless; need Pillow
+cifar-10-batches-bin/data_batch_{1..5}.bin, test_batch.bin  the authors' binary version
+fashion_mnist/fashion_mnist.npz                             x_train, y_train, x_test, y_test
+fashion-mnist/{train,t10k}-*-ubyte.gz                       the authors' files; or FashionMNIST/raw, as torchvision
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from mixcomp_edge.errors import TaskError
 from mixcomp_edge.train.task import Split
-from mixcomp_edge.train.tasks.fetch import DataMissing, Listener, Source, fetch
+from mixcomp_edge.train.tasks.fetch import Listener, Source
 from mixcomp_edge.train.tasks.formats import (
     RECORD_BYTES,
     Pixels,
@@ -29,6 +23,7 @@ from mixcomp_edge.train.tasks.formats import (
     read_mosaic,
     read_npz,
 )
+from mixcomp_edge.train.tasks.search import Layout, find
 
 CIFAR_BATCH = 10_000  # images in one .bin file
 CIFAR_BATCHES = (*(f"data_batch_{k}.bin" for k in range(1, 6)), "test_batch.bin")
@@ -49,37 +44,11 @@ FASHION_SOURCES = (  # hashes: README of github.com/zalandoresearch/fashion-mnis
 Splits = tuple[Split, Split]  # train, test
 
 
-@dataclass(frozen=True)
-class Layout:
-    """One way in which a data set may lie in a folder. It counts when all of its files are there."""
-
-    folder: str
-    files: tuple[str, ...]
-    read: Callable[[Path], Splits]  # given the folder
-
-    def missing(self, root: Path) -> Path | None:
-        """The first file that is not there."""
-        paths = (root / self.folder / name for name in self.files)
-        return next((path for path in paths if not path.is_file()), None)
-
-
-def cache() -> Path:
-    """Folder of downloads; it need not exist."""
-    base = os.environ.get("XDG_CACHE_HOME", "")
-    return (Path(base) if Path(base).is_absolute() else Path.home() / ".cache") / "mixcomp-edge"
-
-
-def roots() -> list[Path]:
-    """Folders that may hold data and weights, the first before the others."""
-    user = os.environ.get("MIXCOMP_DATA", "")
-    return [*([Path(user).expanduser()] if user else []), cache()]
-
-
 def cifar10(listener: Listener | None = None) -> Splits:
     """50,000 and 10,000 images (N, 3, 32, 32) uint8, RGB, in the authors' order."""
     mosaics = (*(f"train_{k}.webp" for k in range(10)), "test_0.webp", "test_1.webp", "labels.npz")
     batches = Layout("cifar-10-batches-bin", CIFAR_BATCHES, _cifar_batches)
-    return _load("CIFAR-10", (Layout("cifar10", mosaics, _cifar_mosaics), batches), batches, (CIFAR_SOURCE,), listener)
+    return find("CIFAR-10", (Layout("cifar10", mosaics, _cifar_mosaics), batches), batches, (CIFAR_SOURCE,), listener)
 
 
 def fashion_mnist(listener: Listener | None = None) -> Splits:
@@ -88,31 +57,7 @@ def fashion_mnist(listener: Listener | None = None) -> Splits:
     official = Layout("fashion-mnist", files, _fashion_idx)
     torchvision = Layout("FashionMNIST/raw", files, _fashion_idx)
     npz = Layout("fashion_mnist", ("fashion_mnist.npz",), _fashion_npz)
-    return _load("Fashion-MNIST", (npz, official, torchvision), official, FASHION_SOURCES, listener)
-
-
-def _load(
-    name: str, layouts: tuple[Layout, ...], fetched: Layout, sources: tuple[Source, ...], listener: Listener | None
-) -> Splits:
-    """The first layout found, else the data set's own files in the layout `fetched`. A damaged file is an error, not a
-    reason to look further."""
-    missing = []
-    for root in roots():
-        if not root.is_dir() and root != cache():
-            raise TaskError(f"MIXCOMP_DATA is {root}, which is not a folder. Correct it or unset it.")
-        for layout in layouts:
-            path = layout.missing(root)
-            if path is None:
-                return layout.read(root / layout.folder)
-            missing.append(str(path))
-    try:
-        fetch(sources, cache() / fetched.folder, listener)
-    except DataMissing as error:
-        raise DataMissing(
-            f"{name}: not on this machine. Missing in each layout that counts: {', '.join(missing)}. Put the files of "
-            f"one there, or set MIXCOMP_DATA to the folder that has them. {error}"
-        ) from error
-    return fetched.read(cache() / fetched.folder)
+    return find("Fashion-MNIST", (npz, official, torchvision), official, FASHION_SOURCES, listener)
 
 
 def _split(x: Pixels, y: Pixels) -> Split:

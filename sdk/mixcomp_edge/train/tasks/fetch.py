@@ -9,6 +9,7 @@ import os
 import tarfile
 import tempfile
 import urllib.request
+import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -20,17 +21,19 @@ from mixcomp_edge.errors import TaskError
 
 CHUNK_BYTES = 1 << 18
 TIMEOUT_S = 30.0  # without a single byte
+MEMBER_BYTES = 1 << 26  # at most, of a member whose size is not known
 
 Listener = Callable[[int, int | None], None]  # bytes so far, bytes in all if known
 
 
 @dataclass(frozen=True)
 class Source:
-    """One file. `members`: if it is a tar archive, what to take out of it, and each one's size in bytes."""
+    """One file. `members`: if it is a tar or zip archive, what to take out of it, and each one's size in bytes, where
+    it is known."""
 
     url: str
-    md5: str  # as published by the data set's authors
-    members: tuple[tuple[str, int], ...] = ()
+    digest: str = ""  # MD5 or SHA-256 in hexadecimal digits, as published; empty where nobody publishes one
+    members: tuple[tuple[str, int | None], ...] = ()
 
     @property
     def name(self) -> str:
@@ -64,8 +67,9 @@ def fetch(sources: tuple[Source, ...], folder: Path, listener: Listener | None =
 
 
 def download(source: Source, path: Path, listener: Listener | None = None) -> None:
-    """Streams source.url to path and checks its MD5."""
-    digest = hashlib.md5(usedforsecurity=False)
+    """Streams source.url to path and checks its published digest."""
+    algorithm = "sha256" if len(source.digest) == 64 else "md5"
+    digest = hashlib.new(algorithm, usedforsecurity=False)
     with ExitStack() as stack:
         try:
             response = stack.enter_context(urllib.request.urlopen(source.url, timeout=TIMEOUT_S))
@@ -83,11 +87,11 @@ def download(source: Source, path: Path, listener: Listener | None = None) -> No
             raise DataMissing(
                 f"{source.url}: the download failed ({error}). Check the network, or get the file by other means."
             ) from error
-    if digest.hexdigest() != source.md5:
+    if source.digest and digest.hexdigest() != source.digest:
         path.unlink()
         raise TaskError(
-            f"{source.url}: got {done} bytes with MD5 {digest.hexdigest()}, but {source.md5} is published. The "
-            "transfer was cut or the file is not the data set; nothing was kept. Try again."
+            f"{source.url}: got {done} bytes with {algorithm} {digest.hexdigest()}, but {source.digest} is published. "
+            "The transfer was cut or the file is not the data set; nothing was kept. Try again."
         )
 
 
@@ -95,20 +99,35 @@ def _extract(source: Source, archive: Path) -> list[Path]:
     """The expected members only, each a file of its expected size, beside the archive: its paths pick no folder."""
     files = []
     try:
-        with tarfile.open(archive) as tar:
+        with ExitStack() as stack:
+            read = _reader(archive, stack)
             for member, size_bytes in source.members:
-                stream = tar.extractfile(member)
-                if stream is None:
-                    raise KeyError(f"{member} is not a file")
-                content = stream.read(size_bytes + 1)
-                if len(content) != size_bytes:
+                content = read(member, (MEMBER_BYTES if size_bytes is None else size_bytes) + 1)
+                if size_bytes is not None and len(content) != size_bytes:
                     raise KeyError(f"{member} does not have {size_bytes} bytes")
+                if len(content) > MEMBER_BYTES:
+                    raise KeyError(f"{member} has more than {MEMBER_BYTES} bytes")
                 path = archive.parent / member.rpartition("/")[2]
                 path.write_bytes(content)
                 files.append(path)
-    except (tarfile.TarError, gzip.BadGzipFile, zlib.error, KeyError, EOFError) as error:
+    except (tarfile.TarError, zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, KeyError, EOFError) as error:
         raise TaskError(f"{source.url}: not the expected archive ({error}). Nothing was kept.") from error
     return files
+
+
+def _reader(archive: Path, stack: ExitStack) -> Callable[[str, int], bytes]:
+    """A function (member, limit) -> at most `limit` of its first bytes. KeyError where there is no such file."""
+    packed = zipfile.ZipFile(archive) if zipfile.is_zipfile(archive) else tarfile.open(archive)  # noqa: SIM115
+    stack.enter_context(packed)
+
+    def read(member: str, limit: int) -> bytes:
+        stream = packed.open(member) if isinstance(packed, zipfile.ZipFile) else packed.extractfile(member)
+        if stream is None:
+            raise KeyError(f"{member} is not a file")
+        with stream:
+            return stream.read(limit)
+
+    return read
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Readers of the files in which CIFAR-10 and Fashion-MNIST come. Each returns arrays of the shape it was told to expect
+"""Readers of the files in which data sets come. Each returns arrays of the shape it was told to expect
 or a TaskError that names the file. No pickle is ever opened."""
 
 from __future__ import annotations
@@ -6,7 +6,9 @@ from __future__ import annotations
 import gzip
 import zipfile
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,16 +75,16 @@ def read_mosaic(path: Path) -> Pixels:
     return np.ascontiguousarray(tiles).reshape(-1, 3, 32, 32)
 
 
-def read_npz(path: Path, shapes: dict[str, tuple[int, ...]]) -> list[Pixels]:
-    """The named uint8 arrays of an .npz file."""
+def read_npz(path: Path, shapes: Mapping[str, tuple[int, ...]], dtype: type = np.uint8) -> list[NDArray[Any]]:
+    """The named arrays of an .npz file, which must have these shapes and this type."""
     try:
         with np.load(path, allow_pickle=False) as archive:
             arrays = [archive[key] for key in shapes]
     except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise damaged(path, f"not the expected .npz file ({error})") from error
     for array, (key, shape) in zip(arrays, shapes.items(), strict=True):
-        if array.shape != shape or array.dtype != np.uint8:
-            raise damaged(path, f"{key} is {array.dtype} {array.shape}, expected uint8 {shape}")
+        if array.shape != shape or array.dtype != dtype:
+            raise damaged(path, f"{key} is {array.dtype} {array.shape}, expected {dtype.__name__} {shape}")
     return arrays
 
 

@@ -16,7 +16,7 @@ SAMPLE = 512  # training images for calibration
 SAMPLE_SEED = 0
 
 
-def sample(split: Split, count: int = SAMPLE) -> NDArray[np.uint8]:
+def sample(split: Split, count: int = SAMPLE) -> np.ndarray:
     """(count, *shape): images of the split drawn with SAMPLE_SEED, in the split's order."""
     chosen = np.random.default_rng(SAMPLE_SEED).permutation(len(split))[:count]
     return np.asarray(split.x[np.sort(chosen)])

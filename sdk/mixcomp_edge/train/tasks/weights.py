@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from mixcomp_edge.errors import TaskError
-from mixcomp_edge.train.tasks.data import roots
+from mixcomp_edge.train.tasks.search import roots
 
 SEED = 0  # of random weights
 

@@ -1,0 +1,31 @@
+"""Ten spoken digits by six speakers: log-mel pictures of 64 frames and 40 bands, for a DS-CNN."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from mixcomp_edge.train.networks import DsCnn
+from mixcomp_edge.train.recipe import Recipe
+from mixcomp_edge.train.task import Task
+from mixcomp_edge.train.tasks.images import Augment, raw_pixels, sample
+from mixcomp_edge.train.tasks.speech import spoken_digits as load
+from mixcomp_edge.train.tasks.weights import seeded
+
+SHIFT = 4  # frames and bands: a few tens of milliseconds, another voice
+
+
+def spoken_digits() -> Task:
+    train, validation, test = load()
+    return Task(
+        name="spoken_digits",
+        model=seeded(partial(DsCnn, classes=10, stride=4)),
+        input_shape=(1, 64, 40),
+        calibration=raw_pixels(sample(train)),
+        recipe=Recipe(epochs=10, batch_size=64),
+        train=train,
+        validation=validation,
+        test=test,
+        to_input=raw_pixels,
+        augment=Augment(crop=SHIFT, flip=False),
+        float_recipe=Recipe(epochs=30, batch_size=64, lr=0.1),
+    )
