@@ -2,9 +2,11 @@
 edited; `quantize --plan` reads it, the bundle records it.
 
     [default]
-    weights = "fixp4"        # fixp4 posit4 posit4sc4 posit4sc8 posit4e1
+    weights = "fixp4"        # fixp4 posit4 posit4sc4 posit4sc8 posit4e1, or "posit": the best of the first three posits
     granularity = "channel"  # one scale an output channel, or "tensor": one a layer
     act_bits = 4             # 4 or 8: the width of what the layer writes
+    quantizer = "recipe"     # how the scale is found: learned mse entropy max std, or as the recipe says
+    scale = "free"           # any scale, or "pow2": powers of two, fixed point in the strict sense
 
     [layers."b1a.conv"]      # a layer is named by its module path; it takes from [default] what it does not say
     weights = "posit4sc4"
@@ -20,7 +22,12 @@ from pathlib import Path
 from typing import Any
 
 from mixcomp_edge.errors import PlanError
-from mixcomp_edge.numerics import codebook
+from mixcomp_edge.numerics import members
+
+# How a scale is found. learned: least squared error, then trained; the others are found once and held.
+# entropy: the sixteen codes are used as evenly as they can be. max, std: 1.0 of the codebook is the largest |w|, or the
+# standard deviation of w, which are the two ways to read "normalised weights" in arXiv 2312.02210.
+QUANTIZERS = ("learned", "mse", "entropy", "max", "std")
 
 
 @dataclass(frozen=True)
@@ -30,13 +37,19 @@ class LayerPlan:
     weights: str = "fixp4"
     granularity: str = "channel"
     act_bits: int = 4
+    quantizer: str = "recipe"
+    scale: str = "free"
 
     def __post_init__(self) -> None:
-        codebook(self.weights)
+        members(self.weights)
         if self.granularity not in ("channel", "tensor"):
             raise PlanError(f"granularity is {self.granularity!r}, expected 'channel' or 'tensor'.")
         if type(self.act_bits) is not int or self.act_bits not in (4, 8):
             raise PlanError(f"act_bits is {self.act_bits!r}, expected 4 or 8.")
+        if self.quantizer not in ("recipe", *QUANTIZERS):
+            raise PlanError(f"quantizer is {self.quantizer!r}, expected 'recipe' or one of {', '.join(QUANTIZERS)}.")
+        if self.scale not in ("free", "pow2"):
+            raise PlanError(f"scale is {self.scale!r}, expected 'free' or 'pow2'.")
 
 
 @dataclass(frozen=True)
@@ -53,6 +66,10 @@ class QuantPlan:
             raise PlanError(f"plan: layer '{name}': {_known_keys()}") from error
         except PlanError as error:
             raise PlanError(f"plan: layer '{name}': {error}") from error
+
+    def with_layer(self, name: str, **changes: Any) -> QuantPlan:
+        """A copy in which one layer differs."""
+        return replace(self, layers={**self.layers, name: {**self.layers.get(name, {}), **changes}})
 
     def check_names(self, known: list[str]) -> None:
         """Each layer that the plan names must be one of `known`."""

@@ -23,9 +23,11 @@ granularity = "channel"
 layer_changes = st.fixed_dictionaries(
     {},
     optional={
-        "weights": st.sampled_from(["fixp4", "posit4", "posit4sc4", "posit4sc8", "posit4e1"]),
+        "weights": st.sampled_from(["fixp4", "posit4", "posit4sc4", "posit4sc8", "posit4e1", "posit"]),
         "granularity": st.sampled_from(["channel", "tensor"]),
         "act_bits": st.sampled_from([4, 8]),
+        "quantizer": st.sampled_from(["recipe", "learned", "mse", "entropy", "max", "std"]),
+        "scale": st.sampled_from(["free", "pow2"]),
     },
 )
 names = st.from_regex(r"[A-Za-z_][A-Za-z0-9_.]{0,20}", fullmatch=True)
@@ -45,6 +47,12 @@ def test_a_layer_takes_from_the_default_what_it_does_not_say(tmp_path):
     assert plan["any other"] == plan.default
 
 
+def test_a_layer_of_a_copy_differs_and_the_plan_stays():
+    plan = QuantPlan(layers={"fc": {"act_bits": 8}})
+    assert plan.with_layer("fc", weights="posit4")["fc"] == LayerPlan("posit4", act_bits=8)
+    assert plan["fc"] == LayerPlan(act_bits=8)
+
+
 def test_without_a_word_it_is_fixp4_by_channel_and_four_bits(tmp_path):
     assert from_text(tmp_path, "") == QuantPlan() == plan_from_dict({})
     assert QuantPlan()["any"] == LayerPlan("fixp4", "channel", 4)
@@ -56,7 +64,13 @@ def test_text_and_dictionary_come_back_as_they_went_in(tmp_path):
     assert from_text(tmp_path, plan.toml()).toml() == plan.toml()
     assert plan_from_dict(plan.as_dict()) == plan
     assert plan.as_dict() == {
-        "default": {"weights": "posit4", "granularity": "tensor", "act_bits": 8},
+        "default": {
+            "weights": "posit4",
+            "granularity": "tensor",
+            "act_bits": 8,
+            "quantizer": "recipe",
+            "scale": "free",
+        },
         "layers": {"b1a.conv": {"weights": "posit4sc4"}, "fc": {"act_bits": 4, "granularity": "channel"}},
     }
 
@@ -81,6 +95,8 @@ WRONG = {
     "[default]\nact_bits = true": "act_bits is True, expected 4 or 8",
     "[default]\nact_bits = 4.0": "act_bits is 4.0, expected 4 or 8",
     '[default]\nact_bits = "4"': "act_bits is '4', expected 4 or 8",
+    '[default]\nquantizer = "minmax"': "quantizer is 'minmax', expected 'recipe' or one of learned, mse, entropy, max",
+    '[default]\nscale = "2"': "scale is '2', expected 'free' or 'pow2'",
     "[default]\nbits = 4": "known keys are weights, granularity, act_bits",
     '[layers.fc]\nweights = "int4"': "plan: layer 'fc': unknown weight format 'int4'",
     "[layers.fc]\nbits = 4": "plan: layer 'fc': known keys are weights, granularity, act_bits",

@@ -1,5 +1,6 @@
 """The training recipe: every entry, its range, its file."""
 
+import json
 from dataclasses import FrozenInstanceError
 
 import pytest
@@ -12,6 +13,11 @@ RANGES = {  # lowest, highest
     "weight_decay": (0.0, 1.0), "warmup": (0.0, 1.0), "distill": (0.0, 1.0), "seed": (0, 2**63 - 1),
     "threads": (0, 1024),
 }  # fmt: skip
+CHOICES = {
+    "quantizer_even": ("learned", "mse", "entropy", "max", "std"),
+    "quantizer_uneven": ("learned", "mse", "entropy", "max", "std"),
+    "estimator": ("straight", "tanh", "tanh_as_printed", "linear"),
+}
 WHOLE = ("epochs", "batch_size", "seed", "threads")
 
 
@@ -22,7 +28,7 @@ def written(folder, text: str):
 
 
 def test_the_entries_are_these():
-    assert sorted(Recipe().as_dict()) == sorted([*RANGES, "augment"])
+    assert sorted(Recipe().as_dict()) == sorted([*RANGES, *CHOICES, "augment"])
 
 
 @pytest.mark.parametrize("key", RANGES)
@@ -51,6 +57,14 @@ def test_what_counts_is_a_whole_number(key):
         Recipe(**{key: 2.0})
 
 
+@pytest.mark.parametrize("key", CHOICES)
+def test_a_choice_is_one_of_those_known(key):
+    for value in CHOICES[key]:
+        assert getattr(Recipe(**{key: value}), key) == value
+    with pytest.raises(RecipeError, match=rf"recipe: {key} = 'other', expected one of {', '.join(CHOICES[key])}"):
+        Recipe(**{key: "other"})
+
+
 @pytest.mark.parametrize("value", [1, 0, "true", None])
 def test_augment_is_true_or_false(value):
     with pytest.raises(RecipeError, match=r"recipe: augment = .*, expected true or false"):
@@ -59,9 +73,10 @@ def test_augment_is_true_or_false(value):
 
 def test_a_recipe_comes_back_from_its_dictionary_and_from_its_file(tmp_path):
     recipe = Recipe(epochs=7, batch_size=32, lr=0.25, lr_step=0.125, weight_decay=0.5, warmup=0.0, distill=1.0,
-                    augment=False, seed=2**63 - 1, threads=2)  # fmt: skip
+                    augment=False, quantizer_even="entropy", quantizer_uneven="max", estimator="tanh",
+                    seed=2**63 - 1, threads=2)  # fmt: skip
     assert Recipe(**recipe.as_dict()) == recipe
-    text = "".join(f"{key} = {str(value).lower()}\n" for key, value in recipe.as_dict().items())
+    text = "".join(f"{key} = {json.dumps(value)}\n" for key, value in recipe.as_dict().items())
     assert load_recipe(written(tmp_path, text)) == recipe
 
 
@@ -75,6 +90,17 @@ def test_with_changes_what_is_not_none():
     assert Recipe().with_(epochs=0, lr=None, seed=3) == Recipe(epochs=0, seed=3)
     with pytest.raises(RecipeError, match="recipe: epochs = -1"):
         Recipe().with_(epochs=-1)
+
+
+def test_the_built_in_recipes_have_names_and_leave_a_task_its_epochs():
+    task = Recipe(epochs=9, batch_size=7, seed=5)
+    paper, best = load_recipe("paper", task), load_recipe("best", task)
+    assert (paper.quantizer_even, paper.quantizer_uneven, paper.estimator) == ("entropy", "max", "tanh")
+    assert (paper.distill, best.quantizer_even, best.quantizer_uneven) == (0.0, "learned", "learned")
+    for recipe in (paper, best):
+        assert (recipe.epochs, recipe.batch_size, recipe.seed) == (9, 7, 5)
+    with pytest.raises(RecipeError, match="recipe papers: No such file; built-in recipes are best and paper"):
+        load_recipe("papers")
 
 
 def test_a_recipe_cannot_be_changed_in_place():

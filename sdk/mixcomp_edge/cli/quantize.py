@@ -23,14 +23,18 @@ from mixcomp_edge.quant_plan import LayerPlan, QuantPlan, load_plan
 
 PlanOption = Annotated[Path | None, typer.Option("--plan", help="Formats and bits by layer: a TOML file.")]
 WeightsOption = Annotated[
-    str | None, typer.Option("--weights", help="One format for all: fixp4, posit4, posit4sc4, posit4sc8, posit4e1.")
+    str | None,
+    typer.Option("--weights", help="One format for all: fixp4, posit4, posit4sc4, posit4sc8, posit4e1, posit."),
 ]
 ActBitsOption = Annotated[int | None, typer.Option("--act-bits", help="Width of activations, 4 or 8.")]
 GranularityOption = Annotated[
     str | None, typer.Option("--granularity", help="Weight scales: one a channel, or one a tensor.")
 ]
 EpochsOption = Annotated[int | None, typer.Option("--epochs", help="Epochs of retraining; 0 calibrates only.", min=0)]
-RecipeOption = Annotated[Path | None, typer.Option("--recipe", help="Training recipe: a TOML file.")]
+RecipeOption = Annotated[
+    str | None,
+    typer.Option("--recipe", help="How to train: paper, best, or a TOML file.", show_default="the task's own"),
+]
 SeedOption = Annotated[int | None, typer.Option("--seed", help="Seed of shuffling and augmentation.")]
 
 
@@ -44,7 +48,7 @@ def make_plan(path: Path | None, weights: str | None, act_bits: int | None, gran
     return QuantPlan(LayerPlan(**{key: value for key, value in given.items() if value is not None}))  # type: ignore[arg-type]
 
 
-def load_everything(spec: str, recipe_file: Path | None, epochs: int | None, seed: int | None) -> tuple[Any, Any]:
+def load_everything(spec: str, recipe_name: str | None, epochs: int | None, seed: int | None) -> tuple[Any, Any]:
     """(task, recipe) of the options; prints the task's warnings. Without data, epochs default to 0."""
     from mixcomp_edge.train.recipe import load_recipe
     from mixcomp_edge.train.tasks import load_task
@@ -52,7 +56,7 @@ def load_everything(spec: str, recipe_file: Path | None, epochs: int | None, see
     task = load_task(spec)
     for warning in task.warnings:
         console.print(f"[yellow]warning:[/] {warning}", highlight=False, soft_wrap=True)
-    recipe = load_recipe(recipe_file, task.recipe) if recipe_file else task.recipe
+    recipe = load_recipe(recipe_name, task.recipe) if recipe_name else task.recipe
     if task.train is None and epochs is None:
         epochs = 0
     return task, recipe.with_(epochs=epochs, seed=seed)

@@ -41,6 +41,11 @@ class Codebook:
         """(L,) the values of `order`."""
         return self.values[self.order]
 
+    @cached_property
+    def even(self) -> bool:
+        """Whether neighbouring values are equally far apart, as in fixed point."""
+        return bool(np.ptp(np.diff(self.sorted_values)) == 0)
+
     def encode(self, w: NDArray[np.floating], scale: NDArray[np.floating]) -> NDArray[np.uint8]:
         """Nearest code of each weight.
 
@@ -86,8 +91,17 @@ CODEBOOKS: dict[str, Codebook] = {
 }
 
 
+# Number systems that differ by where their binary point is: a plan that names the family takes the best member.
+FAMILIES: dict[str, tuple[str, ...]] = {"posit": ("posit4", "posit4sc4", "posit4sc8")}
+
+
 def codebook(name: str) -> Codebook:
     """The codebook of that name."""
     if name not in CODEBOOKS:
-        raise PlanError(f"unknown weight format '{name}'. Known formats: {', '.join(CODEBOOKS)}.")
+        raise PlanError(f"unknown weight format '{name}'. Known formats: {', '.join([*CODEBOOKS, *FAMILIES])}.")
     return CODEBOOKS[name]
+
+
+def members(name: str) -> tuple[Codebook, ...]:
+    """The codebooks among which a plan's weight format leaves the choice: one, or a family's."""
+    return tuple(codebook(member) for member in FAMILIES.get(name, (name,)))

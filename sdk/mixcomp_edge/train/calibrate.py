@@ -1,4 +1,4 @@
-"""First guesses for the steps: the one with the least squared error among a grid of clipping points."""
+"""Steps and scales from a sample: the best among a grid of clipping points, by squared error or by entropy."""
 
 from __future__ import annotations
 
@@ -27,24 +27,71 @@ def input_range(x: NDArray[np.float32], high: int = 255) -> tuple[float, int]:
     return step, int(np.clip(np.rint(-low_value / step), 0, high))
 
 
-def weight_scale(w: NDArray[np.float32], book: Codebook, *, per_channel: bool) -> NDArray[np.float64]:
-    """Scale (O,) or (1,) with the least squared error of w (O, ...) in the codebook.
+def weight_scale(
+    w: NDArray[np.float32], book: Codebook, *, per_channel: bool, method: str = "mse", pow2: bool = False
+) -> NDArray[np.float64]:
+    """Scale (O,) or (1,) of w (O, ...): what 1.0 of the codebook stands for.
 
+    method: mse, the least squared error (learned steps start there too); entropy, the most even use of the codes;
+    max, the largest |w|; std, the standard deviation. pow2: only powers of two; max rounds up, std to the nearest.
     A channel of zeros takes the layer's largest scale; no channel goes below a ten-thousandth of it, which keeps its
     bias within int32."""
     rows = w.reshape(len(w) if per_channel else 1, -1).astype(np.float64)
-    peak = np.abs(rows).max(axis=1)
-    largest = float(peak.max()) or 1.0
-    peak = np.where(peak == 0.0, largest, np.maximum(peak, 1e-4 * largest))
+    if method in ("max", "std"):
+        size = _filled(np.abs(rows).max(axis=1) if method == "max" else rows.std(axis=1))
+        if pow2:
+            size = np.exp2(np.ceil(np.log2(size)) if method == "max" else np.rint(np.log2(size)))
+        return size
+    peak = _filled(np.abs(rows).max(axis=1))
     values = book.sorted_values
-    candidates = np.geomspace(0.2, 8.0, 160)
+    badness = _unevenness if method == "entropy" else _squared_error
     best, scale = np.full(len(rows), np.inf), peak.copy()
-    midpoints = (values[:-1] + values[1:]) / 2
     # A scale maps the codebook's largest level to `ratio` times the largest weight.
-    for ratio in candidates:
+    for ratio in np.geomspace(0.02, 8.0, 240) if method == "entropy" else np.geomspace(0.2, 8.0, 160):
         trial = ratio * peak / float(values[-1])
-        levels = values[np.searchsorted(midpoints, rows / trial[:, None])]
-        error = np.sum((levels * trial[:, None] - rows) ** 2, axis=1)
-        better = error < best
-        best, scale = np.where(better, error, best), np.where(better, trial, scale)
+        if pow2:
+            trial = np.exp2(np.rint(np.log2(trial)))
+        bad = badness(rows, trial[:, None], values)
+        better = bad < best
+        best, scale = np.where(better, bad, best), np.where(better, trial, scale)
     return scale
+
+
+def choose_codebook(
+    w: NDArray[np.float32], books: tuple[Codebook, ...], *, per_channel: bool, method: str, pow2: bool
+) -> Codebook:
+    """The one with the least squared error of w under its own scale; the first of equal ones."""
+    errors = []
+    for book in books if len(books) > 1 else ():
+        scale = weight_scale(w, book, per_channel=per_channel, method=method, pow2=pow2)
+        errors.append(float(np.sum((book.decode(book.encode(w, scale), scale) - w) ** 2)))
+    return books[int(np.argmin(np.round(np.divide(errors, max(errors) or 1.0), 9)))] if errors else books[0]
+
+
+def _filled(size: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Sizes (R,) without zeros and without any far below the largest."""
+    largest = float(size.max()) or 1.0
+    return np.where(size == 0.0, largest, np.maximum(size, 1e-4 * largest))
+
+
+def _nearest(rows: NDArray[np.float64], scale: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.intp]:
+    return np.searchsorted((values[:-1] + values[1:]) / 2, rows / scale)
+
+
+def _squared_error(
+    rows: NDArray[np.float64], scale: NDArray[np.float64], values: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """(R,) for rows (R, N) under scales (R, 1)."""
+    return np.sum((values[_nearest(rows, scale, values)] * scale - rows) ** 2, axis=1)
+
+
+def _unevenness(
+    rows: NDArray[np.float64], scale: NDArray[np.float64], values: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """(R,) minus the entropy of each row's code histogram, in bits; of equal entropies the smaller error is better."""
+    index, count = _nearest(rows, scale, values), len(values)
+    flat = index + count * np.arange(len(rows))[:, None]
+    share = np.bincount(flat.ravel(), minlength=count * len(rows)).reshape(len(rows), count) / rows.shape[1]
+    entropy = -np.sum(share * np.log2(np.where(share > 0, share, 1.0)), axis=1)
+    error = np.sum((values[index] * scale - rows) ** 2, axis=1) / np.maximum(np.sum(rows**2, axis=1), 1e-300)
+    return 1e-6 * error - entropy

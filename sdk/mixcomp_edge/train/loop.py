@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from mixcomp_edge.errors import TaskError
+from mixcomp_edge.train.quantizers import WeightQuantizer
 from mixcomp_edge.train.recipe import Recipe
 from mixcomp_edge.train.task import Split, Task
 
@@ -64,6 +65,9 @@ def _fit(
 ) -> nn.Module:  # fmt: skip
     if teacher is not None:
         teacher.eval()
+    for module in model.modules():
+        if isinstance(module, WeightQuantizer):
+            module.estimator = recipe.estimator
     optimizer = torch.optim.Adam(_parameter_groups(model, recipe))
     steps_per_epoch = max(1, math.ceil(len(split) / recipe.batch_size))
     steps = recipe.epochs * steps_per_epoch

@@ -58,7 +58,7 @@ def quantize(
     float_file, quantized_file = checkpoint_files(checkpoint)
     if task.float_recipe is not None and task.train is not None:
         fit(task.model, task, task.float_recipe, stage="float", checkpoint=float_file, listener=listener)
-    model = prepare(task.model, task.calibration, plan, task.name)
+    model = prepare(task.model, task.calibration, plan, task.name, recipe)
     lower(model.quantized_graph())  # what cannot be lowered is refused before the training, not after it
     float_accuracy = accuracy(task.model, task, task.test) if task.test is not None else None
     if recipe.epochs > 0:

@@ -18,11 +18,12 @@ from mixcomp_edge.ir.ops import Activation
 from mixcomp_edge.lower import QuantizedGraph, simplify
 from mixcomp_edge.lower.assign_types import WEIGHTED, assign_types, quantizer_of
 from mixcomp_edge.lower.quantize import QuantizedWeights
-from mixcomp_edge.numerics import codebook
+from mixcomp_edge.numerics import members
 from mixcomp_edge.quant_plan import QuantPlan
-from mixcomp_edge.train.calibrate import activation_step, input_range, weight_scale
+from mixcomp_edge.train.calibrate import activation_step, choose_codebook, input_range, weight_scale
 from mixcomp_edge.train.frontend import import_model
 from mixcomp_edge.train.quantizers import ActivationQuantizer, WeightQuantizer
+from mixcomp_edge.train.recipe import Recipe
 
 SAMPLE = 1 << 16  # elements of each value kept for calibration, a batch
 
@@ -30,15 +31,21 @@ SAMPLE = 1 << 16  # elements of each value kept for calibration, a batch
 class Layer(nn.Module):
     """Weight, bias and weight quantizer of one conv2d or dense node. The weight has PyTorch's layout."""
 
-    def __init__(self, node: ops.Conv2d | ops.Dense, plan: QuantPlan) -> None:
+    def __init__(self, node: ops.Conv2d | ops.Dense, plan: QuantPlan, recipe: Recipe) -> None:
         super().__init__()
         weight = node.weight.transpose(0, 3, 1, 2) if isinstance(node, ops.Conv2d) else node.weight
         self.weight = nn.Parameter(torch.from_numpy(np.ascontiguousarray(weight)))
         self.bias = nn.Parameter(torch.from_numpy(node.bias.copy()))
         layer_plan = plan[node.name]
-        per_channel = layer_plan.granularity == "channel"
-        self.quantizer = WeightQuantizer(codebook(layer_plan.weights), len(weight) if per_channel else 1)
-        self.quantizer.set_scale(weight_scale(weight, self.quantizer.codebook, per_channel=per_channel))
+        per_channel, pow2 = layer_plan.granularity == "channel", layer_plan.scale == "pow2"
+        books = members(layer_plan.weights)
+        method = layer_plan.quantizer
+        if method == "recipe":
+            method = recipe.quantizer_even if books[0].even else recipe.quantizer_uneven
+        book = choose_codebook(weight, books, per_channel=per_channel, method=method, pow2=pow2)
+        channels = len(weight) if per_channel else 1
+        self.quantizer = WeightQuantizer(book, channels, learned=method == "learned", pow2=pow2)
+        self.quantizer.set_scale(weight_scale(weight, book, per_channel=per_channel, method=method, pow2=pow2))
 
 
 class QuantizedModel(nn.Module):
@@ -46,12 +53,18 @@ class QuantizedModel(nn.Module):
 
     Parameters keep the user's names where a layer has some: `layers.<module path>.weight`, with batch norms folded."""
 
-    def __init__(self, graph: Graph, plan: QuantPlan, *, input_positive: bool) -> None:
+    def __init__(self, graph: Graph, plan: QuantPlan, recipe: Recipe, *, input_positive: bool) -> None:
         super().__init__()
         self.graph, self.plan = graph, plan
         types = assign_types(graph, plan, input_positive=input_positive)
         self.owner = quantizer_of(graph)
-        self.layers = nn.ModuleDict({_key(n.name): Layer(n, plan) for n in graph.nodes if isinstance(n, WEIGHTED)})
+        self.layers = nn.ModuleDict(
+            {_key(n.name): Layer(n, plan, recipe) for n in graph.nodes if isinstance(n, WEIGHTED)}
+        )
+        for name in (n.name for n in graph.nodes if isinstance(n, WEIGHTED)):
+            chosen = self.layer(name).quantizer.codebook.name
+            if chosen != plan[name].weights:  # the best of a family
+                self.plan = self.plan.with_layer(name, weights=chosen)
         self.activations = nn.ModuleDict({_key(name): ActivationQuantizer(t) for name, t in types.items()})
         for node in graph.nodes:
             if isinstance(node, ops.Softmax):
@@ -140,14 +153,20 @@ def _key(name: str) -> str:
 
 
 def prepare(
-    model: nn.Module, calibration: Tensor, plan: QuantPlan | None = None, name: str = "model"
+    model: nn.Module,
+    calibration: Tensor,
+    plan: QuantPlan | None = None,
+    name: str = "model",
+    recipe: Recipe | None = None,
 ) -> QuantizedModel:
     """The model, ready for quantized training: exported, simplified, with calibrated quantizers everywhere.
 
-    calibration (N, C, ...) float32: inputs as the model takes them, a few hundred from the training data.
+    calibration (N, C, ...) float32: inputs as the model takes them, a few hundred from the training data. The recipe
+    says how scales are found where the plan leaves it open.
     Raises UnsupportedError for an operator that cannot be lowered, PlanError for a plan that does not fit."""
     graph = simplify(import_model(model, tuple(calibration.shape[1:]), name))
-    quantized = QuantizedModel(graph, plan or QuantPlan(), input_positive=bool(calibration.min() >= 0))
+    positive = bool(calibration.min() >= 0)
+    quantized = QuantizedModel(graph, plan or QuantPlan(), recipe or Recipe(), input_positive=positive)
     quantized.calibrate(calibration)
     return quantized
 

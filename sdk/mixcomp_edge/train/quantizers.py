@@ -5,6 +5,7 @@ is the straight-through one with the learned-step term (LSQ, arXiv 1902.08153, e
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,9 @@ from torch import Tensor, nn
 from mixcomp_edge.ir.qops import QType
 from mixcomp_edge.lower.assign_types import ValueType
 from mixcomp_edge.numerics import Codebook
+from mixcomp_edge.train.estimators import slope
+
+LOG_2 = math.log(2.0)
 
 
 class _RoundToInteger(torch.autograd.Function):
@@ -42,27 +46,26 @@ class _RoundToInteger(torch.autograd.Function):
 class _RoundToLevels(torch.autograd.Function):
     """y = scale * nearest level of w / scale; w (O, ...), log_scale (O,) or (1,).
 
-    dy/dw = 1 within the outermost levels, 0 outside. dy/dlog(scale) = y - w inside, y outside."""
+    dy/dw is the estimator's slope, 0 beyond the outermost levels; dy/dlog(scale) = y - w dy/dw."""
 
     @staticmethod
-    def forward(ctx: Any, w: Tensor, log_scale: Tensor, values: Tensor) -> Tensor:
+    def forward(ctx: Any, w: Tensor, log_scale: Tensor, values: Tensor, estimator: str) -> Tensor:
         scale = log_scale.exp().reshape(-1, *[1] * (w.dim() - 1))
         u = w / scale
         midpoints = (values[:-1] + values[1:]) / 2
         y = values[torch.bucketize(u, midpoints)] * scale
-        inside = (u >= values[0]) & (u <= values[-1])
-        ctx.save_for_backward(w, y, inside)
+        ctx.save_for_backward(w, y, slope(estimator, u, values))
         ctx.scales = log_scale.numel()
         return y
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None]:
-        w, y, inside = ctx.saved_tensors
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None, None]:
+        w, y, slopes = ctx.saved_tensors
         (gradient,) = gradients
-        gradient_w = gradient * inside
+        gradient_w = gradient * slopes
         terms = gradient * y - gradient_w * w
         log_gradient = terms.flatten(1).sum(1) if ctx.scales > 1 else terms.sum().reshape(1)
-        return gradient_w, log_gradient, None
+        return gradient_w, log_gradient, None, None
 
 
 class ActivationQuantizer(nn.Module):
@@ -112,18 +115,27 @@ class ActivationQuantizer(nn.Module):
 
 
 class WeightQuantizer(nn.Module):
-    """Quantizes a weight (O, ...) to a codebook, with one scale or one for each output channel."""
+    """Quantizes a weight (O, ...) to a codebook, with one scale or one for each output channel.
+
+    learned: the scale is trained. pow2: it is rounded to a power of two, straight through for the gradient. The
+    estimator shapes the gradient of uneven codebooks; on even ones all but the straight one would only add noise."""
 
     values: Tensor
 
-    def __init__(self, codebook: Codebook, channels: int) -> None:
+    def __init__(self, codebook: Codebook, channels: int, *, learned: bool = True, pow2: bool = False) -> None:
         super().__init__()
-        self.codebook = codebook
-        self.log_scale = nn.Parameter(torch.zeros(channels))
+        self.codebook, self.pow2 = codebook, pow2
+        self.estimator = "straight"
+        self.log_scale = nn.Parameter(torch.zeros(channels), requires_grad=learned)
         self.register_buffer("values", torch.tensor(codebook.sorted_values, dtype=torch.float32), persistent=False)
 
     def forward(self, w: Tensor) -> Tensor:
-        y: Tensor = _RoundToLevels.apply(w, self.log_scale, self.values)  # type: ignore[no-untyped-call]
+        log_scale: Tensor = self.log_scale
+        if self.pow2:
+            rounded = torch.round(log_scale.detach() / LOG_2) * LOG_2
+            log_scale = log_scale + (rounded - log_scale).detach()
+        estimator = "straight" if self.codebook.even else self.estimator
+        y: Tensor = _RoundToLevels.apply(w, log_scale, self.values, estimator)  # type: ignore[no-untyped-call]
         return y
 
     def set_scale(self, scale: np.ndarray) -> None:
@@ -131,5 +143,6 @@ class WeightQuantizer(nn.Module):
             self.log_scale.copy_(torch.from_numpy(np.log(scale)))
 
     def scale(self) -> np.ndarray:
-        """(O,) or (1,) float64."""
-        return np.exp(self.log_scale.detach().cpu().numpy().astype(np.float64))
+        """(O,) or (1,) float64; exact powers of two with pow2."""
+        logarithm = self.log_scale.detach().cpu().numpy().astype(np.float64)
+        return np.exp2(np.rint(logarithm / LOG_2)) if self.pow2 else np.exp(logarithm)

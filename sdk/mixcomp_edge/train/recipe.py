@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from mixcomp_edge.errors import RecipeError
+from mixcomp_edge.quant_plan import QUANTIZERS
+
+ESTIMATORS = ("straight", "tanh", "tanh_as_printed", "linear")  # train/estimators.py
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,9 @@ class Recipe:
     warmup: float = 0.05  # share of all steps
     distill: float = 0.0  # share of the loss that follows the float model's output instead of the labels
     augment: bool = True
+    quantizer_even: str = "learned"  # of fixp4 weights where the plan leaves it open: quant_plan.QUANTIZERS
+    quantizer_uneven: str = "learned"  # of posit weights
+    estimator: str = "straight"  # of the gradient through posit roundings: train/estimators.py
     seed: int = 0
     threads: int = 0  # of the processor; 0: as many as it has cores. Results depend on it in the last bits
 
@@ -40,6 +46,10 @@ class Recipe:
                 raise RecipeError(f"recipe: {key} = {getattr(self, key)!r}, expected a whole number.")
         if not isinstance(self.augment, bool):
             raise RecipeError(f"recipe: augment = {self.augment!r}, expected true or false.")
+        choices = {"quantizer_even": QUANTIZERS, "quantizer_uneven": QUANTIZERS, "estimator": ESTIMATORS}
+        for key, known in choices.items():
+            if getattr(self, key) not in known:
+                raise RecipeError(f"recipe: {key} = {getattr(self, key)!r}, expected one of {', '.join(known)}.")
 
     def with_(self, **changes: Any) -> Recipe:
         """A copy in which the entries that are not None are changed."""
@@ -49,14 +59,21 @@ class Recipe:
         return asdict(self)
 
 
-def load_recipe(path: Path, base: Recipe | None = None) -> Recipe:
-    """Recipe from a TOML file; keys that the file leaves out come from base."""
+FOLDER = Path(__file__).with_name("recipes")
+
+
+def load_recipe(name: str | Path, base: Recipe | None = None) -> Recipe:
+    """The recipe `paper` or `best`, or that of a TOML file; keys that it leaves out come from base."""
+    known = sorted(path.stem for path in FOLDER.glob("*.toml"))
+    path = FOLDER / f"{name}.toml" if str(name) in known else Path(name)
     try:
         entries = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise RecipeError(f"recipe {name}: No such file; built-in recipes are {' and '.join(known)}.") from error
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise RecipeError(f"recipe {path}: {error}.") from error
-    known = [field.name for field in fields(Recipe)]
+    keys = [field.name for field in fields(Recipe)]
     for key in entries:
-        if key not in known:
-            raise RecipeError(f"recipe {path}: unknown key '{key}'. Known keys: {', '.join(known)}.")
+        if key not in keys:
+            raise RecipeError(f"recipe {path}: unknown key '{key}'. Known keys: {', '.join(keys)}.")
     return (base or Recipe()).with_(**entries)
