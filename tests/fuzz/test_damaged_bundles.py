@@ -170,7 +170,7 @@ HOSTILE = {
     "unread value": field("relu", "inputs", ["block.conv"]),
     "second input node": lambda p: p.content["graph"]["nodes"].append(p.node("input") | {"name": "input2"}),
     "unknown operator": field("fc", "op", "exec"),
-    "operator of the float graph": field("fc", "op", "batchnorm"),
+    "operator of the float graph": field("fc", "op", "affine"),
     "operator as number": field("fc", "op", 7),
     "operator as list": field("fc", "op", ["dense"]),
     "no operator": drop("fc", "op"),

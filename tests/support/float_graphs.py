@@ -51,14 +51,14 @@ class Net:
         return self.put(ops.Dense(name=name, inputs=(x,), shape=(out,), weight=weight, bias=self.real(out)))
 
     def norm(self, name: str, x: str) -> str:
+        """Gains of both signs."""
+        channels = self.shape(x)[-1]
+        return self.affine(name, x, self.rng.standard_normal(channels), self.rng.standard_normal(channels))
+
+    def affine(self, name: str, x: str, gain, offset=0.0) -> str:
         shape = self.shape(x)
-        gamma, beta, mean = (self.real(shape[-1]) for _ in range(3))
-        variance = np.abs(self.real(shape[-1])) + np.float32(0.1)
-        return self.put(
-            ops.BatchNorm(
-                name=name, inputs=(x,), shape=shape, gamma=gamma, beta=beta, mean=mean, variance=variance, eps=1e-3
-            )
-        )
+        gain, offset = (np.broadcast_to(np.asarray(v, np.float64), shape[-1:]).copy() for v in (gain, offset))
+        return self.put(ops.Affine(name=name, inputs=(x,), shape=shape, gain=gain, offset=offset))
 
     def relu(self, name: str, x: str, activation: Activation = Activation.RELU) -> str:
         return self.put(ops.Relu(name=name, inputs=(x,), shape=self.shape(x), activation=activation))

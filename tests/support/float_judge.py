@@ -48,10 +48,8 @@ def _dense(node, x):
     return F.linear(x.flatten(1), _real(node.weight), _real(node.bias))
 
 
-def _batchnorm(node, x):
-    channels = x.movedim(-1, 1)
-    arguments = (_real(v) for v in (node.mean, node.variance, node.gamma, node.beta))
-    return F.batch_norm(channels, *arguments, training=False, eps=node.eps).movedim(1, -1)
+def _affine(node, x):
+    return x * _real(node.gain) + _real(node.offset)
 
 
 def _add(node, a, b):

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from mixcomp_edge.ir.graph import Node, Window
 
 Floats = NDArray[np.float32]
+Doubles = NDArray[np.float64]
 
 
 class Activation(Enum):
@@ -48,14 +49,11 @@ class Dense(Node):
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class BatchNorm(Node):
-    """y = (x - mean) / sqrt(variance + eps) * gamma + beta, each (C,)."""
+class Affine(Node):
+    """y = gain * x + offset, each (C,): a batch norm, or arithmetic with constants."""
 
-    gamma: Floats
-    beta: Floats
-    mean: Floats
-    variance: Floats
-    eps: float
+    gain: Doubles
+    offset: Doubles
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

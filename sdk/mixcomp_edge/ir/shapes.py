@@ -35,6 +35,10 @@ def output_shape(node: Node, shapes: list[Shape]) -> Shape:
         if not len(node.before) == len(node.after) == len(shapes[0]) or min(*node.before, *node.after, 0) < 0:
             raise GraphError(f"{node.name}: pads {node.before}, {node.after} do not fit shape {shapes[0]}.")
         return tuple(b + size + a for b, size, a in zip(node.before, shapes[0], node.after, strict=True))
+    if isinstance(node, ops.Affine):
+        if not node.gain.shape == node.offset.shape == shapes[0][-1:]:
+            raise GraphError(f"{node.name}: gain {node.gain.shape}, offset {node.offset.shape} do not fit {shapes[0]}.")
+        return shapes[0]
     if isinstance(node, ops.Reshape | qops.Reshape):
         if prod(node.shape) != prod(shapes[0]):
             raise GraphError(f"{node.name}: cannot view shape {shapes[0]} as {node.shape}.")

@@ -5,14 +5,14 @@ from __future__ import annotations
 from mixcomp_edge.ir.graph import Graph
 from mixcomp_edge.ir.verify import verify
 from mixcomp_edge.lower.absorb_flatten import absorb_flatten
-from mixcomp_edge.lower.fold_batchnorm import fold_batchnorm
+from mixcomp_edge.lower.fold_affine import fold_affine
 from mixcomp_edge.lower.fold_padding import fold_padding
 from mixcomp_edge.lower.fuse_activation import fuse_activation
 from mixcomp_edge.lower.fuse_add import fuse_add
 from mixcomp_edge.lower.merge_strides import merge_strides
 from mixcomp_edge.lower.quantize import QuantizedGraph, lower
 
-SIMPLIFY = (fold_batchnorm, fold_padding, merge_strides, fuse_activation, fuse_add, absorb_flatten)
+SIMPLIFY = (fold_affine, fold_padding, merge_strides, fuse_activation, fuse_add, absorb_flatten)
 
 
 def simplify(graph: Graph) -> Graph:

@@ -62,16 +62,16 @@ def _batch_norm(importer: Importer, node: fx.Node) -> None:
     m, v = importer.tensor(mean), importer.tensor(variance)
     if m is None or v is None:
         raise importer.unsupported(node, "a batch norm without running statistics")
-    g, b = importer.tensor(gamma), importer.tensor(beta)
+    gain = (1.0 if (g := importer.tensor(gamma)) is None else g) / np.sqrt(v.astype(np.float64) + eps)
+    offset = (0.0 if (b := importer.tensor(beta)) is None else b) - m * gain
     path = importer.paths.get(mean.name, "").rpartition(".")[0]
-    importer.add(
-        node,
-        ops.BatchNorm(
-            name=importer.unique(path or node.name), inputs=(importer.source(node).name,), shape=shape_of(node),
-            gamma=np.ones_like(m) if g is None else g, beta=np.zeros_like(m) if b is None else b,
-            mean=m, variance=v, eps=float(eps),
-        ),
-    )  # fmt: skip
+    _affine(importer, node, path or node.name, 0, gain, offset)
+
+
+def _affine(importer: Importer, node: fx.Node, name: str, index: int, gain: np.ndarray, offset: np.ndarray) -> None:
+    """gain * operand + offset, for the operand of that index."""
+    name, inputs = importer.unique(name), (importer.source(node, index).name,)
+    importer.add(node, ops.Affine(name=name, inputs=inputs, shape=shape_of(node), gain=gain, offset=offset))
 
 
 def _unary(importer: Importer, node: fx.Node, make: Callable[..., Node], **attributes: Any) -> None:
@@ -106,9 +106,47 @@ def _softmax(importer: Importer, node: fx.Node) -> None:
     _unary(importer, node, ops.Softmax)
 
 
-@handles("add.Tensor", "add_.Tensor")
+ARITHMETIC = ("add", "sub", "rsub", "mul", "div")
+
+
+@handles(
+    *(f"{name}{in_place}.{kind}" for name in ARITHMETIC for in_place in ("", "_") for kind in ("Tensor", "Scalar"))
+)
+def _arithmetic(importer: Importer, node: fx.Node) -> None:
+    """Two values, which can be added; or a value and a constant, which fold_affine takes into a layer."""
+    operator = str(node.target).removeprefix("aten.").split(".")[0].removesuffix("_")
+    operands = node.args[:2]
+    values = [index for index in (0, 1) if operands[index] in importer.alias]
+    if len(values) == 2:
+        if operator != "add":
+            raise importer.unsupported(node, f"the operator aten.{operator} of two values is not supported")
+        return _add(importer, node)
+    (value,) = values
+    if importer.source(node, value).shape != shape_of(node):
+        raise importer.unsupported(node, f"{node.target} with a constant that makes the value larger")
+    constant = importer.channel_constant(node, operands[1 - value])
+    one = np.ones_like(constant)
+    if operator == "mul":
+        gain, offset = constant, 0 * one
+    elif operator == "div":
+        if value == 1 or not constant.all():
+            raise importer.unsupported(node, "a division by a value, or by zero,")
+        gain, offset = 1 / constant, 0 * one
+    else:  # a sum with these factors
+        alpha = float(arguments(node, None, None, 1)[2])
+        factors = {"add": (1.0, alpha), "sub": (1.0, -alpha), "rsub": (-alpha, 1.0)}[operator]
+        gain, offset = factors[value] * one, factors[1 - value] * constant
+    return _affine(importer, node, importer.place(node), value, gain, offset)
+
+
+@handles("neg.default", "neg_.default")
+def _negative(importer: Importer, node: fx.Node) -> None:
+    one = np.ones(shape_of(node)[-1])
+    _affine(importer, node, importer.place(node), 0, -one, 0 * one)
+
+
 def _add(importer: Importer, node: fx.Node) -> None:
-    if node.kwargs.get("alpha", 1) != 1:
+    if arguments(node, None, None, 1)[2] != 1:
         raise importer.unsupported(node, "an addition with alpha")
     inputs = (importer.source(node, 0).name, importer.source(node, 1).name)
     if any(importer.nodes[name].shape != shape_of(node) for name in inputs):

@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable
+from math import prod
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, fx
+from torch._ops import OpOverload
 
 from mixcomp_edge.errors import UnsupportedError
 from mixcomp_edge.ir import ops
@@ -22,7 +24,8 @@ VIEWS = ("view", "reshape", "flatten", "slice", "squeeze", "unsqueeze", "detach"
 
 
 class Importer:
-    """Walks the ATen graph once. `alias` maps an fx node to the IR node whose value it stands for."""
+    """Walks the ATen graph once. `alias` maps an fx node to the IR node whose value it stands for; `constants` holds
+    the values of those that do not depend on the input: parameters, buffers, and what is computed from these."""
 
     def __init__(self, program: torch.export.ExportedProgram, name: str) -> None:
         self.program, self.name = program, name
@@ -32,14 +35,18 @@ class Importer:
         constants = signature.inputs_to_lifted_tensor_constants
         self.paths = {**signature.inputs_to_parameters, **signature.inputs_to_buffers, **constants}
         state: dict[str, Tensor] = {**program.state_dict, **program.constants}
-        self.tensors = {node: state[path] for node, path in self.paths.items()}
+        self.constants = {
+            node: state[self.paths[node.name]].detach().clone()
+            for node in program.graph.nodes
+            if node.op == "placeholder" and node.name in self.paths
+        }
 
     def run(self) -> Graph:
         output = ""
         for node in self.program.graph.nodes:
-            if node.op == "placeholder" and node.name not in self.tensors:
+            if node.op == "placeholder" and node not in self.constants:
                 self._input(node)
-            elif node.op == "call_function":
+            elif node.op == "call_function" and not self._evaluate(node):
                 self._call(node)
             elif node.op == "output":
                 output = self._output(node)
@@ -55,6 +62,21 @@ class Importer:
         if not isinstance(results, tuple | list) or len(results) != 1 or results[0] not in self.alias:
             raise UnsupportedError(f"{self.name}: the model must return one tensor that depends on its input.")
         return self.alias[results[0]]  # type: ignore[index]
+
+    def _evaluate(self, node: fx.Node) -> bool:
+        """Computes a value that depends on constants only; False for any other, and for what is drawn at random."""
+        operator = node.target
+        if not isinstance(operator, OpOverload) or torch.Tag.nondeterministic_seeded in operator.tags:
+            return False
+        if any(source not in self.constants for source in node.all_input_nodes):
+            return False
+        arguments, keywords = fx.node.map_arg((node.args, node.kwargs), lambda source: self.constants[source])
+        with torch.no_grad():
+            value = operator(*arguments, **keywords)
+        if not isinstance(value, Tensor):
+            return False
+        self.constants[node] = value
+        return True
 
     def _call(self, node: fx.Node) -> None:
         handler = HANDLERS.get(str(node.target).removeprefix("aten."))
@@ -77,7 +99,8 @@ class Importer:
 
     def unsupported(self, node: fx.Node, what: str) -> UnsupportedError:
         supported = (
-            "conv2d, linear, batch_norm, relu, relu6, add, cat, pooling, mean over H and W, pad, flatten, softmax"
+            "conv2d, linear, batch_norm, relu, relu6, add, cat, pooling, mean over H and W, pad, flatten, softmax, "
+            "arithmetic with constants"
         )
         return UnsupportedError(
             f"{self.name}: {what}, in module '{module_path(node)}' ({node.name}). Supported: {supported}. "
@@ -91,10 +114,26 @@ class Importer:
         return self.nodes[self.alias[argument]]
 
     def tensor(self, argument: Any) -> np.ndarray | None:
-        """The parameter or buffer behind an argument, as float32."""
-        if not isinstance(argument, fx.Node) or argument.name not in self.tensors:
+        """The constant behind an argument, as float32."""
+        if not isinstance(argument, fx.Node) or argument not in self.constants:
             return None
-        return self.tensors[argument.name].detach().to(torch.float32).cpu().numpy().copy()
+        return self.constants[argument].to(torch.float32).cpu().numpy().copy()
+
+    def channel_constant(self, node: fx.Node, argument: Any) -> np.ndarray:
+        """A number, or a constant that broadcasts over the channels of the node's value, as (C,) float64."""
+        shape = shape_of(node)
+        if isinstance(argument, fx.Node):
+            value = self.constants[argument].to(torch.float64).cpu().numpy()
+        else:
+            value = np.array(argument, np.float64)
+        full = (1,) * (len(shape) + 1 - value.ndim) + value.shape
+        if len(full) != len(shape) + 1 or full[1] not in (1, shape[-1]) or prod(full) != full[1]:
+            raise self.unsupported(
+                node, f"a constant of shape {value.shape} in {node.target} (one number, or one a channel)"
+            )
+        if not np.isfinite(value).all():
+            raise self.unsupported(node, f"a constant in {node.target} that is not finite")
+        return np.broadcast_to(value.reshape(-1), (shape[-1],)).copy()
 
     def unique(self, name: str) -> str:
         """A legal name that no node has yet."""
@@ -111,7 +150,12 @@ class Importer:
     def layer_name(self, node: fx.Node, weight: Any) -> str:
         """Path of the module that owns the weight: the name under which a plan finds the layer."""
         path = self.paths.get(weight.name, "") if isinstance(weight, fx.Node) else ""
-        return self.unique(path.rpartition(".")[0] or node.name)
+        return self.unique(path.rpartition(".")[0] or self.place(node))
+
+    def place(self, node: fx.Node) -> str:
+        """A name for what belongs to no parameter: the operation's, behind the path of its module."""
+        path = module_stack(node)
+        return f"{path}.{node.name}" if path else node.name
 
     def add(self, fx_node: fx.Node, node: Node) -> None:
         self.nodes[node.name] = node
@@ -124,9 +168,14 @@ def _overload_packet(node: fx.Node) -> str:
     return parts[1] if len(parts) == 3 else ""
 
 
-def module_path(node: fx.Node) -> str:
+def module_stack(node: fx.Node) -> str:
+    """Path of the module whose forward() makes the value; empty for the top one."""
     stack = list(node.meta.get("nn_module_stack", {}).values())
-    return (stack[-1][0] if stack else "") or "the top module"
+    return stack[-1][0] if stack else ""
+
+
+def module_path(node: fx.Node) -> str:
+    return module_stack(node) or "the top module"
 
 
 def shape_of(node: fx.Node) -> Shape:

@@ -139,6 +139,98 @@ def test_batch_norm_1d_folds_into_the_linear_layer(bias):
     assert kinds(model, (9,)) == ["dense"]
 
 
+C = torch.tensor([0.3, -2.0, 1.5, 0.7])  # one number a channel
+ARITHMETIC = {
+    "x + 2": lambda x: x + 2,
+    "2 - x": lambda x: 2 - x,
+    "rsub": lambda x: torch.rsub(x, 1.5, alpha=2),
+    "x - c": lambda x: x - C.view(4, 1, 1),
+    "c - x": lambda x: C.view(1, 4, 1, 1) - x,
+    "torch.sub, alpha": lambda x: torch.sub(x, C.view(4, 1, 1), alpha=3),
+    "torch.add, alpha": lambda x: torch.add(C.view(4, 1, 1), x, alpha=-3),
+    "x * c": lambda x: C[:, None, None] * x,
+    "x / 255": lambda x: x / 255,
+    "x / c": lambda x: x / C.reshape(4, 1, 1),
+    "-x": lambda x: -x,
+    "normalised": lambda x: (x - C.view(4, 1, 1)) / (C.abs().view(4, 1, 1) + 0.1),
+    "in place": lambda x: x.mul_(2).sub_(C.view(4, 1, 1)).div_(3).add_(1).neg_(),
+    "a constant made of constants": lambda x: x * torch.sqrt(torch.ones(4, 1, 1) * 2 + C.abs().view(4, 1, 1)),
+    "before a relu": lambda x: F.relu(x * -2 + 0.5),
+    "behind a relu": lambda x: F.relu(x) * 0.5,
+    "before a pooling": lambda x: F.max_pool2d(x * 3 - 1, 2),
+    "behind a pooling": lambda x: F.avg_pool2d(x, 2) * C.view(4, 1, 1) + 1,
+}
+
+
+@pytest.mark.parametrize("function", ARITHMETIC.values(), ids=ARITHMETIC)
+def test_arithmetic_with_constants_folds_into_the_layer_before_it(function):
+    assert_same_function(Then(function), MAP)
+    assert [kind for kind in kinds(Then(function), MAP) if "pool" not in kind] == ["conv2d"]
+
+
+class Before(nn.Module):
+    """A function of the input, with buffers of its own, and a layer behind it."""
+
+    def __init__(self, function, layer):
+        super().__init__()
+        self.function, self.layer = function, layer
+        self.register_buffer("mean", torch.tensor([0.5, -1.0, 2.0, 0.0]).view(1, 4, 1, 1))
+        self.scale = nn.Parameter(torch.tensor(0.25))
+
+    def forward(self, x):
+        return self.layer(self.function(self, x))
+
+
+NORMALISED = {
+    "x - mean, no padding": (lambda net, x: (x - net.mean) * net.scale, lambda: nn.Conv2d(4, 3, 3)),
+    "x / 255, padding": (lambda net, x: x / 255, lambda: nn.Conv2d(4, 3, 3, padding=1)),
+    "scaled channels, padding": (lambda net, x: x * net.mean, lambda: nn.Conv2d(4, 6, 3, padding=1, groups=2)),
+    "scaled by a parameter": (lambda net, x: net.scale * x, lambda: nn.Conv2d(4, 8, 3, groups=4)),
+    "x - mean, flattened": (
+        lambda net, x: x - net.mean, lambda: nn.Sequential(nn.Flatten(), nn.Linear(4 * 7 * 6, 5))
+    ),
+    "batch norm": (lambda net, x: x, lambda: nn.Sequential(nn.BatchNorm2d(4), nn.Conv2d(4, 3, (2, 3)))),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("function", "layer"), NORMALISED.values(), ids=NORMALISED)
+def test_arithmetic_on_the_input_folds_into_the_layer_behind_it(function, layer):
+    assert_same_function(Before(function, layer()), MAP)
+    assert [kind for kind in kinds(Before(function, layer()), MAP) if kind != "reshape"] in (["conv2d"], ["dense"])
+
+
+def test_arithmetic_on_a_vector_takes_one_number_a_feature():
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.fc = nn.Linear(4, 3)
+
+        def forward(self, x):
+            return self.fc((x - C) / C.abs())
+
+    assert_same_function(Net(), (4,))
+    assert kinds(Net(), (4,)) == ["dense"]
+
+
+def test_a_weight_that_is_computed_of_parameters_is_a_weight():
+    class Net(nn.Module):
+        """Weights with mean 0 and deviation 1 for each output channel."""
+
+        def __init__(self):
+            super().__init__()
+            self.conv = nn.Conv2d(4, 5, 3)
+
+        def forward(self, x):
+            w = self.conv.weight
+            w = (w - w.mean((1, 2, 3), keepdim=True)) / w.std((1, 2, 3), keepdim=True)
+            return F.conv2d(x, w, self.conv.bias)
+
+    assert_same_function(Net(), MAP)
+    normed = nn.utils.parametrizations.weight_norm(nn.Conv2d(4, 5, 3))
+    assert_same_function(nn.Sequential(normed, nn.ReLU()), MAP)
+    assert import_model(nn.Sequential(normed, nn.ReLU()), MAP, "m").nodes[1].name == "0.conv2d"
+
+
 ACTIVATIONS = {
     "nn.ReLU": nn.ReLU(),
     "nn.ReLU in place": nn.ReLU(inplace=True),

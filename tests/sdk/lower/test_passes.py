@@ -13,7 +13,7 @@ from mixcomp_edge.ir.ops import Activation
 from mixcomp_edge.ir.verify import verify
 from mixcomp_edge.lower import simplify
 from mixcomp_edge.lower.absorb_flatten import absorb_flatten
-from mixcomp_edge.lower.fold_batchnorm import fold_batchnorm
+from mixcomp_edge.lower.fold_affine import fold_affine
 from mixcomp_edge.lower.fold_padding import fold_padding
 from mixcomp_edge.lower.fuse_activation import fuse_activation
 from mixcomp_edge.lower.fuse_add import fuse_add
@@ -52,55 +52,134 @@ def strided() -> Net:
     return Net(9, 7, 2)
 
 
-FLOAT32 = 1e-6  # fold_batchnorm stores its products as float32
+FLOAT32 = 1e-6  # fold_affine stores its products as float32
 
 
 def test_a_batch_norm_folds_into_the_convolution_before_it():
     net = Net(5, 5, 4)
     net.norm("bn", net.conv("conv", "x", 6, groups=2))
-    assert applied(fold_batchnorm, net.graph(), FLOAT32) == ["conv:conv2d"]
+    assert applied(fold_affine, net.graph(), FLOAT32) == ["conv:conv2d"]
 
 
 def test_a_batch_norm_folds_into_the_linear_layer_before_it():
     net = Net(6)
     net.dense("fc2", net.norm("bn", net.dense("fc", "x", 5)), 3)
-    assert applied(fold_batchnorm, net.graph(), FLOAT32) == ["fc:dense", "fc2:dense"]
+    graph = net.graph()
+    assert applied(fold_affine, graph, FLOAT32) == ["fc:dense", "fc2:dense"]
+    assert np.array_equal(fold_affine(graph)["fc2"].weight, graph["fc2"].weight)
 
 
 def test_the_folded_weights_are_the_formula_rounded_to_float32():
     net = Net(5, 5, 4)
     net.norm("bn", net.conv("conv", "x", 6))
     graph = net.graph()
-    conv, bn, folded = graph["conv"], graph["bn"], fold_batchnorm(graph)["conv"]
+    conv, bn, folded = graph["conv"], graph["bn"], fold_affine(graph)["conv"]
     for o in range(6):
-        gain = float(bn.gamma[o]) / (float(bn.variance[o]) + bn.eps) ** 0.5
-        np.testing.assert_allclose(folded.weight[o], conv.weight[o] * gain, rtol=1e-6)
-        expected = (float(conv.bias[o]) - float(bn.mean[o])) * gain + float(bn.beta[o])
-        assert folded.bias[o] == pytest.approx(expected, rel=1e-6, abs=1e-7)
+        np.testing.assert_allclose(folded.weight[o], conv.weight[o] * bn.gain[o], rtol=1e-6)
+        assert folded.bias[o] == pytest.approx(float(conv.bias[o]) * bn.gain[o] + bn.offset[o], rel=1e-6, abs=1e-7)
     assert folded.weight.dtype == folded.bias.dtype == np.float32
 
 
-def test_a_batch_norm_behind_a_convolution_that_is_read_elsewhere_is_refused():
-    net = Net(5, 5, 4)
-    conv = net.conv("conv", "x", 4, padding=(1, 1, 1, 1))
-    net.add("sum", net.norm("bn", conv), conv)
-    with pytest.raises(UnsupportedError, match=r"bn: a batch norm must follow .* it follows 'conv' \(conv2d\)"):
-        fold_batchnorm(net.graph())
+BEHIND = {
+    "a convolution": lambda net, x: net.conv("conv", x, 6),
+    "grouped": lambda net, x: net.conv("conv", x, 8, groups=2, stride=(2, 1)),
+    "depthwise": lambda net, x: net.conv("conv", x, 8, groups=4, dilation=(2, 1)),
+    "a linear layer": lambda net, x: net.dense("fc", x, 3),
+    "behind a flatten": lambda net, x: net.dense("fc", net.flatten("flat", x), 3),
+    "behind a flatten in our order": lambda net, x: net.dense("fc", net.flatten("flat", x, channels_first=False), 3),
+    "behind an average": lambda net, x: net.conv("conv", net.avgpool("pool", x), 3, (1, 1)),
+    "behind an average that leaves its padding out": lambda net, x: net.conv(
+        "conv", net.avgpool("pool", x, (3, 3), padding=(1, 1, 1, 1), include=False), 3, (1, 1)
+    ),
+    "two layers": lambda net, x: net.add("sum", net.conv("a", x, 5), net.conv("b", x, 5)),
+    "two norms": lambda net, x: net.conv("conv", net.norm("bn2", x), 6),
+}
 
 
-@pytest.mark.parametrize("first", ["relu", "maxpool", "norm"])
-def test_a_batch_norm_behind_anything_else_is_refused(first):
-    net = Net(6, 6, 2)
-    net.norm("bn", getattr(net, first)("front", net.conv("conv", "x", 2)))
-    with pytest.raises(UnsupportedError, match=r"bn: a batch norm must follow|front: a batch norm|it follows 'conv'"):
-        fold_batchnorm(fold_batchnorm(net.graph()) if first == "norm" else net.graph())
+@pytest.mark.parametrize("layers", BEHIND.values(), ids=BEHIND)
+def test_a_batch_norm_of_the_input_folds_into_the_layers_behind_it(layers):
+    net = Net(6, 7, 4)
+    layers(net, net.norm("bn", "x"))
+    kinds = applied(fold_affine, net.graph(), FLOAT32)
+    assert kinds == [f"{n.name}:{n.op}" for n in net.nodes[1:] if n.op != "affine"]
 
 
-def test_a_batch_norm_on_the_input_is_refused():
-    net = Net(6, 6, 2)
-    net.norm("bn", "x")
-    with pytest.raises(UnsupportedError, match=r"it follows 'x' \(input\)"):
-        fold_batchnorm(net.graph())
+GAIN = [0.5, 2.0, 3.0, 0.1]
+COMMUTES = {
+    "relu": (lambda net, x: net.relu("f", x), GAIN, 0.0),
+    "max pooling": (lambda net, x: net.maxpool("f", x, (3, 3), padding=(1, 1, 1, 1)), GAIN, [1.0, -2.0, 0.0, 3.0]),
+    "average pooling": (lambda net, x: net.avgpool("f", x), [-1.0, 2.0, 0.0, 1.0], [1.0, -2.0, 0.0, 3.0]),
+    "padded average": (lambda net, x: net.avgpool("f", x, (3, 3), padding=(1, 1, 1, 1)), [-1.0, 2.0, 0.0, 1.0], 0.0),
+    "pad": (lambda net, x: net.pad("f", x, (1, 0, 0), (2, 3, 0)), [-1.0, 2.0, 0.0, 1.0], 0.0),
+}
+
+
+@pytest.mark.parametrize(("function", "gain", "offset"), COMMUTES.values(), ids=COMMUTES)
+@pytest.mark.parametrize("side", ["before", "behind"])
+def test_arithmetic_passes_what_it_commutes_with(function, gain, offset, side):
+    net = Net(6, 7, 4)
+    if side == "before":
+        net.affine("scale", function(net, net.conv("conv", "x", 4)), gain, offset)
+    else:
+        net.conv("conv", function(net, net.affine("scale", "x", gain, offset)), 3)
+    assert "scale:affine" not in applied(fold_affine, net.graph(), FLOAT32)
+
+
+def test_one_number_passes_every_reshape_to_the_layer_before_it():
+    net = Net(6, 7, 4)
+    net.affine("scale", net.flatten("flat", net.conv("conv", "x", 3)), -2.0, 1.0)
+    assert applied(fold_affine, net.graph(), FLOAT32) == ["conv:conv2d", "flat:reshape"]
+
+
+STUCK = {
+    "a convolution read elsewhere": (
+        lambda net: net.add("sum", net.norm("bn", net.conv("conv", "x", 4)), "conv"),
+        r"bn: a batch norm.* must join .*'conv' \(conv2d\) is also read elsewhere; behind it, 'sum' \(add\) is in",
+    ),
+    "padding": (
+        lambda net: net.conv("conv", net.norm("bn", "x"), 4, padding=(0, 0, 0, 1)),
+        r"'x' \(input\) is in the way; behind it, 'conv' \(conv2d\) pads with zeros.* to_input",
+    ),
+    "a pad": (
+        lambda net: net.conv("conv", net.pad("pad", net.affine("bn", "x", 1.0, 1.0), (1, 0, 0), (0, 0, 0)), 4),
+        r"behind it, 'pad' \(pad\) is in the way",
+    ),
+    "one of two readers": (
+        lambda net: net.add("sum", net.conv("conv", net.norm("bn", "x"), 4, (1, 1)), "bn"),
+        r"behind it, 'sum' \(add\) is in the way",
+    ),
+    "an offset behind a relu": (
+        lambda net: net.affine("bn", net.relu("relu", net.conv("conv", "x", 4)), 1.0, 1.0), "the model ends"
+    ),
+    "a negative gain behind a relu": (
+        lambda net: net.affine("bn", net.relu("relu", net.conv("conv", "x", 4)), [1.0, 1.0, -1.0, 1.0]),
+        r"'relu' \(relu\) is in the way",
+    ),
+    "a gain behind a relu6": (
+        lambda net: net.affine("bn", net.relu6("relu", net.conv("conv", "x", 4)), 0.5),
+        r"'relu' \(relu\) is in the way",
+    ),
+    "a negative gain behind a max pooling": (
+        lambda net: net.affine("bn", net.maxpool("pool", net.conv("conv", "x", 4)), -1.0),
+        r"'pool' \(maxpool2d\) is in the way",
+    ),
+    "an offset behind a padded average": (
+        lambda net: net.affine("bn", net.avgpool("pool", net.conv("conv", "x", 4), padding=(1, 1, 0, 0)), 1.0, 1.0),
+        r"'pool' \(avgpool2d\) is in the way",
+    ),
+    "channels that a reshape mixes": (
+        lambda net: net.norm("bn", net.flatten("flat", net.conv("conv", "x", 4))), r"'flat' \(reshape\) mixes"
+    ),
+    "nothing to join": (lambda net: net.norm("bn", "x"), "behind it, the model ends"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("make", "message"), STUCK.values(), ids=STUCK)
+def test_what_fits_nowhere_is_refused_with_the_reason(make, message):
+    net = Net(6, 6, 4)
+    make(net)
+    with pytest.raises(UnsupportedError, match=message):
+        fold_affine(net.graph())
 
 
 def test_a_pad_becomes_the_padding_of_its_convolution():

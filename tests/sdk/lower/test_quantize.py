@@ -141,7 +141,7 @@ def test_an_operator_without_an_integer_form_is_refused():
     net = Net(4, 4, 2)
     net.norm("bn", net.conv("conv", "x", 2))
     given = quantized(net.graph(), np.ones((1, 4, 4, 2)))
-    with pytest.raises(LoweringError, match="bn: batchnorm has no integer form"):
+    with pytest.raises(LoweringError, match="bn: affine has no integer form"):
         lower(given)
 
 
