@@ -18,6 +18,7 @@ from .elf import Symbol
 from .emulator import CallResult, Emulator
 from .errors import EmulatorError
 from .hostcc import BuildError, build_shared, host_compiler
+from .isa import Foreign, foreign_instructions
 
 __all__ = [
     "BuildError",
@@ -26,9 +27,11 @@ __all__ = [
     "Counts",
     "Emulator",
     "EmulatorError",
+    "Foreign",
     "Symbol",
     "build_shared",
     "cores",
     "find_core",
+    "foreign_instructions",
     "host_compiler",
 ]

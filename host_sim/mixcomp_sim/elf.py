@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bisect
 import io
+import itertools
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,6 +52,7 @@ class Image:
     code: tuple[Code, ...]
     marks: tuple[int, ...]  # marks[i]: address of mce_layer_<i>_end
     labels: tuple[Symbol, ...]  # symbols in code, by address
+    thumb: tuple[Code, ...]  # the code without the constants in it; empty when the file has no mapping symbols
 
     def nearest(self, address: int) -> str:
         """'function+0x12' for an address in code, else the bare address."""
@@ -72,13 +74,14 @@ def read_elf(source: Path | bytes) -> Image:
         segments = _segments(elf)
         symbols, labels = _symbols(elf)
         code = _code(elf)
+        thumb = _thumb(elf)
     except EmulatorError:
         raise
     except Exception as error:  # pyelftools has many ways to stumble over damaged bytes
         raise EmulatorError(f"{name} is not a readable ELF file: {type(error).__name__}: {error}") from error
     if not segments:
         raise EmulatorError(f"{name} has nothing to load. An object file? Link it first.")
-    return Image(segments, symbols, code, _marks(symbols, name), labels)
+    return Image(segments, symbols, code, _marks(symbols, name), labels, thumb)
 
 
 def _segments(elf: Any) -> tuple[Segment, ...]:
@@ -132,6 +135,27 @@ def _code(elf: Any) -> tuple[Code, ...]:
         else:
             joined.append(Code(address, data))
     return tuple(joined)
+
+
+def _thumb(elf: Any) -> tuple[Code, ...]:
+    """From each mapping symbol $t to the next mapping symbol or the end of its section (Arm ABI, AAELF32 5.5.5)."""
+    table = elf.get_section_by_name(".symtab")
+    entries = table.iter_symbols() if isinstance(table, SymbolTableSection) else ()
+    borders: dict[int, list[tuple[int, str]]] = {}  # section -> (address, kind)
+    for entry in entries:
+        if re.fullmatch(r"\$[atd](\..*)?", entry.name) and isinstance(entry["st_shndx"], int):
+            borders.setdefault(entry["st_shndx"], []).append((entry["st_value"], entry.name[1]))
+    found = []
+    for index, marks in sorted(borders.items()):
+        section = elf.get_section(index)
+        if not section["sh_flags"] & SH_FLAGS.SHF_EXECINSTR:
+            continue
+        start, data = section["sh_addr"], section.data()
+        marks = sorted(marks)
+        for (address, kind), (end, _) in itertools.pairwise([*marks, (start + len(data), "")]):
+            if kind == "t" and end > address:
+                found.append(Code(address, data[address - start : end - start]))
+    return tuple(found)
 
 
 def _marks(symbols: dict[str, Symbol], name: str) -> tuple[int, ...]:

@@ -45,20 +45,27 @@ class Toolchain:
 
     def link(self, objects: list[Path], target: Target, output: Path, script: Path, entry: str) -> Path:
         """An ELF with everything that the entry reaches, and the linker's map beside it. The script finds what it
-        includes in its own folder."""
+        includes in its own folder.
+
+        An ELF with an instruction that the target's core lacks is refused: an emulator might run it all the same."""
         link_map = output.with_suffix(".map")
         if self.name == "gcc":
             wl = f"-Wl,--gc-sections,--no-warn-rwx-segments,-Map={link_map},-e,{entry},-L{script.parent}"
             words = [*self._compiler(target), "-nostdlib", wl, "-T", str(script), *map(str, objects)]
             _run([*words, "-lc_nano", "-lgcc", "-o", str(output)])
-            return output
-        runtime = output.with_name("libcompiler_rt.a")
-        cpu = ["-target", "thumb-freestanding-eabi", f"-mcpu={target.zig_cpu}"]
-        words = ["-O", "ReleaseSmall", "-fcompiler-rt", "--name", "compiler_rt", f"-femit-bin={runtime}"]
-        _run([*self.command, "build-lib", *cpu, *words])
-        words = ["--gc-sections", "-e", entry, f"-Map={link_map}", f"-L{script.parent}", "-T", str(script)]
-        _run([*self.command, "ld.lld", *words, *map(str, objects), str(runtime), "-o", str(output)])
+        else:
+            runtime = self._compiler_runtime(target, output.with_name("libcompiler_rt.a"))
+            words = ["--gc-sections", "-e", entry, f"-Map={link_map}", f"-L{script.parent}", "-T", str(script)]
+            _run([*self.command, "ld.lld", *words, *map(str, objects), str(runtime), "-o", str(output)])
+        _refuse_foreign_instructions(output, target)
         return output
+
+    def _compiler_runtime(self, target: Target, library: Path) -> Path:
+        """What libgcc is to gcc, built from zig's own sources."""
+        cpu = ["-target", "thumb-freestanding-eabi", f"-mcpu={target.zig_cpu}"]
+        words = ["-O", "ReleaseSmall", "-fcompiler-rt", "--name", "compiler_rt", f"-femit-bin={library}"]
+        _run([*self.command, "build-lib", *cpu, *words])
+        return library
 
     def _compiler(self, target: Target) -> list[str]:
         if self.name == "gcc":
@@ -97,6 +104,18 @@ def build_image(project: Path, image_source: str, target: Target, folder: Path, 
     objects = chain.compile(sources, [project / "include"], target, folder, (HOOK,))
     script = resources.firmware() / "ports" / "emulated" / "link.ld"
     return chain.link(objects, target, folder / "image.elf", script, ENTRY)
+
+
+def _refuse_foreign_instructions(elf: Path, target: Target) -> None:
+    from mixcomp_sim import find_core, foreign_instructions
+
+    architecture = find_core(target.core).architecture
+    if found := foreign_instructions(elf, architecture):
+        some = "\n  ".join(map(str, found[:10]))
+        raise ToolchainError(
+            f"the image for {target.name} holds {len(found)} instruction(s) that {architecture} lacks:\n  {some}\n"
+            "Look for a kernel or a compiler flag that belongs to another core."
+        )
 
 
 def _run(command: list[str]) -> str:

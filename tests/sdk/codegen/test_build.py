@@ -14,7 +14,9 @@ import torch
 from torch import nn
 
 from mixcomp_edge import Bundle, convert, export, prepare
+from mixcomp_edge.build.cross import toolchain, toolchains
 from mixcomp_edge.codegen.render import golden_vector
+from mixcomp_edge.errors import ToolchainError
 from mixcomp_edge.simulation import simulate
 from mixcomp_edge.targets import target
 from mixcomp_edge.transports.emulator import EmulatedCore
@@ -315,3 +317,19 @@ def test_the_golden_vector_is_not_trivial(folder):
     x, y = golden_vector(zoo.graph(folder.name))
     assert len(np.unique(np.frombuffer(x, np.uint8))) > 3
     assert len(y) > 1
+
+
+@pytest.mark.parametrize("chain", ["gcc", "zig"])
+@pytest.mark.parametrize(("core", "word"), [("cortex-m0plus", 0xFB01F002), ("cortex-m3", 0xFB203102)])  # mul; smlad
+def test_an_image_with_an_instruction_of_another_core_is_refused(core, word, chain, tmp_path):
+    """The instruction stands behind the return, so no run would meet it."""
+    if chain not in toolchains():
+        pytest.skip(f"{chain} is not installed")
+    layout = export(zoo.bundle("one"), core, tmp_path / "c")
+    source = tmp_path / "c" / "src" / "mce_one.c"
+    with_asm = f'if (a == x) {{ __asm__ volatile(".inst.w 0x{word:08x}"); }}\n    return MCE_OK;\n}}\n'
+    source.write_text(source.read_text().replace("return MCE_OK;\n}\n", with_asm))
+    with pytest.raises(
+        ToolchainError, match=rf"holds 1 instruction\(s\) that armv[67]-m lacks:\n  mce_one_run\+0x\w+: {word >> 16:x}"
+    ):
+        EmulatedCore(tmp_path / "c", layout, target(core), toolchain(chain))
