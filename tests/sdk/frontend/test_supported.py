@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mixcomp_edge import QuantPlan
+from mixcomp_edge import QuantPlan, Recipe
 from mixcomp_edge.ir import ops
 from mixcomp_edge.lower import simplify
 from mixcomp_edge.train.frontend import import_model
@@ -60,7 +60,7 @@ def assert_same_function(model: nn.Module, shape: tuple[int, ...]):
     graph = import_model(model, shape, "m")
     with torch.no_grad():
         expected = model(x)
-        simple = QuantizedModel(simplify(graph), QuantPlan(), input_positive=False)
+        simple = QuantizedModel(simplify(graph), QuantPlan(), Recipe(), input_positive=False)
         with simple.floating():
             y = simple(x)
     assert y.shape == expected.shape
