@@ -12,13 +12,16 @@ print(result.counts.mnemonics())                # {'ldr': 812, 'smlad': 640, ...
 print(emulator.read(y.address, y.size))
 """
 
+from .boards import Memory
 from .cores import Core, cores, find_core
 from .counts import Counts
 from .elf import Symbol
-from .emulator import CallResult, Emulator
+from .emulator import Emulator
 from .errors import EmulatorError
 from .hostcc import BuildError, build_shared, host_compiler
 from .isa import Foreign, foreign_instructions
+from .machine import CallResult, Machine, image_memory, open_machine
+from .qemu import QemuBoard
 
 __all__ = [
     "BuildError",
@@ -28,10 +31,15 @@ __all__ = [
     "Emulator",
     "EmulatorError",
     "Foreign",
+    "Machine",
+    "Memory",
+    "QemuBoard",
     "Symbol",
     "build_shared",
     "cores",
     "find_core",
     "foreign_instructions",
     "host_compiler",
+    "image_memory",
+    "open_machine",
 ]

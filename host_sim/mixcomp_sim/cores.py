@@ -16,7 +16,7 @@ from unicorn.unicorn_py3.unicorn import Uc
 @dataclass(frozen=True)
 class Core:
     name: str  # as gcc's -mcpu writes it: "cortex-m4"
-    model: str  # UC_CPU_ARM_<model> in unicorn.arm_const
+    model: str  # UC_CPU_ARM_<model> in unicorn.arm_const; empty where Unicorn lacks the core
     architecture: str  # as gcc's -march writes it: "armv7e-m"
 
 
@@ -37,6 +37,8 @@ def find_core(name: str) -> Core:
 
 def new_engine(core: Core) -> Any:
     """A Unicorn machine with that processor and no memory. (Unicorn is untyped: Any.)"""
+    if not core.model:
+        raise ValueError(f"Unicorn has no {core.name}; QEMU has: open_machine(elf, {core.name!r}).")
     make: Any = Uc
     # UC_MODE_MCLASS would override the chosen processor with a Cortex-M33.
     uc = make(UC_ARCH_ARM, UC_MODE_THUMB)

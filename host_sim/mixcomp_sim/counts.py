@@ -68,6 +68,11 @@ def make_counts(code: Sequence[Code], executions: Sequence[npt.NDArray[np.int64]
             used = np.flatnonzero(counts)
             addresses = part.address + 2 * starts[used]
             by_address[layer].update(zip(addresses.tolist(), counts[used].tolist(), strict=True))
+    return counts_of(by_address, code)
+
+
+def counts_of(by_address: Sequence[dict[int, int]], code: Sequence[Code]) -> Counts:
+    """Counts from the executions of each instruction, layer by layer."""
     sums = tuple(sum(counts.values()) for counts in by_address)
     return Counts(sum(sums), sums, tuple(by_address), tuple(code))
 

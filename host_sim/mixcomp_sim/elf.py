@@ -54,6 +54,13 @@ class Image:
     labels: tuple[Symbol, ...]  # symbols in code, by address
     thumb: tuple[Code, ...]  # the code without the constants in it; empty when the file has no mapping symbols
 
+    def symbol(self, name: str) -> Symbol:
+        """The symbol of that name; EmulatorError if there is none."""
+        try:
+            return self.symbols[name]
+        except KeyError:
+            raise EmulatorError(f"the program has no symbol {name!r}. Was it dropped by --gc-sections?") from None
+
     def nearest(self, address: int) -> str:
         """'function+0x12' for an address in code, else the bare address."""
         inside = any(0 <= address - part.address < len(part.data) for part in self.code)

@@ -19,6 +19,7 @@ from .cores import find_core, new_engine
 from .counts import Counts, make_counts
 from .elf import Symbol, read_elf
 from .errors import EmulatorError
+from .machine import CallResult
 from .memory import PAGE_BYTES, map_image, plan_regions
 from .native import BlockCounter
 from .stack import GUARD_BYTES, TOP, Stack
@@ -43,13 +44,6 @@ _EXCEPTIONS = {  # numbers of target/arm/cpu.h in QEMU 5, which Unicorn 2 is mad
     7: "breakpoint",
     17: "coprocessor or FPU instruction that this core lacks",
 }
-
-
-@dataclass(frozen=True)
-class CallResult:
-    value: int  # r0 as int32
-    stack_bytes: int  # deepest byte that changed, counted from the top; untouched reserved space below it is not seen
-    counts: Counts | None
 
 
 @dataclass
@@ -97,10 +91,10 @@ class Emulator:
 
     def symbol(self, name: str) -> Symbol:
         """Address (without Thumb bit) and size of a symbol; EmulatorError if there is none."""
-        try:
-            return self._image.symbols[name]
-        except KeyError:
-            raise EmulatorError(f"the program has no symbol {name!r}. Was it dropped by --gc-sections?") from None
+        return self._image.symbol(name)
+
+    def close(self) -> None:
+        """Nothing to do: the memory goes with the object."""
 
     def read(self, address: int, n: int) -> bytes:
         try:

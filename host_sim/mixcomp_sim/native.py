@@ -1,4 +1,5 @@
-"""The block counter of counter.c: compiled at first use, kept in the user's cache, called by Unicorn directly.
+"""Helpers in C: compiled at first use and kept in the user's cache. And the first of them, the block counter of
+counter.c, called by Unicorn directly.
 
 A `BlockCounter` belongs to one Uc. While it is attached, every executed block lands in `rows`, one row of halfwords
 per layer; `executions` turns them into counts.
@@ -24,7 +25,7 @@ from unicorn.unicorn_py3.unicorn import uclib
 
 from .hostcc import build_shared, host_compiler
 
-_SOURCE = Path(__file__).parent / "counter.c"
+_FOLDER = Path(__file__).parent
 _FLAGS = ["-O2", "-std=c99"]
 
 
@@ -67,18 +68,18 @@ def cache_folder() -> Path:
     return Path(tempfile.mkdtemp(prefix="mixcomp-edge-"))
 
 
-def library_path() -> Path:
-    """The compiled counter, built if this source and compiler have not met before.
+def library_path(source: str = "counter.c") -> Path:
+    """A compiled source of this package, built if it and the compiler have not met before.
 
     Two processes may both build it: each writes a file of its own and renames it, and either result is right.
     """
-    compiler = host_compiler()
+    path, compiler = _FOLDER / source, host_compiler()
     program = shutil.which(compiler[0]) or compiler[0]
     found = os.stat(program)
-    key = "\0".join([_SOURCE.read_text(encoding="utf-8"), *_FLAGS, *compiler, program, sys.platform])
+    key = "\0".join([path.read_text(encoding="utf-8"), *_FLAGS, *compiler, program, sys.platform])
     key += f"\0{found.st_size}\0{found.st_mtime_ns}"
-    path = cache_folder() / f"counter-{hashlib.sha256(key.encode()).hexdigest()[:16]}.so"
-    return path if path.exists() else build_shared([_SOURCE], path, _FLAGS, compiler)
+    library = cache_folder() / f"{path.stem}-{hashlib.sha256(key.encode()).hexdigest()[:16]}.so"
+    return library if library.exists() else build_shared([path], library, _FLAGS, compiler)
 
 
 @cache

@@ -3,20 +3,26 @@ core. Nothing here depends on how well a task is learned."""
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 
-from mixcomp_edge import LayerPlan, QuantPlan, Recipe, convert, load_task, prepare, save_bundle
-from mixcomp_edge.ir import ops
+from mixcomp_edge import LayerPlan, QuantPlan, Recipe, convert, export, load_bundle, load_task, prepare, save_bundle
+from mixcomp_edge.build.cross import ENTRY
+from mixcomp_edge.ir import ops, qops
 from mixcomp_edge.lower import simplify
-from mixcomp_edge.targets import targets
+from mixcomp_edge.numerics.packing import pack_elements
+from mixcomp_edge.targets import target, targets
 from mixcomp_edge.train.frontend import import_model
 from mixcomp_edge.train.quantize import quantize
-from mixcomp_edge.verification import verify
+from mixcomp_edge.transports.emulator import EmulatedCore
+from mixcomp_edge.verification import make_inputs, verify
+from mixcomp_sim import Emulator
 
 TASKS = ["digits", "resnet8", "dscnn", "mobilenet", "autoencoder"]
-CORES = [name for name, target in targets().items() if target.core]
+CORES = [name for name, target in targets().items() if target.core and target.core != "cortex-m55"]
+NETWORKS = TASKS[1:]  # of MLPerf Tiny
 FORMATS = ["fixp4", "posit4sc4", "mixed"]
 CYCLE = ["fixp4", "posit4", "posit4sc8", "posit4e1", "posit4sc4"]
 
@@ -56,6 +62,13 @@ def calibrated(name: str, act_bits: int, weights: str):
 
 
 @pytest.fixture
+def qemu():
+    """Skips where QEMU is not installed."""
+    if shutil.which("qemu-system-arm") is None:
+        pytest.skip("qemu-system-arm is not installed")
+
+
+@pytest.fixture
 def needs_data(request):
     """Skips what is not the task digits when there is no data folder."""
     if request.node.callspec.params["task"] != "digits":
@@ -80,6 +93,38 @@ def test_c_on_the_host_equals_the_definition_in_every_layer(task, act_bits, weig
 def test_machine_code_equals_the_definition_in_every_layer(task, act_bits, weights, core, bundle_file):
     verdict = verify(bundle_file(task, act_bits, weights), on="emulator", target_name=core, count=1)
     assert verdict.first_mismatch is None
+
+
+@pytest.mark.usefixtures("needs_data", "qemu")
+@pytest.mark.parametrize("act_bits", [4, 8])
+@pytest.mark.parametrize("task", TASKS)
+def test_machine_code_with_mve_equals_the_definition_in_every_layer(task, act_bits, bundle_file):
+    file = bundle_file(task, act_bits, "mixed")
+    verdict = verify(file, on="emulator", target_name="cortex-m55", count=1)
+    assert verdict.first_mismatch is None
+
+
+@pytest.mark.usefixtures("needs_data", "qemu")
+@pytest.mark.parametrize("core", CORES)
+@pytest.mark.parametrize("task", NETWORKS)
+def test_unicorn_and_qemu_count_the_same_instructions_in_every_layer(task, core, bundle_file, tmp_path):
+    bundle = load_bundle(bundle_file(task, 4, "fixp4"))
+    layout = export(bundle, core, tmp_path / task)
+    x = pack_elements(make_inputs(bundle.graph, 1)[0], bundle.graph.nodes[0].type.bits)
+    board = EmulatedCore(tmp_path / task, layout, target(core), engine="qemu")
+    try:
+        theirs, stack_bytes = board.count(x)
+        emulator = Emulator(board.elf, core)
+        emulator.write(board.arena.address + layout.arena.offsets[board.input.name], x)
+        ours = emulator.call(ENTRY, count=True)
+    finally:
+        board.close()
+    assert ours.counts == theirs
+    assert ours.stack_bytes == stack_bytes
+    assert len(theirs.layers) == len(layout.steps) + 1
+    assert (
+        theirs.total > sum(qops.macs(step.node) for step in layout.steps) / 20
+    )  # four MACs in an instruction, at most
 
 
 def test_quantize_without_epochs_gives_the_calibrated_bundle_and_both_accuracies():

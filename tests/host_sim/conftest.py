@@ -10,10 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from mixcomp_sim import Memory
+
 CORES = ["cortex-m0plus", "cortex-m3", "cortex-m4", "cortex-m7", "cortex-m33"]
 FLAGS = ["-O2", "-ffreestanding", "-ffunction-sections", "-fdata-sections", "-std=c99"]
+ANYWHERE = Memory(flash=(0x08000000, 1 << 20), ram=(0x20000000, 256 << 10))
 LINKER_SCRIPT = """
-MEMORY { FLASH (rx) : ORIGIN = 0x08000000, LENGTH = 1M   RAM (rwx) : ORIGIN = 0x20000000, LENGTH = 256K }
+MEMORY { FLASH (rx) : ORIGIN = %d, LENGTH = %d   RAM (rwx) : ORIGIN = %d, LENGTH = %d }
 SECTIONS {
     .text : { KEEP(*(.keep*)) *(.text*) *(.rodata*) } > FLASH
     .ARM.exidx : { *(.ARM.exidx*) } > FLASH
@@ -29,27 +32,27 @@ class Toolchain:
     def __init__(self, name: str, folder: Path) -> None:
         self.name = name
         self.folder = folder
-        self.built: dict[tuple[str, str, str], Path] = {}
-        self.script = folder / "link.ld"
-        self.script.write_text(LINKER_SCRIPT)
+        self.built: dict[tuple[str, str, str, Memory], Path] = {}
 
-    def build(self, core: str, text: str, suffix: str = ".s") -> Path:
-        key = (core, text, suffix)
+    def build(self, core: str, text: str, suffix: str = ".s", memory: Memory = ANYWHERE) -> Path:
+        key = (core, text, suffix, memory)
         if key not in self.built:
             stem = self.folder / f"p{len(self.built)}"
             source, obj, elf = stem.with_suffix(suffix), stem.with_suffix(".o"), stem.with_suffix(".elf")
             source.write_text(f".syntax unified\n.thumb\n{text}" if suffix == ".s" else text)
-            (self._gcc if self.name == "gcc" else self._zig)(core, source, obj, elf)
+            script = stem.with_suffix(".ld")
+            script.write_text(LINKER_SCRIPT % (*memory.flash, *memory.ram))
+            (self._gcc if self.name == "gcc" else self._zig)(core, source, obj, elf, script)
             self.built[key] = elf
         return self.built[key]
 
-    def _gcc(self, core: str, source: Path, obj: Path, elf: Path) -> None:
-        gcc = ["arm-none-eabi-gcc", f"-mcpu={core}", "-mthumb"]
+    def _gcc(self, core: str, source: Path, obj: Path, elf: Path, script: Path) -> None:
+        gcc = ["arm-none-eabi-gcc", f"-mcpu={core}", "-mthumb", *(["-mfloat-abi=hard"] if core == "cortex-m55" else [])]
         run([*gcc, *FLAGS, "-c", source, "-o", obj])
-        link = ["-nostdlib", "-Wl,--no-gc-sections,--no-warn-rwx-segments,-e,0", "-T", self.script]
+        link = ["-nostdlib", "-Wl,--no-gc-sections,--no-warn-rwx-segments,-e,0", "-T", script]
         run([*gcc, *link, obj, "-lc_nano", "-lgcc", "-o", elf])
 
-    def _zig(self, core: str, source: Path, obj: Path, elf: Path) -> None:
+    def _zig(self, core: str, source: Path, obj: Path, elf: Path, script: Path) -> None:
         zig = [sys.executable, "-m", "ziglang"]
         mcpu = core.replace("-", "_") + ("+dsp" if core == "cortex-m33" else "")
         cpu = ["-target", "thumb-freestanding-eabi", f"-mcpu={mcpu}"]
@@ -71,7 +74,7 @@ class Toolchain:
                 ]
             )
         keep = ["--no-gc-sections", "-e", "0"]
-        run([*zig, "ld.lld", *keep, "-T", self.script, obj, runtime, "-o", elf])
+        run([*zig, "ld.lld", *keep, "-T", script, obj, runtime, "-o", elf])
 
 
 def run(command: list[object]) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from mixcomp_edge import resources
 from mixcomp_edge.errors import ToolchainError
 from mixcomp_edge.targets import Target
+from mixcomp_sim import Memory, find_core, foreign_instructions
 
 COMMON = ("-std=c99", "-O2", "-ffreestanding", "-ffunction-sections", "-fdata-sections")
 ENTRY = "mce__run"
@@ -62,17 +63,15 @@ class Toolchain:
 
     def _compiler_runtime(self, target: Target, library: Path) -> Path:
         """What libgcc is to gcc, built from zig's own sources."""
-        cpu = ["-target", "thumb-freestanding-eabi", f"-mcpu={target.zig_cpu}"]
         words = ["-O", "ReleaseSmall", "-fcompiler-rt", "--name", "compiler_rt", f"-femit-bin={library}"]
-        _run([*self.command, "build-lib", *cpu, *words])
+        _run([*self.command, "build-lib", *_zig_cpu(target), *words])
         return library
 
     def _compiler(self, target: Target) -> list[str]:
         if self.name == "gcc":
             return [*self.command, *target.gcc]
         # zig keeps frame pointers at -O2 and turns a sanitizer on: neither belongs into a firmware.
-        cpu = ["-target", "thumb-freestanding-eabi", f"-mcpu={target.zig_cpu}"]
-        return [*self.command, "cc", *cpu, "-fomit-frame-pointer", "-fno-sanitize=undefined"]
+        return [*self.command, "cc", *_zig_cpu(target), "-fomit-frame-pointer", "-fno-sanitize=undefined"]
 
 
 def toolchains() -> dict[str, Toolchain]:
@@ -96,19 +95,23 @@ def toolchain(name: str | None = None) -> Toolchain:
     return found[name] if name else next(iter(found.values()))
 
 
-def build_image(project: Path, image_source: str, target: Target, folder: Path, chain: Toolchain) -> Path:
+def build_image(
+    project: Path, image_source: str, target: Target, folder: Path, chain: Toolchain, memory: Memory
+) -> Path:
     """Compiles an exported project and `image_source` (its entry and its arena) into folder/image.elf."""
     main = folder / "image.c"
     main.write_text(image_source)
     sources = [*sorted((project / "src").glob("*.c")), main]
     objects = chain.compile(sources, [project / "include"], target, folder, (HOOK,))
-    script = resources.firmware() / "ports" / "emulated" / "link.ld"
+    sections = resources.firmware() / "ports" / "emulated" / "sections.ld"
+    script = folder / "image.ld"
+    script.write_text(_memory_script(memory) + sections.read_text(encoding="utf-8"), encoding="utf-8")
     return chain.link(objects, target, folder / "image.elf", script, ENTRY)
 
 
 def _refuse_foreign_instructions(elf: Path, target: Target) -> None:
-    from mixcomp_sim import find_core, foreign_instructions
-
+    if not target.core:  # no emulator will run it
+        return
     architecture = find_core(target.core).architecture
     if found := foreign_instructions(elf, architecture):
         some = "\n  ".join(map(str, found[:10]))
@@ -116,6 +119,16 @@ def _refuse_foreign_instructions(elf: Path, target: Target) -> None:
             f"the image for {target.name} holds {len(found)} instruction(s) that {architecture} lacks:\n  {some}\n"
             "Look for a kernel or a compiler flag that belongs to another core."
         )
+
+
+def _zig_cpu(target: Target) -> list[str]:
+    return ["-target", f"thumb-freestanding-{target.zig_abi}", f"-mcpu={target.zig_cpu}"]
+
+
+def _memory_script(memory: Memory) -> str:
+    areas = {"FLASH (rx)": memory.flash, "RAM (rw)": memory.ram}
+    lines = [f"    {name} : ORIGIN = 0x{origin:08x}, LENGTH = {length}" for name, (origin, length) in areas.items()]
+    return "\n".join(["MEMORY", "{", *lines, "}", ""])
 
 
 def _run(command: list[str]) -> str:

@@ -23,6 +23,7 @@ class Target:
     isas: tuple[str, ...]
     gcc: tuple[str, ...]
     zig_cpu: str
+    zig_abi: str = "eabi"  # eabihf for a core with FPU registers, which MVE uses
 
 
 @cache

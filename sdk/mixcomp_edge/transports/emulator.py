@@ -1,9 +1,10 @@
-"""The generated C as Thumb machine code on an emulated Cortex-M core."""
+"""The generated C as Thumb machine code on an emulated Cortex-M core: in Unicorn, or in QEMU where Unicorn has none."""
 
 from __future__ import annotations
 
 import shutil
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -16,23 +17,36 @@ from mixcomp_edge.ir import qops
 from mixcomp_edge.plan.layout import Layout
 from mixcomp_edge.targets import Target
 from mixcomp_edge.transports import Progress
-from mixcomp_sim import Counts, Emulator
+from mixcomp_sim import Counts, Machine, image_memory, open_machine
 
 
 class EmulatedCore:
-    """Compiles the project in `project` for a target and runs it there, input and output inside the arena."""
+    """Compiles the project in `project` for a target and runs it there, input and output inside the arena.
+
+    engine: unicorn or qemu; by default Unicorn for the cores that it has."""
 
     name = "emulator"
 
-    def __init__(self, project: Path, layout: Layout, target: Target, chain: Toolchain | None = None) -> None:
+    def __init__(
+        self,
+        project: Path,
+        layout: Layout,
+        target: Target,
+        chain: Toolchain | None = None,
+        engine: str | None = None,
+    ) -> None:
         self.layout, self.target = layout, target
         self.chain = chain or toolchain()
         graph = layout.graph
         self.input, self.output = graph.nodes[0], graph[graph.output]
         self.folder = Path(tempfile.mkdtemp(prefix="mixcomp-image-"))
+        self._opened = ExitStack()
+        self._opened.callback(shutil.rmtree, self.folder, ignore_errors=True)
         try:
-            self.elf = build_image(project, render_image(layout), target, self.folder, self.chain)
-            self.emulator = Emulator(self.elf, target.core)
+            memory = image_memory(target.core, engine)
+            self.elf = build_image(project, render_image(layout), target, self.folder, self.chain, memory)
+            self.emulator: Machine = open_machine(self.elf, target.core, engine)
+            self._opened.callback(self.emulator.close)
             self.arena = self.emulator.symbol("mce__arena")
             self.entry_bytes = self.emulator.symbol(ENTRY).size  # of ours, not of the model
         except BaseException:
@@ -40,7 +54,7 @@ class EmulatedCore:
             raise
 
     def close(self) -> None:
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self._opened.close()
 
     def infer_batch(self, x: NDArray[np.uint8], progress: Progress | None = None) -> NDArray[np.uint8]:
         outputs = []

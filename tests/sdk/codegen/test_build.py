@@ -14,13 +14,14 @@ import torch
 from torch import nn
 
 from mixcomp_edge import Bundle, convert, export, prepare
-from mixcomp_edge.build.cross import toolchain, toolchains
-from mixcomp_edge.codegen.render import golden_vector
+from mixcomp_edge.build.cross import build_image, toolchain, toolchains
+from mixcomp_edge.codegen.render import golden_vector, render_image
 from mixcomp_edge.errors import ToolchainError
 from mixcomp_edge.simulation import simulate
 from mixcomp_edge.targets import target
 from mixcomp_edge.transports.emulator import EmulatedCore
 from mixcomp_edge.verification import verify
+from mixcomp_sim import image_memory
 from sdk.codegen import zoo
 
 STRICT = ["-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror"]
@@ -273,6 +274,20 @@ def test_a_folder_with_blanks_and_umlauts_builds(tiny_bundle, tmp_path):
     export(tiny_bundle, "cortex-m4", folder)
     assert verify(folder, count=2).mismatches == 0
     assert verify(folder, on="emulator", count=2).mismatches == 0
+
+
+@pytest.mark.parametrize("chain", ["gcc", "zig"])
+@pytest.mark.parametrize("core", ["cortex-m55", "cortex-m85"])
+def test_mve_targets_build_with_their_isa(chain, core, tmp_path):
+    if chain not in toolchains():
+        pytest.skip(f"{chain} is not installed")
+    layout = export(zoo.bundle("residual"), core, tmp_path / "c")
+    memory = image_memory("cortex-m55")
+    elf = build_image(tmp_path / "c", render_image(layout), target(core), tmp_path, toolchain(chain), memory)
+    attributes = run(needs("arm-none-eabi-readelf"), "-A", elf)
+    assert re.search(r"Tag_CPU_arch: v8\.1-M\.mainline", attributes)
+    assert re.search(r"Tag_MVE_arch: MVE Integer and FP", attributes)
+    assert re.search(r"Tag_ABI_VFP_args: VFP registers", attributes)
 
 
 # Memory

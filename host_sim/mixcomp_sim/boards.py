@@ -1,0 +1,47 @@
+"""The QEMU board that runs a core, and the memory that it offers to an image. The list is boards.toml."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Where an image may be linked: [origin, length] in bytes."""
+
+    flash: tuple[int, int]
+    ram: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Board:
+    machine: str  # as qemu-system-arm -machine names it
+    vectors: int  # address of the vector table at reset
+    memory: Memory
+    options: tuple[str, ...]
+
+
+@cache
+def boards() -> dict[str, Board]:
+    """Boards by the name of their core."""
+    table = tomllib.loads((Path(__file__).parent / "boards.toml").read_text(encoding="utf-8"))
+    return {
+        core: Board(
+            row["machine"],
+            row["vectors"],
+            Memory(tuple(row["flash"]), tuple(row["ram"])),
+            tuple(row.get("options", ())),
+        )
+        for core, row in table.items()
+    }
+
+
+def find_board(core: str) -> Board:
+    """The board with that core; ValueError lists the cores there are boards for."""
+    try:
+        return boards()[core]
+    except KeyError:
+        raise ValueError(f"no QEMU board has the core {core!r}. There are boards for {', '.join(boards())}.") from None

@@ -1,0 +1,70 @@
+"""What runs a program: the interface that Unicorn's emulator and QEMU's boards share, and the choice between them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from .boards import Memory, find_board
+from .cores import find_core
+
+if TYPE_CHECKING:
+    from .counts import Counts
+    from .elf import Symbol
+
+ANY_CHIP = Memory(flash=(0x08000000, 32 << 20), ram=(0x20000000, 16 << 20))  # enough for any model
+
+
+@dataclass(frozen=True)
+class CallResult:
+    value: int  # r0 as int32
+    stack_bytes: int  # deepest byte that changed, counted from the top; untouched reserved space below it is not seen
+    counts: Counts | None
+
+
+class Machine(Protocol):
+    """An ELF in memory and a core to run it. Memory lives on between calls; registers and flags do not."""
+
+    @property
+    def layers(self) -> int: ...
+
+    def symbol(self, name: str) -> Symbol: ...
+
+    def read(self, address: int, n: int) -> bytes: ...
+
+    def write(self, address: int, data: bytes) -> None: ...
+
+    def call(
+        self,
+        function: str,
+        *args: int,
+        count: bool = False,
+        timeout_s: float = 300.0,
+        on_layer: Callable[[int], None] | None = None,
+    ) -> CallResult: ...
+
+    def close(self) -> None: ...
+
+
+def open_machine(elf: Path | bytes, core: str, engine: str | None = None) -> Machine:
+    """The machine for a core. engine: "unicorn", "qemu", or None for Unicorn where it has the core, else QEMU."""
+    if _engine(core, engine) == "qemu":
+        from .qemu import QemuBoard
+
+        return QemuBoard(elf, core)
+    from .emulator import Emulator
+
+    return Emulator(elf, core)
+
+
+def image_memory(core: str, engine: str | None = None) -> Memory:
+    """Where to link an image for `open_machine(elf, core, engine)`."""
+    return find_board(core).memory if _engine(core, engine) == "qemu" else ANY_CHIP
+
+
+def _engine(core: str, engine: str | None) -> str:
+    if engine not in (None, "unicorn", "qemu"):
+        raise ValueError(f"unknown engine {engine!r}. Known: unicorn, qemu.")
+    return engine or ("unicorn" if find_core(core).model else "qemu")

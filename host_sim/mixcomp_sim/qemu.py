@@ -1,0 +1,299 @@
+"""Runs the functions of a Thumb ELF on a QEMU board: the second opinion on every count, and the machine for cores that
+Unicorn lacks (Cortex-M55 with MVE).
+
+QEMU is driven over its debug stub: memory and registers are written while the core stands still, a breakpoint ends the
+call. Counted calls run under the plugin of qemu_count.c. On the board lie a vector table and a dozen instructions of
+ours (`_STUB`), apart from the image, which must be linked for the board (boards.toml). RAM's end is the stack.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+import time
+import weakref
+from collections.abc import Callable
+from pathlib import Path
+
+from .boards import find_board
+from .cores import find_core
+from .counts import Counts, counts_of
+from .elf import Segment, Symbol, read_elf
+from .errors import EmulatorError
+from .gdb import XPSR, GdbClient, GdbError, GdbTimeout
+from .hostcc import BuildError
+from .machine import CallResult
+from .native import library_path
+
+PROGRAM = "qemu-system-arm"
+_END, _STOP, _ENABLE, _FAULT = 0x100, 0x102, 0x110, 0x120  # behind the vector table
+_STUB = {
+    _END: "00bf00bf fee7",  # nop (counts are written here); nop (the call ends here); b .
+    _ENABLE: "0160 bff34f8f bff36f8f f1e7",  # str r1,[r0]; dsb; isb; b _END
+    _FAULT: "00bffee7",  # nop; b .
+}
+_CPACR, _CPACR_FPU = 0xE000ED88, 0xF << 20  # full access to coprocessors 10 and 11, FPU and MVE. Arm DDI 0553, D1.2.14
+_CFSR, _MMFAR, _BFAR = 0xE000ED28, 0xE000ED34, 0xE000ED38
+_THUMB = 1 << 24
+_PAINT = b"\xa5"
+_GUARD_BYTES = 1024  # below the stack: a byte that changes there is a stack overflow
+_SP, _LR, _PC = 13, 14, 15
+_FAULTS = (  # bits of CFSR, the telling ones first. Arm DDI 0553, D1.2.35 ff.
+    (1 << 16, "illegal instruction"),
+    (1 << 17, "branch to an even address (Arm state)"),
+    (1 << 19, "coprocessor or FPU instruction that this core lacks"),
+    (1 << 20, "stack overflow"),
+    (1 << 24, "unaligned access"),
+    (1 << 25, "division by zero"),
+    (1 << 8 | 1, "fetch"),
+    (1 << 9 | 1 << 1, "access"),
+    (1 << 10 | 0x3E, "access"),
+)
+
+
+class QemuBoard:
+    """An ELF on the board of a core; close it, or it ends with this process.
+
+    Between calls memory lives on, also when QEMU itself has to be started anew: after a fault, and when counting
+    begins.
+    """
+
+    def __init__(self, elf: Path | bytes, core: str, *, stack_bytes: int = 64 << 10) -> None:
+        self.core, self.board = find_core(core), find_board(core)
+        self._image = read_elf(elf)
+        self._stack_bytes = stack_bytes
+        self._top = sum(self.board.memory.ram)
+        self._check_memory()
+        self._folder = Path(tempfile.mkdtemp(prefix="mixcomp-qemu-"))
+        self._remove = weakref.finalize(self, shutil.rmtree, str(self._folder), ignore_errors=True)
+        self._end: weakref.finalize[..., QemuBoard] | None = None
+        self._counting = False
+        self._gdb = self._start(counting=False)
+
+    def close(self) -> None:
+        if self._end is not None:
+            self._end()
+        self._remove()
+
+    @property
+    def layers(self) -> int:
+        """Number of layer marks in the program."""
+        return len(self._image.marks)
+
+    def symbol(self, name: str) -> Symbol:
+        """Address (without Thumb bit) and size of a symbol; EmulatorError if there is none."""
+        return self._image.symbol(name)
+
+    def read(self, address: int, n: int) -> bytes:
+        try:
+            return self._gdb.read(address, n)
+        except GdbError as error:
+            raise EmulatorError(f"cannot read {n} bytes at 0x{address:08x}: {error}", address=address) from error
+
+    def write(self, address: int, data: bytes) -> None:
+        try:
+            self._gdb.write(address, data)
+        except GdbError as error:
+            raise EmulatorError(
+                f"cannot write {len(data)} bytes at 0x{address:08x}: {error}", address=address
+            ) from error
+
+    def call(
+        self,
+        function: str,
+        *args: int,
+        count: bool = False,
+        timeout_s: float = 300.0,
+        on_layer: Callable[[int], None] | None = None,
+    ) -> CallResult:
+        """Call function with up to four words and run it to its return, as `Emulator.call` does.
+
+        EmulatorError for a fault, a timeout, a stack that overflowed, or a QEMU that ended.
+        """
+        if len(args) > 4:
+            raise ValueError(f"{function}: {len(args)} arguments, but only four fit into registers")
+        entry = self.symbol(function).address
+        if count and not self._counting:
+            self._restart(counting=True)
+        painted = self._stack_bytes + _GUARD_BYTES
+        self._gdb.write(self._top - painted, _PAINT * painted)
+        state = dict(enumerate(args)) | {_SP: self._top, _LR: self.board.vectors + _END | 1}
+        for number, value in (dict.fromkeys(range(13), 0) | state).items():
+            self._gdb.set_register(number, value)
+        self._run(function, entry, timeout_s, on_layer)
+        value = self._gdb.registers()[0]
+        used = -(-len(self._gdb.read(self._top - painted, painted).lstrip(_PAINT)) // 4) * 4
+        if used > self._stack_bytes:
+            raise EmulatorError(
+                f"{function}: stack overflow: {used} bytes or more on {self.core.name}. The stack has "
+                f"{self._stack_bytes} bytes; give QemuBoard(stack_bytes=) more.",
+                kind="stack overflow",
+            )
+        return CallResult(value - (value >> 31 << 32), used, self._counts(function) if count else None)
+
+    def _run(self, function: str, entry: int, timeout_s: float, on_layer: Callable[[int], None] | None) -> None:
+        """From entry to the end, stopping at each layer mark where on_layer wants it."""
+        gdb, deadline = self._gdb, time.monotonic() + timeout_s
+        marks = self._image.marks if on_layer is not None else ()
+        passed = 0
+        try:
+            gdb.set_register(_PC, entry)
+            gdb.set_register(XPSR, _THUMB)
+            for mark in set(marks):
+                gdb.set_breakpoint(mark)
+            while True:
+                gdb.resume(max(0.0, deadline - time.monotonic()))
+                pc = gdb.registers()[_PC]
+                if pc == self.board.vectors + _STOP:
+                    break
+                if pc == self.board.vectors + _FAULT:
+                    raise self._fault(function)
+                while on_layer is not None and passed < len(marks) and marks[passed] == pc:
+                    passed += 1  # marks of empty layers share an address
+                    on_layer(passed - 1)
+                gdb.step()  # off the breakpoint
+            for mark in set(marks):
+                gdb.clear_breakpoint(mark)
+        except GdbTimeout:
+            error = self._stopped(function, timeout_s)
+            self._restart(self._counting)
+            raise error from None
+        except GdbError as error:
+            raise self._ended(function, error) from error
+        except EmulatorError:
+            self._restart(self._counting)
+            raise
+
+    def _counts(self, function: str) -> Counts:
+        lines = (self._folder / "counts").read_text().split("\n")
+        if lines[-2:] != ["done", ""]:
+            raise EmulatorError(f"{function}: QEMU's plugin wrote no complete count.", kind="count")
+        if lines[-3] != "lost 0":
+            raise EmulatorError(
+                f"{function} executed {lines[-3][5:]} instructions outside of the ELF's code sections, which cannot be "
+                "counted. Call it without count.",
+                kind="count",
+            )
+        by_layer: list[dict[int, int]] = [{} for _ in range(self.layers + 1)]
+        for line in lines[:-3]:
+            layer, address, n = map(int, line.split())
+            by_layer[layer][address] = n
+        return counts_of(by_layer, self._image.code)
+
+    # The process
+
+    def _start(self, counting: bool) -> GdbClient:
+        self._counting = counting
+        program = shutil.which(PROGRAM)
+        if program is None:
+            raise EmulatorError(
+                f"{self.core.name} runs on QEMU, and {PROGRAM} is not installed. Install qemu-system-arm 7 or newer.",
+                kind="engine",
+            )
+        command = [program, "-machine", self.board.machine, *self.board.options, "-S", "-gdb", "stdio"]
+        command += ["-display", "none", "-serial", "none", "-monitor", "none"]
+        if counting:
+            command += ["-plugin", self._plugin()]
+        log = (self._folder / "log").open("wb")
+        with log:
+            process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, cwd=self._folder
+            )
+        self._end = weakref.finalize(self, _kill, process)
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            self._gdb = GdbClient(process.stdout, process.stdin)
+            self._prepare()
+        except GdbError as error:
+            raise self._ended("start", error) from error
+        return self._gdb
+
+    def _prepare(self) -> None:
+        """Vector table, stub, program; then one run of the stub that turns FPU and MVE on."""
+        gdb, base = self._gdb, self.board.vectors
+        table = [self._top, *[base + _FAULT | 1] * 15]
+        gdb.write(base, b"".join(word.to_bytes(4, "little") for word in table))
+        for offset, code in _STUB.items():
+            gdb.write(base + offset, bytes.fromhex(code))
+        for segment in self._image.segments:
+            for address in {segment.address, segment.load_address}:
+                gdb.write(address, segment.data)
+        for offset in (_STOP, _FAULT):
+            gdb.set_breakpoint(base + offset)
+        gdb.set_register(0, _CPACR)
+        gdb.set_register(1, _CPACR_FPU)
+        self._run("start", base + _ENABLE, 10.0, None)
+
+    def _restart(self, counting: bool) -> None:
+        """A new QEMU with the memory of the old one."""
+        kept = [(s.address, self._gdb.read(s.address, s.size)) for s in self._image.segments if s.writable]
+        assert self._end is not None
+        self._end()
+        self._start(counting)
+        for address, data in kept:
+            self._gdb.write(address, data)
+
+    def _plugin(self) -> str:
+        try:
+            library = library_path("qemu_count.c")
+        except BuildError as error:
+            raise EmulatorError(f"cannot build the plugin that counts in QEMU: {error}", kind="count") from error
+        code = [f"code={part.address}:{len(part.data)}" for part in self._image.code]
+        marks = [f"mark={mark}" for mark in self._image.marks]
+        return ",".join([str(library), "out=counts", f"end={self.board.vectors + _END}", *code, *marks])
+
+    # Errors
+
+    def _check_memory(self) -> None:
+        flash, ram = self.board.memory.flash, self.board.memory.ram
+
+        def inside(segment: Segment, area: tuple[int, int], reserved: int = 0) -> bool:
+            end = segment.address + segment.size
+            return area[0] <= segment.address and end <= sum(area) - reserved
+
+        for segment in self._image.segments:
+            if not (inside(segment, flash) or inside(segment, ram, self._stack_bytes + _GUARD_BYTES)):
+                raise EmulatorError(
+                    f"the program has {segment.size} bytes at 0x{segment.address:08x}; QEMU's {self.board.machine} "
+                    f"takes flash at 0x{flash[0]:08x} ({flash[1]} bytes) and RAM at 0x{ram[0]:08x} ({ram[1]} bytes "
+                    "less the stack). Link it there.",
+                    kind="memory",
+                )
+
+    def _fault(self, function: str) -> EmulatorError:
+        frame = self._gdb.registers()[_SP]
+        lr, pc = (int.from_bytes(self._gdb.read(frame + at, 4), "little") for at in (20, 24))
+        status = int.from_bytes(self._gdb.read(_CFSR, 4), "little")
+        kind = next((name for bits, name in _FAULTS if status & bits), "hard fault")
+        address = None
+        for valid, register in ((1 << 7, _MMFAR), (1 << 15, _BFAR)):
+            if status & valid:
+                address = int.from_bytes(self._gdb.read(register, 4), "little")
+        target = "" if address is None else f" at address 0x{address:08x}"
+        where = f"in {self._image.nearest(pc)} (pc 0x{pc:08x})"
+        if kind == "fetch":
+            where = f"at pc 0x{pc:08x}, last call in {self._image.nearest((lr & ~1) - 2)}"
+        return EmulatorError(
+            f"{function}: {kind}{target} {where} on {self.core.name}.", kind=kind, pc=pc, address=address
+        )
+
+    def _stopped(self, function: str, timeout_s: float) -> EmulatorError:
+        pc = self._gdb.registers()[_PC]
+        where = f"stopped in {self._image.nearest(pc)} (pc 0x{pc:08x})"
+        return EmulatorError(f"{function}: timeout: ran longer than {timeout_s:g} s, {where}.", kind="timeout", pc=pc)
+
+    def _ended(self, function: str, error: Exception) -> EmulatorError:
+        assert self._end is not None
+        self._end()
+        words = (self._folder / "log").read_text(errors="replace").strip()
+        return EmulatorError(f"{function}: QEMU ({self.board.machine}): {error}. {words[-1000:]}", kind="engine")
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    process.kill()
+    process.wait()
+    for pipe in (process.stdin, process.stdout):
+        if pipe is not None:
+            pipe.close()

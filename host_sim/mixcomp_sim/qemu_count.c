@@ -1,0 +1,152 @@
+/* QEMU TCG plugin: counts executed instructions by address and layer.
+ *
+ * Arguments: out=FILE, code=BASE:BYTES (one for each stretch of code), mark=ADDRESS (where each layer ends, in order of
+ * execution), end=ADDRESS. When the instruction at `end` is reached, FILE gets one line "layer address executions" for
+ * each instruction and layer, and "lost N" for instructions outside of all code; then counting starts anew. FILE is
+ * complete when its last line says "done".
+ *
+ * No Debian package holds qemu-plugin.h; these are the prototypes of plugin API version 1 that are needed. */
+#include <limits.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef uint64_t qemu_plugin_id_t;
+struct qemu_plugin_tb;
+struct qemu_plugin_insn;
+enum { QEMU_PLUGIN_INLINE_ADD_U64 = 0, QEMU_PLUGIN_CB_NO_REGS = 0 };
+typedef void (*qemu_plugin_exec_cb)(unsigned int cpu, void *user);
+void qemu_plugin_register_vcpu_tb_trans_cb(qemu_plugin_id_t, void (*)(qemu_plugin_id_t, struct qemu_plugin_tb *));
+size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *);
+struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *, size_t);
+uint64_t qemu_plugin_insn_vaddr(const struct qemu_plugin_insn *);
+void qemu_plugin_register_vcpu_insn_exec_inline(struct qemu_plugin_insn *, int, void *, uint64_t);
+void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *, qemu_plugin_exec_cb, int, void *);
+
+#ifdef _WIN32
+#define EXPORT __declspec(dllexport)
+#else
+#define EXPORT
+#endif
+
+enum { MAX_REGIONS = 64, MAX_MARKS = 4096 };
+
+typedef struct {
+    uint64_t base;
+    uint64_t halfwords;
+    uint64_t *counts; /* [halfwords], of the current layer */
+} region;
+
+EXPORT int qemu_plugin_version = 1;
+static region regions[MAX_REGIONS];
+static uint64_t marks[MAX_MARKS];
+static unsigned region_count, mark_count, layer;
+static uint64_t lost;
+static unsigned long long end_address = ULLONG_MAX;
+static char out[4096];
+static FILE *file;
+
+/* Writes the current layer's counts and clears them. */
+static void close_layer(void)
+{
+    if (file == NULL) {
+        file = fopen(out, "w");
+    }
+    for (unsigned r = 0; r < region_count; r++) {
+        for (uint64_t i = 0; i < regions[r].halfwords; i++) {
+            if (file != NULL && regions[r].counts[i] != 0) {
+                fprintf(file, "%u %llu %llu\n", layer, (unsigned long long)(regions[r].base + 2 * i),
+                        (unsigned long long)regions[r].counts[i]);
+            }
+            regions[r].counts[i] = 0;
+        }
+    }
+    layer++;
+}
+
+static void mark_reached(unsigned int cpu, void *address)
+{
+    (void)cpu;
+    while (layer < mark_count && marks[layer] == (uint64_t)(uintptr_t)address) {
+        close_layer(); /* marks of empty layers share an address */
+    }
+}
+
+static void end_reached(unsigned int cpu, void *unused)
+{
+    (void)cpu;
+    (void)unused;
+    close_layer();
+    if (file != NULL) {
+        fprintf(file, "lost %llu\ndone\n", (unsigned long long)lost);
+        fclose(file);
+    }
+    file = NULL;
+    layer = 0;
+    lost = 0;
+}
+
+static uint64_t *counter_of(uint64_t address)
+{
+    for (unsigned r = 0; r < region_count; r++) {
+        if (address - regions[r].base < 2 * regions[r].halfwords) {
+            return &regions[r].counts[(address - regions[r].base) / 2];
+        }
+    }
+    return &lost;
+}
+
+static void translated(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
+{
+    (void)id;
+    for (size_t i = 0; i < qemu_plugin_tb_n_insns(tb); i++) {
+        struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);
+        const uint64_t address = qemu_plugin_insn_vaddr(insn);
+        if (address == end_address) {
+            qemu_plugin_register_vcpu_insn_exec_cb(insn, end_reached, QEMU_PLUGIN_CB_NO_REGS, NULL);
+            continue;
+        }
+        for (unsigned m = 0; m < mark_count; m++) {
+            if (marks[m] == address) { /* QEMU runs callbacks before inline counts: the mark's own counts afterwards */
+                void *user = (void *)(uintptr_t)address;
+                qemu_plugin_register_vcpu_insn_exec_cb(insn, mark_reached, QEMU_PLUGIN_CB_NO_REGS, user);
+                break;
+            }
+        }
+        qemu_plugin_register_vcpu_insn_exec_inline(insn, QEMU_PLUGIN_INLINE_ADD_U64, counter_of(address), 1);
+    }
+}
+
+static int parse(const char *argument)
+{
+    unsigned long long a = 0, b = 0;
+    if (strncmp(argument, "out=", 4) == 0) {
+        return snprintf(out, sizeof out, "%s", argument + 4) < (int)sizeof out;
+    }
+    if (sscanf(argument, "code=%llu:%llu", &a, &b) == 2 && region_count < MAX_REGIONS) {
+        region *r = &regions[region_count++];
+        r->base = a;
+        r->halfwords = b / 2;
+        r->counts = calloc(r->halfwords ? r->halfwords : 1, sizeof *r->counts);
+        return r->counts != NULL;
+    }
+    if (sscanf(argument, "mark=%llu", &a) == 1 && mark_count < MAX_MARKS) {
+        marks[mark_count++] = a;
+        return 1;
+    }
+    return sscanf(argument, "end=%llu", &end_address) == 1;
+}
+
+EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const void *info, int argc, char **argv)
+{
+    (void)info;
+    for (int i = 0; i < argc; i++) {
+        if (!parse(argv[i])) {
+            fprintf(stderr, "qemu_count: cannot use the argument %s\n", argv[i]);
+            return 1;
+        }
+    }
+    qemu_plugin_register_vcpu_tb_trans_cb(id, translated);
+    return 0;
+}
