@@ -8,11 +8,14 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mixcomp_edge import resources
 from mixcomp_edge.errors import ToolchainError
 from mixcomp_edge.targets import Target
-from mixcomp_sim import Memory, find_core, foreign_instructions
+
+if TYPE_CHECKING:
+    from mixcomp_sim import Memory
 
 COMMON = ("-std=c99", "-O2", "-ffreestanding", "-ffunction-sections", "-fdata-sections")
 ENTRY = "mce__run"
@@ -112,6 +115,8 @@ def build_image(
 def _refuse_foreign_instructions(elf: Path, target: Target) -> None:
     if not target.core:  # no emulator will run it
         return
+    from mixcomp_sim import find_core, foreign_instructions
+
     architecture = find_core(target.core).architecture
     if found := foreign_instructions(elf, architecture):
         some = "\n  ".join(map(str, found[:10]))
