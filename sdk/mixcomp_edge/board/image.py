@@ -68,7 +68,10 @@ def _parse(data: bytes, name: str) -> Image:
         elf = make(io.BytesIO(data))
         if elf.elfclass != 32 or not elf.little_endian or elf["e_machine"] != "EM_ARM":
             raise BoardError(f"{name} is not a 32-bit Arm ELF file. Build the exported project for the board first.")
-        parts = [(p["p_paddr"], p["p_vaddr"], p.data(), p["p_memsz"]) for p in elf.iter_segments("PT_LOAD")]
+        segments = list(elf.iter_segments("PT_LOAD"))
+        parts = [(p["p_paddr"], p["p_vaddr"], p.data(), p["p_memsz"]) for p in segments]
+        if any(len(data) != p["p_filesz"] for p, (_, _, data, _) in zip(segments, parts, strict=True)):
+            raise ValueError("it ends early")
     except BoardError:
         raise
     except Exception as error:  # pyelftools has many ways to stumble over damaged bytes

@@ -23,9 +23,9 @@ app = typer.Typer(
 
 
 def _register() -> None:
-    from mixcomp_edge.cli import doctor, export, quantize, run, simulate, targets, verify
+    from mixcomp_edge.cli import boards, doctor, export, quantize, run, simulate, targets, verify
 
-    for module in (run, quantize, export, verify, simulate, targets, doctor):
+    for module in (run, quantize, export, verify, simulate, targets, boards, doctor):
         module.register(app)
 
 

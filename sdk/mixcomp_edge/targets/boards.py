@@ -36,6 +36,7 @@ class Board:
     qemu: str = ""  # machine of qemu-system-arm
     pyocd: str = ""  # target name of pyOCD
     uf2_family: int = 0  # family id of the UF2 format
+    uf2_drive: str = ""  # Board-ID in INFO_UF2.TXT of the drive that takes it
     usb: tuple[str, ...] = ()  # "vid:pid" of its serial port, in hex
 
     @property
