@@ -1,5 +1,5 @@
-"""A debug probe without hardware: the part of pyOCD that we call, with a chip whose flash is a dict. It records every call,
-so that tests see what was done to the chip and in which order. test_probe.py holds its signatures against pyOCD's own."""
+"""A debug probe without hardware: the part of pyOCD that we call, with a chip whose flash is a dict. It records every
+call, so that tests see what was done to the chip and in which order. test_probe.py holds its signatures to pyOCD's."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ class FakeProbe:
 
 @dataclass
 class Bench:
-    """The probes on the desk and the chip behind them. `fail` raises in the middle of programming; `stuck` is an address
-    whose byte does not take."""
+    """The probes on the desk and the chip behind them. `fail` is raised in the middle of programming; `stuck` is an
+    address whose byte does not take."""
 
     probes: list[FakeProbe] = field(default_factory=lambda: [FakeProbe("0669FF12")])
     known_targets: tuple[str, ...] = ("nrf52840", "stm32f446retx")

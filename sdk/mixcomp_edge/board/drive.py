@@ -69,8 +69,8 @@ def wait_for_drive(board: Board, wait_s: float, look: Callable[[], list[Drive]] 
         if time.monotonic() >= deadline:
             others = "".join(f"; {drive.folder} is {drive.kind}, another chip" for drive in seen)
             raise BoardError(
-                f"no drive {kind} came within {wait_s:g} s{others}. Hold BOOTSEL while you plug {board.name} in, mount the "
-                "drive if your system does not, or name it with --drive."
+                f"no drive {kind} came within {wait_s:g} s{others}. Hold BOOTSEL while you plug {board.name} in, "
+                "mount the drive if your system does not, or name it with --drive."
             )
         time.sleep(POLL_S)
 
@@ -93,14 +93,14 @@ def copy_to_drive(data: bytes, drive: Drive, board: Board, *, timeout_s: float, 
                 progress("copy", done, len(data))
                 if time.monotonic() > deadline and done < len(data):
                     raise BoardError(
-                        f"{drive.folder}: only {done:,} of {len(data):,} B went through in {timeout_s:g} s. Plug {board.name} "
-                        "in again with BOOTSEL held, then flash again; --timeout gives it longer."
+                        f"{drive.folder}: only {done:,} of {len(data):,} B went through in {timeout_s:g} s. Plug "
+                        f"{board.name} in again with BOOTSEL held, then flash again; --timeout gives it longer."
                     )
     except OSError as error:
         if done < len(data):
             raise BoardError(
-                f"{drive.folder}: the copy broke off after {done:,} of {len(data):,} B ({error.strerror}). Plug {board.name} in "
-                "again with BOOTSEL held, then flash again."
+                f"{drive.folder}: the copy broke off after {done:,} of {len(data):,} B ({error.strerror}). Plug "
+                f"{board.name} in again with BOOTSEL held, then flash again."
             ) from error
         progress("copy", done, len(data))
 

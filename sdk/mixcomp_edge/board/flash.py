@@ -34,7 +34,7 @@ class Flashed:
 
 @dataclass(frozen=True)
 class Way:
-    """How to reach the board: `probe` is part of a probe's id, `drive` a mounted UF2 drive, which need not be found then."""
+    """How to reach the board: `probe` is part of a probe's id, `drive` a mounted UF2 drive; what is None is looked for."""
 
     probe: str | None = None
     drive: Path | None = None
@@ -61,9 +61,7 @@ def _copy(elf: Path, image: Image, board: Board, way: Way, progress: Progress, s
     if way.drive is not None:
         found = drives.drives([way.drive])
         if not found:
-            raise BoardError(
-                f"{way.drive} is no UF2 drive: it holds no INFO_UF2.TXT. Plug {board.name} in with BOOTSEL held."
-            )
+            raise BoardError(f"{way.drive} is no UF2 drive (no INFO_UF2.TXT). Plug {board.name} in with BOOTSEL held.")
         place = found[0]
     else:
         if not drives.drives():

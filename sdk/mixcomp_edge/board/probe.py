@@ -112,6 +112,6 @@ def _pyocd(board: Board | None = None) -> Iterator[tuple[Any, Any]]:
         where = board.name if board else "debug probe"
         what = str(error) or type(error).__name__
         raise BoardError(
-            f"{where}: pyOCD failed: {what}. Plug the board in again, then flash again; `mixcomp-edge doctor` says whether "
-            "this user may open the probe."
+            f"{where}: pyOCD failed: {what}. Plug the board in again, then flash again; `mixcomp-edge doctor` says "
+            "whether this user may open the probe."
         ) from error

@@ -18,10 +18,10 @@ RAN = {
 def register(app: typer.Typer) -> None:
     @app.command()
     def boards(json: JsonFlag = False) -> None:
-        """List the boards that export, flash and verify know: core, clock, memory, where the port has run, how to flash.
+        """List the boards that export, flash and verify know.
 
-        "built only" means: both compilers build it, its registers were checked against a model of the chip, and no board or
-        emulator has run it yet.
+        "built only": both compilers build the port, and its start ran on a model of the chip's registers, written from the
+        reference manual; neither a board nor somebody else's emulator has run it yet.
         """
         from mixcomp_edge.targets.boards import boards as known
 
