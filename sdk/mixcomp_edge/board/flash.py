@@ -34,7 +34,7 @@ class Flashed:
 
 @dataclass(frozen=True)
 class Way:
-    """How to reach the board: `probe` is part of a probe's id, `drive` a mounted UF2 drive; what is None is looked for."""
+    """How to reach the board: `probe` is part of a probe's id, `drive` a mounted UF2 drive; None is looked for."""
 
     probe: str | None = None
     drive: Path | None = None

@@ -20,8 +20,8 @@ def register(app: typer.Typer) -> None:
     def boards(json: JsonFlag = False) -> None:
         """List the boards that export, flash and verify know.
 
-        "built only": both compilers build the port, and its start ran on a model of the chip's registers, written from the
-        reference manual; neither a board nor somebody else's emulator has run it yet.
+        "built only": both compilers build the port, and its start ran on a model of the chip's registers, written from
+        the reference manual; neither a board nor somebody else's emulator has run it yet.
         """
         from mixcomp_edge.targets.boards import boards as known
 
