@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "sdk" / "mixcomp_edge"
 BELOW_TRAIN = {
     "errors", "resources", "targets", "numerics", "quant_plan", "ir", "lower", "codec", "bundle", "plan", "codegen",
-    "build", "transports", "verification", "simulation", "board",
+    "build", "transports", "verification", "simulation", "board", "doctor",
 }  # fmt: skip
 MAY_IMPORT = {
     "errors": set(),
@@ -30,6 +30,7 @@ MAY_IMPORT = {
     "verification": BELOW_TRAIN,
     "simulation": BELOW_TRAIN,
     "board": {"errors", "targets"},
+    "doctor": {"errors", "build", "targets", "board", "mixcomp_sim"},
     "train": {*BELOW_TRAIN, "torch"},
     "cli": {*BELOW_TRAIN, "train", "mixcomp_sim"},
 }

@@ -1,0 +1,1 @@
+"""What this machine has and lacks for our verbs: each fault found comes with its remedy."""
