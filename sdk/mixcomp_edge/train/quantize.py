@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 import mixcomp_edge
 from mixcomp_edge.bundle import Bundle
-from mixcomp_edge.errors import PlanError
+from mixcomp_edge.errors import PlanError, UnsupportedError
 from mixcomp_edge.ir import qops
 from mixcomp_edge.ir.graph import Graph
 from mixcomp_edge.lower import lower
@@ -53,6 +53,11 @@ def quantize(
     checkpoint: a path; two files that start with it hold the state after each epoch, and a second call after a kill
     goes on from there. They are the caller's to delete (`delete_checkpoints`)."""
     recipe = recipe or task.recipe
+    if not task.exportable:
+        raise UnsupportedError(
+            f"{task.name}: there is no C for its attention, recurrence or embeddings yet, so it makes no bundle. "
+            "Quantize and train it in torch: mixcomp_edge.train.quantized_modules.prepare_modules, then fit."
+        )
     if task.train is None and recipe.epochs > 0:
         raise PlanError(f"{task.name} has no training data; quantize it with --epochs 0 (calibration only).")
     float_file, quantized_file = checkpoint_files(checkpoint)

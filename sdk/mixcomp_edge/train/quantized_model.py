@@ -18,11 +18,10 @@ from mixcomp_edge.ir.ops import Activation
 from mixcomp_edge.lower import QuantizedGraph, simplify
 from mixcomp_edge.lower.assign_types import WEIGHTED, assign_types, quantizer_of
 from mixcomp_edge.lower.quantize import QuantizedWeights
-from mixcomp_edge.numerics import members
 from mixcomp_edge.quant_plan import QuantPlan
-from mixcomp_edge.train.calibrate import activation_step, choose_codebook, input_range, weight_scale
+from mixcomp_edge.train.calibrate import activation_step, input_range
 from mixcomp_edge.train.frontend import import_model
-from mixcomp_edge.train.quantizers import ActivationQuantizer, WeightQuantizer
+from mixcomp_edge.train.quantizers import ActivationQuantizer, weight_quantizer
 from mixcomp_edge.train.recipe import Recipe
 
 SAMPLE = 1 << 16  # elements of each value kept for calibration, a batch
@@ -36,16 +35,7 @@ class Layer(nn.Module):
         weight = node.weight.transpose(0, 3, 1, 2) if isinstance(node, ops.Conv2d) else node.weight
         self.weight = nn.Parameter(torch.from_numpy(np.ascontiguousarray(weight)))
         self.bias = nn.Parameter(torch.from_numpy(node.bias.copy()))
-        layer_plan = plan[node.name]
-        per_channel, pow2 = layer_plan.granularity == "channel", layer_plan.scale == "pow2"
-        books = members(layer_plan.weights)
-        method = layer_plan.quantizer
-        if method == "recipe":
-            method = recipe.quantizer_even if books[0].even else recipe.quantizer_uneven
-        book = choose_codebook(weight, books, per_channel=per_channel, method=method, pow2=pow2)
-        channels = len(weight) if per_channel else 1
-        self.quantizer = WeightQuantizer(book, channels, learned=method == "learned", pow2=pow2)
-        self.quantizer.set_scale(weight_scale(weight, book, per_channel=per_channel, method=method, pow2=pow2))
+        self.quantizer = weight_quantizer(weight, plan[node.name], recipe)
 
 
 class QuantizedModel(nn.Module):

@@ -14,8 +14,11 @@ from torch import Tensor, nn
 
 from mixcomp_edge.ir.qops import QType
 from mixcomp_edge.lower.assign_types import ValueType
-from mixcomp_edge.numerics import Codebook
+from mixcomp_edge.numerics import Codebook, members
+from mixcomp_edge.quant_plan import LayerPlan
+from mixcomp_edge.train.calibrate import choose_codebook, weight_scale
 from mixcomp_edge.train.estimators import slope
+from mixcomp_edge.train.recipe import Recipe
 
 LOG_2 = math.log(2.0)
 
@@ -146,3 +149,15 @@ class WeightQuantizer(nn.Module):
         """(O,) or (1,) float64; exact powers of two with pow2."""
         logarithm = self.log_scale.detach().cpu().numpy().astype(np.float64)
         return np.exp2(np.rint(logarithm / LOG_2)) if self.pow2 else np.exp(logarithm)
+
+
+def weight_quantizer(w: np.ndarray, plan: LayerPlan, recipe: Recipe) -> WeightQuantizer:
+    """The quantizer of a layer's weight w (O, ...), calibrated on it: plan and recipe say how."""
+    books, method = members(plan.weights), plan.quantizer
+    if method == "recipe":
+        method = recipe.quantizer_even if books[0].even else recipe.quantizer_uneven
+    per_channel, pow2 = plan.granularity == "channel", plan.scale == "pow2"
+    book = choose_codebook(w, books, per_channel=per_channel, method=method, pow2=pow2)
+    quantizer = WeightQuantizer(book, len(w) if per_channel else 1, learned=method == "learned", pow2=pow2)
+    quantizer.set_scale(weight_scale(w, book, per_channel=per_channel, method=method, pow2=pow2))
+    return quantizer

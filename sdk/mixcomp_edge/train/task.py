@@ -47,7 +47,7 @@ class Task:
     inputs, from training data only. Without data (`train` and `test` None) a task claims bits, counts and memory,
     never accuracy. `validation` is apart from `train`: recipes, plans and selectors are chosen on it, so that `test`
     stays unseen until the last figure. `float_recipe` says how to train the model first when its weights are not
-    pretrained."""
+    pretrained. A task that is not `exportable` has operators without C: `quantized_modules.py` trains it in torch."""
 
     name: str
     model: nn.Module
@@ -62,4 +62,5 @@ class Task:
     loss: Callable[[Tensor, Tensor], Tensor] = cross_entropy
     metric: Callable[[np.ndarray, np.ndarray], float] = top1
     float_recipe: Recipe | None = None
+    exportable: bool = True
     warnings: tuple[str, ...] = ()

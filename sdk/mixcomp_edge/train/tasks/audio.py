@@ -1,10 +1,13 @@
-"""Ten spoken digits by six speakers: log-mel pictures of 64 frames and 40 bands, for a DS-CNN."""
+"""Ten spoken digits by six speakers: log-mel pictures of 64 frames and 40 bands, for a DS-CNN and for a GRU."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
-from mixcomp_edge.train.networks import DsCnn
+from torch import nn
+
+from mixcomp_edge.train.networks import DigitsGru, DsCnn
 from mixcomp_edge.train.recipe import Recipe
 from mixcomp_edge.train.task import Task
 from mixcomp_edge.train.tasks.images import Augment, raw_pixels, sample
@@ -15,10 +18,19 @@ SHIFT = 4  # frames and bands: a few tens of milliseconds, another voice
 
 
 def spoken_digits() -> Task:
+    return _task("spoken_digits", partial(DsCnn, classes=10, stride=4), 0.1, exportable=True)
+
+
+def spoken_digits_gru() -> Task:
+    """Quantized in torch; there is no C for a GRU yet."""
+    return _task("spoken_digits_gru", DigitsGru, 0.1, exportable=False)
+
+
+def _task(name: str, network: Callable[[], nn.Module], lr: float, *, exportable: bool) -> Task:
     train, validation, test = load()
     return Task(
-        name="spoken_digits",
-        model=seeded(partial(DsCnn, classes=10, stride=4)),
+        name=name,
+        model=seeded(network),
         input_shape=(1, 64, 40),
         calibration=raw_pixels(sample(train)),
         recipe=Recipe(epochs=10, batch_size=64),
@@ -27,5 +39,6 @@ def spoken_digits() -> Task:
         test=test,
         to_input=raw_pixels,
         augment=Augment(crop=SHIFT, flip=False),
-        float_recipe=Recipe(epochs=30, batch_size=64, lr=0.1),
+        float_recipe=Recipe(epochs=30, batch_size=64, lr=lr),
+        exportable=exportable,
     )
