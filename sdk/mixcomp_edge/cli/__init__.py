@@ -16,16 +16,17 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="""4-bit neural networks for microcontrollers: PyTorch in, C for Cortex-M out, equal to the bit.
 
-    The usual way: **run** does everything once. Or step by step: **quantize** a task to a bundle, **export** the
-    bundle as C, **verify** that the C computes what Python computed, **simulate** what it costs.""",
+    The usual way: **run** does everything once. Or step by step: **analyze** a task for a mixed plan, **quantize** it
+    to a bundle, **export** the bundle as C, **verify** that the C computes what Python computed, **simulate** what
+    it costs.""",
     rich_markup_mode="markdown",
 )
 
 
 def _register() -> None:
-    from mixcomp_edge.cli import boards, doctor, export, quantize, run, simulate, targets, verify
+    from mixcomp_edge.cli import analyze, boards, doctor, export, quantize, run, simulate, targets, verify
 
-    for module in (run, quantize, export, verify, simulate, targets, boards, doctor):
+    for module in (run, analyze, quantize, export, verify, simulate, targets, boards, doctor):
         module.register(app)
 
 

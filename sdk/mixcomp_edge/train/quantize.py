@@ -60,9 +60,8 @@ def quantize(
         )
     if task.train is None and recipe.epochs > 0:
         raise PlanError(f"{task.name} has no training data; quantize it with --epochs 0 (calibration only).")
-    float_file, quantized_file = checkpoint_files(checkpoint)
-    if task.float_recipe is not None and task.train is not None:
-        fit(task.model, task, task.float_recipe, stage="float", checkpoint=float_file, listener=listener)
+    _, quantized_file = checkpoint_files(checkpoint)
+    train_float(task, checkpoint=checkpoint, listener=listener)
     model = prepare(task.model, task.calibration, plan, task.name, recipe)
     lower(model.quantized_graph())  # what cannot be lowered is refused before the training, not after it
     float_accuracy = accuracy(task.model, task, task.test) if task.test is not None else None
@@ -70,6 +69,13 @@ def quantize(
         fit(model, task, recipe, teacher=task.model, stage="quantized", checkpoint=quantized_file, listener=listener)
     bundle = convert(model, {"task": task.name, "recipe": recipe.as_dict(), "versions": versions()})
     return measured(task, bundle, float_accuracy)
+
+
+def train_float(task: Task, *, checkpoint: Path | None = None, listener: Listener | None = None) -> None:
+    """Trains the task's float model in place, if it needs it; `checkpoint` as in `quantize`."""
+    if task.float_recipe is not None and task.train is not None:
+        file, _ = checkpoint_files(checkpoint)
+        fit(task.model, task, task.float_recipe, stage="float", checkpoint=file, listener=listener)
 
 
 def measured(task: Task, bundle: Bundle, float_accuracy: float | None = None) -> Quantized:

@@ -1,0 +1,120 @@
+"""mixcomp-edge analyze"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+
+from mixcomp_edge.cli.common import JsonFlag, TaskArgument, output, print_json, progress_bar, training_listener
+from mixcomp_edge.cli.quantize import (
+    ActBitsOption,
+    GranularityOption,
+    RecipeOption,
+    SeedOption,
+    load_everything,
+    make_plan,
+)
+from mixcomp_edge.errors import ExportError
+
+if TYPE_CHECKING:
+    from mixcomp_edge.train.analyze import Analysis
+
+
+def register(app: typer.Typer) -> None:
+    @app.command()
+    def analyze(
+        task: TaskArgument,
+        out: Annotated[Path, typer.Option("-o", "--output", help="The plan to write.", metavar="PLAN.toml")],
+        eta: Annotated[float, typer.Option("--eta", help="Largest share of the parameters in Posit, 0 to 1.")] = 0.1,
+        criterion: Annotated[
+            str, typer.Option("--criterion", help="Score of a layer: gradient, fisher, error, measured, random.")
+        ] = "gradient",
+        energy: Annotated[
+            float | None, typer.Option("--energy-budget", help="Largest increase of MAC energy, 0.002 is 0.2 %.")
+        ] = None,
+        mac_overhead: Annotated[
+            float | None,
+            typer.Option("--mac-overhead", help="What a Posit MAC costs beyond a FixP4 one; 0.1 is 10 % more."),
+        ] = None,
+        flash: Annotated[
+            int | None, typer.Option("--flash-budget", help="Bytes for codebook tables, 32 a Posit variant.")
+        ] = None,
+        keep: Annotated[
+            list[str] | None, typer.Option("--keep", help="A layer that stays FixP4; repeatable.", metavar="LAYER")
+        ] = None,
+        force: Annotated[
+            list[str] | None, typer.Option("--force", help="A layer that becomes Posit; repeatable.", metavar="LAYER")
+        ] = None,
+        fall_back: Annotated[
+            bool, typer.Option(help="Return a layer to FixP4 where Posit does not help on held-out data.")
+        ] = True,
+        act_bits: ActBitsOption = None,
+        granularity: GranularityOption = None,
+        scale: Annotated[str | None, typer.Option("--scale", help="Weight scales: free, or pow2.")] = None,
+        recipe: RecipeOption = None,
+        seed: SeedOption = None,
+        plot: Annotated[
+            Path | None, typer.Option("--plot", help="Draw errors and scores: a .png, .svg or .pdf.", metavar="FILE")
+        ] = None,
+        json: JsonFlag = False,
+    ) -> None:
+        """Find the layers that gain most from Posit, and write a plan for `quantize --plan`.
+
+        A layer's score is its mean gradient times the error that Posit saves on its weights. The chosen set is the
+        best that fits the budgets; what held-out data does not confirm goes back to FixP4. The plan is yours to edit.
+
+        Example: mixcomp-edge analyze resnet8 --eta 0.1 -o plan.toml --plot resnet8.png
+        """
+        from dataclasses import replace
+
+        from mixcomp_edge.train.analyze import Options
+        from mixcomp_edge.train.analyze import analyze as run
+        from mixcomp_edge.train.quantize import delete_checkpoints, train_float
+
+        base = make_plan(None, None, act_bits, granularity).default
+        base = replace(base, scale=scale) if scale is not None else base
+        options = Options(
+            eta=eta, criterion=criterion, energy=energy, mac_overhead=mac_overhead, flash_bytes=flash,
+            keep=tuple(keep or ()), force=tuple(force or ()), fall_back=fall_back, seed=seed or 0,
+        )  # fmt: skip
+        if not out.parent.is_dir() or out.is_dir():
+            raise ExportError(f"{out}: the output must be a file in a folder that exists.")
+        the_task, the_recipe = load_everything(task, recipe, None, seed)
+        with progress_bar() as tell:
+            train_float(the_task, checkpoint=out, listener=training_listener(tell))
+            result = run(the_task, options, base, the_recipe, tell)
+        out.write_text(result.toml(), encoding="utf-8")
+        if plot is not None:
+            from mixcomp_edge.train.plot import plot as draw
+
+            draw(result, plot)
+        delete_checkpoints(out)
+        if json:
+            print_json(result.as_dict())
+            return
+        output.print(table(result))
+        output.print(
+            f"Held-out loss without retraining: {result.losses[0]:.4f} all FixP4, {result.losses[1]:.4f} as planned. "
+            f"Posit: {result.posit_share:.2%} of the parameters, {result.mac_share:.2%} of the MAC. Wrote {out}.",
+            highlight=False,
+        )
+
+
+def table(result: Analysis) -> Table:
+    """A row a layer; errors are mean |w - Q(w)|."""
+    formats = list(result.layers[0].absolute)
+    columns = ("layer", "parameters", "MAC", "mean |g|", *(f"error {name}" for name in formats), "score", "format")
+    shown = Table(title=f"{result.task}: {result.posit_share:.1%} in Posit")
+    for column in columns:
+        shown.add_column(column, justify="left" if column in ("layer", "format") else "right")
+    for layer in result.layers:
+        errors = [f"{layer.absolute[name] / layer.parameters:.3g}" for name in formats]
+        shown.add_row(
+            layer.name, f"{layer.parameters:,}", f"{layer.macs:,}", f"{layer.gradient:.2e}", *errors,
+            f"{result.scores[layer.name]:+.3g}", result.format(layer.name),
+            style="bold" if result.format(layer.name) != "fixp4" else None,
+        )  # fmt: skip
+    return shown

@@ -1,0 +1,201 @@
+"""From a task to a mixed plan: measure each layer, score it, choose within the budgets, and keep what held-out data
+confirms. The plan is a file to be read and edited."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from mixcomp_edge.errors import PlanError, TaskError
+from mixcomp_edge.numerics import FAMILIES
+from mixcomp_edge.quant_plan import LayerPlan, QuantPlan
+from mixcomp_edge.train import sensitivity
+from mixcomp_edge.train.quantized_model import QuantizedModel, prepare
+from mixcomp_edge.train.recipe import Recipe
+from mixcomp_edge.train.selector import Budget, Candidate, select
+from mixcomp_edge.train.sensitivity import CRITERIA, FIXED, Evidence, Trials
+from mixcomp_edge.train.task import Split, Task
+from mixcomp_edge.train.tasks.holdout import hold_out
+
+Tell = Callable[[str, int, int], None]  # (what, done, of)
+HELD_OUT = 2000  # samples, at most
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to choose. eta: largest share of the parameters in Posit. energy: largest increase of the MAC energy, as a
+    share, when one Posit MAC costs `mac_overhead` more than a FixP4 one, as a share. flash_bytes: for codebook tables,
+    32 B for each Posit variant in use. keep, force: layers that stay FixP4, or become Posit whatever their score."""
+
+    eta: float = 0.1
+    criterion: str = "gradient"
+    energy: float | None = None
+    mac_overhead: float | None = None
+    flash_bytes: int | None = None
+    keep: tuple[str, ...] = ()
+    force: tuple[str, ...] = ()
+    fall_back: bool = True
+    batches: int = 8
+    batch_size: int = 64
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.eta <= 1.0:
+            raise PlanError(f"eta is {self.eta}, expected a share from 0 to 1.")
+        if self.criterion not in CRITERIA:
+            raise PlanError(f"unknown criterion '{self.criterion}'. Known criteria: {', '.join(CRITERIA)}.")
+        if self.energy is not None and not self.mac_overhead:
+            raise PlanError(
+                "an energy budget needs the cost of a Posit MAC: give mac_overhead, as a share of a FixP4 MAC."
+            )
+        both = sorted({*self.keep} & {*self.force})
+        if both:
+            raise PlanError(f"'{both[0]}' is both kept in FixP4 and forced to Posit.")
+
+
+@dataclass(frozen=True, eq=False)
+class Analysis:
+    """Evidence and score of each layer, and the plan. losses: on held-out data without retraining, all FixP4 and as
+    planned."""
+
+    task: str
+    options: Options
+    layers: tuple[Evidence, ...]
+    scores: dict[str, float]
+    plan: QuantPlan
+    losses: tuple[float, float]
+
+    def format(self, name: str) -> str:
+        return self.plan[name].weights
+
+    @property
+    def posit_share(self) -> float:
+        """Of the parameters, 0..1."""
+        return self._share([layer.parameters for layer in self.layers])
+
+    @property
+    def mac_share(self) -> float:
+        """Of the multiply-accumulates that have a Posit operand, 0..1."""
+        return self._share([layer.macs for layer in self.layers])
+
+    def _share(self, amounts: list[int]) -> float:
+        chosen = [a for a, layer in zip(amounts, self.layers, strict=True) if self.format(layer.name) != FIXED]
+        return sum(chosen) / sum(amounts)
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "task": self.task,
+            "eta": self.options.eta,
+            "posit_share": self.posit_share,
+            "layers": [
+                {
+                    "name": layer.name, "parameters": layer.parameters, "macs": layer.macs, "gradient": layer.gradient,
+                    "error_fixp4": layer.absolute[FIXED], "error_posit": layer.absolute[layer.posit],
+                    "score": self.scores[layer.name], "format": self.format(layer.name),
+                }
+                for layer in self.layers
+            ],
+        }  # fmt: skip
+
+    def toml(self) -> str:
+        """The plan file, with the reasons in comments."""
+        width = max(len(layer.name) for layer in self.layers)
+        lines = [
+            f"# {self.task}: {self.posit_share:.1%} of the parameters in Posit, at most {self.options.eta:.1%};",
+            f"# criterion '{self.options.criterion}'. Edit at will: a layer that is not named is as in [default].",
+            "#",
+            f"# {'layer':<{width}}  parameters       score  format",
+        ]
+        for layer in self.layers:
+            score = self.scores[layer.name]
+            lines.append(f"# {layer.name:<{width}}  {layer.parameters:>10,}  {score:>10.3g}  {self.format(layer.name)}")
+        return "\n".join(lines) + "\n\n" + self.plan.toml()
+
+
+def analyze(
+    task: Task,
+    options: Options | None = None,
+    base: LayerPlan | None = None,
+    recipe: Recipe | None = None,
+    tell: Tell = lambda what, done, of: None,
+) -> Analysis:
+    """The mixed plan of a task whose float model is trained. base: all that the plan says beside the formats."""
+    options, recipe, base = options or Options(), recipe or task.recipe, replace(base or LayerPlan(), weights=FIXED)
+    if task.train is None:
+        raise TaskError(f"{task.name}: has no training data, so there are no gradients; write the plan by hand.")
+    model = prepare(task.model, task.calibration, QuantPlan(base), task.name, recipe)
+    batches = _batches(task.train, options)
+    progress = lambda done, of: tell("gradients", done, of)  # noqa: E731
+    layers = sensitivity.measure(model, task, batches, FAMILIES["posit"], base, recipe, progress)
+    QuantPlan(layers={name: {} for name in (*options.keep, *options.force)}).check_names([x.name for x in layers])
+
+    trials = _trials(model, task, base, recipe, options.seed, tell)
+    scores = CRITERIA[options.criterion](layers, trials)
+    candidates = [
+        Candidate(layer.name, layer.parameters, layer.macs, layer.posit, scores[layer.name])
+        for layer in layers
+        if layer.name not in options.keep
+    ]
+    names = select(candidates, _budget(layers, options), frozenset(options.force))
+    chosen = {layer.name: layer.posit for layer in layers if layer.name in names}
+    fixed_loss = trials.loss({})
+    if options.fall_back:
+        chosen = _confirmed(chosen, scores, fixed_loss, trials, options.force)
+    plan = QuantPlan(base, {name: {"weights": variant} for name, variant in chosen.items()})
+    return Analysis(task.name, options, tuple(layers), scores, plan, (fixed_loss, trials.loss(chosen)))
+
+
+def _batches(train: Split, options: Options) -> list[Split]:
+    order = np.random.default_rng(options.seed).permutation(len(train))
+    size = min(options.batch_size, len(train))
+    count = min(options.batches, len(train) // size)
+    return [train.part(np.sort(order[i * size : (i + 1) * size])) for i in range(count)]
+
+
+def _budget(layers: list[Evidence], options: Options) -> Budget:
+    macs = None
+    if options.energy is not None and options.mac_overhead is not None:
+        macs = options.energy / options.mac_overhead * sum(layer.macs for layer in layers)
+    return Budget(options.eta * sum(layer.parameters for layer in layers), macs, options.flash_bytes)
+
+
+def _trials(model: QuantizedModel, task: Task, base: LayerPlan, recipe: Recipe, seed: int, tell: Tell) -> Trials:
+    assert task.train is not None
+    held_out = task.validation or hold_out(task.train)[1]
+    split = held_out.part(np.random.default_rng(0).permutation(len(held_out))[:HELD_OUT])
+    known: dict[tuple[tuple[str, str], ...], float] = {}
+
+    @torch.no_grad()
+    def loss(chosen: dict[str, str]) -> float:
+        key = tuple(sorted(chosen.items()))
+        if key not in known:
+            total = 0.0
+            with sensitivity.formats(model, chosen, base, recipe):
+                for start in range(0, len(split), 250):
+                    x, y = split.x[start : start + 250], split.y[start : start + 250]
+                    total += float(task.loss(model(task.to_input(x)), torch.from_numpy(y))) * len(x)
+            known[key] = total / len(split)
+            tell("held-out trials", len(known), len(known))
+        return known[key]
+
+    return Trials(loss, seed)
+
+
+def _confirmed(
+    chosen: dict[str, str], scores: dict[str, float], fixed_loss: float, trials: Trials, forced: tuple[str, ...]
+) -> dict[str, str]:
+    """Back to FixP4, the lowest score first, goes each layer without which the held-out loss is smaller; and all of
+    them when together they do not beat FixP4."""
+    best = trials.loss(chosen)
+    for name in sorted(chosen, key=lambda name: scores[name]):
+        if name in forced:
+            continue
+        without = {other: variant for other, variant in chosen.items() if other != name}
+        if trials.loss(without) < best:
+            chosen, best = without, trials.loss(without)
+    must = {name: variant for name, variant in chosen.items() if name in forced}
+    return chosen if must or best < fixed_loss else {}

@@ -1,0 +1,51 @@
+"""The picture of an analysis: each layer's error in FixP4 and in the Posit variants, and its score."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mixcomp_edge.errors import ExportError
+from mixcomp_edge.train.sensitivity import FIXED
+
+if TYPE_CHECKING:
+    from mixcomp_edge.train.analyze import Analysis
+
+COLOURS = ("#4c72b0", "#dd8452", "#55a868", "#c44e52")
+
+
+def plot(analysis: Analysis, path: Path) -> None:
+    """Writes a .png, .svg or .pdf; the same analysis gives the same file."""
+    figure_class, salt = _matplotlib()
+    names = [layer.name for layer in analysis.layers]
+    figure = figure_class(figsize=(max(6.0, 0.55 * len(names) + 2.5), 6.0), layout="constrained")
+    above, below = figure.subplots(2, 1, sharex=True)
+    formats = list(analysis.layers[0].absolute)
+    width = 0.8 / len(formats)
+    for k, name in enumerate(formats):
+        means = [layer.absolute[name] / layer.parameters for layer in analysis.layers]
+        above.bar([i + (k - 1.5) * width for i in range(len(names))], means, width, color=COLOURS[k], label=name)
+    above.set_ylabel("mean |w - Q(w)|")
+    above.set_yscale("log")
+    above.legend(fontsize=8, ncols=len(formats))
+    chosen = [analysis.format(name) != FIXED for name in names]
+    colours = [COLOURS[1] if posit else COLOURS[0] for posit in chosen]
+    below.bar(range(len(names)), [analysis.scores[name] for name in names], color=colours)
+    below.axhline(0.0, color="black", linewidth=0.6)
+    below.set_ylabel(f"score ({analysis.options.criterion}); orange: Posit")
+    below.set_xticks(range(len(names)), names, rotation=60, ha="right", fontsize=8)
+    above.set_title(f"{analysis.task}: {analysis.posit_share:.1%} of the parameters in Posit")
+    with salt:
+        try:
+            figure.savefig(path, metadata={"Date": None} if path.suffix in (".svg", ".pdf") else None)
+        except (OSError, ValueError) as error:
+            raise ExportError(f"{path}: cannot write the plot ({error}).") from error
+
+
+def _matplotlib() -> tuple[Any, Any]:
+    try:
+        import matplotlib
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise ExportError("the plot needs matplotlib: pip install 'mixcomp-edge[plot]'.") from error
+    return Figure, matplotlib.rc_context({"svg.hashsalt": "mixcomp-edge"})

@@ -1,0 +1,194 @@
+"""Sensitivity against formulas written out here, the choice against the evidence, and the verb against its keys."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from mixcomp_edge import LayerPlan, QuantPlan, prepare
+from mixcomp_edge.cli import app
+from mixcomp_edge.errors import PlanError, TaskError
+from mixcomp_edge.numerics import codebook
+from mixcomp_edge.quant_plan import load_plan
+from mixcomp_edge.train.analyze import Analysis, Options, analyze
+from mixcomp_edge.train.calibrate import weight_scale
+from mixcomp_edge.train.loop import fit
+from mixcomp_edge.train.sensitivity import CRITERIA, Evidence, Trials
+from mixcomp_edge.train.task import Task
+from sdk.training.tasks_for_tests import corners
+
+BASE = LayerPlan(granularity="tensor")
+
+
+@pytest.fixture(scope="module")
+def trained() -> Task:
+    task = corners(validation=corners().test)
+    fit(task.model, task, task.float_recipe, stage="float")
+    return replace(task, float_recipe=None)
+
+
+@pytest.fixture(scope="module")
+def whole(trained) -> Analysis:
+    """Every parameter may be Posit, nothing falls back."""
+    return analyze(trained, Options(eta=1.0, fall_back=False, batches=1, batch_size=120), BASE)
+
+
+def test_gradients_are_those_of_the_float_model(whole, trained):
+    """By differences of the float model's loss, weight by weight, on all 120 points."""
+    model = prepare(trained.model, trained.calibration, QuantPlan(BASE), "corners")
+    weight = model.layer("3").weight
+    x, y = trained.to_input(trained.train.x), torch.from_numpy(trained.train.y)
+
+    def loss() -> float:
+        with torch.no_grad(), model.floating():
+            return float(trained.loss(model.double()(x.double()), y))
+
+    slopes = []
+    for index in np.ndindex(*weight.shape):
+        sides = []
+        for sign in (1, -1):
+            with torch.no_grad():
+                model.layer("3").weight[index] += sign * 1e-4
+            sides.append(loss())
+            with torch.no_grad():
+                model.layer("3").weight[index] -= sign * 1e-4
+        slopes.append((sides[0] - sides[1]) / 2e-4)
+    found = next(layer for layer in whole.layers if layer.name == "3")
+    assert found.gradient == pytest.approx(np.mean(np.abs(slopes)), rel=1e-3)
+
+
+def test_errors_and_scores_follow_their_formulas(whole, trained):
+    model = prepare(trained.model, trained.calibration, QuantPlan(BASE), "corners")
+    for layer in whole.layers:
+        w = model.layer(layer.name).weight.detach().numpy()
+        for name in ("fixp4", "posit4", "posit4sc4", "posit4sc8"):
+            book = codebook(name)
+            scale = weight_scale(w, book, per_channel=False)
+            expected = np.abs(book.decode(book.encode(w, scale), scale) - w).sum()
+            assert layer.absolute[name] == pytest.approx(expected, rel=1e-4)
+        saved = layer.absolute["fixp4"] - min(layer.absolute[name] for name in layer.absolute if name != "fixp4")
+        assert whole.scores[layer.name] == pytest.approx(layer.gradient * saved, rel=1e-5, abs=1e-9)
+        assert (whole.format(layer.name) != "fixp4") == (whole.scores[layer.name] > 0)
+    assert {layer.name: (layer.parameters, layer.macs) for layer in whole.layers} == {"0": (16, 16), "3": (24, 24)}
+
+
+def evidence(name, gradient, fixed, posit, squares=(1.0, 1.0), size=10) -> Evidence:
+    weighted = {"fixp4": squares[0], "posit4": squares[1]}
+    return Evidence(name, size, size, gradient, 0.0, {"fixp4": fixed, "posit4": posit}, weighted)
+
+
+def test_each_criterion_scores_by_its_own_rule():
+    layers = [
+        evidence("a", 2.0, 5.0, 3.0, (1.0, 4.0)),
+        evidence("b", 1.0, 5.0, 2.0, (3.0, 1.0)),
+        evidence("c", 9.0, 1.0, 2.0),
+    ]
+    loss = {(): 1.0, ("a",): 0.75, ("b",): 1.5, ("c",): 1.0}
+    trials = Trials(lambda chosen: loss[tuple(chosen)], seed=3)
+    scores = {name: criterion(layers, trials) for name, criterion in CRITERIA.items()}
+    assert scores["gradient"] == {"a": 4.0, "b": 3.0, "c": -9.0}
+    assert scores["fisher"] == {"a": -3.0, "b": 2.0, "c": 0.0}
+    assert scores["error"] == {"a": 2.0, "b": 3.0, "c": -1.0}
+    assert scores["measured"] == {"a": 0.25, "b": -0.5, "c": 0.0}
+    assert scores["random"] == CRITERIA["random"](layers, trials)
+    assert scores["random"] != CRITERIA["random"](layers, Trials(trials.loss, seed=4))
+    assert all(score > 0 for score in scores["random"].values())
+
+
+def test_the_share_stays_below_eta_and_keep_and_force_are_obeyed(trained):
+    options = Options(eta=0.5, fall_back=False)
+    assert analyze(trained, options, BASE).posit_share <= 0.5
+    forced = analyze(trained, replace(options, force=("0",)), BASE)
+    assert forced.format("0") != "fixp4"
+    assert forced.posit_share == pytest.approx(16 / 40)
+    kept = analyze(trained, Options(eta=1.0, keep=("0", "3"), fall_back=False), BASE)
+    assert kept.posit_share == 0.0
+    with pytest.raises(PlanError, match="no layer 'fc'"):
+        analyze(trained, Options(keep=("fc",)), BASE)
+
+
+def test_what_held_out_data_does_not_confirm_falls_back(trained):
+    for seed in range(4):
+        result = analyze(trained, Options(eta=1.0, criterion="random", seed=seed), BASE)
+        assert result.losses[1] <= result.losses[0]
+        if result.posit_share:
+            assert result.losses[1] < result.losses[0]
+    stubborn = analyze(trained, Options(eta=1.0, force=("0", "3")), BASE)
+    assert stubborn.posit_share == 1.0
+
+
+def test_the_energy_budget_limits_the_macs_in_posit(trained):
+    open_ = Options(eta=1.0, criterion="random", fall_back=False)
+    assert analyze(trained, open_, BASE).mac_share == 1.0
+    tight = analyze(trained, replace(open_, energy=0.05, mac_overhead=0.1), BASE)
+    assert 0.0 < tight.mac_share * 0.1 <= 0.05
+    assert analyze(trained, replace(open_, flash_bytes=31), BASE).posit_share == 0.0
+    with pytest.raises(PlanError, match="needs the cost of a Posit MAC"):
+        Options(energy=0.1)
+
+
+def test_wrong_options_and_tasks_are_named(trained):
+    for options, message in {
+        "eta": ({"eta": 1.5}, "eta is 1.5, expected a share from 0 to 1"),
+        "criterion": ({"criterion": "luck"}, "unknown criterion 'luck'. Known criteria: gradient, fisher"),
+        "both": ({"keep": ("a",), "force": ("a",)}, "'a' is both kept in FixP4 and forced to Posit"),
+    }.values():
+        with pytest.raises(PlanError, match=message):
+            Options(**options)
+    with pytest.raises(TaskError, match="corners: has no training data"):
+        analyze(replace(trained, train=None))
+
+
+def test_twice_gives_the_same_plan_and_the_file_is_read_back(trained, tmp_path):
+    results = [analyze(trained, Options(eta=0.5, fall_back=False), BASE) for _ in "ab"]
+    assert results[0].toml() == results[1].toml()
+    path = tmp_path / "plan.toml"
+    path.write_text(results[0].toml())
+    assert load_plan(path) == results[0].plan
+
+
+# The verb
+
+KEYS = ["name", "parameters", "macs", "gradient", "error_fixp4", "error_posit", "score", "format"]
+
+
+@pytest.fixture(scope="module")
+def command(tmp_path_factory):
+    """`analyze digits --json` with plan and plot: (folder, stdout)."""
+    from typer.testing import CliRunner
+
+    from mixcomp_edge.cli import _register
+
+    if not app.registered_commands:
+        _register()
+    folder = tmp_path_factory.mktemp("analyze")
+    arguments = ["analyze", "digits", "-o", f"{folder}/plan.toml", "--plot", f"{folder}/plan.svg", "--json"]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0, result.output
+    return folder, result.stdout
+
+
+def test_the_verb_prints_these_keys_and_writes_the_plan(command):
+    folder, text = command
+    found = json.loads(text)
+    assert list(found) == ["task", "eta", "posit_share", "layers"]
+    assert (found["task"], found["eta"]) == ("digits", 0.1)
+    assert all(list(layer) == KEYS for layer in found["layers"])
+    posit = sum(layer["parameters"] for layer in found["layers"] if layer["format"] != "fixp4")
+    assert posit / sum(layer["parameters"] for layer in found["layers"]) == pytest.approx(found["posit_share"])
+    assert found["posit_share"] <= 0.1
+    plan = load_plan(folder / "plan.toml")
+    assert {layer["name"]: layer["format"] for layer in found["layers"]} == {
+        layer["name"]: plan[layer["name"]].weights for layer in found["layers"]
+    }
+    assert sorted(path.name for path in folder.iterdir()) == ["plan.svg", "plan.toml"]
+
+
+def test_the_plot_names_every_layer(command):
+    folder, text = command
+    picture = (folder / "plan.svg").read_text()
+    assert all(layer["name"] in picture for layer in json.loads(text)["layers"])
