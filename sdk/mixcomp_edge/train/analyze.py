@@ -14,8 +14,8 @@ from mixcomp_edge.errors import PlanError, TaskError
 from mixcomp_edge.numerics import FAMILIES
 from mixcomp_edge.quant_plan import LayerPlan, QuantPlan
 from mixcomp_edge.train import sensitivity
-from mixcomp_edge.train.quantized_model import QuantizedModel, prepare
 from mixcomp_edge.train.recipe import Recipe
+from mixcomp_edge.train.routes import Quantizable, prepare_task
 from mixcomp_edge.train.selector import Budget, Candidate, select
 from mixcomp_edge.train.sensitivity import CRITERIA, FIXED, Evidence, Trials
 from mixcomp_edge.train.task import Split, Task
@@ -127,7 +127,7 @@ def analyze(
     options, recipe, base = options or Options(), recipe or task.recipe, replace(base or LayerPlan(), weights=FIXED)
     if task.train is None:
         raise TaskError(f"{task.name}: has no training data, so there are no gradients; write the plan by hand.")
-    model = prepare(task.model, task.calibration, QuantPlan(base), task.name, recipe)
+    model = prepare_task(task, QuantPlan(base), recipe)
     batches = _batches(task.train, options)
     progress = lambda done, of: tell("gradients", done, of)  # noqa: E731
     layers = sensitivity.measure(model, task, batches, FAMILIES["posit"], base, recipe, progress)
@@ -163,7 +163,7 @@ def _budget(layers: list[Evidence], options: Options) -> Budget:
     return Budget(options.eta * sum(layer.parameters for layer in layers), macs, options.flash_bytes)
 
 
-def _trials(model: QuantizedModel, task: Task, base: LayerPlan, recipe: Recipe, seed: int, tell: Tell) -> Trials:
+def _trials(model: Quantizable, task: Task, base: LayerPlan, recipe: Recipe, seed: int, tell: Tell) -> Trials:
     assert task.train is not None
     held_out = task.validation or hold_out(task.train)[1]
     split = held_out.part(np.random.default_rng(0).permutation(len(held_out))[:HELD_OUT])

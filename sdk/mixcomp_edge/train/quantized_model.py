@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import singledispatch
+from math import prod
 
 import numpy as np
 import torch
@@ -60,6 +61,13 @@ class QuantizedModel(nn.Module):
             if isinstance(node, ops.Softmax):
                 self.quantizer(node.name).fix(1 / 256)
         self.quantizing = True
+
+    @property
+    def macs(self) -> dict[str, int]:
+        """Multiply-accumulates of each layer in one inference, in the graph's order."""
+        layers = [node for node in self.graph.nodes if isinstance(node, WEIGHTED)]
+        positions = [prod(node.shape[:2]) if isinstance(node, ops.Conv2d) else 1 for node in layers]
+        return {node.name: count * node.weight.size for node, count in zip(layers, positions, strict=True)}
 
     def layer(self, name: str) -> Layer:
         return self.layers[_key(name)]  # type: ignore[return-value]

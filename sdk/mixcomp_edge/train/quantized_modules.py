@@ -40,9 +40,9 @@ INNER_OPERANDS = (nn.RNNBase, nn.RNNCellBase, nn.MultiheadAttention)
 class Layer(nn.Module):
     """The parametrization of a module's weight (O, ...); of an embedding, O are the words."""
 
-    def __init__(self, module: nn.Module, quantizer: WeightQuantizer, macs: int) -> None:
+    def __init__(self, module: nn.Module, quantizer: WeightQuantizer) -> None:
         super().__init__()
-        self.quantizer, self.macs = quantizer, macs
+        self.quantizer = quantizer
         self.quantizing = True
         self._module = [module]  # in a list, so that it does not become a part of its own part
 
@@ -81,11 +81,12 @@ class QuantizedModules(nn.Module):
         plan.check_names([*weighted, *marked])
         seen = _observe(self.model, weighted | marked, calibration)
 
+        self.macs = {path: seen.macs[path] for path in weighted}  # in one inference
         self.layers: dict[str, Layer] = {}
         for path, module in weighted.items():
             w: Tensor = module.weight.detach()  # type: ignore[operator]
             quantizer = weight_quantizer(w.cpu().numpy(), plan[path], recipe)
-            self.layers[path] = Layer(module, quantizer, seen.macs[path])
+            self.layers[path] = Layer(module, quantizer)
             parametrize.register_parametrization(module, "weight", self.layers[path])
             if quantizer.codebook.name != plan[path].weights:  # the best of a family
                 self.plan = self.plan.with_layer(path, weights=quantizer.codebook.name)

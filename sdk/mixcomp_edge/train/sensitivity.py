@@ -14,7 +14,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from mixcomp_edge.ir import ops
 from mixcomp_edge.quant_plan import LayerPlan
 from mixcomp_edge.train.quantizers import weight_quantizer
 from mixcomp_edge.train.recipe import Recipe
@@ -23,7 +22,7 @@ from mixcomp_edge.train.task import Split, Task
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mixcomp_edge.train.quantized_model import QuantizedModel
+    from mixcomp_edge.train.routes import Quantizable
 
 FIXED = "fixp4"
 
@@ -97,11 +96,11 @@ CRITERIA: dict[str, Criterion] = {
 
 
 def measure(
-    model: QuantizedModel, task: Task, batches: list[Split], variants: tuple[str, ...], base: LayerPlan, recipe: Recipe,
+    model: Quantizable, task: Task, batches: list[Split], variants: tuple[str, ...], base: LayerPlan, recipe: Recipe,
     progress: Callable[[int, int], None],
 ) -> list[Evidence]:  # fmt: skip
-    """The evidence of each layer, in the graph's order; gradients by the task's loss on labelled batches."""
-    names = [node.name for node in model.graph.nodes if isinstance(node, ops.Conv2d | ops.Dense)]
+    """The evidence of each layer, in the model's order; gradients by the task's loss on labelled batches."""
+    names = list(model.macs)
     magnitude, squares = _gradients(model, task, batches, names, progress)
     layers = []
     for name in names:
@@ -116,18 +115,12 @@ def measure(
             weighted[variant] = float((squares[name] * error**2).sum())
         centred = w - w.mean()
         kurtosis = float(np.mean(centred**4) / max(np.mean(centred**2) ** 2, 1e-300) - 3.0)
-        macs = _positions(model.graph[name]) * w.size
-        layers.append(Evidence(name, w.size, macs, magnitude[name], kurtosis, absolute, weighted))
+        layers.append(Evidence(name, w.size, model.macs[name], magnitude[name], kurtosis, absolute, weighted))
     return layers
 
 
-def _positions(node: object) -> int:
-    """How often each weight is used in one inference."""
-    return int(np.prod(node.shape[:2])) if isinstance(node, ops.Conv2d) else 1
-
-
 def _gradients(
-    model: QuantizedModel, task: Task, batches: list[Split], names: list[str], progress: Callable[[int, int], None]
+    model: Quantizable, task: Task, batches: list[Split], names: list[str], progress: Callable[[int, int], None]
 ) -> tuple[dict[str, float], dict[str, NDArray[np.float64]]]:
     """Of each layer the mean |g|, and g^2 of every weight, averaged over the batches."""
     magnitude = dict.fromkeys(names, 0.0)
@@ -146,7 +139,7 @@ def _gradients(
 
 
 @contextmanager
-def formats(model: QuantizedModel, chosen: dict[str, str], base: LayerPlan, recipe: Recipe) -> Iterator[None]:
+def formats(model: Quantizable, chosen: dict[str, str], base: LayerPlan, recipe: Recipe) -> Iterator[None]:
     """Within it these layers' weights are in these formats."""
     before = {name: model.layer(name).quantizer for name in chosen}
     try:

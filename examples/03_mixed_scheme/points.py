@@ -1,0 +1,132 @@
+"""The experiments as data: each is a list of points, and a point is one training with one figure at its end."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from itertools import product
+from typing import Any
+
+SEEDS = (0, 1, 2)
+ETA = 0.1  # of the parameters, at most, in Posit
+EPOCHS = {"spoken_digits": 6, "bearings": 4, "bearings10": 4, "resnet8": 1, "resnet20": 1, "clinc150": 3, "sst2": 1,
+          "spoken_digits_gru": 6}  # fmt: skip
+QUESTION_EPOCHS = {"spoken_digits": 3, "resnet8": 1}
+
+
+@dataclass(frozen=True)
+class Point:
+    """formats: "float", "mixed" (the plan that `analyze` finds) or a weight format for all layers."""
+
+    task: str
+    row: str
+    seed: int
+    formats: str
+    recipe: str = "best"
+    epochs: int = 0
+    act_bits: int = 4
+    granularity: str = "channel"
+    scale: str = "free"
+    quantizer: str = "recipe"
+    eta: float = ETA
+    criterion: str = "gradient"
+    draw: int = 0  # of the criterion "random"
+    fall_back: bool = True
+    changes: dict[str, Any] = field(default_factory=dict)  # of the recipe
+
+    @property
+    def id(self) -> str:
+        return f"{self.task}/{self.row}/{self.seed}"
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+# The source has no scales beside the binary point, and one format a layer: powers of two, one a tensor, and what the
+# sensitivity says is done.
+PAPER: dict[str, Any] = {"recipe": "paper", "granularity": "tensor", "scale": "pow2", "fall_back": False}
+
+
+def rows(task: str, seed: int, names: tuple[str, ...], act_bits: int = 4) -> list[Point]:
+    """The rows of the main table for one seed."""
+    epochs = EPOCHS[task]
+    known = {
+        "float": Point(task, "float", seed, "float"),
+        "paper fixp4": Point(task, "paper fixp4", seed, "fixp4", epochs=epochs, act_bits=act_bits, **PAPER),
+        "paper mixed": Point(task, "paper mixed", seed, "mixed", epochs=epochs, act_bits=act_bits, **PAPER),
+        "best fixp4": Point(task, "best fixp4", seed, "fixp4", epochs=epochs, act_bits=act_bits),
+        "best mixed": Point(task, "best mixed", seed, "mixed", epochs=epochs, act_bits=act_bits),
+        "best posit": Point(task, "best posit", seed, "posit", epochs=epochs, act_bits=act_bits),
+    }
+    return [known[name] for name in names]
+
+
+ALL_ROWS = ("float", "paper fixp4", "paper mixed", "best fixp4", "best mixed", "best posit")
+FEW_ROWS = ("float", "best fixp4", "best mixed")
+
+
+def networks(task: str) -> list[Point]:
+    """Float, FixP4, mixed and all Posit under both recipes, W4A4, three seeds."""
+    return [point for seed in SEEDS for point in rows(task, seed, ALL_ROWS)]
+
+
+def few(task: str) -> list[Point]:
+    """Float, FixP4 and mixed with `best`, W4A4, one seed."""
+    return rows(task, 0, FEW_ROWS)
+
+
+def wide(task: str) -> list[Point]:
+    """Float, FixP4 and mixed with `best`, W4A8, one seed."""
+    return rows(task, 0, FEW_ROWS, act_bits=8)
+
+
+def order(task: str) -> list[Point]:
+    """The plan by sensitivity against ten random plans that fill the same budget."""
+    shared: dict[str, Any] = {"formats": "mixed", "epochs": QUESTION_EPOCHS[task], "fall_back": False}
+    by = [Point(task, f"by {name}", 0, criterion=name, **shared) for name in ("gradient", "fisher", "error")]
+    return by + [Point(task, f"random {draw}", 0, criterion="random", draw=draw, **shared) for draw in range(10)]
+
+
+def scaled(task: str) -> list[Point]:
+    """posit4, posit4sc4 and posit4sc8 for all layers under each way to normalise, and under learned scales."""
+    return [
+        Point(task, f"{book} {method}", 0, book, quantizer=method, epochs=QUESTION_EPOCHS[task])
+        for method, book in product(("max", "std", "learned"), ("posit4", "posit4sc4", "posit4sc8"))
+    ]
+
+
+def scales(task: str) -> list[Point]:
+    """FixP4, mixed and all Posit under `paper`'s quantizers: power-of-two or free scales, one a tensor or a channel."""
+    return [
+        Point(task, f"{formats} {granularity} {scale}", 0, formats, "paper", QUESTION_EPOCHS[task],
+              granularity=granularity, scale=scale, fall_back=False)
+        for granularity, scale, formats in product(("tensor", "channel"), ("pow2", "free"), ("fixp4", "mixed", "posit"))
+    ]  # fmt: skip
+
+
+def estimators(task: str) -> list[Point]:
+    """The four gradients, all layers in Posit, three seeds."""
+    names = ("straight", "tanh", "tanh_as_printed", "linear")
+    return [
+        Point(task, name, seed, "posit", epochs=QUESTION_EPOCHS[task], changes={"estimator": name})
+        for seed, name in product(SEEDS, names)
+    ]
+
+
+def eta(task: str) -> list[Point]:
+    """The share of the parameters in Posit."""
+    return [
+        Point(task, f"eta {share:.0%}", 0, "mixed", epochs=QUESTION_EPOCHS[task], eta=share, fall_back=False)
+        for share in (0.0, 0.05, 0.1, 0.15, 0.2, 0.5, 1.0)
+    ]
+
+
+EXPERIMENTS = {
+    "networks": (networks, ("spoken_digits", "bearings", "resnet8")),
+    "order": (order, ("spoken_digits", "resnet8")),
+    "scaled": (scaled, ("spoken_digits", "resnet8")),
+    "scales": (scales, ("spoken_digits", "resnet8")),
+    "estimators": (estimators, ("spoken_digits", "resnet8")),
+    "eta": (eta, ("spoken_digits", "resnet8")),
+    "few": (few, ("clinc150", "spoken_digits_gru", "bearings10", "sst2", "resnet20")),
+    "wide": (wide, ("spoken_digits", "bearings", "resnet8", "clinc150", "spoken_digits_gru", "resnet20", "sst2")),
+}  # fmt: skip
