@@ -69,18 +69,15 @@ def _epochs(tell: Tell, losses: list[float] | None = None) -> Callable[[Progress
 
 
 def measure(point: Point, known: Results, work: Path, fraction: float, tell: Tell) -> dict[str, Any]:
-    """The result of a point. Two points with the same plan, recipe and seed are one training: `known` is asked first."""
+    """The result of a point. Points with the same plan, recipe and seed are one training: `known` is asked first."""
     began = time.monotonic()
     task = with_float_model(point, work, fraction, tell)
     assert task.validation is not None
     assert task.test is not None
     result: dict[str, Any] = {"id": point.id, "point": point.as_dict(), "fraction": fraction, "versions": versions()}
     if point.formats == "float":
-        figures = {
-            "validation": accuracy(task.model, task, task.validation),
-            "test": accuracy(task.model, task, task.test),
-        }
-        return {**result, **figures, "seconds": round(time.monotonic() - began, 1)}
+        validation, test = (accuracy(task.model, task, split) for split in (task.validation, task.test))
+        return {**result, "validation": validation, "test": test, "seconds": round(time.monotonic() - began, 1)}
 
     recipe = load_recipe(point.recipe, task.recipe).with_(
         epochs=point.epochs, seed=point.seed, threads=1, **point.changes

@@ -5,8 +5,8 @@
     python run.py all                            # everything, in the order of the issue: many hours
     python run.py all --quick                    # spoken digits at reduced size: a quarter of an hour
 
-Results go to results/EXPERIMENT_TASK.json after each point; a point that is there is skipped, and a killed training goes
-on after its last epoch. Float models and checkpoints are kept in --work. Then: python render.py
+Results go to results/EXPERIMENT_TASK.json after each point; a point that is there is skipped, and a killed training
+goes on after its last epoch. Float models and checkpoints are kept in --work. Then: python render.py
 """
 
 from __future__ import annotations
@@ -37,6 +37,10 @@ def save(results: Results, file: Path) -> None:
     os.replace(part, file)
 
 
+def note(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
 def run(experiment: str, task: str, points: list[Point], folder: Path, work: Path, fraction: float) -> None:
     """The points that are not in the experiment's file yet, each saved when it is done."""
     file = folder / f"{experiment}_{task}.json"
@@ -46,11 +50,8 @@ def run(experiment: str, task: str, points: list[Point], folder: Path, work: Pat
     for point in points:
         if point.id in done:
             continue
-        began = time.strftime("%H:%M:%S")
-        print(f"{began} {experiment} {point.id}", file=sys.stderr, flush=True)
-        result = measure(
-            point, [*results, *elsewhere], work, fraction, lambda line: print(f"   {line}", file=sys.stderr, flush=True)
-        )
+        note(f"{time.strftime('%H:%M:%S')} {experiment} {point.id}")
+        result = measure(point, [*results, *elsewhere], work, fraction, lambda line: note(f"   {line}"))
         results.append(result)
         save(results, file)
         print(f"{experiment} {point.id}: validation {result['validation']:.2%}, test {result['test']:.2%}", flush=True)
