@@ -5,21 +5,23 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mixcomp_edge.board.wire import WireCost
 from mixcomp_edge.bundle import Bundle, load_bundle
-from mixcomp_edge.codegen.project import export, read_project
+from mixcomp_edge.codegen.project import export, has_firmware, read_firmware, read_project
 from mixcomp_edge.errors import ExportError, ToolchainError
 from mixcomp_edge.ir import interp, qops
 from mixcomp_edge.ir.graph import Graph
 from mixcomp_edge.numerics.packing import pack_elements, unpack_elements
 from mixcomp_edge.plan.layout import Layout
 from mixcomp_edge.targets import DEFAULT, emulated
+from mixcomp_edge.targets.boards import Board, board
 from mixcomp_edge.transports import Transport
 
 if TYPE_CHECKING:
@@ -49,14 +51,19 @@ class Verdict:
     elements: int
     mismatches: int
     first_mismatch: Mismatch | None
+    wire: dict[str, int] | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        """For --json. `wire` only where bytes went over one."""
+        return {key: value for key, value in asdict(self).items() if key != "wire" or value is not None}
 
 
 @contextmanager
-def opened(source: Path, target_name: str | None) -> Iterator[tuple[Bundle, Layout, Path]]:
-    """(bundle, layout, project folder) of a bundle or of an exported folder; a bundle is exported to a temporary one.
+def opened(
+    source: Path, target_name: str | None, the_board: Board | None = None
+) -> Iterator[tuple[Bundle, Layout, Path]]:
+    """(bundle, layout, project folder) of a bundle or of an exported folder; a bundle is exported to a temporary one,
+    for the board where there is one.
 
     A folder's C is taken as it lies there, edited or not; its target is the one that it was exported for."""
     if source.is_dir():
@@ -70,18 +77,42 @@ def opened(source: Path, target_name: str | None) -> Iterator[tuple[Bundle, Layo
     bundle = load_bundle(source)
     with tempfile.TemporaryDirectory(prefix="mixcomp-project-") as folder:
         project = Path(folder) / bundle.graph.name
-        yield bundle, export(bundle, target_name or DEFAULT, project), project
+        yield bundle, export(bundle, target_name or DEFAULT, project, board=the_board), project
 
 
 def open_transport(on: str, project: Path, layout: Layout, chain_name: str | None = None) -> Transport:
-    """The transport of that name: host or emulator."""
+    """The transport of that name: host, emulator, qemu:BOARD or serial:PORT."""
+    kind, _, place = on.partition(":")
     if on == "host":
         from mixcomp_edge.transports.host import HostLibrary
 
         return HostLibrary(project, layout)
     if on == "emulator":
         return emulated_core(project, layout, chain_name)
-    raise ExportError(f"unknown transport '{on}'; known are host and emulator.")
+    if kind == "qemu" and place:
+        return _qemu_board(place, project, layout, chain_name)
+    if kind == "serial" and place:
+        from mixcomp_edge.transports.board import BoardTransport
+
+        bundle, _ = read_project(project)
+        build_id = read_firmware(project)[1] if has_firmware(project) else None
+        return BoardTransport(on, place, layout, bundle.sha256, build_id)
+    raise ExportError(f"unknown transport '{on}'; known are host, emulator, qemu:BOARD and serial:PORT.")
+
+
+def _qemu_board(name: str, project: Path, layout: Layout, chain_name: str | None) -> Transport:
+    """The project's firmware, built where that is needed, on the board that QEMU plays."""
+    from mixcomp_edge.board.qemu import QemuBoard
+    from mixcomp_edge.build.cross import toolchain
+    from mixcomp_edge.build.firmware import build_firmware
+    from mixcomp_edge.transports.board import BoardTransport
+
+    the_board, build_id = read_firmware(project)
+    if the_board.name != name:
+        raise ExportError(f"{project} was exported for the board {the_board.name}, not for {name}. Export it again.")
+    bundle, _ = read_project(project)
+    machine = QemuBoard(the_board, build_firmware(project, the_board, toolchain(chain_name)))
+    return BoardTransport(f"qemu:{name}", machine.url, layout, bundle.sha256, build_id, machine)
 
 
 def emulated_core(project: Path, layout: Layout, chain_name: str | None = None) -> EmulatedCore:
@@ -103,14 +134,30 @@ def verify(
     chain_name: str | None = None,
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
+    notice: Callable[[str], None] | None = None,
 ) -> Verdict:
-    """Runs `count` inputs through the C of a bundle or exported folder; compares every layer with the interpreter."""
-    with opened(source, target_name) as (bundle, layout, project):
+    """Runs `count` inputs through the C of a bundle or exported folder; compares every layer with the interpreter.
+
+    `notice` is told what it will cost on a wire, before it starts."""
+    kind, _, place = on.partition(":")
+    with opened(source, target_name, board(place) if kind == "qemu" and place else None) as (bundle, layout, project):
         transport = open_transport(on, project, layout, chain_name)
         try:
-            return compare(transport, layout, make_inputs(bundle.graph, count, seed), progress)
+            cost = getattr(transport, "cost", None)
+            if cost is not None and notice is not None:
+                notice(_forecast(cost(), count))
+            verdict = compare(transport, layout, make_inputs(bundle.graph, count, seed), progress)
+            wire = getattr(transport, "wire", None)
+            return verdict if wire is None else replace(verdict, wire=wire())
         finally:
             transport.close()
+
+
+def _forecast(cost: WireCost, inputs: int) -> str:
+    return (
+        f"{inputs} inputs: {inputs * cost.total:,} B on the wire, {100 * cost.share:.0f} % of them input and output; "
+        f"{cost.seconds(inputs):.1f} s at 115200 baud, and the inferences."
+    )
 
 
 def make_inputs(graph: Graph, count: int, seed: int = 0) -> NDArray[np.int64]:
@@ -143,7 +190,8 @@ def compare(
         expected = dict(interp.steps(layout.graph, x[None]))
         source = layout.graph.nodes[0]
         assert isinstance(source, qops.QNode)
-        outputs = transport.trace(pack_elements(x, source.type.bits))
+        wanted = [pack_elements(expected[step.node.name], step.node.type.bits) for step in layout.steps]
+        outputs = transport.trace(pack_elements(x, source.type.bits), wanted)
         if len(outputs) != len(layout.steps):
             raise ExportError(f"{transport.name}: {len(outputs)} layers ran, the model has {len(layout.steps)}.")
         for step, output in zip(layout.steps, outputs, strict=True):

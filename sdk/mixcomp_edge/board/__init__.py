@@ -1,1 +1,1 @@
-"""Boards that are programmed: images as pages of flash, the UF2 file, probes, drives."""
+"""Boards from the host's side: programming them, and talking with the firmware that runs there."""

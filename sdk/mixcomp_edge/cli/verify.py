@@ -11,6 +11,7 @@ from mixcomp_edge.cli.common import (
     JsonFlag,
     SourceArgument,
     TargetOption,
+    console,
     output,
     print_json,
     progress_bar,
@@ -21,7 +22,9 @@ def register(app: typer.Typer) -> None:
     @app.command()
     def verify(
         source: SourceArgument,
-        on: Annotated[str, typer.Option("--on", help="Where the C runs: host or emulator.")] = "host",
+        on: Annotated[
+            str, typer.Option("--on", help="Where the C runs: host, emulator, qemu:BOARD or serial:PORT.")
+        ] = "host",
         target: TargetOption = None,
         count: Annotated[int, typer.Option("--count", "-n", help="Number of inputs.", min=1)] = 10,
         seed: Annotated[int, typer.Option("--seed", help="Seed of the inputs.", min=0)] = 0,
@@ -32,7 +35,12 @@ def register(app: typer.Typer) -> None:
 
         Exit code 1 when an element differs.
 
-        Example: mixcomp-edge verify resnet8.mce --on emulator --target cortex-m0plus
+        On a board (qemu:BOARD or serial:PORT, a device or a pyserial URL) the firmware of `export --board` must run;
+        each layer is compared by its CRC-32, and fetched where that differs.
+
+        Examples: mixcomp-edge verify resnet8.mce --on emulator --target cortex-m0plus
+
+        mixcomp-edge verify resnet8_fw --on serial:/dev/ttyACM0 --count 20
         """
         from mixcomp_edge.verification import verify as check
 
@@ -40,6 +48,7 @@ def register(app: typer.Typer) -> None:
             verdict = check(
                 source, on=on, target_name=target, count=count, chain_name=toolchain, seed=seed,
                 progress=lambda done, of: tell(f"verify on {on}", done, of),
+                notice=lambda text: console.print(text, highlight=False),
             )  # fmt: skip
         if json:
             print_json(verdict.as_dict())

@@ -8,23 +8,36 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from mixcomp_edge import __version__, resources
 from mixcomp_edge.bundle import Bundle, load_bundle
+from mixcomp_edge.codegen.firmware import BUILD_ID, build_id, build_id_header, firmware_files
 from mixcomp_edge.codegen.render import render_model
 from mixcomp_edge.errors import ExportError
 from mixcomp_edge.plan.layout import Layout, lay_out
 from mixcomp_edge.targets import target
+from mixcomp_edge.targets.boards import Board, board
 
 MANIFEST = "mixcomp.json"
 
 
-def export(bundle: Bundle, target_name: str, folder: Path, *, force: bool = False) -> Layout:
+def export(
+    bundle: Bundle,
+    target_name: str,
+    folder: Path,
+    *,
+    force: bool = False,
+    board: Board | None = None,
+    profile: str | None = None,
+) -> Layout:
     """Writes the project into `folder`, whole or not at all, and returns the layout it was made from.
 
-    A folder that an earlier export made is replaced; another folder that is not empty is refused unless `force`."""
-    layout = lay_out(bundle.graph, target(target_name))
-    files = project_files(bundle, layout)
+    With a board the project also holds the firmware around the model, and the target is the board's; `profile` names
+    the MLPerf Tiny benchmark that the firmware answers as. A folder that an earlier export made is replaced; another
+    folder that is not empty is refused unless `force`."""
+    layout = lay_out(bundle.graph, board.target if board else target(target_name))
+    files = project_files(bundle, layout, board, profile)
     foreign = folder.exists() and not (folder / MANIFEST).is_file()
     if foreign and not force and (not folder.is_dir() or any(folder.iterdir())):
         raise ExportError(f"{folder} holds files that are not ours. Choose another folder, or pass --force.")
@@ -32,7 +45,9 @@ def export(bundle: Bundle, target_name: str, folder: Path, *, force: bool = Fals
     return layout
 
 
-def project_files(bundle: Bundle, layout: Layout) -> dict[str, bytes]:
+def project_files(
+    bundle: Bundle, layout: Layout, board: Board | None = None, profile: str | None = None
+) -> dict[str, bytes]:
     """Path -> content of every file of the project."""
     name = bundle.graph.name
     files = {path: text.encode() for path, text in render_model(bundle, layout).items()}
@@ -43,6 +58,10 @@ def project_files(bundle: Bundle, layout: Layout) -> dict[str, bytes]:
             files[header] = (firmware / header).read_bytes()
     files[f"{name}.mce"] = bundle.to_bytes()
     manifest = {"generator": f"mixcomp-edge {__version__}", "model": name, "target": layout.target.name}
+    if board is not None:
+        files |= firmware_files(bundle, layout, board, profile)
+        files[BUILD_ID] = build_id_header(files)
+        manifest |= {"board": board.name} | ({"profile": profile} if profile else {})
     files[MANIFEST] = (json.dumps({**manifest, "sha256": manifest_digests(files)}, indent=1) + "\n").encode()
     return files
 
@@ -57,24 +76,46 @@ def read_project(folder: Path) -> tuple[Bundle, Layout]:
 
     The C may have been edited since; but a folder whose C was generated otherwise than now, by another version, is
     refused, because its values may lie elsewhere in the arena."""
-    try:
-        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        name, target_name, recorded = manifest["model"], manifest["target"], dict(manifest["sha256"])
-        path = folder / f"{name}.mce"
-        if path.parent != folder or not isinstance(target_name, str):
-            raise ValueError("names a model outside the folder")
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ExportError(
-            f"{folder}: not an exported project ({MANIFEST} is missing or damaged: {error}). Run `mixcomp-edge export`."
-        ) from error
-    bundle = load_bundle(path)
-    layout = lay_out(bundle.graph, target(target_name))
-    if manifest_digests(project_files(bundle, layout)) != recorded:
+    manifest = _manifest(folder)
+    bundle = load_bundle(folder / f"{manifest['model']}.mce")
+    the_board = board(manifest["board"]) if "board" in manifest else None
+    layout = lay_out(bundle.graph, the_board.target if the_board else target(manifest["target"]))
+    if manifest_digests(project_files(bundle, layout, the_board, manifest.get("profile"))) != manifest["sha256"]:
         raise ExportError(
             f"{folder} was exported by another version ({manifest.get('generator')!r}), or its {MANIFEST} was edited. "
             "Export it again."
         )
     return bundle, layout
+
+
+def has_firmware(folder: Path) -> bool:
+    """Whether the folder was exported for a board."""
+    return "board" in _manifest(folder)
+
+
+def read_firmware(folder: Path) -> tuple[Board, bytes]:
+    """(board, build id) of a folder that was exported for a board."""
+    manifest = _manifest(folder)
+    if "board" not in manifest:
+        raise ExportError(
+            f"{folder} was exported without a board. Run `mixcomp-edge export --board B` (`boards` lists them)."
+        )
+    digests = {path: digest for path, digest in manifest["sha256"].items() if path != BUILD_ID}
+    return board(manifest["board"]), build_id(digests)
+
+
+def _manifest(folder: Path) -> dict[str, Any]:
+    try:
+        manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        name, manifest["sha256"] = manifest["model"], dict(manifest["sha256"])
+        texts = [manifest[key] for key in ("target", "board", "profile") if key in manifest]
+        if (folder / f"{name}.mce").parent != folder or not all(isinstance(text, str) for text in texts):
+            raise ValueError("names a model outside the folder")
+        return manifest | {"target": manifest["target"]}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ExportError(
+            f"{folder}: not an exported project ({MANIFEST} is missing or damaged: {error}). Run `mixcomp-edge export`."
+        ) from error
 
 
 def _replace_folder(folder: Path, files: dict[str, bytes]) -> None:

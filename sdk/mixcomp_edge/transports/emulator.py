@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -66,7 +67,7 @@ class EmulatedCore:
                 progress(i + 1, len(x))
         return np.array(outputs)
 
-    def trace(self, x: bytes) -> list[bytes]:
+    def trace(self, x: bytes, expected: Sequence[bytes] = ()) -> list[bytes]:
         outputs: list[bytes] = []
         self._write_input(x)
         steps = self.layout.steps

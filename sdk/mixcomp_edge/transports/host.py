@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import shutil
 import tempfile
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from os import cpu_count
 from pathlib import Path
@@ -43,7 +44,7 @@ class HostLibrary:
     def close(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def trace(self, x: bytes) -> list[bytes]:
+    def trace(self, x: bytes, expected: Sequence[bytes] = ()) -> list[bytes]:
         sizes = [step.node.nbytes for step in self.layout.steps]
         outputs: list[bytes] = []
         hook = _HOOK(lambda index, address: outputs.append(ctypes.string_at(address, sizes[index])))

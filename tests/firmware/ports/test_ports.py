@@ -12,7 +12,7 @@ import pytest
 
 from mixcomp_edge import resources
 from mixcomp_edge.build.cross import toolchains
-from mixcomp_edge.build.firmware import board_header, link_firmware, sources_in
+from mixcomp_edge.build.firmware import link_firmware, sources_in
 from mixcomp_edge.errors import BoardError
 from mixcomp_edge.targets.boards import boards
 
@@ -24,7 +24,7 @@ def build(board, folder: Path, chain, source: Path = ECHO) -> Path:
     """The app of one file as firmware, from a folder that looks as `export --board` makes it."""
     for name, path in board.files().items():
         shutil.copy(path, folder / name)
-    (folder / "mce_board.h").write_text(board_header(board))
+    (folder / "mce_board.h").write_text(board.header())
     include = [folder, resources.firmware() / "include"]
     return link_firmware([*sources_in(folder), source], include, board, folder, chain)
 

@@ -1,0 +1,74 @@
+"""A serial port, or what stands for one, by pyserial URL: /dev/ttyACM0, COM3, socket://host:port, rfc2217://, loop://"""
+
+from __future__ import annotations
+
+import errno
+
+import serial
+from serial.tools import list_ports
+
+from mixcomp_edge.errors import BoardError
+
+BAUD = 115200
+BITS_PER_BYTE = 10  # 8N1
+
+
+class PortLost(Exception):
+    """The port failed while it was open; opening it again may help."""
+
+
+class Port:
+    """Bytes out and in. `sent` and `received` count them."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.sent = self.received = 0
+        self._serial = self._open()
+
+    def write(self, data: bytes) -> None:
+        try:
+            self._serial.write(data)
+        except (serial.SerialException, OSError) as error:
+            raise PortLost(str(error)) from error
+        self.sent += len(data)
+
+    def read(self, timeout: float) -> bytes:
+        """What has come, at least a byte unless `timeout` seconds pass."""
+        try:
+            self._serial.timeout = max(timeout, 0.0)
+            data: bytes = self._serial.read(1)
+            while data and (waiting := self._serial.in_waiting):
+                data += self._serial.read(waiting)
+        except (serial.SerialException, OSError) as error:
+            raise PortLost(str(error)) from error
+        self.received += len(data)
+        return data
+
+    def reopen(self) -> None:
+        """Closes and opens it again, as after a reset of a board with USB of its own."""
+        self.close()
+        self._serial = self._open()
+
+    def close(self) -> None:
+        self._serial.close()
+
+    def _open(self) -> serial.SerialBase:
+        try:
+            return serial.serial_for_url(self.url, baudrate=BAUD, timeout=0.1, write_timeout=10)
+        except (serial.SerialException, OSError, ValueError) as error:
+            raise BoardError(f"{self.url}: {_reason(self.url, error)}") from error
+
+
+def _reason(url: str, error: Exception) -> str:
+    code = getattr(error, "errno", None)
+    text = str(error)
+    if code == errno.EACCES or "Permission denied" in text:
+        return (
+            "no permission to open it. Join the group that owns it (`sudo usermod -aG dialout $USER`) and log in again."
+        )
+    if code == errno.EBUSY or "busy" in text:
+        return "another program has it open. Close that one."
+    if code == errno.ENOENT or "No such file" in text or "could not open port" in text:
+        found = ", ".join(port.device for port in list_ports.comports()) or "none"
+        return f"no such port. Ports of this machine: {found}."
+    return f"cannot be opened ({text})."

@@ -1,0 +1,95 @@
+"""A board that QEMU plays: its UART behind a TCP port of this machine, which pyserial opens as socket://."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import socket
+import subprocess
+import time
+from pathlib import Path
+from types import TracebackType
+
+from mixcomp_edge.errors import BoardError, ToolchainError
+from mixcomp_edge.targets.boards import Board
+
+START_SECONDS = 10.0
+
+
+class QemuBoard:
+    """A running machine. `url` is its UART; `reset` presses its button; `close` ends it."""
+
+    def __init__(self, board: Board, elf: Path) -> None:
+        program = shutil.which("qemu-system-arm")
+        if not board.qemu:
+            raise BoardError(f"QEMU has no machine for {board.name}. Connect the board and use --on serial:PORT.")
+        if program is None:
+            raise ToolchainError("qemu-system-arm is missing. Install QEMU (Debian: apt install qemu-system-arm).")
+        self.board = board
+        self._monitor, monitor = socket.socketpair()
+        with socket.create_server(("127.0.0.1", 0)) as uart, monitor:
+            self.port = uart.getsockname()[1]
+            chardevs = [
+                f"socket,id=uart,fd={uart.fileno()},server=on,wait=off,nodelay=on",
+                f"socket,id=monitor,fd={monitor.fileno()}",
+            ]
+            words = [program, "-M", board.qemu, "-kernel", str(elf), "-display", "none"]
+            words += [word for chardev in chardevs for word in ("-chardev", chardev)]
+            words += ["-serial", "chardev:uart", "-mon", "chardev=monitor,mode=readline"]
+            self._process = subprocess.Popen(
+                words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+                pass_fds=(uart.fileno(), monitor.fileno()),
+            )  # fmt: skip
+        self._monitor.settimeout(START_SECONDS)
+        self._await_prompt()
+
+    @property
+    def url(self) -> str:
+        return f"socket://127.0.0.1:{self.port}"
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def reset(self) -> None:
+        """As the board's reset button."""
+        self._monitor.sendall(b"system_reset\n")
+        self._await_prompt()
+
+    def wait(self) -> None:
+        """Until the machine ends."""
+        self._process.wait()
+
+    def close(self) -> None:
+        self._process.terminate()
+        try:
+            self._process.wait(5)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._monitor.close()
+        if self._process.stderr is not None:
+            self._process.stderr.close()
+
+    def __enter__(self) -> QemuBoard:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _await_prompt(self) -> None:
+        """QEMU's monitor says '(qemu) ' when it is up and when a command is done."""
+        heard, until = b"", time.monotonic() + START_SECONDS
+        with contextlib.suppress(OSError):
+            while not heard.endswith(b"(qemu) ") and time.monotonic() < until:
+                part = self._monitor.recv(4096)
+                if not part:
+                    break
+                heard += part
+        if heard.endswith(b"(qemu) "):
+            return
+        self._process.terminate()
+        _, said = self._process.communicate()
+        raise BoardError(f"QEMU did not start {self.board.qemu}: {said.strip()[-500:] or 'no reason given'}.")

@@ -1,0 +1,62 @@
+"""MLPerf Tiny's four benchmarks: what their runner sends for an input, and what it wants back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mixcomp_edge.errors import ExportError
+from mixcomp_edge.ir import qops
+from mixcomp_edge.ir.graph import Graph
+
+BYTES = np.arange(256, dtype=np.uint8)
+KWS_SCALE, KWS_ZERO = 0.5847029089927673, 83  # input of the reference kws_ref_model.tflite, mlcommons/tiny v1
+
+
+@dataclass(frozen=True)
+class Profile:
+    """`value` gives the real numbers of the 256 bytes that the runner may send for an element; None: it sends float32.
+    `reconstruction`: the result is one number, the mean squared error between output and input."""
+
+    name: str
+    elements: int
+    value: Callable[[NDArray[np.uint8]], NDArray[np.float32]] | None
+    reconstruction: bool = False
+
+
+PROFILES = {
+    profile.name: profile
+    for profile in (
+        Profile("ic01", 32 * 32 * 3, lambda byte: byte.astype(np.float32)),
+        Profile("vww01", 96 * 96 * 3, lambda byte: byte.astype(np.float32) / np.float32(255)),
+        Profile("kws01", 49 * 10, lambda byte: np.float32(KWS_SCALE) * (byte.view(np.int8) - np.float32(KWS_ZERO))),
+        Profile("ad01", 640, None, reconstruction=True),
+    )
+}
+NETWORKS = {"resnet8": "ic01", "mobilenet": "vww01", "dscnn": "kws01", "autoencoder": "ad01"}  # built-in tasks
+
+
+def profile_of(graph: Graph, name: str | None) -> Profile | None:
+    """The profile of that name, or the one of a built-in network; None: the runner's bytes are the model's codes."""
+    source = graph.nodes[0]
+    assert isinstance(source, qops.QNode)
+    found = PROFILES.get(name or NETWORKS.get(graph.name, ""))
+    if name is not None and found is None:
+        raise ExportError(f"unknown MLPerf Tiny profile '{name}'. Known are {', '.join(PROFILES)}.")
+    if found is None or source.elements == found.elements:
+        return found
+    if name is None:
+        return None  # a network of that name with another input
+    raise ExportError(f"{name} sends {found.elements} elements, {graph.name} reads {source.elements}.")
+
+
+def byte_map(profile: Profile | None, source: qops.QNode) -> NDArray[np.uint8] | None:
+    """The model's code for each byte of the runner, SPEC.md 6; None where they are the same."""
+    if profile is None or profile.value is None:
+        return None
+    steps = np.floor(profile.value(BYTES) / np.float32(source.type.scale) + np.float32(0.5))
+    codes = np.clip(steps + source.type.zero_point, source.type.low, source.type.high).astype(np.uint8)
+    return None if np.array_equal(codes, BYTES) else codes

@@ -1,0 +1,105 @@
+"""The generated C on a board, real or played by QEMU, over its UART."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mixcomp_edge.board.port import Port
+from mixcomp_edge.board.qemu import QemuBoard
+from mixcomp_edge.board.session import Session
+from mixcomp_edge.board.wire import WireCost, wire_cost
+from mixcomp_edge.errors import BoardError
+from mixcomp_edge.plan.layout import Layout
+from mixcomp_edge.transports import Progress
+
+
+class BoardTransport:
+    """A session with the firmware of one model; refuses any other. `machine` is ended with it.
+
+    A wire of 11 KB/s does not carry every layer: `trace` compares CRC-32s and fetches only the layers that differ."""
+
+    def __init__(
+        self,
+        name: str,
+        url: str,
+        layout: Layout,
+        sha256: str,
+        build_id: bytes | None = None,
+        machine: QemuBoard | None = None,
+    ) -> None:
+        self.name, self.layout, self.machine = name, layout, machine
+        try:
+            self.session = Session(Port(url))
+            self._check(url, sha256, build_id)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        if hasattr(self, "session"):
+            self.session.close()
+        if self.machine is not None:
+            self.machine.close()
+
+    def infer_batch(self, x: NDArray[np.uint8], progress: Progress | None = None) -> NDArray[np.uint8]:
+        outputs = []
+        for i, sample in enumerate(x):
+            outputs.append(np.frombuffer(self.session.run(sample.tobytes()).output, np.uint8))
+            if progress is not None:
+                progress(i + 1, len(x))
+        return np.array(outputs)
+
+    def trace(self, x: bytes, expected: Sequence[bytes]) -> list[bytes]:
+        run = self.session.run(x)
+        outputs = list(expected)
+        differ = [
+            index
+            for index, (record, want) in enumerate(zip(run.records, expected, strict=True))
+            if record.crc != zlib.crc32(want)
+        ]
+        if differ:
+            got = self.session.layers(x, [(index, len(expected[index])) for index in differ])
+            for index, output in zip(differ, got, strict=True):
+                if zlib.crc32(output) != run.records[index].crc:
+                    raise BoardError(f"{self.name}: layer {index} came out differently when it ran again.")
+                outputs[index] = output
+        last = self.layout.graph.output
+        for step, output in zip(self.layout.steps, outputs, strict=True):
+            if step.node.name == last and output != run.output:
+                raise BoardError(f"{self.name}: the output differs from what the last layer wrote.")
+        return outputs
+
+    def cost(self) -> WireCost:
+        """Of one input."""
+        hello = self.session.hello
+        return wire_cost(hello.input_bytes, hello.output_bytes, hello.layers)
+
+    def wire(self) -> dict[str, int]:
+        """What went over the wire so far."""
+        session = self.session
+        return {
+            "sent_bytes": session.port.sent,
+            "received_bytes": session.port.received,
+            "resent": session.resent,
+            "damaged": session.damaged,
+            "resets": session.resets,
+        }
+
+    def _check(self, url: str, sha256: str, build_id: bytes | None) -> None:
+        hello, name = self.session.hello, self.layout.graph.name
+        if hello.sha256 != sha256:
+            raise BoardError(
+                f"{url}: the board {hello.board} runs the model '{hello.model}' (sha256 {hello.sha256[:12]}), "
+                f"not '{name}' ({sha256[:12]}). Flash this one: mixcomp-edge flash DIR."
+            )
+        if build_id is not None and hello.build_id != build_id.hex():
+            raise BoardError(
+                f"{url}: stale firmware: {hello.board} runs another export of '{name}' (build {hello.build_id}, "
+                f"this folder is {build_id.hex()}). Flash it again: mixcomp-edge flash DIR."
+            )
+        if hello.layers != len(self.layout.steps):
+            raise BoardError(f"{url}: the firmware has {hello.layers} layers, the folder {len(self.layout.steps)}.")
