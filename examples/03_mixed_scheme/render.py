@@ -1,0 +1,198 @@
+"""results/*.json -> the tables and plots of README.md, between its two marks. Needs mixcomp-edge[plot].
+
+python render.py [--results results_quick --out results_quick/README.md]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from intervals import paired, points
+from plots import draw
+from points import ALL_ROWS, EXPERIMENTS, FEW_ROWS
+
+HERE = Path(__file__).parent
+BEGIN, END = "<!-- results: written by render.py -->", "<!-- end of results -->"
+Result = dict[str, Any]
+DIFFERENCES = (
+    ("paper: mixed - FixP4", "paper mixed", "paper fixp4"),
+    ("best: mixed - FixP4", "best mixed", "best fixp4"),
+    ("best: all Posit - FixP4", "best posit", "best fixp4"),
+    ("best FixP4 - float", "best fixp4", "float"),
+    ("best mixed - float", "best mixed", "float"),
+)
+
+
+def table(head: Iterable[str], body: Iterable[Iterable[str]]) -> str:
+    head = list(head)
+    lines = [head, ["---"] * len(head), *map(list, body)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+
+
+def percent(share: float | None) -> str:
+    return "–" if share is None else f"{share:.1%}"
+
+
+def by_row(results: list[Result], key: str = "test") -> dict[str, dict[int, float]]:
+    """Row -> seed -> figure, rows in the order of the results."""
+    rows: dict[str, dict[int, float]] = defaultdict(dict)
+    for result in results:
+        rows[result["point"]["row"]][result["point"]["seed"]] = result[key]
+    return rows
+
+
+def posit_share(result: Result) -> float | None:
+    if "analysis" in result:
+        return result["analysis"]["posit_share"]
+    return None if "plan" not in result else float(result["plan"]["default"]["weights"] != "fixp4")
+
+
+def main_table(results: list[Result], order: tuple[str, ...]) -> str:
+    """Accuracy of each row, and the differences paired by seed."""
+    test, validation = by_row(results), by_row(results, "validation")
+    of = {result["point"]["row"]: [] for result in results}
+    for result in results:
+        of[result["point"]["row"]].append(result)
+    body = []
+    for row in (row for row in order if row in test):
+        shares = {posit_share(result) for result in of[row]}
+        macs = {result.get("mac_share") for result in of[row]}
+        body.append([
+            row, points([*test[row].values()]), points([*validation[row].values()]), str(len(test[row])),
+            " … ".join(sorted({percent(share) for share in shares})), " … ".join(sorted({percent(m) for m in macs})),
+        ])  # fmt: skip
+    head = ("row", "test, %", "validation, %", "seeds", "parameters in Posit", "MACs in Posit")
+    gains = [
+        [name, points(paired(test[a], test[b]), signed=True), points(paired(validation[a], validation[b]), signed=True)]
+        for name, a, b in DIFFERENCES
+        if a in test and b in test and paired(test[a], test[b])
+    ]
+    return table(head, body) + "\n" + table(("difference, paired by seed", "test, points", "validation, points"), gains)
+
+
+def order_table(results: list[Result]) -> str:
+    """Plans by criterion, and where each stands among the random ones."""
+    chance = sorted(r["test"] for r in results if r["point"]["criterion"] == "random")
+    body = []
+    for result in (r for r in results if r["point"]["criterion"] != "random"):
+        below = sum(value < result["test"] for value in chance)
+        share = percent(result["analysis"]["posit_share"])
+        body.append([result["point"]["row"], points([result["test"]]), share, f"above {below} of {len(chance)}"])
+    if chance:
+        middle = chance[len(chance) // 2] if len(chance) % 2 else sum(chance[len(chance) // 2 - 1 :][:2]) / 2
+        spread = f"{100 * chance[0]:.2f} … {100 * middle:.2f} … {100 * chance[-1]:.2f}"
+        body.append([f"{len(chance)} random plans: least, median, most", spread, "–", "–"])
+    return table(("plan", "test, %", "parameters in Posit", "among the random plans"), body)
+
+
+def simple_table(results: list[Result]) -> str:
+    """One line a row: before and after retraining."""
+    test, start = by_row(results), by_row(results, "calibrated")
+    validation = by_row(results, "validation")
+    share = {r["point"]["row"]: percent(posit_share(r)) for r in results}
+    macs = {r["point"]["row"]: percent(r.get("mac_share")) for r in results}
+    return table(
+        ("row", "validation before retraining, %", "validation, %", "test, %", "parameters in Posit", "MACs in Posit"),
+        ([row, points([*start[row].values()]), points([*validation[row].values()]), points([*test[row].values()]),
+          share[row], macs[row]] for row in test),
+    )  # fmt: skip
+
+
+def estimators_table(results: list[Result]) -> str:
+    """Final accuracy, difference to straight-through by seed, and the loss after each epoch."""
+    test, losses = by_row(results), by_row(results, "losses")
+    body = []
+    for row in test:
+        epochs = [sum(values) / len(values) for values in zip(*losses[row].values(), strict=True)]
+        gain = "–" if row == "straight" else points(paired(test[row], test["straight"]), signed=True)
+        body.append([row, points([*test[row].values()]), gain, " → ".join(f"{loss:.3f}" for loss in epochs)])
+    return table(("estimator", "test, %", "to straight, points", "training loss by epoch, mean over seeds"), body)
+
+
+def layers_table(results: list[Result]) -> str:
+    """Which layers the sensitivity chose under each recipe, and whether their weights are heavy-tailed; first seed."""
+    parts = []
+    for row in ("paper mixed", "best mixed"):
+        chosen = next((r for r in results if r["point"]["row"] == row), None)
+        if chosen is None:
+            continue
+        kurtosis = chosen["analysis"]["kurtosis"]
+        body = [
+            [
+                layer["name"], f"{layer['parameters']:,}", f"{layer['macs']:,}", f"{layer['score']:+.1e}",
+                f"{100 * (1 - layer['error_posit'] / layer['error_fixp4']):+.0f} %", f"{kurtosis[layer['name']]:.1f}",
+                layer["format"],
+            ]
+            for layer in chosen["analysis"]["layers"]
+        ]  # fmt: skip
+        head = ("layer", "parameters", "MACs", "score", "error that Posit saves", "excess kurtosis", "format")
+        parts.append(f"Layers, {row}:\n\n{table(head, body)}")
+    return "\n".join(parts)
+
+
+TABLES: dict[str, Callable[[list[Result]], str]] = {
+    "networks": lambda results: main_table(results, ALL_ROWS),
+    "few": lambda results: main_table(results, FEW_ROWS),
+    "wide": lambda results: main_table(results, FEW_ROWS),
+    "order": order_table,
+    "scaled": simple_table,
+    "scales": simple_table,
+    "estimators": estimators_table,
+    "eta": simple_table,
+}
+
+
+def cost(results: list[Result]) -> str:
+    epochs = sorted({r["point"]["epochs"] for r in results if r["point"]["formats"] != "float"})
+    minutes = sum(r["seconds"] for r in results) / 60
+    spent = f"{minutes:.0f} minutes in all on one shared core"
+    return f"Epochs of retraining: {' or '.join(map(str, epochs)) or 'none'}; {spent}.\n"
+
+
+def render(folder: Path, out: Path) -> str:
+    """The text between the marks; the plots go beside `out`."""
+    parts, open_rows = [], []
+    for name, (make, tasks) in EXPERIMENTS.items():
+        said = False
+        for task in tasks:
+            file = folder / f"{name}_{task}.json"
+            results: list[Result] = json.loads(file.read_text()) if file.exists() else []
+            done = {result["id"] for result in results}
+            missing = [point.row + f" {point.seed}" for point in make(task) if point.id not in done]
+            if missing:
+                whole = len(missing) == len(make(task))
+                open_rows.append([name, task, f"all {len(missing)}" if whole else ", ".join(missing)])
+            if not results:
+                continue
+            if not said:
+                parts.append(f"### {name}: {(make.__doc__ or '').strip()}\n")
+                said = True
+            parts += [f"**{task}.** {cost(results)}", TABLES[name](results)]
+            if name in ("networks", "few"):
+                parts.append(layers_table(results))
+            picture = draw(name, task, results, out.parent / "plots")
+            if picture is not None:
+                parts.append(f"![{name}, {task}](plots/{picture.name})\n")
+    parts.append("### Open: not run\n")
+    parts.append(table(("experiment", "task", "rows and seeds"), open_rows) if open_rows else "Nothing.\n")
+    return "\n".join(part for part in parts if part)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--results", type=Path, default=HERE / "results")
+    parser.add_argument("--out", type=Path, default=HERE / "README.md")
+    options = parser.parse_args()
+    text = options.out.read_text() if options.out.exists() else f"{BEGIN}\n{END}\n"
+    before, _, rest = text.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    options.out.write_text(f"{before}{BEGIN}\n\n{render(options.results, options.out)}\n{END}{after}")
+
+
+if __name__ == "__main__":
+    main()

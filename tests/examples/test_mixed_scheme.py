@@ -1,0 +1,80 @@
+"""The experiments of example 03: every point has its own name, and intervals are Student's."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from mixcomp_edge.train.recipe import Recipe, load_recipe
+from mixcomp_edge.train.tasks import BUILTIN
+
+FOLDER = Path(__file__).parents[2] / "examples" / "03_mixed_scheme"
+
+
+@pytest.fixture
+def example(monkeypatch):
+    """Imports a module of the example by name."""
+    monkeypatch.syspath_prepend(str(FOLDER))
+    before = set(sys.modules)
+
+    def load(name):
+        spec = importlib.util.spec_from_file_location(name, FOLDER / f"{name}.py")
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module
+        spec.loader.exec_module(module)
+        return module
+
+    yield load
+    for name in set(sys.modules) - before:
+        del sys.modules[name]
+
+
+def test_every_point_of_an_experiment_has_its_own_name_and_a_known_task_and_recipe(example):
+    experiments = example("points").EXPERIMENTS
+    for make, tasks in experiments.values():
+        for task in tasks:
+            points = make(task)
+            assert task in BUILTIN
+            assert len({point.id for point in points}) == len(points)
+            for point in points:
+                assert isinstance(load_recipe(point.recipe).with_(**point.changes), Recipe)
+                json.dumps(point.as_dict())
+
+
+def test_the_interval_is_students(example):
+    stats = pytest.importorskip("scipy.stats")
+    half_width = example("intervals").half_width
+    for count in range(2, 11):
+        values = [0.1 * k * k for k in range(count)]
+        low, high = stats.t.interval(0.95, count - 1, sum(values) / count, stats.sem(values))
+        assert half_width(values) == pytest.approx((high - low) / 2, rel=1e-3)
+    assert half_width([0.5]) is None
+
+
+def test_differences_are_paired_by_the_seeds_that_both_rows_have(example):
+    assert example("intervals").paired({0: 0.9, 1: 0.8, 2: 0.7}, {1: 0.5, 2: 0.6, 3: 0.1}) == pytest.approx([0.3, 0.1])
+
+
+def test_a_finished_point_is_skipped_and_an_unfinished_file_never_shows(example, tmp_path, monkeypatch):
+    example("points")
+    example("measure")
+    run = example("run")
+    points = run.EXPERIMENTS["few"][0]("bearings10")
+    asked = []
+
+    def fake(point, known, work, fraction, tell):
+        asked.append((point.row, len(known)))
+        if point.row == "best mixed":
+            raise KeyboardInterrupt
+        return {"id": point.id, "validation": 0.5, "test": 0.5}
+
+    monkeypatch.setattr(run, "measure", fake)
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            run.run("few", "bearings10", points, tmp_path, tmp_path, 1.0)
+    assert asked == [("float", 0), ("best fixp4", 1), ("best mixed", 2), ("best mixed", 2)]
+    assert [path.name for path in tmp_path.iterdir()] == ["few_bearings10.json"]
