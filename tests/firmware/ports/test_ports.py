@@ -15,6 +15,8 @@ from mixcomp_edge.build.cross import toolchains
 from mixcomp_edge.build.firmware import link_firmware, sources_in
 from mixcomp_edge.errors import BoardError
 from mixcomp_edge.targets.boards import boards
+from mixcomp_sim import foreign_instructions
+from mixcomp_sim.cores import find_core
 
 ECHO = Path(__file__).with_name("echo.c")
 UNITS = {"": 1, "K": 1024, "M": 1024 * 1024}
@@ -31,8 +33,9 @@ def build(board, folder: Path, chain, source: Path = ECHO) -> Path:
 
 @pytest.mark.parametrize("chain", toolchains().values(), ids=lambda chain: chain.name)
 @pytest.mark.parametrize("board", boards().values(), ids=lambda board: board.name)
-def test_a_port_builds_without_a_warning(board, chain, tmp_path):
-    assert build(board, tmp_path, chain).stat().st_size > 0
+def test_a_port_builds_without_a_warning_and_within_its_cores_instructions(board, chain, tmp_path):
+    elf = build(board, tmp_path, chain)
+    assert foreign_instructions(elf, find_core(board.target.core).architecture) == []
 
 
 @pytest.mark.parametrize("board", boards().values(), ids=lambda board: board.name)

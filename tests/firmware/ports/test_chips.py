@@ -1,0 +1,64 @@
+"""The ports of real boards start and talk on models of their chips, and break none of the manuals' rules on the way.
+
+No board has run them: what a model and a port both misread stays unseen. What this does see is a wrong bit, a missing
+clock, a wait that never ends, too few wait states, a baud rate that is off, a pin that was forgotten."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from firmware.ports.chips import Nrf52840, Rp2040, Rp2350, Stm32f446, Stm32h743, Stm32l4r5
+from firmware.ports.machine import Machine
+from firmware.ports.test_ports import build
+from mixcomp_edge.board.image import read_image
+from mixcomp_edge.build.cross import toolchains
+from mixcomp_edge.targets.boards import boards
+
+CHIPS = {
+    "nrf52840-dk": Nrf52840,
+    "nucleo-f446re": lambda: Stm32f446(external=True),
+    "nucleo-f446re without the ST-LINK's clock": lambda: Stm32f446(external=False),
+    "nucleo-l4r5zi": Stm32l4r5,
+    "nucleo-h743zi": lambda: Stm32h743(external=True),
+    "nucleo-h743zi without the ST-LINK's clock": lambda: Stm32h743(external=False),
+    "pico": Rp2040,
+    "pico2": Rp2350,
+}
+
+
+def machine(name: str, folder, chain, chip) -> Machine:
+    board = boards()[name.partition(" ")[0]]
+    chunks = [(chunk.address, chunk.data) for chunk in read_image(build(board, folder, chain), board).chunks]
+    ram = int(re.search(r"RAM \(rw\)\s*: ORIGIN = (\w+)", (board.folder / "link.ld").read_text())[1], 0)
+    vectors = board.flash_origin + (0x100 if board.uf2_family else 0)
+    return Machine(
+        chip, board.target.core, chunks, (board.flash_origin, board.flash_bytes), (ram, board.ram_bytes), vectors
+    )
+
+
+@pytest.mark.parametrize("chain", toolchains().values(), ids=lambda chain: chain.name)
+@pytest.mark.parametrize("name", CHIPS)
+def test_a_port_starts_and_talks_by_the_manual(name, chain, tmp_path):
+    board, chip = boards()[name.partition(" ")[0]], CHIPS[name]()
+    player = machine(name, tmp_path, chain, chip)
+    hello = f"{board.name} {board.target.name}\r\n".encode()
+    assert player.run(lambda: bytes(chip.sent) == hello), (bytes(chip.sent), chip.broken)
+    assert chip.core_hz == board.clock_hz
+    assert abs(chip.baud / 115200 - 1) < 0.01
+    assert chip.value["SYST_CSR"] == 7
+
+    burst = bytes(b for b in range(256) if b != ord("?"))
+    for at in range(0, len(burst), 6):  # what the smallest FIFO holds
+        chip.waiting.extend(burst[at : at + 6])
+        assert player.run(lambda at=at: len(chip.sent) == len(hello) + min(at + 6, len(burst)))
+    assert bytes(chip.sent[len(hello) :]) == burst
+    chip.waiting.append(ord("?"))
+    assert player.run(lambda: chip.sent.endswith(b"10 ms")), bytes(chip.sent[-20:])
+    assert chip.broken == []
+
+
+def test_every_board_that_nothing_else_has_run_is_here():
+    unproved = {board.name for board in boards().values() if board.proved == "nowhere"}
+    assert unproved <= {name.partition(" ")[0] for name in CHIPS}
