@@ -4,6 +4,7 @@ access to a peripheral goes to the model, which knows the manual's rules and wri
 from __future__ import annotations
 
 from collections import deque
+from typing import ClassVar
 
 from unicorn import arm_const
 
@@ -17,10 +18,10 @@ TICK = 4096  # cycles that pass with each look at SysTick's counter
 class Chip:
     """Registers by name. What is not named must not be touched.
 
-    Models give `registers` (name -> address) and `reset` (name -> value, else 0), and override `loaded` and `stored`."""
+    Models give `registers` (name -> address) and `reset` (name -> value, else 0), and `loaded`, `stored`."""
 
-    registers: dict[str, int] = {}
-    reset: dict[str, int] = {}
+    registers: ClassVar[dict[str, int]] = {}
+    reset: ClassVar[dict[str, int]] = {}
     uart_irq = -1
 
     def __init__(self) -> None:

@@ -9,7 +9,11 @@ import re
 
 import pytest
 
-from firmware.ports.chips import Nrf52840, Rp2040, Rp2350, Stm32f446, Stm32h743, Stm32l4r5
+from firmware.ports.chips.nrf52840 import Nrf52840
+from firmware.ports.chips.rp2 import Rp2040, Rp2350
+from firmware.ports.chips.stm32f446 import Stm32f446
+from firmware.ports.chips.stm32h743 import Stm32h743
+from firmware.ports.chips.stm32l4r5 import Stm32l4r5
 from firmware.ports.machine import Machine
 from firmware.ports.test_ports import build
 from mixcomp_edge.board.image import read_image
