@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import json
 import sys
 from pathlib import Path
@@ -17,20 +17,11 @@ FOLDER = Path(__file__).parents[2] / "examples" / "03_mixed_scheme"
 
 @pytest.fixture
 def example(monkeypatch):
-    """Imports a module of the example by name."""
+    """Imports a module of the example by name; the example's modules are gone afterwards."""
     monkeypatch.syspath_prepend(str(FOLDER))
-    before = set(sys.modules)
-
-    def load(name):
-        spec = importlib.util.spec_from_file_location(name, FOLDER / f"{name}.py")
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[name] = module
-        spec.loader.exec_module(module)
-        return module
-
-    yield load
-    for name in set(sys.modules) - before:
-        del sys.modules[name]
+    yield importlib.import_module
+    for path in FOLDER.glob("*.py"):
+        sys.modules.pop(path.stem, None)
 
 
 def test_every_point_of_an_experiment_has_its_own_name_and_a_known_task_and_recipe(example):
@@ -59,9 +50,15 @@ def test_differences_are_paired_by_the_seeds_that_both_rows_have(example):
     assert example("intervals").paired({0: 0.9, 1: 0.8, 2: 0.7}, {1: 0.5, 2: 0.6, 3: 0.1}) == pytest.approx([0.3, 0.1])
 
 
+def test_a_sign_counts_where_all_seeds_of_the_full_run_agree(example):
+    agree = example("signs").agree
+    assert agree([0.1, 0.2, 0.3], [-0.1, 0.3]) is True
+    assert agree([-0.1, -0.2], [0.1, -0.05]) is False
+    assert agree([0.1, -0.2], [0.1]) is None
+    assert agree([0.1, 0.0], [0.1]) is None
+
+
 def test_a_finished_point_is_skipped_and_an_unfinished_file_never_shows(example, tmp_path, monkeypatch):
-    example("points")
-    example("measure")
     run = example("run")
     points = run.EXPERIMENTS["few"][0]("bearings10")
     asked = []
