@@ -47,3 +47,7 @@ class ExportError(MixcompError):
 
 class BoardError(MixcompError):
     """A board does not answer, answers wrongly, runs another firmware, or is too small."""
+
+
+class BenchError(MixcompError):
+    """A benchmark was asked for that cannot be run."""

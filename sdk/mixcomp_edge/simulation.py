@@ -61,12 +61,13 @@ def simulate(
     with opened(source, target_name) as (bundle, layout, project):
         core = emulated_core(project, layout, chain_name)
         try:
-            return _measure(core, layout, make_inputs(bundle.graph, count))
+            return measure_core(core, layout, make_inputs(bundle.graph, count))
         finally:
             core.close()
 
 
-def _measure(core: EmulatedCore, layout: Layout, inputs: np.ndarray) -> Simulation:
+def measure_core(core: EmulatedCore, layout: Layout, inputs: np.ndarray) -> Simulation:
+    """Counts the inputs (N, *shape) on a core that is built."""
     graph = layout.graph
     source, output = graph.nodes[0], graph[graph.output]
     assert isinstance(source, qops.QNode)
@@ -121,3 +122,20 @@ def section_bytes(elf: Path) -> dict[str, int]:
             if not writable or section["sh_type"] != "SHT_NOBITS":
                 sizes["flash"] += section["sh_size"]
     return sizes
+
+
+def symbol_bytes(elf: Path) -> dict[str, int]:
+    """Bytes in flash of each function and constant of an image; equal names of different files are added up."""
+    from elftools.elf.elffile import ELFFile
+    from elftools.elf.sections import SymbolTableSection
+
+    sizes: dict[str, int] = {}
+    with elf.open("rb") as file:
+        image = ELFFile(file)
+        table = image.get_section_by_name(".symtab")
+        for symbol in table.iter_symbols() if isinstance(table, SymbolTableSection) else ():
+            kind, index = symbol["st_info"]["type"], symbol["st_shndx"]
+            placed = kind in ("STT_FUNC", "STT_OBJECT") and isinstance(index, int)
+            if placed and image.get_section(index)["sh_type"] != "SHT_NOBITS":
+                sizes[symbol.name] = sizes.get(symbol.name, 0) + symbol["st_size"]
+    return dict(sorted(sizes.items(), key=lambda item: (-item[1], item[0])))

@@ -32,7 +32,8 @@ MAY_IMPORT = {
     "simulation": BELOW_TRAIN,
     "doctor": {"errors", "build", "targets", "board", "mixcomp_sim"},
     "train": {*BELOW_TRAIN, "torch"},
-    "cli": {*BELOW_TRAIN, "train", "mixcomp_sim"},
+    "bench": {*BELOW_TRAIN, "train"},
+    "cli": {*BELOW_TRAIN, "train", "bench", "mixcomp_sim"},
 }
 WATCHED = {"torch", "mixcomp_sim", "mixcomp_edge"}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,7 +15,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 console = Console(stderr=True)  # progress, notes and errors
-output = Console()  # results
+# Results. Into a pipe or a file, wide tables keep their columns.
+output = Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else 160)
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout; progress goes to stderr.")]
 TargetOption = Annotated[

@@ -1,0 +1,94 @@
+"""The bounds of bounds.toml and which of them a set of results exceeds."""
+
+from __future__ import annotations
+
+import tomllib
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from mixcomp_edge.bench.measure import NetworkResult
+from mixcomp_edge.errors import BenchError
+
+BOUNDS = Path(__file__).parent / "bounds.toml"
+
+
+def load_bounds(path: Path = BOUNDS) -> dict[str, Any]:
+    """The tables of a bounds file."""
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise BenchError(f"bounds {path}: {error}.") from error
+    known = {"instructions", "code_bytes", "arena_bytes", "ratios"}
+    if unknown := set(table) - known:
+        raise BenchError(f"bounds {path}: unknown table '{min(unknown)}'. Known: {', '.join(sorted(known))}.")
+    return table
+
+
+def instruction_bound(bounds: dict[str, Any], target: str, model: str, key: str) -> int | None:
+    """key: a4, a8 or aim_a4; None where there is no such bound."""
+    return bounds.get("instructions", {}).get(target, {}).get(model, {}).get(key)
+
+
+def exceeded(bounds: dict[str, Any], results: Sequence[NetworkResult]) -> list[str]:
+    """One sentence for each bound that a result exceeds; empty when all hold."""
+    found = [sentence for result in results for sentence in _of_network(bounds, result)]
+    return found + list(_between_targets(bounds.get("ratios", {}), results))
+
+
+def _of_network(bounds: dict[str, Any], result: NetworkResult) -> Iterable[str]:
+    where = f"{result.model} on {result.target} at A{result.act_bits}"
+    ratios = bounds.get("ratios", {})
+    limits: list[tuple[str, float, float | None]] = [
+        (
+            "instructions",
+            result.instructions,
+            instruction_bound(bounds, result.target, result.model, f"a{result.act_bits}"),
+        ),
+        (
+            "bytes of code and constants",
+            result.flash_bytes["code"],
+            bounds.get("code_bytes", {}).get(result.target, {}).get(result.model),
+        ),
+        ("times 4 bits for a weight", result.packing, ratios.get("packing")),
+    ]
+    if result.act_bits == 4:
+        limits.append(
+            ("bytes of arena", result.ram_bytes["arena"], bounds.get("arena_bytes", {}).get(result.model)),
+        )
+    for what, value, most in limits:
+        if most is not None and value > most:
+            yield f"{where}: {value:,} {what}, the bound is {most:,}."
+    if result.target in ratios.get("targets", ()):
+        yield from _of_layers(ratios, result, where)
+
+
+def _of_layers(ratios: dict[str, Any], result: NetworkResult, where: str) -> Iterable[str]:
+    if result.act_bits == 4:
+        for layer in result.layers:
+            most = ratios["layer_a4" if layer.input_bits == 4 else "stem_a4"]
+            if layer.ratio is not None and layer.ratio > most:
+                yield f"{where}: {layer.name} takes {layer.ratio:.2f} of CMSIS-NN int8, the bound is {most}."
+        return
+    ours: dict[str, int] = defaultdict(int)
+    theirs: dict[str, int] = defaultdict(int)
+    for layer in result.layers:
+        if layer.peer_instructions is not None:
+            ours[layer.kind] += layer.instructions
+            theirs[layer.kind] += layer.peer_instructions
+    for kind, instructions in ours.items():
+        if (ratio := instructions / theirs[kind]) > ratios["kind_a8"]:
+            yield f"{where}: {kind} layers take {ratio:.2f} of CMSIS-NN int8, the bound is {ratios['kind_a8']}."
+
+
+def _between_targets(ratios: dict[str, Any], results: Sequence[NetworkResult]) -> Iterable[str]:
+    m4 = {(r.model, r.act_bits): r.instructions for r in results if r.target == "cortex-m4"}
+    for result in results:
+        base = m4.get((result.model, result.act_bits))
+        most = ratios.get("cortex-m4_factor")
+        if base and most and result.target in ratios.get("like_cortex-m4", ()) and result.instructions > most * base:
+            yield (
+                f"{result.model} on {result.target} at A{result.act_bits}: {result.instructions:,} instructions, more "
+                f"than {most} of Cortex-M4's {base:,}."
+            )

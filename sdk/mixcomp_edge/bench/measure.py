@@ -1,0 +1,146 @@
+"""One network on one target: built, run, counted, and put beside the peer."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from mixcomp_edge.bench.peers import Matched, match, peer_layers
+from mixcomp_edge.ir import qops
+from mixcomp_edge.ir.graph import Graph
+from mixcomp_edge.simulation import LayerCost, Simulation, measure_core, symbol_bytes
+from mixcomp_edge.verification import emulated_core, make_inputs, opened
+
+
+@dataclass(frozen=True)
+class LayerResult:
+    """A layer beside the peer's layers that do the same work; their figures are None where there are none."""
+
+    name: str
+    op: str
+    kind: str  # conv, 1x1, depthwise, dense, pool or the operator
+    weights: str
+    act_bits: int  # of what the layer writes
+    input_bits: int
+    macs: int
+    instructions: int
+    peer_layers: tuple[str, ...]
+    peer_instructions: int | None  # CMSIS-NN int8
+    peer_s4_instructions: int | None
+    ratio: float | None  # instructions / peer_instructions
+
+
+@dataclass(frozen=True)
+class NetworkResult:
+    """A network on a target. Peer figures sum the layers that both run; `peer_left` names the peer's others."""
+
+    target: str
+    model: str
+    act_bits: int
+    compiler: str
+    bit_exact: bool
+    instructions: int
+    macs: int
+    flash_bytes: dict[str, int]  # weights, code, total
+    ram_bytes: dict[str, int]  # arena, stack, total
+    packing: float  # bytes of weight codes / bytes at 4 bits each
+    peer_instructions: int | None
+    peer_s4_instructions: int | None
+    ratio: float | None
+    peer_left: tuple[str, ...]
+    layers: tuple[LayerResult, ...]
+    symbols: dict[str, int]  # bytes in flash of each function and constant of the image
+
+    def as_dict(self) -> dict[str, Any]:
+        """For --json: without the target, which stands above, and the symbols."""
+        return {key: value for key, value in asdict(self).items() if key not in ("target", "symbols")}
+
+
+def measure(bundle_file: Path, target: str, act_bits: int, chain_names: tuple[str, ...]) -> NetworkResult:
+    """The result with the compiler that needs the fewest instructions. act_bits says what the plan's default was."""
+    results = [_measure(bundle_file, target, act_bits, name) for name in chain_names]
+    return min(results, key=lambda result: (not result.bit_exact, result.instructions))
+
+
+def _measure(bundle_file: Path, target: str, act_bits: int, chain_name: str) -> NetworkResult:
+    with opened(bundle_file, target) as (bundle, layout, project):
+        core = emulated_core(project, layout, chain_name)
+        try:
+            simulation = measure_core(core, layout, make_inputs(bundle.graph, 1))
+            symbols = symbol_bytes(core.elf)
+        finally:
+            core.close()
+    matched = match(bundle.graph, peer_layers(simulation.model, target))
+    return compare(bundle.graph, simulation, matched, act_bits, symbols)
+
+
+def compare(
+    graph: Graph, simulation: Simulation, matched: Matched, act_bits: int, symbols: dict[str, int]
+) -> NetworkResult:
+    """A simulation beside the peer's layers."""
+    layers = tuple(_layer(graph, cost, matched) for cost in simulation.layers)
+    rows = [layer for layers in matched.of.values() for layer in layers]
+    s8, s4 = (sum(row.s8 for row in rows), sum(row.s4 for row in rows)) if rows else (None, None)
+    codes = _code_bytes(graph)
+    return NetworkResult(
+        target=simulation.target,
+        model=simulation.model,
+        act_bits=act_bits,
+        compiler=simulation.compiler,
+        bit_exact=simulation.bit_exact,
+        instructions=simulation.instructions,
+        macs=simulation.macs,
+        flash_bytes=simulation.flash_bytes,
+        ram_bytes=simulation.ram_bytes,
+        packing=round(1 + (simulation.flash_bytes["weights"] - _constant_bytes(graph) - codes) / codes, 4),
+        peer_instructions=s8,
+        peer_s4_instructions=s4,
+        ratio=_ratio(simulation.instructions, s8),
+        peer_left=tuple(layer.name for layer in matched.left),
+        layers=layers,
+        symbols=symbols,
+    )
+
+
+def _layer(graph: Graph, cost: LayerCost, matched: Matched) -> LayerResult:
+    node = graph[cost.name]
+    source = graph.sources(node)[0]
+    assert isinstance(source, qops.QNode)
+    rows = matched.of.get(cost.name, ())
+    s8, s4 = (sum(row.s8 for row in rows), sum(row.s4 for row in rows)) if rows else (None, None)
+    return LayerResult(
+        cost.name, cost.op, kind(node), cost.weights, cost.act_bits, source.type.bits, cost.macs, cost.instructions,
+        tuple(row.name for row in rows), s8, s4, _ratio(cost.instructions, s8),
+    )  # fmt: skip
+
+
+def kind(node: Any) -> str:
+    """What layers are grouped by."""
+    if isinstance(node, qops.Conv2d):
+        return "1x1" if node.window.kernel == (1, 1) else "conv"
+    return {"dwconv2d": "depthwise", "avgpool2d": "pool", "maxpool2d": "pool"}.get(node.op, node.op)
+
+
+def _ratio(ours: int, theirs: int | None) -> float | None:
+    return round(ours / theirs, 4) if theirs else None
+
+
+def _code_bytes(graph: Graph) -> float:
+    """Bytes of all weight codes at 4 bits each."""
+    return sum(node.weights.codes.size for node in graph.nodes if isinstance(node, qops.WEIGHTED)) / 2
+
+
+def _constant_bytes(graph: Graph) -> int:
+    """Bytes of biases, multipliers and tables, which the layout counts among the weights."""
+    total = 0
+    for node in graph.nodes:
+        if isinstance(node, qops.WEIGHTED):
+            total += node.weights.bias.nbytes + node.weights.requant.multiplier.nbytes
+        elif isinstance(node, qops.Rescale | qops.AvgPool2d):
+            total += node.requant.multiplier.nbytes
+        elif isinstance(node, qops.Softmax):
+            total += node.table.nbytes
+        elif isinstance(node, qops.Concat):
+            total += sum(requant.multiplier.nbytes for requant in node.requants)
+    return total

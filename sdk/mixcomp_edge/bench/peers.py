@@ -1,0 +1,82 @@
+"""What other software needs for the same layers, from peers.toml. Layers are matched by operator and shape, never by
+position alone; what a peer runs in several layers and we in one is compared as a whole; what we do not run is named."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from mixcomp_edge.ir import qops
+from mixcomp_edge.ir.graph import Graph, Shape
+
+
+@dataclass(frozen=True)
+class PeerLayer:
+    """Instructions of one layer of CMSIS-NN. `s4` equals `s8` for a layer without weights, which has one kernel."""
+
+    name: str  # "conv3x3 s1 32x32x16>32x32x16"
+    s8: int
+    s4: int
+
+
+@dataclass(frozen=True)
+class Matched:
+    """The peer's layers for each of our nodes, by name, and those that no node of ours does."""
+
+    of: dict[str, tuple[PeerLayer, ...]]
+    left: tuple[PeerLayer, ...]
+
+
+@cache
+def peers() -> dict[str, Any]:
+    """The data file."""
+    return tomllib.loads((Path(__file__).parent / "peers.toml").read_text(encoding="utf-8"))
+
+
+def peer_layers(model: str, core: str) -> tuple[PeerLayer, ...]:
+    """The layers of a network on a core, in the order in which the peer runs them; empty where nothing is known."""
+    table = peers()
+    if core not in table["cores"] or model not in table["layers"]:
+        return ()
+    at = table["cores"].index(core)
+    return tuple(
+        PeerLayer(name.partition(" ")[2], row["s8"][at], row.get("s4", row["s8"])[at])
+        for name, row in table["layers"][model].items()
+    )
+
+
+def match(graph: Graph, layers: tuple[PeerLayer, ...]) -> Matched:
+    """Each node takes the first free layer for every part of its work, or none at all."""
+    free, of = list(layers), {}
+    for node in graph.nodes:
+        names, taken = work(graph, node), []
+        for name in names:
+            found = next((layer for layer in free if layer.name == name and layer not in taken), None)
+            if found is not None:
+                taken.append(found)
+        if names and len(taken) == len(names):
+            of[node.name] = tuple(taken)
+            for layer in taken:
+                free.remove(layer)
+    return Matched(of, tuple(free))
+
+
+def work(graph: Graph, node: Any) -> tuple[str, ...]:
+    """The layers that a peer runs for a node, as peers.toml names them."""
+    if isinstance(node, qops.Input | qops.Reshape):
+        return ()
+    x, y = _dims(graph.sources(node)[0].shape), _dims(node.shape)
+    window = getattr(node, "window", None)
+    stride = window.stride[0] if window else 1
+    kernel = "x".join(map(str, window.kernel)) if window else ""
+    kinds = {"conv2d": "conv", "conv2d_add": "conv", "dwconv2d": "dw", "dense": "fc", "avgpool2d": "avgpool"}
+    kind = kinds.get(node.op, node.op)
+    first = f"{kind}{kernel if kind in ('conv', 'dw') else ''} s{stride} {x}>{y}"
+    return (first, f"add s1 {y}>{y}") if isinstance(node, qops.Conv2dAdd) else (first,)
+
+
+def _dims(shape: Shape) -> str:
+    return "x".join(map(str, (1,) * (3 - len(shape)) + tuple(shape)))

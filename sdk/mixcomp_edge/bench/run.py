@@ -1,0 +1,68 @@
+"""All networks on all targets: each is quantized once and measured wherever it was asked for."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from mixcomp_edge.bench import NETWORKS
+from mixcomp_edge.bench.measure import NetworkResult, measure
+from mixcomp_edge.bench.networks import plan_for, quantized
+from mixcomp_edge.bundle import save_bundle
+from mixcomp_edge.errors import BenchError
+from mixcomp_edge.targets import emulated
+
+Progress = Callable[[str, int, int, str], None]  # (what, done, of, note)
+
+
+def compilers(choice: str) -> tuple[str, ...]:
+    """The toolchains to build with: gcc, zig, or, for best, all that are installed."""
+    from mixcomp_edge.build.cross import toolchain, toolchains
+
+    if choice == "best":
+        toolchain()  # says what to install when there is none
+        return tuple(toolchains())
+    if choice not in ("gcc", "zig"):
+        raise BenchError(f"unknown compiler '{choice}'. Known: gcc, zig, best.")
+    return (toolchain(choice).name,)
+
+
+def run_bench(
+    targets: Sequence[str],
+    *,
+    networks: Sequence[str] = NETWORKS,
+    act_bits: Sequence[int] = (4, 8),
+    compiler: str = "best",
+    plan: Path | None = None,
+    epochs: int = 0,
+    warn: Callable[[str], None] = lambda text: None,
+    progress: Progress = lambda what, done, of, note: None,
+) -> list[NetworkResult]:
+    """Results by target, then network, then width of activations. plan: see networks.plan_for."""
+    for target in targets:
+        emulated(target)
+    for network in networks:
+        if network not in NETWORKS:
+            raise BenchError(f"unknown network '{network}'. Known: {', '.join(NETWORKS)}.")
+    chains = compilers(compiler)
+    cases = [(network, bits) for network in networks for bits in act_bits]
+    plans = {case: plan_for(*case[:1], plan, case[1]) for case in cases}
+    found: dict[tuple[str, str, int], NetworkResult] = {}
+    told: set[str] = set()
+    of, done = len(cases) * len(targets), 0
+    with tempfile.TemporaryDirectory(prefix="mixcomp-bench-") as folder:
+        for network, bits in cases:
+            progress("bench", done, of, f"  quantize {network}, A{bits}")
+            bundle, warnings = quantized(network, plans[network, bits], epochs)
+            for text in set(warnings) - told:
+                warn(f"{network}: {text}")
+            told |= set(warnings)
+            file = Path(folder) / f"{network}_a{bits}.mce"
+            save_bundle(bundle, file)
+            for target in targets:
+                progress("bench", done, of, f"  {network}, A{bits}, {target}")
+                found[target, network, bits] = measure(file, target, bits, chains)
+                done += 1
+    progress("bench", done, of, "")
+    return [found[target, network, bits] for target in targets for network, bits in cases]

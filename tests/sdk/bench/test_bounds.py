@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import pytest
+
+from mixcomp_edge.bench import NETWORKS
+from mixcomp_edge.bench.bounds import exceeded, instruction_bound, load_bounds
+from mixcomp_edge.errors import BenchError
+from mixcomp_edge.targets import targets
+from sdk.bench.results import layer, result
+
+
+def test_a_result_within_all_bounds_is_silent():
+    bounds = load_bounds()
+    assert exceeded(bounds, [result(), result(target="cortex-m7"), result(target="cortex-m3", act_bits=8)]) == []
+
+
+@pytest.mark.parametrize(
+    ("worse", "told"),
+    [
+        (result(instructions=3_200_001), "dscnn on cortex-m4 at A4: 3,200,001 instructions, the bound is 3,200,000."),
+        (result(instructions=5_000_001, act_bits=8), "dscnn on cortex-m4 at A8: 5,000,001 instructions"),
+        (result(instructions=14_000_001, target="cortex-m0plus"), "dscnn on cortex-m0plus at A4: 14,000,001"),
+        (result(flash_bytes={"weights": 1, "code": 14_001, "total": 2}), "14,001 bytes of code and constants"),
+        (result(ram_bytes={"arena": 9_001, "stack": 0, "total": 2}), "9,001 bytes of arena, the bound is 9,000."),
+        (result(packing=1.031), "1.031 times 4 bits for a weight, the bound is 1.03."),
+        (result(layer(ours=61)), "pw takes 0.61 of CMSIS-NN int8, the bound is 0.6."),
+        (result(layer("stem", 76, input_bits=8)), "stem takes 0.76 of CMSIS-NN int8, the bound is 0.75."),
+        (result(layer(ours=101), act_bits=8), "1x1 layers take 1.01 of CMSIS-NN int8, the bound is 1.0."),
+    ],
+)
+def test_each_bound_is_told_when_it_is_exceeded(worse, told):
+    (sentence,) = exceeded(load_bounds(), [worse])
+    assert told in sentence
+
+
+@pytest.mark.parametrize(
+    "fine",
+    [
+        result(instructions=3_200_000),
+        result(ram_bytes={"arena": 9_001, "stack": 0, "total": 2}, act_bits=8),  # the arena's bounds are for A4
+        result(layer("stem", 75, input_bits=8)),
+        result(layer("a", 130), layer("b", 60), act_bits=8),  # kinds are summed at A8
+        result(layer(ours=61), target="cortex-m3"),
+        result(layer(ours=61, theirs=None), layer()),
+    ],
+)
+def test_what_only_reaches_a_bound_or_has_none_is_silent(fine):
+    assert exceeded(load_bounds(), [fine]) == []
+
+
+def test_m7_is_held_to_m4():
+    results = [result(instructions=1000), result(instructions=1051, target="cortex-m7")]
+    (sentence,) = exceeded(load_bounds(), results)
+    assert "dscnn on cortex-m7 at A4: 1,051 instructions, more than 1.05 of Cortex-M4's 1,000" in sentence
+    assert exceeded(load_bounds(), results[1:]) == []
+
+
+def test_the_file_names_networks_and_targets_that_exist():
+    bounds = load_bounds()
+    for table in (bounds["instructions"], bounds["code_bytes"]):
+        for networks in table.values():
+            assert set(networks) <= set(NETWORKS)
+    assert set(bounds["arena_bytes"]) == set(NETWORKS)
+    assert {*bounds["code_bytes"], *bounds["ratios"]["targets"]} <= set(targets())
+    assert instruction_bound(bounds, "cortex-m4", "resnet8", "aim_a4") == 9_500_000
+    assert instruction_bound(bounds, "cortex-m7", "resnet8", "a4") is None
+
+
+def test_a_damaged_file_is_an_error(tmp_path):
+    path = tmp_path / "bounds.toml"
+    path.write_text("[instruction]\n")
+    with pytest.raises(BenchError, match=r"unknown table 'instruction'\. Known: arena_bytes, code_bytes"):
+        load_bounds(path)
+    path.write_text("[")
+    with pytest.raises(BenchError, match=r"bounds .*bounds\.toml: "):
+        load_bounds(path)
