@@ -20,6 +20,7 @@ from mixcomp_edge.numerics.packing import pack_rows, unpack_rows
 Tensors = dict[str, np.ndarray]
 OPERATORS: dict[str, type[qops.QNode]] = {
     "input": qops.Input,
+    "affine_input": qops.AffineInput,
     "conv2d": qops.Conv2d,
     "conv2d_add": qops.Conv2dAdd,
     "dwconv2d": qops.DwConv2d,

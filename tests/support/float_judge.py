@@ -9,7 +9,9 @@ from torch.nn import functional as F
 
 def run(graph, x: np.ndarray) -> dict[str, np.ndarray]:
     """Value (N, *shape) of every node of a float graph on inputs (N, *input shape)."""
-    values = {graph.nodes[0].name: torch.tensor(x, dtype=torch.float64)}
+    first = graph.nodes[0]
+    value = torch.tensor(x, dtype=torch.float64)
+    values = {first.name: value if first.gain is None else _affine(first, value)}
     for node in graph.nodes[1:]:
         values[node.name] = evaluate(node, *(values[name] for name in node.inputs))
     return {name: value.numpy() for name, value in values.items()}

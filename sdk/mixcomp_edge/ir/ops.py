@@ -24,7 +24,10 @@ class Activation(Enum):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Input(Node):
-    """The graph's input."""
+    """The graph's input x; its value is gain * x + offset, each (C,), where the model begins with such arithmetic."""
+
+    gain: Doubles | None = None
+    offset: Doubles | None = None
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -97,6 +97,25 @@ class QNode(Node):
 class Input(QNode):
     """The graph's input."""
 
+    def quantize(self, x: NDArray[np.floating]) -> NDArray[np.int64]:
+        """Integers (N, *shape) for the model's real inputs x (N, *shape), channels last. SPEC.md 6."""
+        return self.type.quantize(x)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class AffineInput(Input):
+    """An input whose integers stand for x * gain + offset, each (C,): the model normalises what it is given."""
+
+    gain: NDArray[np.float32]
+    offset: NDArray[np.float32]
+
+    @property
+    def op(self) -> str:
+        return "affine_input"
+
+    def quantize(self, x: NDArray[np.floating]) -> NDArray[np.int64]:
+        return self.type.quantize(np.asarray(x, np.float32) * self.gain + self.offset)
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Conv2d(QNode):

@@ -21,7 +21,8 @@ MAX_NODES = 4096
 INT32_MAX = 2**31 - 1
 
 ARITY = {
-    ops.Input: 0, ops.Add: 2, qops.Input: 0, qops.Add: 2, ops.Concat: None, qops.Concat: None,
+    ops.Input: 0, ops.Add: 2, ops.Concat: None,
+    qops.Input: 0, qops.AffineInput: 0, qops.Add: 2, qops.Concat: None,
 }  # fmt: skip  # None: one or more; all others read one value
 
 
@@ -113,6 +114,13 @@ def _check_integers(node: qops.QNode, sources: list[Node]) -> None:
         peak = types[0].peak * node.a_multiplier + types[1].peak * node.b_multiplier + (1 << (node.shift - 1))
         if peak > INT32_MAX:
             raise LoweringError(f"{node.name}: the sum may reach {peak}, beyond int32.")
+    elif isinstance(node, qops.AffineInput):
+        if not node.gain.shape == node.offset.shape == node.shape[-1:]:
+            raise GraphError(
+                f"{node.name}: gain {node.gain.shape}, offset {node.offset.shape} do not fit {node.shape}."
+            )
+        if not (np.isfinite(node.gain).all() and np.isfinite(node.offset).all()):
+            raise GraphError(f"{node.name}: a gain or offset is not finite.")
     elif isinstance(node, qops.Rescale):
         _check_requant(node.name, node.requant, (1,), types[0].peak)
     elif isinstance(node, qops.Concat):

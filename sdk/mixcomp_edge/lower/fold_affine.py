@@ -17,7 +17,8 @@ Changes = dict[str, Node]
 
 
 def fold_affine(graph: Graph) -> Graph:
-    """Each y[c] = gain[c] * x[c] + offset[c] goes into the layer before it, or into all layers behind it:
+    """Each y[c] = gain[c] * x[c] + offset[c] goes into the layer before it, into all layers behind it, or into the way
+    in which the input becomes integers:
 
     before: w'[o] = w[o] * gain[o],       b'[o] = b[o] * gain[o] + offset[o]        nothing else reads the layer
     behind: w'[o,i] = w[o,i] * gain[i],   b'[o] = b[o] + sum_i w[o,i] * offset[i]   no padding, or no offset: a zero
@@ -40,32 +41,46 @@ def fold_affine(graph: Graph) -> Graph:
 
 
 def _fold_one(graph: Graph, affine: ops.Affine) -> Graph:
-    try:
-        changes = _into_layer_before(graph, affine, affine.gain, affine.offset)
-    except _StuckError as before:
+    """The graph less one affine node. One gain for all channels of the input goes into the layers rather than into the
+    input: pixels stay the integers that they are. Other arithmetic there is done before the rounding to 8 bits, because
+    behind it there is little left of a channel whose range is small beside another's."""
+    plain = not np.any(affine.offset) and bool(np.all(affine.gain == affine.gain[0]))
+    ways = [_into_layer_before, _into_layers_behind, _into_input] if plain else [_into_input, _into_layers_behind]
+    reasons: list[str] = []
+    for way in ways:
         try:
-            changes = _into_layers_behind(graph, affine, affine.gain, affine.offset)
-        except _StuckError as behind:
-            raise UnsupportedError(
-                f"{affine.name}: a batch norm, or arithmetic with constants, must join the convolution or linear layer "
-                f"before it, or all those behind it. Before it, {before}; behind it, {behind}. Move it next to a "
-                "layer; or, at the input, take it out of the model and let the task's to_input do it."
-            ) from None
-    nodes = [changes.get(node.name, node) for node in graph.nodes]
-    return graph.with_nodes(nodes).without({affine.name: affine.inputs[0]})
+            changes = way(graph, affine, affine.gain, affine.offset)
+        except _StuckError as stuck:
+            reasons.append(str(stuck))
+            continue
+        nodes = [changes.get(node.name, node) for node in graph.nodes]
+        return graph.with_nodes(nodes).without({affine.name: affine.inputs[0]})
+    raise UnsupportedError(
+        f"{affine.name}: a batch norm, or arithmetic with constants, must join the convolution or linear layer before "
+        f"it, or all those behind it. Before it, {reasons[0]}; behind it, {reasons[1]}. Move it next to a layer."
+    )
 
 
 class _StuckError(Exception):
     """Why an affine node cannot go further."""
 
 
-def _into_layer_before(graph: Graph, node: Node, gain: Doubles, offset: Doubles) -> Changes:
+def _into_input(graph: Graph, node: Node, gain: Doubles, offset: Doubles) -> Changes:
+    """As `_into_layer_before`, but the graph's input counts as a layer."""
+    return _into_layer_before(graph, node, gain, offset, or_input=True)
+
+
+def _into_layer_before(graph: Graph, node: Node, gain: Doubles, offset: Doubles, *, or_input: bool = False) -> Changes:
     """The layer that makes the input of `node`, with gain and offset applied to what it makes."""
     source = graph[node.inputs[0]]
     if graph.only_user(source) is not node:
         raise _StuckError(f"'{source.name}' ({source.op}) is also read elsewhere")
     if isinstance(source, ops.Affine):
         return {source.name: replace(source, gain=source.gain * gain, offset=source.offset * gain + offset)}
+    if isinstance(source, ops.Input) and or_input:
+        if source.gain is not None and source.offset is not None:
+            gain, offset = source.gain * gain, source.offset * gain + offset
+        return {source.name: replace(source, gain=gain, offset=offset)}
     if isinstance(source, Layer):
         if len(source.inputs) > 1 or source.activation is not Activation.NONE:
             raise _StuckError(f"'{source.name}' ({source.op}) does more than a sum of products")
@@ -77,7 +92,7 @@ def _into_layer_before(graph: Graph, node: Node, gain: Doubles, offset: Doubles)
     if isinstance(source, ops.Reshape):
         channels = graph[source.inputs[0]].shape[-1]
         gain, offset = _one_number(source, gain, channels), _one_number(source, offset, channels)
-    return _into_layer_before(graph, source, gain, offset)
+    return _into_layer_before(graph, source, gain, offset, or_input=or_input)
 
 
 def _into_layers_behind(graph: Graph, node: Node, gain: Doubles, offset: Doubles) -> Changes:

@@ -83,7 +83,10 @@ def _requant(scale: NDArray[np.floating] | float) -> Requant:
 
 @_lower.register
 def _(node: ops.Input, y: QType, inputs: list[QType], weights: QuantizedWeights | None) -> Node:
-    return qops.Input(**_common(node, y))
+    if node.gain is None or node.offset is None:
+        return qops.Input(**_common(node, y))
+    gain, offset = node.gain.astype(np.float32), node.offset.astype(np.float32)
+    return qops.AffineInput(**_common(node, y), gain=gain, offset=offset)
 
 
 @_lower.register

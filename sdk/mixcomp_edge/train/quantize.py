@@ -105,9 +105,8 @@ def delete_checkpoints(checkpoint: Path) -> None:
 def integer_inputs(task: Task, split: Split, graph: Graph) -> NDArray[np.int64]:
     """The split as the graph's input integers (N, *shape), channels last."""
     node = graph.nodes[0]
-    assert isinstance(node, qops.QNode)
-    x = task.to_input(split.x).numpy()
-    return np.ascontiguousarray(np.moveaxis(node.type.quantize(x), 1, -1))
+    assert isinstance(node, qops.Input)
+    return np.ascontiguousarray(node.quantize(np.moveaxis(task.to_input(split.x).numpy(), 1, -1)))
 
 
 def score(task: Task, split: Split, graph: Graph, outputs: NDArray[np.integer]) -> float:

@@ -123,7 +123,7 @@ class QuantizedModel(nn.Module):
                 continue
             quantizer, sample = self.quantizer(node.name), np.concatenate(samples[node.name])
             if isinstance(node, ops.Input):
-                quantizer.fix(*input_range(inputs.cpu().numpy()))
+                quantizer.fix(*input_range(_normalized(node, inputs).cpu().numpy()))
             else:
                 quantizer.set_step(activation_step(sample, quantizer.low, quantizer.high))
 
@@ -163,10 +163,21 @@ def prepare(
     says how scales are found where the plan leaves it open.
     Raises UnsupportedError for an operator that cannot be lowered, PlanError for a plan that does not fit."""
     graph = simplify(import_model(model, tuple(calibration.shape[1:]), name))
-    positive = bool(calibration.min() >= 0)
+    positive = bool(_normalized(graph.nodes[0], calibration).min() >= 0)
     quantized = QuantizedModel(graph, plan or QuantPlan(), recipe or Recipe(), input_positive=positive)
     quantized.calibrate(calibration)
     return quantized
+
+
+def _normalized(node: Node, x: Tensor) -> Tensor:
+    """What the graph's input makes of the model's input x (N, C, ...)."""
+    assert isinstance(node, ops.Input)
+    if node.gain is None or node.offset is None:
+        return x
+    gain, offset = (
+        torch.from_numpy(v).float().reshape(-1, *[1] * (x.dim() - 2)).to(x) for v in (node.gain, node.offset)
+    )
+    return x * gain + offset
 
 
 def _same_pad(x: Tensor, window: Window, value: float = 0.0) -> tuple[Tensor, tuple[int, int]]:
@@ -190,6 +201,7 @@ def _forward(node: Node, model: QuantizedModel, *inputs: Tensor) -> Tensor:
 
 @_forward.register
 def _(node: ops.Input, model: QuantizedModel, x: Tensor) -> Tensor:
+    x = _normalized(node, x)
     return x.contiguous(memory_format=torch.channels_last) if x.dim() == 4 else x
 
 

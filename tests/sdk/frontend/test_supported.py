@@ -182,6 +182,7 @@ class Before(nn.Module):
 
 
 NORMALISED = {
+    "x - mean, padding": (lambda net, x: (x - net.mean) / 3, lambda: nn.Conv2d(4, 3, 3, padding=1)),
     "x - mean, no padding": (lambda net, x: (x - net.mean) * net.scale, lambda: nn.Conv2d(4, 3, 3)),
     "x / 255, padding": (lambda net, x: x / 255, lambda: nn.Conv2d(4, 3, 3, padding=1)),
     "scaled channels, padding": (lambda net, x: x * net.mean, lambda: nn.Conv2d(4, 6, 3, padding=1, groups=2)),

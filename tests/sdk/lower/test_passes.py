@@ -97,9 +97,9 @@ BEHIND = {
 
 
 @pytest.mark.parametrize("layers", BEHIND.values(), ids=BEHIND)
-def test_a_batch_norm_of_the_input_folds_into_the_layers_behind_it(layers):
+def test_a_batch_norm_behind_a_relu_folds_into_the_layers_behind_it(layers):
     net = Net(6, 7, 4)
-    layers(net, net.norm("bn", "x"))
+    layers(net, net.norm("bn", net.relu("relu", "x")))
     kinds = applied(fold_affine, net.graph(), FLOAT32)
     assert kinds == [f"{n.name}:{n.op}" for n in net.nodes[1:] if n.op != "affine"]
 
@@ -121,7 +121,7 @@ def test_arithmetic_passes_what_it_commutes_with(function, gain, offset, side):
     if side == "before":
         net.affine("scale", function(net, net.conv("conv", "x", 4)), gain, offset)
     else:
-        net.conv("conv", function(net, net.affine("scale", "x", gain, offset)), 3)
+        net.conv("conv", function(net, net.affine("scale", net.concat("cat", "x"), gain, offset)), 3)
     assert "scale:affine" not in applied(fold_affine, net.graph(), FLOAT32)
 
 
@@ -131,21 +131,51 @@ def test_one_number_passes_every_reshape_to_the_layer_before_it():
     assert applied(fold_affine, net.graph(), FLOAT32) == ["conv:conv2d", "flat:reshape"]
 
 
+NORMALISED = {
+    "padded convolution": lambda net, x: net.conv("conv", net.norm("bn", x), 3, padding=(1, 1, 1, 1)),
+    "twice": lambda net, x: net.add(
+        "sum", net.conv("a", net.norm("bn2", net.norm("bn", x)), 3), net.conv("b", "bn2", 3)
+    ),
+    "the model ends": lambda net, x: net.norm("bn", x),
+    "behind a pooling": lambda net, x: net.norm("bn", net.avgpool("pool", x)),
+}
+
+
+@pytest.mark.parametrize("make", NORMALISED.values(), ids=NORMALISED)
+def test_arithmetic_on_the_input_becomes_part_of_the_input(make):
+    net = Net(6, 7, 4)
+    net.relu("last", make(net, "x"))
+    graph = net.graph()
+    kinds = applied(fold_affine, graph, FLOAT32)
+    assert kinds == [f"{n.name}:{n.op}" for n in net.nodes[1:] if n.op != "affine"]
+    assert np.any(fold_affine(graph).nodes[0].gain != 1)
+
+
+def test_one_gain_for_all_channels_of_the_input_goes_into_the_layer():
+    net = Net(6, 7, 4)
+    net.conv("conv", net.affine("scale", "x", 1 / 255), 3, padding=(1, 1, 1, 1))
+    graph = net.graph()
+    assert applied(fold_affine, graph, FLOAT32) == ["conv:conv2d"]
+    assert fold_affine(graph).nodes[0].gain is None
+
+
 STUCK = {
     "a convolution read elsewhere": (
         lambda net: net.add("sum", net.norm("bn", net.conv("conv", "x", 4)), "conv"),
         r"bn: a batch norm.* must join .*'conv' \(conv2d\) is also read elsewhere; behind it, 'sum' \(add\) is in",
     ),
     "padding": (
-        lambda net: net.conv("conv", net.norm("bn", "x"), 4, padding=(0, 0, 0, 1)),
-        r"'x' \(input\) is in the way; behind it, 'conv' \(conv2d\) pads with zeros.* to_input",
+        lambda net: net.conv("conv", net.norm("bn", net.concat("cat", "x")), 4, padding=(0, 0, 0, 1)),
+        r"'cat' \(concat\) is in the way; behind it, 'conv' \(conv2d\) pads with zeros",
     ),
     "a pad": (
-        lambda net: net.conv("conv", net.pad("pad", net.affine("bn", "x", 1.0, 1.0), (1, 0, 0), (0, 0, 0)), 4),
+        lambda net: net.conv(
+            "conv", net.pad("pad", net.affine("bn", net.concat("cat", "x"), 1.0, 1.0), (1, 0, 0), (0, 0, 0)), 4
+        ),
         r"behind it, 'pad' \(pad\) is in the way",
     ),
     "one of two readers": (
-        lambda net: net.add("sum", net.conv("conv", net.norm("bn", "x"), 4, (1, 1)), "bn"),
+        lambda net: net.add("sum", net.conv("conv", net.norm("bn", net.relu("r", "x")), 4, (1, 1)), "bn"),
         r"behind it, 'sum' \(add\) is in the way",
     ),
     "an offset behind a relu": (
@@ -170,7 +200,7 @@ STUCK = {
     "channels that a reshape mixes": (
         lambda net: net.norm("bn", net.flatten("flat", net.conv("conv", "x", 4))), r"'flat' \(reshape\) mixes"
     ),
-    "nothing to join": (lambda net: net.norm("bn", "x"), "behind it, the model ends"),
+    "nothing to join": (lambda net: net.norm("bn", net.concat("cat", "x")), "behind it, the model ends"),
 }  # fmt: skip
 
 
