@@ -74,6 +74,7 @@ class Session:
         self._decoder = Decoder(b"\n", 200)
         self._frames: list[Frame] = []
         self._heard = ""  # the last text of the board
+        self._run_seconds = 0.5  # that the last run took
         self._sequence = random.randrange(0x10000)
         self.hello = self._first_hello()
 
@@ -181,8 +182,10 @@ class Session:
         self._sequence = (self._sequence + 1) & 0xFFFF
         wire = b"\0" + Frame(command, self._sequence, payload).encode()  # the zero ends what noise may have opened
         interval = RESEND + 4 * len(wire) * BITS_PER_BYTE / BAUD
+        if command in (Command.RUN, Command.STEP):
+            interval += 2 * self._run_seconds
         limit = patience or self.patience
-        silent_since = time.monotonic()
+        began = silent_since = time.monotonic()
         while time.monotonic() - silent_since < limit:
             self.port.write(wire)
             until = time.monotonic() + interval
@@ -195,6 +198,8 @@ class Session:
                 elif frame.kind == ERROR:
                     raise Refused(frame.payload[0] if frame.payload else 0)
                 elif frame.kind == command | REPLY:
+                    if command == Command.RUN:
+                        self._run_seconds = time.monotonic() - began
                     return frame.payload
             self.resent += 1
         raise NoAnswer(f"no answer to {command.name} within {limit:.0f} s")
