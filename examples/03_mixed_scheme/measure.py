@@ -11,11 +11,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import torch
 from points import Point
 from safetensors.torch import load_file, save_file
 
-from mixcomp_edge import LayerPlan, QuantPlan, Recipe, Split, Task, convert, load_task
+from mixcomp_edge import Bundle, LayerPlan, QuantPlan, Recipe, Split, Task, convert, load_task, save_bundle
 from mixcomp_edge.train.analyze import Analysis, Options, analyze
 from mixcomp_edge.train.integer_model import IntegerModel
 from mixcomp_edge.train.loop import Progress, accuracy, fit
@@ -79,6 +78,8 @@ def measure(point: Point, known: Results, work: Path, fraction: float, tell: Tel
         validation, test = (accuracy(task.model, task, split) for split in (task.validation, task.test))
         return {**result, "validation": validation, "test": test, "seconds": round(time.monotonic() - began, 1)}
 
+    assert task.train is not None
+    task = replace(task, train=_first(task.train, point.share))
     recipe = load_recipe(point.recipe, task.recipe).with_(
         epochs=point.epochs, seed=point.seed, threads=1, **point.changes
     )
@@ -97,10 +98,17 @@ def measure(point: Point, known: Results, work: Path, fraction: float, tell: Tel
     losses: list[float] = []
     checkpoint = work / f"{point.id.replace('/', '-').replace(' ', '_')}-{fraction:g}.ckpt"
     fit(model, task, recipe, teacher=task.model, stage=point.row, checkpoint=checkpoint, listener=_epochs(tell, losses))
-    validation, test = integers(model, task, task.validation), integers(model, task, task.test)
+    if isinstance(model, QuantizedModel):
+        bundle = convert(model, {"task": task.name, "recipe": recipe.as_dict(), "versions": versions()})
+        file = work / "bundles" / f"{point.id.replace('/', '-').replace(' ', '_')}-{fraction:g}.mce"
+        file.parent.mkdir(exist_ok=True)
+        save_bundle(bundle, file)
+        validation, test = integers(bundle, task, task.validation), integers(bundle, task, task.test)
+    else:
+        validation, test = accuracy(model, task, task.validation), accuracy(model, task, task.test)
     checkpoint.unlink()
-    return {**result, "losses": losses, "validation": validation, "test": test,
-            "seconds": round(time.monotonic() - began, 1)}  # fmt: skip
+    spent = round(time.monotonic() - began, 1)
+    return {**result, "losses": losses, "validation": validation, "test": test, "seconds": spent}
 
 
 def plan_of(point: Point, task: Task, recipe: Recipe) -> tuple[QuantPlan, Analysis | None]:
@@ -124,13 +132,11 @@ def posit_macs(model: Quantizable) -> float:
     return posit / sum(model.macs.values())
 
 
-def integers(model: Quantizable, task: Task, split: Split) -> float:
-    """The metric by integers, which the generated C equals to the bit; in torch where there is no C."""
-    if not isinstance(model, QuantizedModel):
-        return accuracy(model, task, split)
-    graph = convert(model).graph
-    with torch.no_grad():
-        return score(task, split, graph, IntegerModel(graph).predict(integer_inputs(task, split, graph)))
+def integers(bundle: Bundle, task: Task, split: Split) -> float:
+    """The metric by the bundle's integers, which the generated C equals to the bit."""
+    return score(
+        task, split, bundle.graph, IntegerModel(bundle.graph).predict(integer_inputs(task, split, bundle.graph))
+    )
 
 
 def fingerprint(point: Point, result: dict[str, Any], fraction: float) -> str:

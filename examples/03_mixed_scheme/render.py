@@ -148,10 +148,11 @@ TABLES: dict[str, Callable[[list[Result]], str]] = {
 
 
 def cost(results: list[Result]) -> str:
-    epochs = sorted({r["point"]["epochs"] for r in results if r["point"]["formats"] != "float"})
+    trained = [r["point"] for r in results if r["point"]["formats"] != "float"]
+    epochs = sorted({point["epochs"] * point["share"] for point in trained})
     minutes = sum(r["seconds"] for r in results) / 60
     spent = f"{minutes:.0f} minutes in all on one shared core"
-    return f"Epochs of retraining: {' or '.join(map(str, epochs)) or 'none'}; {spent}.\n"
+    return f"Epochs of retraining: {' or '.join(f'{count:g}' for count in epochs) or 'none'}; {spent}.\n"
 
 
 def render(folder: Path, out: Path) -> str:

@@ -8,12 +8,13 @@ from mixcomp_edge.train.networks.layers import ConvBn
 
 
 class DsCnn(nn.Module):
-    """(N, 1, 49, 10) MFCC, time by coefficient -> logits (N, classes). Larger pictures take a larger stem stride."""
+    """(N, 1, 49, 10) MFCC, time by coefficient -> logits (N, classes). strides: of the stem and of the first block;
+    larger pictures take larger ones."""
 
-    def __init__(self, classes: int = 12, width: int = 64, blocks: int = 4, stride: int = 2) -> None:
+    def __init__(self, classes: int = 12, width: int = 64, blocks: int = 4, strides: tuple[int, int] = (2, 1)) -> None:
         super().__init__()
-        self.stem = ConvBn(1, width, (10, 4), stride)
-        self.dw = nn.ModuleList(ConvBn(width, width, 3, groups=width) for _ in range(blocks))
+        self.stem = ConvBn(1, width, (10, 4), strides[0])
+        self.dw = nn.ModuleList(ConvBn(width, width, 3, 1 if k else strides[1], groups=width) for k in range(blocks))
         self.pw = nn.ModuleList(ConvBn(width, width, 1) for _ in range(blocks))
         self.fc = nn.Linear(width, classes)
 

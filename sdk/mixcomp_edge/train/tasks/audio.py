@@ -18,7 +18,7 @@ SHIFT = 4  # frames and bands: a few tens of milliseconds, another voice
 
 
 def spoken_digits() -> Task:
-    return _task("spoken_digits", partial(DsCnn, classes=10, stride=4), 0.1, exportable=True)
+    return _task("spoken_digits", partial(DsCnn, classes=10, strides=(4, 2)), 0.1, exportable=True)
 
 
 def spoken_digits_gru() -> Task:

@@ -23,7 +23,7 @@ def clinc150() -> Task:
     train, validation, test = text.clinc150()
     words = vocabulary(train[0])
     splits = [Split(words.encode(texts, CLINC_LENGTH), y) for texts, y in (train, validation, test)]
-    return _task("clinc150", words, CLINC_LENGTH, text.CLINC_CLASSES, splits, (25, 4))
+    return _task("clinc150", words, CLINC_LENGTH, text.CLINC_CLASSES, splits, (8, 3))
 
 
 def sst2() -> Task:
