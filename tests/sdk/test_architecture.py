@@ -26,7 +26,7 @@ MAY_IMPORT = {
     "plan": {"errors", "ir", "targets", "resources"},
     "codegen": {"errors", "resources", "bundle", "plan", "ir", "numerics", "targets"},
     "build": {"errors", "resources", "targets", "mixcomp_sim"},
-    "board": {"errors", "targets"},
+    "board": {"errors", "targets", "build"},
     "transports": {"errors", "build", "board", "plan", "codegen", "ir", "targets", "mixcomp_sim"},
     "verification": BELOW_TRAIN,
     "simulation": BELOW_TRAIN,

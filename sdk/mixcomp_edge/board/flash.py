@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from mixcomp_edge.board import drive as drives
-from mixcomp_edge.board.image import Image, read_image
 from mixcomp_edge.board.probe import Progress, program
 from mixcomp_edge.board.uf2 import encode_uf2
+from mixcomp_edge.build.image import Image, read_image
 from mixcomp_edge.errors import BoardError
 from mixcomp_edge.targets.boards import Board
 

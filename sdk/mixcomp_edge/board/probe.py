@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mixcomp_edge.board.image import Image
+from mixcomp_edge.build.image import Image
 from mixcomp_edge.errors import BoardError, ToolchainError
 from mixcomp_edge.targets.boards import Board
 

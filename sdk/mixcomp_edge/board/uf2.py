@@ -8,7 +8,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable
 
-from mixcomp_edge.board.image import Chunk
+from mixcomp_edge.build.image import Chunk
 
 PAGE_BYTES = 256  # what RP2040's and RP2350's boot ROMs want in a block. RP2040 datasheet 2.8.4.2, RP2350 5.5.2
 BLOCK_BYTES = 512

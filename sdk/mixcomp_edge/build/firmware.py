@@ -6,7 +6,6 @@ import hashlib
 import json
 import re
 import shutil
-import struct
 import tempfile
 from pathlib import Path
 
@@ -42,20 +41,6 @@ def build_firmware(project: Path, board: Board, chain: Toolchain) -> Path:
         elf.replace(target)
     stamp.write_text(json.dumps(wanted))
     return target
-
-
-def firmware_bytes(elf: Path) -> dict[str, int]:
-    """What a firmware takes of flash (code, constants, initial values) and of RAM (stack, data, arena), in bytes."""
-    image = elf.read_bytes()
-    (table,) = struct.unpack_from("<I", image, 28)  # e_phoff, e_phentsize, e_phnum of an ELF32 header
-    size, count = struct.unpack_from("<HH", image, 42)
-    flash = ram = 0
-    for i in range(count):
-        kind, _, _, _, file_bytes, memory_bytes, flags, _ = struct.unpack_from("<8I", image, table + i * size)
-        if kind == 1:  # PT_LOAD
-            flash += file_bytes
-            ram += memory_bytes if flags & 2 else 0  # PF_W
-    return {"flash_bytes": flash, "ram_bytes": ram}
 
 
 def sources_in(folder: Path) -> list[Path]:

@@ -83,8 +83,10 @@ def _board(name: str | None, target: str | None, profile: str | None) -> Board |
 
 def _build(folder: Path, board: Board, chain_name: str | None) -> dict[str, object]:
     from mixcomp_edge.build.cross import toolchain
-    from mixcomp_edge.build.firmware import build_firmware, firmware_bytes
+    from mixcomp_edge.build.firmware import build_firmware
+    from mixcomp_edge.build.image import read_image
 
     chain = toolchain(chain_name)
     elf = build_firmware(folder, board, chain)
-    return {"board": board.name, "elf": str(elf), "compiler": chain.version(), **firmware_bytes(elf)}
+    sizes = read_image(elf, board).sizes()
+    return {"board": board.name, "elf": str(elf), "compiler": chain.version(), **sizes}

@@ -16,8 +16,8 @@ from firmware.ports.chips.stm32h743 import Stm32h743
 from firmware.ports.chips.stm32l4r5 import Stm32l4r5
 from firmware.ports.machine import Machine
 from firmware.ports.test_ports import build
-from mixcomp_edge.board.image import read_image
 from mixcomp_edge.build.cross import toolchains
+from mixcomp_edge.build.image import read_image
 from mixcomp_edge.targets.boards import boards
 
 CHIPS = {

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from firmware.ports.test_ports import build
-from mixcomp_edge.board.image import read_image
 from mixcomp_edge.board.uf2 import encode_uf2
 from mixcomp_edge.build.cross import toolchains
+from mixcomp_edge.build.image import read_image
 from mixcomp_edge.targets.boards import boards
 
 PLAYER = Path(__file__).with_name("rp2040.cjs")

@@ -11,9 +11,9 @@ from firmware.ports.test_ports import build
 from mixcomp_edge.board import drive as drive_module
 from mixcomp_edge.board.drive import FILE_NAME, Drive, copy_to_drive, drives, wait_for_drive
 from mixcomp_edge.board.flash import Way, flash
-from mixcomp_edge.board.image import read_image
 from mixcomp_edge.board.uf2 import encode_uf2
 from mixcomp_edge.build.cross import toolchains
+from mixcomp_edge.build.image import read_image
 from mixcomp_edge.errors import BoardError
 from mixcomp_edge.targets.boards import boards
 

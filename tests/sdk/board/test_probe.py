@@ -11,8 +11,8 @@ import pytest
 from firmware.ports.test_ports import build
 from mixcomp_edge.board import probe as probe_module
 from mixcomp_edge.board.flash import Way, flash
-from mixcomp_edge.board.image import read_image
 from mixcomp_edge.build.cross import toolchains
+from mixcomp_edge.build.image import read_image
 from mixcomp_edge.errors import BoardError, ToolchainError
 from mixcomp_edge.targets.boards import boards
 from support.fake_pyocd import Bench, FakeProbe, FlashProgramFailure

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mixcomp_edge.board.image import Chunk
 from mixcomp_edge.board.uf2 import encode_uf2
+from mixcomp_edge.build.image import Chunk
 
 FAMILY = 0xE48BFF56
 
