@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from mixcomp_edge.board import drive as drives
+from mixcomp_edge.board.answer import await_answer, start
 from mixcomp_edge.board.probe import Progress, program
+from mixcomp_edge.board.qemu import QemuBoard
 from mixcomp_edge.board.uf2 import encode_uf2
 from mixcomp_edge.build.image import Image, read_image
 from mixcomp_edge.errors import BoardError
@@ -34,12 +36,32 @@ class Flashed:
 
 @dataclass(frozen=True)
 class Way:
-    """How to reach the board: `probe` is part of a probe's id, `drive` a mounted UF2 drive; None is looked for."""
+    """How to reach the board: `probe` is part of a probe's id, `drive` a mounted UF2 drive; None is looked for. `port`
+    is where the firmware must answer: a serial port, or a TCP port for QEMU."""
 
     probe: str | None = None
     drive: Path | None = None
+    port: str | None = None
     wait_s: float = WAIT_S
     timeout_s: float = TIMEOUT_S
+
+
+def install(
+    elf: Path, board: Board, build_id: bytes, way: Way, progress: Progress, say: Callable[[str], None]
+) -> tuple[Flashed, QemuBoard | None]:
+    """Programs a board, real or QEMU's, and hears the firmware's answer where it can. The machine, if any, runs on."""
+    if board.flash != "qemu":
+        result = flash(elf, board, way, progress, say)
+        if way.port is not None:
+            await_answer(way.port, build_id)
+        return result, None
+    if way.probe is not None or way.drive is not None:
+        raise BoardError(f"QEMU plays {board.name}: it has neither a probe nor a drive. Drop --probe and --drive.")
+    if way.port is not None and not (way.port.isdecimal() and 0 < int(way.port) < 65536):
+        raise BoardError(f"--port {way.port}: for a board of QEMU it is a TCP port of this machine, 1 to 65535.")
+    image = read_image(elf, board)
+    machine = start(elf, board, build_id, int(way.port or 0))
+    return Flashed(board.name, "qemu", machine.url, image.flash_bytes, image.ram_bytes), machine
 
 
 def flash(elf: Path, board: Board, way: Way, progress: Progress, say: Callable[[str], None]) -> Flashed:

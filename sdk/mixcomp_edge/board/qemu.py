@@ -17,9 +17,10 @@ START_SECONDS = 10.0
 
 
 class QemuBoard:
-    """A running machine. `url` is its UART; `reset` presses its button; `close` ends it."""
+    """A running machine. `url` is its UART, at TCP port `port` (0: any that is free); `reset` presses its button;
+    `close` ends it."""
 
-    def __init__(self, board: Board, elf: Path) -> None:
+    def __init__(self, board: Board, elf: Path, port: int = 0) -> None:
         program = shutil.which("qemu-system-arm")
         if not board.qemu:
             raise BoardError(f"QEMU has no machine for {board.name}. Connect the board and use --on serial:PORT.")
@@ -27,7 +28,7 @@ class QemuBoard:
             raise ToolchainError("qemu-system-arm is missing. Install QEMU (Debian: apt install qemu-system-arm).")
         self.board = board
         self._monitor, monitor = socket.socketpair()
-        with socket.create_server(("127.0.0.1", 0)) as uart, monitor:
+        with _server(port) as uart, monitor:
             self.port = uart.getsockname()[1]
             chardevs = [
                 f"socket,id=uart,fd={uart.fileno()},server=on,wait=off,nodelay=on",
@@ -93,3 +94,12 @@ class QemuBoard:
         self._process.terminate()
         _, said = self._process.communicate()
         raise BoardError(f"QEMU did not start {self.board.qemu}: {said.strip()[-500:] or 'no reason given'}.")
+
+
+def _server(port: int) -> socket.socket:
+    try:
+        return socket.create_server(("127.0.0.1", port))
+    except OSError as error:
+        raise BoardError(
+            f"TCP port {port} of this machine cannot be had ({error.strerror}). Choose another."
+        ) from error

@@ -24,9 +24,9 @@ app = typer.Typer(
 
 
 def _register() -> None:
-    from mixcomp_edge.cli import analyze, bench, boards, doctor, export, quantize, run, simulate, targets, verify
+    from mixcomp_edge.cli import analyze, bench, boards, doctor, export, flash, quantize, run, simulate, targets, verify
 
-    for module in (run, analyze, quantize, export, verify, simulate, bench, targets, boards, doctor):
+    for module in (run, analyze, quantize, export, flash, verify, simulate, bench, targets, boards, doctor):
         module.register(app)
 
 

@@ -46,7 +46,7 @@ def test_an_image_for_other_flash_is_refused(elf):
 
 @pytest.mark.parametrize(
     ("cut", "message"),
-    [(0, "not a 32-bit Arm ELF"), (15, "not a 32-bit Arm ELF"), (40, "ends in the middle"), (240, "is cut")],
+    [(0, "not a 32-bit Arm ELF"), (15, "not a 32-bit Arm ELF"), (40, "ends in the middle"), (400, "is cut")],
 )
 def test_a_cut_file_is_refused(elf, tmp_path, cut, message):
     (tmp_path / "cut.elf").write_bytes(elf.read_bytes()[:cut])
