@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "sdk" / "mixcomp_edge"
 BELOW_TRAIN = {
     "errors", "resources", "targets", "numerics", "quant_plan", "ir", "lower", "codec", "bundle", "plan", "codegen",
-    "build", "transports", "verification", "simulation", "board", "doctor",
+    "build", "transports", "verification", "simulation", "sizing", "board", "doctor",
 }  # fmt: skip
 MAY_IMPORT = {
     "errors": set(),
@@ -30,6 +30,7 @@ MAY_IMPORT = {
     "transports": {"errors", "build", "board", "plan", "codegen", "ir", "targets", "mixcomp_sim"},
     "verification": BELOW_TRAIN,
     "simulation": BELOW_TRAIN,
+    "sizing": {"errors", "build", "bundle", "codegen", "targets"},
     "doctor": {"errors", "build", "targets", "board", "mixcomp_sim"},
     "train": {*BELOW_TRAIN, "torch"},
     "bench": {*BELOW_TRAIN, "train"},

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
 
-from mixcomp_edge.cli.common import JsonFlag, output, print_json
+from mixcomp_edge.cli.common import JsonFlag, output, print_json, progress_bar
 from mixcomp_edge.targets.boards import Board
+
+if TYPE_CHECKING:
+    from mixcomp_edge.sizing import FirmwareSize
 
 RAN = {
     "nowhere": "built only", "qemu": "ran in QEMU", "rp2040js": "ran in rp2040js", "board": "ran on the board",
@@ -17,26 +21,67 @@ RAN = {
 
 def register(app: typer.Typer) -> None:
     @app.command()
-    def boards(json: JsonFlag = False) -> None:
+    def boards(
+        sizes: Annotated[
+            Path | None,
+            typer.Option("--sizes", help="Build this bundle's firmware for every board and show its size."),
+        ] = None,
+        json: JsonFlag = False,
+    ) -> None:
         """List the boards that export, flash and verify know.
 
         "built only": both compilers build the port, and its start ran on a model of the chip's registers, written from
         the reference manual; neither a board nor somebody else's emulator has run it yet.
+
+        Example: mixcomp-edge boards --sizes resnet8.mce
         """
         from mixcomp_edge.targets.boards import boards as known
 
-        if json:
+        if sizes is not None:
+            from mixcomp_edge.bundle import load_bundle
+            from mixcomp_edge.sizing import firmware_sizes
+
+            bundle = load_bundle(sizes)
+            with progress_bar() as tell:
+                rows = firmware_sizes(bundle, lambda done, of: tell("firmware", done, of))
+            if json:
+                print_json({"model": bundle.graph.name, "firmware": [row.as_dict() for row in rows]})
+            else:
+                output.print(size_table(bundle.graph.name, rows))
+        elif json:
             print_json({"boards": [as_dict(board) for board in known().values()]})
-            return
-        table = Table("board", "core", "clock", "flash", "RAM", "port", "flash it by")
-        for name in ("clock", "flash", "RAM"):
-            next(column for column in table.columns if column.header == name).justify = "right"
-        for board in known().values():
-            table.add_row(
-                board.name, board.target.name, f"{board.clock_hz / 1e6:g} MHz", f"{board.flash_bytes >> 10:,} KiB",
-                f"{board.ram_bytes >> 10:,} KiB", RAN[board.proved], how_to_flash(board),
-            )  # fmt: skip
-        output.print(table)
+        else:
+            output.print(board_table(list(known().values())))
+
+
+def board_table(boards: list[Board]) -> Table:
+    """A row a board."""
+    table = Table("board", "core")
+    for name in ("clock", "flash", "RAM"):
+        table.add_column(name, justify="right")
+    table.add_column("port")
+    table.add_column("flash it by")
+    for board in boards:
+        table.add_row(
+            board.name, board.target.name, f"{board.clock_hz / 1e6:g} MHz", f"{board.flash_bytes >> 10:,} KiB",
+            f"{board.ram_bytes >> 10:,} KiB", RAN[board.proved], how_to_flash(board),
+        )  # fmt: skip
+    return table
+
+
+def size_table(model: str, rows: list[FirmwareSize]) -> Table:
+    """A row a board, two columns a compiler."""
+    compilers = list(dict.fromkeys(row.compiler for row in rows))
+    table = Table("board", title=f"firmware of {model}, bytes")
+    for compiler in compilers:
+        table.add_column(f"{compiler}: flash", justify="right")
+        table.add_column("RAM", justify="right")
+    for name in dict.fromkeys(row.board for row in rows):
+        cells = []
+        for row in (row for row in rows if row.board == name):
+            cells += ["too small", ""] if row.refused else [f"{row.flash_bytes:,}", f"{row.ram_bytes:,}"]
+        table.add_row(name, *cells)
+    return table
 
 
 def how_to_flash(board: Board) -> str:
