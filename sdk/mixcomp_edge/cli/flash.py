@@ -65,6 +65,7 @@ def register(app: typer.Typer) -> None:
                 f"{folder}: on {result.board}, {result.flash_bytes:,} B of flash, {result.ram_bytes:,} B of RAM, by "
                 f"{result.method}: {result.where}.",
                 highlight=False,
+                soft_wrap=True,
             )
 
         with progress_bar() as tell:

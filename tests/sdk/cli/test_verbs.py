@@ -14,7 +14,7 @@ import pytest
 
 from mixcomp_edge import export
 
-VERBS = ["run", "quantize", "export", "verify", "simulate", "bench", "targets", "boards", "doctor"]
+VERBS = ["run", "quantize", "export", "flash", "verify", "simulate", "bench", "targets", "boards", "doctor"]
 NO_TORCH = """
 import builtins, runpy, sys
 real = builtins.__import__
