@@ -10,7 +10,8 @@ from mixcomp_edge.train.recipe import Recipe, load_recipe
 
 RANGES = {  # lowest, highest
     "epochs": (0, 100_000), "batch_size": (1, 1_000_000), "lr": (0.0, 10.0), "lr_step": (0.0, 10.0),
-    "weight_decay": (0.0, 1.0), "warmup": (0.0, 1.0), "distill": (0.0, 1.0), "seed": (0, 2**63 - 1),
+    "weight_decay": (0.0, 1.0), "warmup": (0.0, 1.0), "distill": (0.0, 1.0), "temperature": (0.1, 100.0),
+    "dampen": (0.0, 1.0), "seed": (0, 2**63 - 1),
     "threads": (0, 1024),
 }  # fmt: skip
 CHOICES = {
@@ -73,6 +74,7 @@ def test_augment_is_true_or_false(value):
 
 def test_a_recipe_comes_back_from_its_dictionary_and_from_its_file(tmp_path):
     recipe = Recipe(epochs=7, batch_size=32, lr=0.25, lr_step=0.125, weight_decay=0.5, warmup=0.0, distill=1.0,
+                    temperature=4.0, dampen=0.5,
                     augment=False, quantizer_even="entropy", quantizer_uneven="max", estimator="tanh",
                     seed=2**63 - 1, threads=2)  # fmt: skip
     assert Recipe(**recipe.as_dict()) == recipe

@@ -35,6 +35,9 @@ RecipeOption = Annotated[
     str | None,
     typer.Option("--recipe", help="How to train: paper, best, or a TOML file.", show_default="the task's own"),
 ]
+DevicesOption = Annotated[
+    str, typer.Option("--devices", help="Where to train: cpu, cpu:N, gpu, gpu:N, or gpu:NxM for M nodes.")
+]
 SeedOption = Annotated[int | None, typer.Option("--seed", help="Seed of shuffling and augmentation.")]
 
 
@@ -74,6 +77,7 @@ def register(app: typer.Typer) -> None:
         epochs: EpochsOption = None,
         recipe: RecipeOption = None,
         seed: SeedOption = None,
+        devices: DevicesOption = "cpu",
         json: JsonFlag = False,
     ) -> None:
         """Quantize and retrain a task's model; write a bundle.
@@ -85,13 +89,18 @@ def register(app: typer.Typer) -> None:
         the_plan = make_plan(plan, weights, act_bits, granularity)
         if not out.parent.is_dir() or out.is_dir():
             raise ExportError(f"{out}: the output must be a file in a folder that exists.")
-        the_task, the_recipe = load_everything(task, recipe, epochs, seed)
         from mixcomp_edge.bundle import save_bundle
+        from mixcomp_edge.train.engine import make_engine
         from mixcomp_edge.train.quantize import delete_checkpoints
         from mixcomp_edge.train.quantize import quantize as run
 
+        engine = make_engine(devices)
+        the_task, the_recipe = load_everything(task, recipe, epochs, seed)
         with progress_bar() as tell:
-            result = run(the_task, the_plan, the_recipe, checkpoint=out, listener=training_listener(tell))
+            listener = training_listener(tell)
+            result = run(the_task, the_plan, the_recipe, checkpoint=out, listener=listener, engine=engine)
+        if engine.rank > 0:
+            return
         save_bundle(result.bundle, out)
         delete_checkpoints(out)
         if json:

@@ -18,6 +18,7 @@ from mixcomp_edge.ir import qops
 from mixcomp_edge.ir.graph import Graph
 from mixcomp_edge.lower import lower
 from mixcomp_edge.quant_plan import QuantPlan
+from mixcomp_edge.train.engine import Engine, OneProcess
 from mixcomp_edge.train.integer_model import IntegerModel
 from mixcomp_edge.train.loop import Listener, accuracy, fit
 from mixcomp_edge.train.quantized_model import QuantizedModel, prepare
@@ -47,11 +48,13 @@ def quantize(
     *,
     checkpoint: Path | None = None,
     listener: Listener | None = None,
+    engine: Engine | None = None,
 ) -> Quantized:
     """The whole way from a task to a bundle. recipe.epochs = 0 is calibration only.
 
     checkpoint: a path; two files that start with it hold the state after each epoch, and a second call after a kill
-    goes on from there. They are the caller's to delete (`delete_checkpoints`)."""
+    goes on from there. They are the caller's to delete (`delete_checkpoints`). engine: where the training runs; of
+    several processes each returns the bundle, and the first alone measures it."""
     recipe = recipe or task.recipe
     if not task.exportable:
         raise UnsupportedError(
@@ -61,21 +64,29 @@ def quantize(
     if task.train is None and recipe.epochs > 0:
         raise PlanError(f"{task.name} has no training data; quantize it with --epochs 0 (calibration only).")
     _, quantized_file = checkpoint_files(checkpoint)
-    train_float(task, checkpoint=checkpoint, listener=listener)
+    engine = engine or OneProcess()
+    train_float(task, checkpoint=checkpoint, listener=listener, engine=engine)
     model = prepare(task.model, task.calibration, plan, task.name, recipe)
     lower(model.quantized_graph())  # what cannot be lowered is refused before the training, not after it
-    float_accuracy = accuracy(task.model, task, task.test) if task.test is not None else None
     if recipe.epochs > 0:
-        fit(model, task, recipe, teacher=task.model, stage="quantized", checkpoint=quantized_file, listener=listener)
+        fit(
+            model, task, recipe, teacher=task.model, stage="quantized", checkpoint=quantized_file, listener=listener,
+            engine=engine,
+        )  # fmt: skip
     bundle = convert(model, {"task": task.name, "recipe": recipe.as_dict(), "versions": versions()})
+    if engine.rank > 0:
+        return Quantized(bundle, None, None, None)
+    float_accuracy = accuracy(task.model, task, task.test) if task.test is not None else None
     return measured(task, bundle, float_accuracy)
 
 
-def train_float(task: Task, *, checkpoint: Path | None = None, listener: Listener | None = None) -> None:
-    """Trains the task's float model in place, if it needs it; `checkpoint` as in `quantize`."""
+def train_float(
+    task: Task, *, checkpoint: Path | None = None, listener: Listener | None = None, engine: Engine | None = None
+) -> None:
+    """Trains the task's float model in place, if it needs it; `checkpoint` and `engine` as in `quantize`."""
     if task.float_recipe is not None and task.train is not None:
         file, _ = checkpoint_files(checkpoint)
-        fit(task.model, task, task.float_recipe, stage="float", checkpoint=file, listener=listener)
+        fit(task.model, task, task.float_recipe, stage="float", checkpoint=file, listener=listener, engine=engine)
 
 
 def measured(task: Task, bundle: Bundle, float_accuracy: float | None = None) -> Quantized:

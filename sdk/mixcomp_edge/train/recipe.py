@@ -24,6 +24,8 @@ class Recipe:
     weight_decay: float = 0.0
     warmup: float = 0.05  # share of all steps
     distill: float = 0.0  # share of the loss that follows the float model's output instead of the labels
+    temperature: float = 1.0  # of the softmax on both sides of the distillation
+    dampen: float = 0.0  # strength, at the end, of the pull of weights towards their levels: train/losses.py
     augment: bool = True
     quantizer_even: str = "learned"  # of fixp4 weights where the plan leaves it open: quant_plan.QUANTIZERS
     quantizer_uneven: str = "learned"  # of posit weights
@@ -34,7 +36,8 @@ class Recipe:
     def __post_init__(self) -> None:
         bounds = {
             "epochs": (0, 100_000), "batch_size": (1, 1_000_000), "lr": (0.0, 10.0), "lr_step": (0.0, 10.0),
-            "weight_decay": (0.0, 1.0), "warmup": (0.0, 1.0), "distill": (0.0, 1.0), "seed": (0, 2**63 - 1),
+            "weight_decay": (0.0, 1.0), "warmup": (0.0, 1.0), "distill": (0.0, 1.0), "temperature": (0.1, 100.0),
+            "dampen": (0.0, 1.0), "seed": (0, 2**63 - 1),
             "threads": (0, 1024),
         }  # fmt: skip
         for key, (low, high) in bounds.items():

@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import nn
 
-from mixcomp_edge import Recipe, Split, Task
+from mixcomp_edge import Recipe, Split, Task, load_task
 
 CORNERS = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
 
@@ -31,6 +32,13 @@ def corners(**changes) -> Task:
         "augment": lambda batch, generator: batch + 0.01 * torch.randn(batch.shape, generator=generator),
     }  # fmt: skip
     return Task(**entries | changes)
+
+
+def short_digits() -> Task:
+    """The built-in task with fewer epochs."""
+    task = load_task("digits")
+    recipe, float_recipe = task.recipe.with_(epochs=6), task.float_recipe.with_(epochs=3)
+    return replace(task, recipe=recipe, float_recipe=float_recipe)
 
 
 def main(bundle: Path, pause: float) -> None:

@@ -150,6 +150,27 @@ def test_a_killed_run_goes_on_after_its_last_epoch_and_ends_with_the_same_bytes(
     assert bundle.read_bytes() == unbroken
 
 
+def test_the_command_killed_on_digits_goes_on_and_writes_the_bundle_of_an_unbroken_run(tmp_path):
+    def command(name):
+        program = "from mixcomp_edge.cli import main; main()"
+        arguments = ["quantize", f"{PROGRAM}:short_digits", "--recipe", "best", "-o", str(tmp_path / name)]
+        return subprocess.Popen([sys.executable, "-c", program, *arguments], stdout=subprocess.DEVNULL)
+
+    assert command("whole.mce").wait(timeout=300) == 0
+    process, checkpoint = command("killed.mce"), tmp_path / "killed.mce.ckpt"
+    try:
+        while not checkpoint.exists() and process.poll() is None:
+            time.sleep(0.005)
+    finally:
+        process.kill()
+        process.wait()
+    assert torch.load(checkpoint, weights_only=True)["epoch"] < 6
+    assert not (tmp_path / "killed.mce").exists()
+    assert command("killed.mce").wait(timeout=300) == 0
+    assert (tmp_path / "killed.mce").read_bytes() == (tmp_path / "whole.mce").read_bytes()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["killed.mce", "whole.mce"]
+
+
 def test_a_checkpoint_of_another_recipe_or_another_start_is_left_aside(tmp_path):
     file, first, log = tmp_path / "a.ckpt", Recipe(epochs=2, batch_size=60), Log()
 

@@ -1,0 +1,59 @@
+"""What training minimizes beside the task's loss: distances to the float model's answers and to the weights' levels."""
+
+from __future__ import annotations
+
+import math
+from typing import Protocol, cast
+
+import torch
+from torch import Tensor, nn
+
+from mixcomp_edge.train.quantizers import WeightQuantizer
+from mixcomp_edge.train.recipe import Recipe
+from mixcomp_edge.train.task import Task
+
+
+def mixed_loss(task: Task, recipe: Recipe, output: Tensor, target: Tensor, soft: Tensor | None) -> Tensor:
+    """The task's loss, mixed with the distance to the teacher's output `soft` (N, classes).
+
+    Distance: T^2 times the cross entropy of both softened by the temperature T (Hinton et al., arXiv 1503.02531)."""
+    if soft is None or recipe.distill == 0.0:
+        return task.loss(output, target)
+    t = recipe.temperature
+    follow = t * t * nn.functional.cross_entropy(output / t, (soft / t).softmax(dim=1))
+    if recipe.distill == 1.0:
+        return follow
+    return recipe.distill * follow + (1.0 - recipe.distill) * task.loss(output, target)
+
+
+class QuantizedLayer(Protocol):
+    """What has a weight and its quantizer."""
+
+    weight: Tensor
+    quantizer: WeightQuantizer
+
+
+class Dampening:
+    """Pulls weights to their levels, so that they stop jumping between two (Nagel et al., arXiv 2203.11086, eq. 9).
+
+    The penalty is sum((w - Q(w))^2 / s^2) over all weights, s their scale, times a factor that grows from 0 to
+    `recipe.dampen` as half a cosine over the run. Scales do not feel it."""
+
+    def __init__(self, model: nn.Module, recipe: Recipe) -> None:
+        self.strength = recipe.dampen
+        self.layers: list[QuantizedLayer] = []
+        if recipe.dampen > 0.0:
+            for module in model.modules():
+                if isinstance(getattr(module, "quantizer", None), WeightQuantizer):
+                    self.layers.append(cast(QuantizedLayer, module))
+
+    def __call__(self, done: float) -> Tensor | float:
+        """The penalty when the share `done` of all steps is behind."""
+        total: Tensor | float = 0.0
+        for layer in self.layers:
+            weight, quantizer = layer.weight, layer.quantizer
+            with torch.no_grad():
+                y, scale = quantizer(weight), quantizer.log_scale.exp().reshape(-1, *[1] * (weight.dim() - 1))
+                inside = (weight >= quantizer.values[0] * scale) & (weight <= quantizer.values[-1] * scale)
+            total = total + (((weight - y) / scale).square() * inside).sum()
+        return self.strength * 0.5 * (1.0 - math.cos(math.pi * done)) * total

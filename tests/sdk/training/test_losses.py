@@ -1,0 +1,66 @@
+"""Distillation and dampening against their formulas."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from mixcomp_edge import LayerPlan, QuantPlan, Recipe, prepare
+from mixcomp_edge.train.loop import fit
+from mixcomp_edge.train.losses import Dampening, mixed_loss
+from sdk.training.tasks_for_tests import corners
+
+OUTPUT = torch.tensor([[2.0, -1.0, 0.5], [0.0, 1.0, 3.0]])
+SOFT = torch.tensor([[1.0, 1.0, -2.0], [0.5, 2.0, 2.5]])
+TARGET = torch.tensor([0, 2])
+
+
+def softmax(x: np.ndarray) -> np.ndarray:
+    e = np.exp(x - x.max(1, keepdims=True))
+    return e / e.sum(1, keepdims=True)
+
+
+@pytest.mark.parametrize("temperature", [1.0, 4.0])
+@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
+def test_the_loss_is_the_stated_mixture(share, temperature):
+    recipe = Recipe(distill=share, temperature=temperature)
+    found = mixed_loss(corners(), recipe, OUTPUT, TARGET, SOFT)
+    p = softmax(OUTPUT.numpy())
+    labels = -np.log(p[[0, 1], TARGET.numpy()]).mean()
+    teacher, student = softmax(SOFT.numpy() / temperature), softmax(OUTPUT.numpy() / temperature)
+    follow = temperature**2 * -(teacher * np.log(student)).sum(1).mean()
+    assert float(found) == pytest.approx(share * follow + (1 - share) * labels, rel=1e-5)
+
+
+def model():
+    return prepare(corners().model, corners().calibration, QuantPlan(LayerPlan(granularity="tensor")), "corners")
+
+
+def distance(quantized) -> float:
+    """Sum of squared distances of all weights inside the range to their levels, in scales."""
+    total = 0.0
+    for name in "03":
+        layer = quantized.layer(name)
+        w, scale, book = layer.weight.detach().numpy(), layer.quantizer.scale(), layer.quantizer.codebook
+        inside = (w / scale >= book.sorted_values[0]) & (w / scale <= book.sorted_values[-1])
+        total += float((((w - book.decode(book.encode(w, scale), scale)) / scale) ** 2 * inside).sum())
+    return total
+
+
+def test_dampening_is_the_distance_to_the_levels_and_grows_from_zero():
+    quantized = model()
+    penalty = Dampening(quantized, Recipe(dampen=0.25))
+    assert float(penalty(0.0).detach()) == 0.0
+    assert float(penalty(0.5).detach()) == pytest.approx(0.125 * distance(quantized), rel=1e-4)
+    assert float(penalty(1.0).detach()) == pytest.approx(0.25 * distance(quantized), rel=1e-4)
+    assert Dampening(quantized, Recipe())(1.0) == 0.0
+
+
+def test_dampened_training_ends_nearer_to_the_levels():
+    ends = []
+    for dampen in (0.0, 1.0):
+        quantized = model()
+        fit(quantized, corners(), Recipe(epochs=10, batch_size=20, lr=0.05, dampen=dampen))
+        ends.append(distance(quantized))
+    assert ends[1] < 0.5 * ends[0]
