@@ -1,0 +1,123 @@
+"""`verify` can fail: one bit flipped in a constant of the exported weights is seen, in every layer, whichever kernel a
+target chooses. On the host the header is edited and built; on the emulated cores the bit flips in the image, in flash."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from mixcomp_edge import Bundle, LayerPlan, QuantPlan, convert, export, prepare
+from mixcomp_edge.ir import interp, qops
+from mixcomp_edge.targets import target, targets
+from mixcomp_edge.transports.emulator import EmulatedCore
+from mixcomp_edge.verification import compare, make_inputs, verify
+
+ARRAY = re.compile(r"static const (u?int\d+_t) (\w+)\[(\d+)\] = \{\n(.*?)\n\};", re.S)
+INPUTS = 8
+# Bits whose flip changes some output for sure: a code's level, an accumulator by at least one step of the output, a
+# multiplier by more than that step's share. Lower bits of a multiplier may change no output of any input.
+BITS = {"codes": range(4), "bias": range(9, 14), "multiplier": range(26, 30)}
+
+
+class Net(nn.Module):
+    """A convolution on the 8-bit input, depthwise, 1x1, one with a residual, dense. Reductions are multiples of 8 and
+    channels fill words, so that no layout has unused bits; biases keep each channel off its limits."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(2, 16, (4, 3), padding=1)
+        self.depth = nn.Conv2d(16, 16, 3, padding=1, groups=16)
+        self.point = nn.Conv2d(16, 16, 1)
+        self.sum = nn.Conv2d(16, 16, 3, padding=1)
+        self.fc = nn.Linear(256, 8)
+        for layer in (self.stem, self.depth, self.point, self.sum):
+            nn.init.constant_(layer.bias, 0.7)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.stem(x).relu()
+        x = self.point(self.depth(x).relu()).relu()
+        return self.fc(nn.functional.avg_pool2d((self.sum(x) + x).relu(), 2).flatten(1))
+
+
+def bundle(act_bits: int, weights: str) -> Bundle:
+    """The network with every channel of every layer alive: what a dead one computes, no output shows."""
+    with torch.random.fork_rng():
+        torch.manual_seed(2)
+        net, x = Net(), torch.rand(64, 2, 9, 8)
+        found = convert(prepare(net, x, QuantPlan(LayerPlan(weights, "tensor", act_bits)), "net"))
+    values = dict(interp.steps(found.graph, make_inputs(found.graph, INPUTS)))
+    for node in found.graph.nodes:
+        if isinstance(node, qops.WEIGHTED):
+            channels = values[node.name].reshape(-1, node.shape[-1])
+            assert min(len(np.unique(channel)) for channel in channels.T) > 1, node.name
+    return found
+
+
+def arrays(project: Path) -> Iterator[tuple[re.Match[str], str]]:
+    """(match in the header, role) of each array that belongs to a layer."""
+    for found in ARRAY.finditer((project / "src" / "mce_net_weights.h").read_text()):
+        role = found[2].rsplit("_", 1)[-1]
+        if role in BITS:
+            yield found, role
+
+
+def flips(role: str, count: int, itemsize: int, seed: int) -> Iterator[tuple[int, int]]:
+    """Two (index, bit) of an array; of codes any bit of the element, which holds two codes or more."""
+    rng = np.random.default_rng(seed)
+    for _ in range(2):
+        bit = int(rng.integers(8 * itemsize)) if role == "codes" else int(rng.choice(BITS[role]))
+        yield int(rng.integers(count)), bit
+
+
+def layers(project: Path) -> int:
+    return sum(role == "codes" for _, role in arrays(project))
+
+
+def test_a_flipped_bit_of_the_header_is_caught_on_the_host(tmp_path):
+    layout = export(bundle(4, "fixp4"), "generic", tmp_path / "c")
+    header = tmp_path / "c" / "src" / "mce_net_weights.h"
+    original = header.read_text()
+    assert layers(tmp_path / "c") == sum(isinstance(step.node, qops.WEIGHTED) for step in layout.steps) == 5
+    assert verify(tmp_path / "c", count=INPUTS).mismatches == 0
+    for seed, (found, role) in enumerate(list(arrays(tmp_path / "c"))):
+        values = [int(value, 0) for value in found[4].replace("u,", ",").split(",") if value.strip()]
+        itemsize = int(re.sub(r"\D", "", found[1])) // 8
+        index, bit = next(flips(role, len(values), itemsize, seed))
+        values[index] ^= 1 << bit
+        start, end = found.span(4)
+        header.write_text(original[:start] + ", ".join(map(str, values)) + original[end:])
+        assert verify(tmp_path / "c", count=INPUTS).first_mismatch is not None, (found[2], index, bit)
+
+
+CORES = list(
+    {core.isas: name for name, core in targets().items() if core.core}.values()
+)  # one for each choice of kernels
+
+
+@pytest.mark.parametrize("act_bits", [4, 8])
+@pytest.mark.parametrize("weights", ["fixp4", "posit4"])
+@pytest.mark.parametrize("core", CORES)
+def test_a_flipped_bit_of_the_image_is_caught_on_each_core(core, weights, act_bits, tmp_path):
+    layout = export(bundle(act_bits, weights), core, tmp_path / "c")
+    emulated = EmulatedCore(tmp_path / "c", layout, target(core))
+    try:
+        inputs = make_inputs(layout.graph, INPUTS)
+        assert compare(emulated, layout, inputs).mismatches == 0
+        for seed, (found, role) in enumerate(arrays(tmp_path / "c")):
+            place, itemsize = emulated.emulator.symbol(found[2]), int(re.sub(r"\D", "", found[1])) // 8
+            assert place.size == int(found[3]) * itemsize
+            for index, bit in flips(role, int(found[3]), itemsize, seed):
+                address = place.address + index * itemsize + bit // 8
+                (byte,) = emulated.emulator.read(address, 1)
+                emulated.emulator.write(address, bytes([byte ^ 1 << bit % 8]))
+                assert compare(emulated, layout, inputs).mismatches > 0, (found[2], index, bit)
+                emulated.emulator.write(address, bytes([byte]))
+        assert compare(emulated, layout, inputs).mismatches == 0
+    finally:
+        emulated.close()
