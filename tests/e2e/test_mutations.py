@@ -1,5 +1,5 @@
 """`verify` can fail: one bit flipped in a constant of the exported weights is seen, in every layer, whichever kernel a
-target chooses. On the host the header is edited and built; on the emulated cores the bit flips in the image, in flash."""
+target chooses. On the host the header is edited and built; on emulated cores the bit flips in the image, in flash."""
 
 from __future__ import annotations
 
