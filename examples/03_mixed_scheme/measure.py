@@ -28,7 +28,7 @@ Results = list[dict[str, Any]]
 
 
 def with_float_model(point: Point, work: Path, fraction: float, tell: Tell) -> Task:
-    """The task with its float model trained under the point's seed: once, then read from the work folder."""
+    """The task with its float model trained: once, then read from the work folder."""
     task = load_task(point.task)
     assert task.train is not None
     assert task.test is not None
@@ -36,12 +36,12 @@ def with_float_model(point: Point, work: Path, fraction: float, tell: Tell) -> T
         task = replace(task, train=_first(task.train, fraction), test=_first(task.test, max(fraction, 0.2)))
     if task.float_recipe is None:
         return task
-    file = work / "float" / f"{point.task}-{point.seed}-{fraction:g}.safetensors"
+    file = work / "float" / f"{point.task}-{point.float_seed}-{fraction:g}.safetensors"
     if file.exists():
         task.model.load_state_dict(load_file(file))
     else:
         file.parent.mkdir(parents=True, exist_ok=True)
-        recipe = task.float_recipe.with_(seed=point.seed, threads=1)
+        recipe = task.float_recipe.with_(seed=point.float_seed, threads=1)
         fit(task.model, task, recipe, stage="float", checkpoint=file.with_suffix(".ckpt"), listener=_epochs(tell))
         part = file.with_suffix(".part")
         save_file(task.model.state_dict(), part)
