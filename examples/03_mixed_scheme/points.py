@@ -10,7 +10,7 @@ SEEDS = (0, 1, 2)
 ETA = 0.1  # of the parameters, at most, in Posit
 EPOCHS = {"spoken_digits": 4, "bearings": 4, "bearings10": 4, "resnet8": 1, "resnet20": 1, "clinc150": 2, "sst2": 1,
           "spoken_digits_gru": 4}  # fmt: skip
-QUESTION_EPOCHS = {"spoken_digits": 3, "resnet8": 1}
+QUESTION_EPOCHS = {"bearings": 3, "spoken_digits": 3, "resnet8": 1}
 FLOAT_BY_SEED = ("bearings", "bearings10")  # trained anew for each seed; the others have one float model for all
 SHARE = {"resnet8": 0.2, "resnet20": 0.2}  # of the training images: what one slow processor allows
 
@@ -136,7 +136,7 @@ EXPERIMENTS = {
     "networks": (networks, ("spoken_digits", "bearings", "resnet8")),
     "order": (order, ("spoken_digits", "resnet8")),
     "scaled": (scaled, ("spoken_digits", "resnet8")),
-    "scales": (scales, ("spoken_digits", "resnet8")),
+    "scales": (scales, ("bearings", "spoken_digits", "resnet8")),
     "estimators": (estimators, ("spoken_digits", "resnet8")),
     "eta": (eta, ("spoken_digits", "resnet8")),
     "few": (few, ("clinc150", "spoken_digits_gru", "bearings10", "sst2", "resnet20")),
