@@ -17,10 +17,11 @@ typedef struct mce_conv2d {
     mce_tensor x, y;
     mce_window window;
     int32_t groups;        /* divides x.c and y.c; dwconv2d: equal to x.c */
-    const uint8_t *codes;  /* conv2d [y.c][ceil(kh*kw*x.c/groups / 2)], dwconv2d [kh*kw][ceil(y.c / 2)] */
-    const int16_t *levels; /* [16] */
+    const void *codes;     /* packed as the kernel's head says */
+    const int16_t *levels; /* [16]; 0 where the kernel needs none */
     const int32_t *bias;   /* [y.c] */
     mce_requant requant;
+    int32_t block; /* quad kernels: weights between two folds of the accumulators, a multiple of 8; else 0 */
 } mce_conv2d;
 
 /* conv2d_add, SPEC.md 4.12: a conv2d and the residual r, of y's shape, that joins before the rounding. */
@@ -34,10 +35,11 @@ typedef struct mce_conv2d_add {
 /* dense, SPEC.md 4.3: x and y are read as flat vectors of x.h*x.w*x.c and y.h*y.w*y.c elements. */
 typedef struct mce_dense {
     mce_tensor x, y;
-    const uint8_t *codes;  /* [outputs][ceil(inputs / 2)] */
-    const int16_t *levels; /* [16] */
+    const void *codes;     /* packed as the kernel's head says */
+    const int16_t *levels; /* [16]; 0 where the kernel needs none */
     const int32_t *bias;   /* [outputs] */
     mce_requant requant;
+    int32_t block; /* as in mce_conv2d */
 } mce_dense;
 
 typedef struct mce_add { /* SPEC.md 4.4 */
@@ -81,6 +83,14 @@ void mce_conv2d_u4_w4__c(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_
 void mce_conv2d_s4_w4__c(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
 void mce_conv2d_u8_w4__c(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
 void mce_conv2d_s8_w4__c(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+
+/* codes: quad of sdk/mixcomp_edge/plan/packing.py, fixp4; scratch as it says */
+void mce_conv2d_u4_fx4__dsp(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_conv2d_s4_fx4__dsp(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_conv2d_add_u4_fx4__dsp(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y,
+                                mce_scratch *scratch);
+void mce_conv2d_add_s4_fx4__dsp(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y,
+                                mce_scratch *scratch);
 
 /* scratch as for conv2d. y may be r when both have as many bits an element. */
 void mce_conv2d_add_u4_w4__c(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y,

@@ -14,7 +14,7 @@ from mixcomp_edge.bundle import Bundle
 from mixcomp_edge.ir import interp, qops
 from mixcomp_edge.ir.graph import Graph, Shape
 from mixcomp_edge.ir.verify import symbol
-from mixcomp_edge.numerics.packing import pack_elements, pack_rows
+from mixcomp_edge.numerics.packing import pack_elements
 from mixcomp_edge.plan.layout import Layout
 
 COLUMNS = 110  # of a line of numbers
@@ -65,14 +65,14 @@ def _environment(layout: Layout) -> jinja2.Environment:
     placement = _Placement(layout)
     environment.filters |= {"numbers": numbers, "dims": dims, "symbol": symbol, "product": prod, "c_float": c_float}
     environment.filters["pointer"] = placement.pointer
-    environment.globals |= {"pack_rows": pack_rows, "placement": placement, "op": OPERATORS, "structs": STRUCTS}
+    environment.globals |= {"placement": placement, "op": OPERATORS, "structs": STRUCTS}
     return environment
 
 
 def _context(bundle: Bundle, layout: Layout) -> dict[str, Any]:
     graph = bundle.graph
     x, y = golden_vector(graph)
-    books = {s.node.weights.codebook.name: s.node.weights.codebook for s in layout.steps if hasattr(s.node, "weights")}
+    books = {s.node.weights.codebook.name: s.node.weights.codebook for s in layout.steps if s.packed.levels}
     return {
         "version": __version__,
         "sha256": bundle.sha256,

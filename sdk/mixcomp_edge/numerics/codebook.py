@@ -30,6 +30,11 @@ class Codebook:
         values[list(self.unused)] = np.nan
         return values
 
+    @property
+    def is_twos_complement(self) -> bool:
+        """Whether a code, read as four bits of two's complement, is its level: kernels then need no table."""
+        return self.levels == (*range(8), *range(-8, 0))
+
     @cached_property
     def order(self) -> NDArray[np.uint8]:
         """(L,) the used codes by rising value."""

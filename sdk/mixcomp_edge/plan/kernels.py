@@ -2,57 +2,81 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
 from mixcomp_edge import resources
 from mixcomp_edge.errors import ExportError
 from mixcomp_edge.ir import qops
 from mixcomp_edge.ir.graph import Graph, Node
+from mixcomp_edge.plan.packing import PACKINGS, Packed
+
+_INCLUDE = re.compile(r'^#include "(mixcomp/[^"]+)"', re.M)
 
 
 @dataclass(frozen=True)
 class Kernel:
-    """One C function. Paths are relative to firmware/; scratch is a product such as "2*kh*kw*group_channels"."""
+    """One C function."""
 
     name: str
     op: str
     act: tuple[str, ...]
     isa: str
-    source: str
-    headers: tuple[str, ...]
-    scratch: str
-    in_place: bool
-    weights: str = ""
+    packing: str = ""
+    in_place: bool = False
 
-    def scratch_bytes(self, graph: Graph, node: Node) -> int:
-        """Bytes of scratch that the kernel needs for this node."""
-        sizes: dict[str, int] = {}
-        if isinstance(node, qops.Conv2d):
-            (kh, kw), source = node.window.kernel, graph.sources(node)[0]
-            sizes = {"kh": kh, "kw": kw, "group_channels": source.shape[2] // node.groups}
-        product = 1
-        for factor in self.scratch.split("*"):
-            product *= sizes[factor] if factor in sizes else int(factor)
-        return product
+    @property
+    def source(self) -> str:
+        """Its file, relative to firmware/."""
+        return f"kernels/{self.isa}/{self.name}.c"
+
+    @property
+    def headers(self) -> tuple[str, ...]:
+        """Every header that the file includes, directly or not, relative to firmware/."""
+        found: dict[str, None] = {}
+        todo = [self.source]
+        while todo:
+            text = (resources.firmware() / todo.pop()).read_text(encoding="utf-8")
+            new = [path for name in _INCLUDE.findall(text) if (path := f"include/{name}") not in found]
+            found |= dict.fromkeys(new)
+            todo += new
+        return tuple(sorted(found))
+
+    def pack(self, graph: Graph, node: Node) -> Packed | None:
+        """The node's weights as this kernel reads them; None if the kernel cannot serve the node."""
+        sources = graph.sources(node)[:1] if isinstance(node, qops.WEIGHTED) else graph.sources(node)
+        dtypes = {source.type.dtype for source in sources if isinstance(source, qops.QNode)}
+        if self.op != node.op or not dtypes <= set(self.act):
+            return None
+        if not isinstance(node, qops.WEIGHTED):
+            return Packed()
+        source = sources[0]
+        assert isinstance(source, qops.QNode)
+        return PACKINGS[self.packing](node, source)
 
 
 @cache
 def catalogue() -> tuple[Kernel, ...]:
     """All kernels."""
     table = tomllib.loads((resources.firmware() / "kernels" / "catalogue.toml").read_text(encoding="utf-8"))
-    entries: list[dict[str, Any]] = table["kernel"]
-    return tuple(Kernel(**entry | {key: tuple(entry[key]) for key in ("act", "headers")}) for entry in entries)
+    kernels = []
+    for entry in table["kernel"]:
+        for acts in [(act,) for act in entry["act"]] if "{act}" in entry["name"] else [tuple(entry["act"])]:
+            name = entry["name"].format(act=acts[0])
+            kernels.append(Kernel(**entry | {"name": name, "act": acts}))
+    return tuple(kernels)
 
 
-def choose(graph: Graph, node: Node, isas: tuple[str, ...]) -> Kernel:
-    """The kernel for a node: the first of the target's instruction sets that has one for its operator and types."""
-    sources = graph.sources(node)[:1] if isinstance(node, qops.WEIGHTED) else graph.sources(node)
-    dtypes = {source.type.dtype for source in sources if isinstance(source, qops.QNode)}
+def candidates(graph: Graph, node: Node, isas: tuple[str, ...]) -> list[tuple[Kernel, Packed]]:
+    """The kernels that can serve a node, the preferred one first: by the target's order of instruction sets, then by
+    the catalogue's order. ExportError if there is none."""
+    found = []
     for isa in isas:
         for kernel in catalogue():
-            if kernel.isa == isa and kernel.op == node.op and dtypes <= set(kernel.act):
-                return kernel
-    raise ExportError(f"{node.name}: no kernel for {node.op} on {', '.join(sorted(dtypes))} and {', '.join(isas)}.")
+            if kernel.isa == isa and (packed := kernel.pack(graph, node)) is not None:
+                found.append((kernel, packed))
+    if not found:
+        raise ExportError(f"{node.name}: no kernel for {node.op} and its types among those for {', '.join(isas)}.")
+    return found

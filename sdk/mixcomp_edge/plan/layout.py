@@ -9,7 +9,8 @@ from mixcomp_edge.errors import ExportError
 from mixcomp_edge.ir import qops
 from mixcomp_edge.ir.graph import Graph
 from mixcomp_edge.plan.arena import Arena, plan_arena
-from mixcomp_edge.plan.kernels import Kernel, choose
+from mixcomp_edge.plan.kernels import Kernel, candidates
+from mixcomp_edge.plan.packing import Packed
 from mixcomp_edge.targets import Target
 
 
@@ -20,6 +21,7 @@ class Step:
     index: int
     node: qops.QNode
     kernel: Kernel
+    packed: Packed
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +36,7 @@ class Layout:
     @property
     def weight_bytes(self) -> int:
         """Flash for codes, biases and multipliers."""
-        return sum(_constant_bytes(step.node) for step in self.steps)
+        return sum(_constant_bytes(step) for step in self.steps)
 
 
 def lay_out(graph: Graph, target: Target) -> Layout:
@@ -43,18 +45,19 @@ def lay_out(graph: Graph, target: Target) -> Layout:
     for node in graph.nodes[1:]:
         assert isinstance(node, qops.QNode)
         if not isinstance(node, qops.Reshape):
-            steps.append(Step(len(steps), node, choose(graph, node, target.isas)))
+            kernel, packed = candidates(graph, node, target.isas)[0]
+            steps.append(Step(len(steps), node, kernel, packed))
     if not steps:
         raise ExportError(f"{graph.name}: the model computes nothing.")
     in_place = frozenset(step.node.name for step in steps if step.kernel.in_place)
-    arena = plan_arena(graph, {step.node.name: step.kernel.scratch_bytes(graph, step.node) for step in steps}, in_place)
+    arena = plan_arena(graph, {step.node.name: step.packed.scratch_bytes for step in steps}, in_place)
     return Layout(graph, target, tuple(steps), arena)
 
 
-def _constant_bytes(node: qops.QNode) -> int:
+def _constant_bytes(step: Step) -> int:
+    node = step.node
     if isinstance(node, qops.WEIGHTED):
-        rows, length = node.weights.codes.shape
-        return rows * ((length + 1) // 2) + node.weights.bias.nbytes + node.weights.requant.multiplier.nbytes
+        return step.packed.nbytes + node.weights.requant.multiplier.nbytes
     if isinstance(node, qops.Softmax):
         return node.table.nbytes
     if isinstance(node, qops.Rescale | qops.AvgPool2d):

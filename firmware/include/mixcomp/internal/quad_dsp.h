@@ -1,0 +1,139 @@
+/* Four multiply-accumulates in one SMLAD: activations 0..15, fixp4 weights of two output channels a and b.
+ *
+ * A lane is u_a + 4096 * w_b with u_a = w_a + 8, so T = sum x * lane = S_a + 8 * sum x + 4096 * S_b, exact in int32.
+ * The generator splits the reduction into blocks in which -2048 <= S_a <= 2047 for every x; then S_a is the low 12
+ * bits of T - 8 * sum x, sign extended, and the rest is S_b (|S_b| < 2^19). What overflows on the way does no harm.
+ * A word holds the lanes of four weights of either channel: `word & 0xF00FF00F` and the same of the word rotated by 8. */
+#ifndef MIXCOMP_INTERNAL_QUAD_DSP_H
+#define MIXCOMP_INTERNAL_QUAD_DSP_H
+
+#include "mixcomp/internal/dsp.h"
+
+#define MCE_QUAD_MASK 0xF00FF00Fu
+
+/* Sums of two pairs of channels (a, b) at two pixels (0, 1). */
+typedef struct mce_quad {
+    int32_t a0, a1, b0, b1;
+} mce_quad;
+
+#if defined(__ARM_FEATURE_DSP)
+#define MCE_QUAD_STEP /* 4 weights of 4 channels at 2 pixels: 32 multiply-accumulates in 15 instructions */            \
+    "ldrd %[wa], %[wb], [%[w]], #8\n\t"                                                                                \
+    "ldrd %[x0], %[x1], [%[x]], #8\n\t"                                                                                \
+    "and %[la], %[m], %[wa]\n\t"                                                                                       \
+    "and %[lb], %[m], %[wb]\n\t"                                                                                       \
+    "smlad %[a0], %[x0], %[la], %[a0]\n\t"                                                                             \
+    "smlad %[b0], %[x0], %[lb], %[b0]\n\t"                                                                             \
+    "and %[wa], %[m], %[wa], ror #8\n\t"                                                                               \
+    "and %[wb], %[m], %[wb], ror #8\n\t"                                                                               \
+    "smlad %[a0], %[x1], %[wa], %[a0]\n\t"                                                                             \
+    "smlad %[b0], %[x1], %[wb], %[b0]\n\t"                                                                             \
+    "ldrd %[x0], %[x1], [%[x]], #8\n\t"                                                                                \
+    "smlad %[a1], %[x0], %[la], %[a1]\n\t"                                                                             \
+    "smlad %[b1], %[x0], %[lb], %[b1]\n\t"                                                                             \
+    "smlad %[a1], %[x1], %[wa], %[a1]\n\t"                                                                             \
+    "smlad %[b1], %[x1], %[wb], %[b1]\n\t"
+#endif
+
+/* Adds the products of n weights (a positive multiple of 8) of two pairs of channels at two pixels to t.
+ * x: two pixels interleaved by pairs of words, [n/4][2][2]; w: [n/4][2]. Returns the end of w. */
+MCE_INLINE const mce_word *mce_quad_4x2(mce_quad *t, const mce_word *x, const mce_word *w, int32_t n)
+{
+    const mce_word *const end = w + n / 2;
+    int32_t a0 = t->a0, a1 = t->a1, b0 = t->b0, b1 = t->b1;
+#if defined(__ARM_FEATURE_DSP)
+    uint32_t wa, wb, x0, x1, la, lb, mask = MCE_QUAD_MASK;
+    do {
+        __asm__(MCE_QUAD_STEP MCE_QUAD_STEP
+                : [a0] "+r"(a0), [a1] "+r"(a1), [b0] "+r"(b0), [b1] "+r"(b1), [x] "+r"(x), [w] "+r"(w),
+                  [m] "+r"(mask),
+                  [wa] "=&r"(wa), [wb] "=&r"(wb), [x0] "=&r"(x0), [x1] "=&r"(x1), [la] "=&r"(la),
+                  [lb] "=&r"(lb)
+                :
+                : "memory");
+    } while (w != end);
+#else
+    for (; w != end; w += 2, x += 4) {
+        for (uint32_t half = 0; half < 2; half++) {
+            const uint32_t la = (half != 0 ? mce_ror(w[0], 8) : w[0]) & MCE_QUAD_MASK;
+            const uint32_t lb = (half != 0 ? mce_ror(w[1], 8) : w[1]) & MCE_QUAD_MASK;
+            a0 = mce_smlad(x[half], la, a0);
+            a1 = mce_smlad(x[2 + half], la, a1);
+            b0 = mce_smlad(x[half], lb, b0);
+            b1 = mce_smlad(x[2 + half], lb, b1);
+        }
+    }
+#endif
+    t->a0 = a0, t->a1 = a1, t->b0 = b0, t->b1 = b1;
+    return w;
+}
+
+/* The same for one pair of channels, w [n/4]; b0 and b1 stay. */
+MCE_INLINE const mce_word *mce_quad_2x2(mce_quad *t, const mce_word *x, const mce_word *w, int32_t n)
+{
+    for (const mce_word *const end = w + n / 4; w != end; w++, x += 4) {
+        const uint32_t low = *w & MCE_QUAD_MASK, high = mce_ror(*w, 8) & MCE_QUAD_MASK;
+        t->a0 = mce_smlad(x[0], low, t->a0);
+        t->a0 = mce_smlad(x[1], high, t->a0);
+        t->a1 = mce_smlad(x[2], low, t->a1);
+        t->a1 = mce_smlad(x[3], high, t->a1);
+    }
+    return w;
+}
+
+/* Takes S_a of a block out of t = S_a + 4096 * S_b and leaves 4096 * S_b: the next block adds to it. */
+MCE_INLINE int32_t mce_quad_fold(int32_t *t)
+{
+    const int32_t a = (int32_t)((uint32_t)*t << 20) >> 20;
+    *t -= a;
+    return a;
+}
+
+/* For each block of two interleaved pixels, x [n/4][2][2]: -8 * sum of x, offsets [ceil(n/block)][2]. */
+MCE_INLINE void mce_quad_offsets(const mce_word *x, int32_t n, int32_t block, int32_t *offsets)
+{
+    const uint32_t minus8 = 0xFFF8FFF8u;
+    for (int32_t k = 0; k < n; k += block) {
+        const mce_word *const end = x + (n - k < block ? n - k : block);
+        int32_t s0 = 0, s1 = 0;
+        do {
+            uint32_t v0, v1;
+            x = mce_load2(x, &v0, &v1);
+            s0 = mce_smlad(v1, minus8, mce_smlad(v0, minus8, s0));
+            x = mce_load2(x, &v0, &v1);
+            s1 = mce_smlad(v1, minus8, mce_smlad(v0, minus8, s1));
+            x = mce_load2(x, &v0, &v1);
+            s0 = mce_smlad(v1, minus8, mce_smlad(v0, minus8, s0));
+            x = mce_load2(x, &v0, &v1);
+            s1 = mce_smlad(v1, minus8, mce_smlad(v0, minus8, s1));
+        } while (x != end);
+        *offsets++ = s0;
+        *offsets++ = s1;
+    }
+}
+
+/* acc[i][c] = bias[c] + sum_k w[c,k] * x[i,k] for up to four channels c at two pixels i. Returns the end of w. */
+MCE_INLINE const mce_word *mce_quad_tile(const mce_word *x, const int32_t *offsets, const mce_word *w, int32_t n,
+                                         int32_t block, int32_t channels, const int32_t *bias, int32_t acc[2][4])
+{
+    mce_quad t = {0, 0, 0, 0};
+    int32_t a0 = bias[0], a1 = a0, b0 = channels > 2 ? bias[2] : 0, b1 = b0;
+    for (int32_t k = 0; k < n; k += block) {
+        const int32_t size = n - k < block ? n - k : block;
+        t.a0 += offsets[0], t.b0 += offsets[0];
+        t.a1 += offsets[1], t.b1 += offsets[1];
+        offsets += 2;
+        w = channels > 2 ? mce_quad_4x2(&t, x, w, size) : mce_quad_2x2(&t, x, w, size);
+        x += size;
+        a0 += mce_quad_fold(&t.a0);
+        a1 += mce_quad_fold(&t.a1);
+        b0 += mce_quad_fold(&t.b0);
+        b1 += mce_quad_fold(&t.b1);
+    }
+    const int32_t second = channels > 1 ? bias[1] : 0, fourth = channels > 3 ? bias[3] : 0;
+    acc[0][0] = a0, acc[0][1] = second + (t.a0 >> 12), acc[0][2] = b0, acc[0][3] = fourth + (t.b0 >> 12);
+    acc[1][0] = a1, acc[1][1] = second + (t.a1 >> 12), acc[1][2] = b1, acc[1][3] = fourth + (t.b1 >> 12);
+    return w;
+}
+
+#endif

@@ -1,0 +1,132 @@
+"""How weights lie in flash, one function a layout: each reads a node and gives what its kernels expect, or None where
+they would not be exact or cannot run. A layout is the kernel's: codes, biases and scratch belong together.
+
+The functions that split a reduction also prove it: for the layer's real weights and every input, no field of a packed
+accumulator overflows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from math import prod
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mixcomp_edge.ir import qops
+from mixcomp_edge.numerics.packing import pack_rows
+
+Weighted = qops.Conv2d | qops.DwConv2d | qops.Dense
+Int = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Packed:
+    """What a kernel reads of a layer: codes, a flat array of bytes, or words where `word_bytes` is 4; bias (O,);
+    `levels`, whether it reads the codebook's table; `block` of mce_conv2d; bytes of scratch in RAM."""
+
+    codes: NDArray[np.uint8] | NDArray[np.uint32] = field(default_factory=lambda: np.zeros(0, np.uint8))
+    bias: NDArray[np.int32] = field(default_factory=lambda: np.zeros(0, np.int32))
+    levels: bool = False
+    block: int = 0
+    scratch_bytes: int = 0
+
+    @property
+    def nbytes(self) -> int:
+        """Flash for codes and biases."""
+        return self.codes.nbytes + self.bias.nbytes
+
+
+def rows(node: Weighted, x: qops.QNode) -> Packed | None:
+    """SPEC.md 2: rows of codes, two to a byte."""
+    return Packed(pack_rows(node.weights.codes).ravel(), node.weights.bias, levels=True)
+
+
+def rows_gathered(node: Weighted, x: qops.QNode) -> Packed | None:
+    """As `rows`, for kernels that copy the patch under the kernel into halfwords first."""
+    packed = rows(node, x)
+    assert packed is not None
+    return Packed(packed.codes, packed.bias, levels=True, scratch_bytes=2 * node.weights.codes.shape[1])
+
+
+# The four-MAC layout of internal/quad_dsp.h.
+LOW_MIN, LOW_MAX, HIGH_LIMIT = -2048, 2047, 1 << 19
+
+
+def quad(node: Weighted, x: qops.QNode) -> Packed | None:
+    """Two output channels in a 16-bit lane: u_a + 4096 * w_b, u_a = w_a + 8; see internal/quad_dsp.h.
+
+    Needs fixp4 weights. s4 inputs run as x + 8, which the bias makes up for. For each four channels [K/4][2] words, for
+    a last one or two [K/4]; K is rounded up to a multiple of 8."""
+    if not node.weights.codebook.is_twos_complement:
+        return None
+    order = gather_order(node, x)
+    padded = reduction_in_order(node.weights.levels, order)  # (O, K)
+    block = quad_block(padded)
+    if block is None:
+        return None
+    groups = node.groups if isinstance(node, qops.Conv2d) else 1
+    words = [_quad_words(part) for part in np.split(padded, groups)]
+    bias = node.weights.bias.astype(np.int64) - (8 * node.weights.levels.sum(axis=1) if x.type.signed else 0)
+    if np.any(np.abs(bias) >= 1 << 31):
+        return None
+    blocks = -(-padded.shape[1] // block)
+    scratch = 4 * padded.shape[1] + 8 * blocks
+    return Packed(np.concatenate(words), bias.astype(np.int32), block=block, scratch_bytes=scratch)
+
+
+def quad_block(w: Int) -> int | None:
+    """The longest block, a multiple of 8, in which the low channel of each pair stays in 12 signed bits for all
+    activations 0..15; None if the high channel could leave its 20 bits.
+
+    w (O, K): even rows are low channels, odd rows high ones."""
+    high = w[1::2]
+    if high.size and max(15 * np.maximum(high, 0).sum(axis=1).max(), 15 * np.maximum(-high, 0).sum(axis=1).max()) >= (
+        HIGH_LIMIT
+    ):
+        return None
+    low, length = w[0::2], w.shape[1]
+    for block in range(length, 0, -8):
+        starts = np.arange(0, length, block)
+        top = 15 * np.add.reduceat(np.maximum(low, 0), starts, axis=1).max()
+        bottom = 15 * np.add.reduceat(np.minimum(low, 0), starts, axis=1).min()
+        if top <= LOW_MAX and bottom >= LOW_MIN:
+            return block
+    raise AssertionError("eight weights of fixp4 always fit")  # 8 * 8 * 15 < 2048
+
+
+def _quad_words(w: Int) -> NDArray[np.uint32]:
+    """w (O, K) of one group to words: nibbles from the lowest: a0 b3 a2 b0 a1 b2 a3 b1 of weights 0..3."""
+    outputs, length = w.shape
+    w = np.pad(w, ((0, outputs % 2), (0, 0)))
+    low, high = (w[0::2] + 8).reshape(-1, length // 4, 4), w[1::2].reshape(-1, length // 4, 4) & 15
+    nibbles = [low[..., 0], high[..., 3], low[..., 2], high[..., 0], low[..., 1], high[..., 2], low[..., 3], high[..., 1]]
+    words = np.sum([n << 4 * i for i, n in enumerate(nibbles)], axis=0).astype(np.uint32)  # (pairs, K/4)
+    paired = len(words) // 2 * 2
+    fours = words[:paired].reshape(-1, 2, length // 4).transpose(0, 2, 1)
+    return np.concatenate([fours.ravel(), words[paired:].ravel()])
+
+
+def gather_order(node: Weighted, x: qops.QNode) -> NDArray[np.intp]:
+    """(K,) for each place of a gathered patch the index of its element in the reduction, -1 for a zero; K is a multiple
+    of 8. internal/dsp_gather.h reads in this order."""
+    length = node.weights.codes.shape[1]
+    groups = node.groups if isinstance(node, qops.Conv2d) else 1
+    depth = x.shape[-1] // groups if isinstance(node, qops.Conv2d) else prod(x.shape)
+    within = {4: (0, 4, 1, 5, 2, 6, 3, 7), 8: (0, 2, 1, 3)}[x.type.bits]
+    order = np.arange(length)
+    if depth % len(within) == 0:
+        order = order.reshape(-1, len(within))[:, list(within)].ravel()
+    return np.pad(order, (0, -length % 8), constant_values=-1)
+
+
+def reduction_in_order(w: Int, order: NDArray[np.intp]) -> Int:
+    """w (O, K) with its columns in that order, 0 where it has -1."""
+    return np.where(order < 0, 0, w[:, order])
+
+
+PACKINGS: dict[str, Callable[[Weighted, qops.QNode], Packed | None]] = {
+    "rows": rows,
+    "rows_gathered": rows_gathered,
+    "quad": quad,
+}
