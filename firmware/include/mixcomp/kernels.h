@@ -18,10 +18,10 @@ typedef struct mce_conv2d {
     mce_window window;
     int32_t groups;        /* divides x.c and y.c; dwconv2d: equal to x.c */
     const void *codes;     /* packed as the kernel's head says */
-    const int16_t *levels; /* [16]; 0 where the kernel needs none */
+    const void *levels;    /* int16_t [16], or uint32_t [256], or 0, as the kernel's packing says */
     const int32_t *bias;   /* [y.c] */
     mce_requant requant;
-    int32_t block; /* quad kernels: weights between two folds of the accumulators, a multiple of 8; else 0 */
+    int32_t block; /* packing quad: weights between two folds of the accumulators, a multiple of 8; else 0 */
 } mce_conv2d;
 
 /* conv2d_add, SPEC.md 4.12: a conv2d and the residual r, of y's shape, that joins before the rounding. */
@@ -36,7 +36,7 @@ typedef struct mce_conv2d_add {
 typedef struct mce_dense {
     mce_tensor x, y;
     const void *codes;     /* packed as the kernel's head says */
-    const int16_t *levels; /* [16]; 0 where the kernel needs none */
+    const void *levels;    /* int16_t [16], or uint32_t [256], or 0, as the kernel's packing says */
     const int32_t *bias;   /* [outputs] */
     mce_requant requant;
     int32_t block; /* as in mce_conv2d */
@@ -84,13 +84,23 @@ void mce_conv2d_s4_w4__c(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_
 void mce_conv2d_u8_w4__c(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
 void mce_conv2d_s8_w4__c(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
 
-/* codes: quad of sdk/mixcomp_edge/plan/packing.py, fixp4; scratch as it says */
+/* codes, levels, block and scratch: quad, pair or pair_table of sdk/mixcomp_edge/plan/packing.py. y may be r. */
 void mce_conv2d_u4_fx4__dsp(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
 void mce_conv2d_s4_fx4__dsp(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
-void mce_conv2d_add_u4_fx4__dsp(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y,
-                                mce_scratch *scratch);
-void mce_conv2d_add_s4_fx4__dsp(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y,
-                                mce_scratch *scratch);
+void mce_conv2d_u8_fx4__dsp(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_conv2d_s8_fx4__dsp(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_conv2d_u4_w4__dsp(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_conv2d_s4_w4__dsp(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_conv2d_u8_w4__dsp(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_conv2d_s8_w4__dsp(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_conv2d_add_u4_fx4__dsp(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y, mce_scratch *scratch);
+void mce_conv2d_add_s4_fx4__dsp(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y, mce_scratch *scratch);
+void mce_conv2d_add_u8_fx4__dsp(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y, mce_scratch *scratch);
+void mce_conv2d_add_s8_fx4__dsp(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y, mce_scratch *scratch);
+void mce_conv2d_add_u4_w4__dsp(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y, mce_scratch *scratch);
+void mce_conv2d_add_s4_w4__dsp(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y, mce_scratch *scratch);
+void mce_conv2d_add_u8_w4__dsp(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y, mce_scratch *scratch);
+void mce_conv2d_add_s8_w4__dsp(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y, mce_scratch *scratch);
 
 /* scratch as for conv2d. y may be r when both have as many bits an element. */
 void mce_conv2d_add_u4_w4__c(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y,

@@ -72,7 +72,8 @@ def _environment(layout: Layout) -> jinja2.Environment:
 def _context(bundle: Bundle, layout: Layout) -> dict[str, Any]:
     graph = bundle.graph
     x, y = golden_vector(graph)
-    books = {s.node.weights.codebook.name: s.node.weights.codebook for s in layout.steps if s.packed.levels}
+    weighted = [step for step in layout.steps if isinstance(step.node, qops.WEIGHTED) and step.packed.table]
+    tables = {(s.packed.table, s.node.weights.codebook.name): s.node.weights.codebook for s in weighted}
     return {
         "version": __version__,
         "sha256": bundle.sha256,
@@ -81,7 +82,7 @@ def _context(bundle: Bundle, layout: Layout) -> dict[str, Any]:
         "graph": graph,
         "input": graph.nodes[0],
         "output": graph[graph.output],
-        "codebooks": [books[name] for name in sorted(books)],
+        "tables": [(tables[key], key[0]) for key in sorted(tables)],
         "kernels": sorted({step.kernel.name for step in layout.steps}),
         "macs": sum(qops.macs(step.node) for step in layout.steps),
         "golden_x": np.frombuffer(x, np.uint8),

@@ -35,6 +35,13 @@ class Codebook:
         """Whether a code, read as four bits of two's complement, is its level: kernels then need no table."""
         return self.levels == (*range(8), *range(-8, 0))
 
+    @property
+    def pairs(self) -> NDArray[np.uint32]:
+        """(256,) for each byte of two codes the levels of the low and the high one, as the halves of a word."""
+        halves = np.array(self.levels, np.int64) & 0xFFFF
+        codes = np.arange(256)
+        return (halves[codes & 15] | halves[codes >> 4] << 16).astype(np.uint32)
+
     @cached_property
     def order(self) -> NDArray[np.uint8]:
         """(L,) the used codes by rising value."""

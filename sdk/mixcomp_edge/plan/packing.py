@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixcomp_edge.ir import qops
+from mixcomp_edge.ir.qops import reduction
 from mixcomp_edge.numerics.packing import pack_rows
 
 Weighted = qops.Conv2d | qops.DwConv2d | qops.Dense
@@ -23,11 +24,12 @@ Int = NDArray[np.int64]
 @dataclass(frozen=True, eq=False)
 class Packed:
     """What a kernel reads of a layer: codes, a flat array of bytes, or words where `word_bytes` is 4; bias (O,);
-    `levels`, whether it reads the codebook's table; `block` of mce_conv2d; bytes of scratch in RAM."""
+    `table`, what it reads of the codebook: "levels" (16 of them), "pairs" (256 pairs) or nothing; `block` of
+    mce_conv2d; bytes of scratch in RAM."""
 
     codes: NDArray[np.uint8] | NDArray[np.uint32] = field(default_factory=lambda: np.zeros(0, np.uint8))
     bias: NDArray[np.int32] = field(default_factory=lambda: np.zeros(0, np.int32))
-    levels: bool = False
+    table: str = ""
     block: int = 0
     scratch_bytes: int = 0
 
@@ -39,14 +41,14 @@ class Packed:
 
 def rows(node: Weighted, x: qops.QNode) -> Packed | None:
     """SPEC.md 2: rows of codes, two to a byte."""
-    return Packed(pack_rows(node.weights.codes).ravel(), node.weights.bias, levels=True)
+    return Packed(pack_rows(node.weights.codes).ravel(), node.weights.bias, table="levels")
 
 
 def rows_gathered(node: Weighted, x: qops.QNode) -> Packed | None:
     """As `rows`, for kernels that copy the patch under the kernel into halfwords first."""
     packed = rows(node, x)
     assert packed is not None
-    return Packed(packed.codes, packed.bias, levels=True, scratch_bytes=2 * node.weights.codes.shape[1])
+    return Packed(packed.codes, packed.bias, table="levels", scratch_bytes=2 * node.weights.codes.shape[1])
 
 
 # The four-MAC layout of internal/quad_dsp.h.
@@ -67,12 +69,10 @@ def quad(node: Weighted, x: qops.QNode) -> Packed | None:
         return None
     groups = node.groups if isinstance(node, qops.Conv2d) else 1
     words = [_quad_words(part) for part in np.split(padded, groups)]
-    bias = node.weights.bias.astype(np.int64) - (8 * node.weights.levels.sum(axis=1) if x.type.signed else 0)
-    if np.any(np.abs(bias) >= 1 << 31):
-        return None
+    bias = shifted_bias(node, x)
     blocks = -(-padded.shape[1] // block)
     scratch = 4 * padded.shape[1] + 8 * blocks
-    return Packed(np.concatenate(words), bias.astype(np.int32), block=block, scratch_bytes=scratch)
+    return None if bias is None else Packed(np.concatenate(words), bias, block=block, scratch_bytes=scratch)
 
 
 def quad_block(w: Int) -> int | None:
@@ -107,6 +107,43 @@ def _quad_words(w: Int) -> NDArray[np.uint32]:
     return np.concatenate([fours.ravel(), words[paired:].ravel()])
 
 
+def pair(node: Weighted, x: qops.QNode) -> Packed | None:
+    """fixp4 weights plus 8: nibbles i and i + 4 of a word are weights 2i and 2i + 1; see internal/pair_dsp.h.
+
+    For each two channels [K/8][2] words; a last odd one has a neighbour of zeros."""
+    if not node.weights.codebook.is_twos_complement:
+        return None
+    nibbles = reduction_in_order(node.weights.levels, gather_order(node, x)) + 8
+    return _paired(node, x, nibbles.reshape(len(nibbles), -1, 4, 2).transpose(0, 1, 3, 2), empty=8, table="")
+
+
+def pair_table(node: Weighted, x: qops.QNode) -> Packed | None:
+    """Codes of any format, byte i of a word holds weights 2i (low nibble) and 2i + 1; otherwise as `pair`."""
+    order = gather_order(node, x)
+    nibbles = np.where(order < 0, 0, node.weights.codes[:, order].astype(np.int64))
+    return _paired(node, x, nibbles, empty=0, table="pairs")
+
+
+def _paired(node: Weighted, x: qops.QNode, nibbles: Int, empty: int, table: str) -> Packed | None:
+    """nibbles (O, ...) of each channel, in the order of their place in the words."""
+    flat = nibbles.reshape(len(nibbles), -1)
+    groups = node.groups if isinstance(node, qops.Conv2d) else 1
+    words = []
+    for part in np.split(flat, groups):
+        even = np.pad(part, ((0, len(part) % 2), (0, 0)), constant_values=empty).reshape(-1, 2, flat.shape[1] // 8, 8)
+        words.append((even << 4 * np.arange(8)).sum(axis=3).transpose(0, 2, 1).astype(np.uint32).ravel())
+    bias = shifted_bias(node, x)
+    scratch = 4 * flat.shape[1] + 8
+    return None if bias is None else Packed(np.concatenate(words), bias, table, scratch_bytes=scratch)
+
+
+def shifted_bias(node: Weighted, x: qops.QNode) -> NDArray[np.int32] | None:
+    """The bias for kernels that read s4 as x + 8; None if it leaves int32."""
+    shift = 8 * reduction(node).sum(axis=1) if x.type.dtype == "s4" else 0
+    bias = node.weights.bias.astype(np.int64) - shift
+    return bias.astype(np.int32) if np.all(np.abs(bias) < 1 << 31) else None
+
+
 def gather_order(node: Weighted, x: qops.QNode) -> NDArray[np.intp]:
     """(K,) for each place of a gathered patch the index of its element in the reduction, -1 for a zero; K is a multiple
     of 8. internal/dsp_gather.h reads in this order."""
@@ -129,4 +166,6 @@ PACKINGS: dict[str, Callable[[Weighted, qops.QNode], Packed | None]] = {
     "rows": rows,
     "rows_gathered": rows_gathered,
     "quad": quad,
+    "pair": pair,
+    "pair_table": pair_table,
 }

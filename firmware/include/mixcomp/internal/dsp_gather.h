@@ -1,9 +1,9 @@
 /* The patches under the kernel at two output pixels, as the inner loops of kernels/dsp read them: halfwords in the
- * order of the weights, a word (two elements) or two of the first pixel, then as many of the second, and so on.
+ * order of the weights, `unit` words (two elements each) of the first pixel, as many of the second, and so on.
  *
- * Order. Along the input channels of one kernel position, where a whole number of words holds them: packed elements
- * 0 4 1 5 2 6 3 7 of each eight, bytes 0 2 1 3 of each four; that is how masks and UXTB16 part a word. Otherwise as
- * they come. sdk/mixcomp_edge/plan/packing.py packs the weights in the same order. */
+ * Order. Along the input channels of one kernel position, where they fill whole words: packed elements 0 4 1 5 2 6 3 7 of
+ * each eight, bytes 0 2 1 3 of each four; that is how masks and UXTB16 part a word. Otherwise as they come.
+ * sdk/mixcomp_edge/plan/packing.py packs the weights in the same order. */
 #ifndef MIXCOMP_INTERNAL_DSP_GATHER_H
 #define MIXCOMP_INTERNAL_DSP_GATHER_H
 
@@ -11,61 +11,6 @@
 #include "mixcomp/internal/elements.h"
 #include "mixcomp/internal/window.h"
 #include "mixcomp/kernels.h"
-
-/* Where the next element of a patch goes. `unit` words of a pixel lie together, then as many of the other pixel. */
-typedef struct mce_patch {
-    mce_word *start;
-    int32_t unit; /* 1 or 2 */
-    int32_t next; /* elements so far */
-} mce_patch;
-
-MCE_INLINE void mce_patch_put(mce_patch *to, int32_t v)
-{
-    const int32_t word = to->next >> 1, at = (word & -to->unit) + word;
-    const uint32_t half = (uint32_t)v & 0xFFFFu;
-    to->start[at] = (to->next & 1) == 0 ? half : to->start[at] | half << 16;
-    to->next++;
-}
-
-/* Elements in a word of x, if its channels fill whole words; else 0. */
-MCE_INLINE int32_t mce_word_elements(mce_type type, int32_t depth)
-{
-    const int32_t n = mce_is_packed(type) ? 8 : 4;
-    return depth % n == 0 ? n : 0;
-}
-
-/* n words of x; packed ones come out as 0..15. Returns where the patch goes on. */
-MCE_INLINE mce_word *mce_patch_words(mce_type type, int32_t unit, const uint8_t *x, int32_t n, mce_word *to)
-{
-    const mce_word_any *from = (const mce_word_any *)x;
-    for (const mce_word_any *const end = from + n; from != end;) {
-        if (type == MCE_U4 && unit == 2) {
-            from = mce_unpack8(from, &to);
-        } else if (mce_is_packed(type)) {
-            const uint32_t v = type == MCE_S4 ? *from++ ^ 0x88888888u : *from++;
-            to[0] = v & 0x000F000Fu;
-            to[unit == 2 ? 1 : 2] = v >> 4 & 0x000F000Fu;
-            to[4] = v >> 8 & 0x000F000Fu;
-            to[unit == 2 ? 5 : 6] = v >> 12 & 0x000F000Fu;
-            to += 8;
-        } else {
-            const uint32_t v = *from++;
-            to[0] = type == MCE_S8 ? mce_sxtb16(v) : mce_uxtb16(v);
-            to[unit == 2 ? 1 : 2] = type == MCE_S8 ? mce_sxtb16_odd(v) : mce_uxtb16_odd(v);
-            to += 4;
-        }
-    }
-    return to;
-}
-
-/* The same number of words, all of them two halves of `zero`. */
-MCE_INLINE void mce_patch_fill(int32_t unit, uint32_t zero, int32_t words, mce_word *to)
-{
-    for (; words > 0; words -= 2, to += 4) {
-        to[0] = zero;
-        to[unit == 2 ? 1 : 2] = zero;
-    }
-}
 
 /* An output pixel (h, w). */
 typedef struct mce_cursor {
@@ -80,46 +25,134 @@ MCE_INLINE void mce_cursor_next(mce_cursor *at, int32_t width)
     }
 }
 
+/* A patch as it grows. type and unit are constants. */
+typedef struct mce_patch {
+    mce_type type;
+    int32_t unit; /* 1 or 2 */
+    int32_t wide; /* 1: the channels fill whole words of x */
+    mce_word *to; /* of the patch's pixel: where `next` goes, or its neighbour in the word before */
+    int32_t next; /* elements so far */
+} mce_patch;
+
+/* Packed types come out as 0..15: u4 as it is, s4 plus 8. */
+MCE_INLINE int32_t mce_patch_offset(mce_type type)
+{ return type == MCE_S4 ? 8 : 0; }
+
+MCE_INLINE int32_t mce_is_wide(mce_type type, int32_t depth)
+{ return depth % (mce_is_packed(type) ? 8 : 4) == 0; }
+
+/* Word i of a patch is that many words from its start. */
+MCE_INLINE int32_t mce_patch_word(int32_t unit, int32_t i)
+{ return unit == 1 ? 2 * i : i + (i & -2); }
+
+MCE_INLINE void mce_patch_put(mce_patch *p, int32_t v)
+{
+    mce_word *const word = p->to + mce_patch_word(p->unit, p->next >> 1);
+    const uint32_t half = (uint32_t)v & 0xFFFFu;
+    *word = (p->next & 1) == 0 ? half : *word | half << 16;
+    p->next++;
+}
+
+MCE_INLINE void mce_patch_fill(mce_patch *p, int32_t v, int32_t n)
+{
+    const int32_t end = p->next + n;
+    if (p->wide != 0) {
+        const uint32_t both = ((uint32_t)v & 0xFFFFu) * 0x00010001u;
+        for (; p->next < end; p->next += 2) {
+            p->to[mce_patch_word(p->unit, p->next >> 1)] = both;
+        }
+    }
+    while (p->next < end) {
+        mce_patch_put(p, v);
+    }
+}
+
+/* Words of x that hold n elements, n a multiple of their number in a word. */
+MCE_INLINE void mce_patch_words(mce_patch *p, const uint8_t *x, int32_t n)
+{
+    const mce_word_any *from = (const mce_word_any *)x;
+    const mce_word_any *const end = from + (mce_is_packed(p->type) ? n >> 3 : n >> 2);
+    mce_word *to = p->to + p->next; /* two pixels of half a word an element */
+    p->next += n;
+    while (from != end) {
+        if (p->type == MCE_U4 && p->unit == 2) {
+            from = mce_unpack8(from, &to);
+        } else if (mce_is_packed(p->type)) {
+            const uint32_t v = p->type == MCE_S4 ? *from++ ^ 0x88888888u : *from++;
+            to[0] = v & 0x000F000Fu;
+            to[p->unit == 2 ? 1 : 2] = v >> 4 & 0x000F000Fu;
+            to[4] = v >> 8 & 0x000F000Fu;
+            to[p->unit == 2 ? 5 : 6] = v >> 12 & 0x000F000Fu;
+            to += 8;
+        } else {
+            const uint32_t v = *from++;
+            to[0] = p->type == MCE_S8 ? mce_sxtb16(v) : mce_uxtb16(v);
+            to[p->unit == 2 ? 1 : 2] = p->type == MCE_S8 ? mce_sxtb16_odd(v) : mce_uxtb16_odd(v);
+            to += 4;
+        }
+    }
+}
+
+/* n bytes of x in their order. unit is 1. */
+MCE_INLINE void mce_patch_bytes(mce_patch *p, const uint8_t *x, int32_t n)
+{
+    const uint8_t *const end = x + n;
+    if ((p->next & 1) != 0 && n > 0) {
+        mce_patch_put(p, p->type == MCE_S8 ? (int8_t)*x : *x);
+        x++;
+    }
+    mce_word *to = p->to + p->next;
+    p->next += (int32_t)(end - x);
+    for (; x + 1 < end; x += 2, to += 2) {
+        const uint32_t low = p->type == MCE_S8 ? (uint32_t)(int8_t)x[0] & 0xFFFFu : x[0];
+        const uint32_t high = p->type == MCE_S8 ? (uint32_t)(int8_t)x[1] : x[1];
+        *to = low | high << 16;
+    }
+    if (x != end) {
+        *to = p->type == MCE_S8 ? (uint32_t)(int8_t)*x & 0xFFFFu : *x;
+    }
+}
+
+/* n elements of x from element `at` on; in a wide patch n is a multiple of the channels. */
+MCE_INLINE void mce_patch_run(mce_patch *p, const uint8_t *x, int32_t at, int32_t n)
+{
+    if (p->wide != 0) {
+        mce_patch_words(p, x + (mce_is_packed(p->type) ? at >> 1 : at), n);
+    } else if (!mce_is_packed(p->type) && p->unit == 1) {
+        mce_patch_bytes(p, x + at, n);
+    } else {
+        for (const int32_t end = at + n; at < end; at++) {
+            mce_patch_put(p, mce_load(p->type, x, at) + mce_patch_offset(p->type));
+        }
+    }
+}
+
 /* patch[i,j,c] = X[h*sh - top + i*dh, w*sw - left + j*dw, channel + c], c < depth, at pixel (h, w), then zeros up to
- * `padded` elements; X is x.zero in the padding. Packed types come out as 0..15: u4 as it is, s4 plus 8. */
+ * `padded` elements; X is x.zero in the padding. */
 MCE_INLINE void mce_dsp_gather(mce_type type, int32_t unit, const mce_conv2d *p, const uint8_t *x, /* [x.h][x.w][x.c] */
                                mce_cursor pixel, int32_t channel, int32_t depth, int32_t padded,
                                mce_word *patch /* [padded/2], interleaved */)
 {
     const mce_window *const k = &p->window;
     const int32_t row = pixel.h * k->sh - k->top, column = pixel.w * k->sw - k->left;
-    const int32_t offset = type == MCE_S4 ? 8 : 0;
-    const int32_t per_word = mce_word_elements(type, depth), words = per_word != 0 ? depth / per_word : 0;
-    const int32_t inside = row >= 0 && row + (k->kh - 1) * k->dh < p->x.h && column >= 0 &&
-                           column + (k->kw - 1) * k->dw < p->x.w;
-    if (inside != 0 && per_word != 0 && k->dw == 1 && p->groups == 1) { /* whole rows of the patch */
-        const int32_t step = k->dh * p->x.w * p->x.c, at = (row * p->x.w + column) * p->x.c;
-        for (int32_t i = 0; i < k->kh; i++) {
-            const int32_t start = at + i * step;
-            patch = mce_patch_words(type, unit, x + (mce_is_packed(type) ? start >> 1 : start), k->kw * words, patch);
-        }
-        return;
-    }
-    const uint32_t zero = (uint32_t)(p->x.zero + offset) & 0xFFFFu;
-    mce_patch to = {patch, unit, 0};
+    const int32_t zero = p->x.zero + mce_patch_offset(type), together = k->dw == 1 && p->groups == 1;
+    const mce_span columns = mce_taps_inside(column, k->dw, k->kw, p->x.w);
+    mce_patch to = {type, unit, mce_is_wide(type, depth), patch, 0};
     for (int32_t i = 0; i < k->kh; i++) {
-        const int32_t h = row + i * k->dh;
-        for (int32_t j = 0; j < k->kw; j++) {
-            const int32_t w = column + j * k->dw;
-            const int32_t there = mce_inside(h, p->x.h) & mce_inside(w, p->x.w);
-            const int32_t at = (h * p->x.w + w) * p->x.c + channel;
-            if (per_word != 0 && there != 0) {
-                mce_patch_words(type, unit, x + (mce_is_packed(type) ? at >> 1 : at), words, patch + to.next);
-                to.next += depth;
-            } else if (per_word != 0) {
-                mce_patch_fill(unit, zero * 0x00010001u, depth >> 1, patch + to.next);
-                to.next += depth;
-            } else {
-                for (int32_t c = 0; c < depth; c++) {
-                    mce_patch_put(&to, there != 0 ? mce_load(type, x, at + c) + offset : p->x.zero + offset);
-                }
+        const int32_t h = row + i * k->dh, at = (h * p->x.w + column) * p->x.c + channel;
+        if (!mce_inside(h, p->x.h)) {
+            mce_patch_fill(&to, zero, k->kw * depth);
+            continue;
+        }
+        mce_patch_fill(&to, zero, columns.first * depth);
+        if (together) {
+            mce_patch_run(&to, x, at + columns.first * depth, (columns.end - columns.first) * depth);
+        } else {
+            for (int32_t j = columns.first; j < columns.end; j++) {
+                mce_patch_run(&to, x, at + j * k->dw * p->x.c, depth);
             }
         }
+        mce_patch_fill(&to, zero, (k->kw - columns.end) * depth);
     }
     while (to.next < padded) {
         mce_patch_put(&to, 0);
