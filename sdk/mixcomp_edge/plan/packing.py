@@ -71,7 +71,7 @@ def quad(node: Weighted, x: qops.QNode) -> Packed | None:
     words = [_quad_words(part) for part in np.split(padded, groups)]
     bias = shifted_bias(node, x)
     blocks = -(-padded.shape[1] // block)
-    scratch = 4 * padded.shape[1] + 8 * blocks
+    scratch = 4 * padded.shape[1] + 12 * blocks
     return None if bias is None else Packed(np.concatenate(words), bias, block=block, scratch_bytes=scratch)
 
 
@@ -133,7 +133,7 @@ def _paired(node: Weighted, x: qops.QNode, nibbles: Int, empty: int, table: str)
         even = np.pad(part, ((0, len(part) % 2), (0, 0)), constant_values=empty).reshape(-1, 2, flat.shape[1] // 8, 8)
         words.append((even << 4 * np.arange(8)).sum(axis=3).transpose(0, 2, 1).astype(np.uint32).ravel())
     bias = shifted_bias(node, x)
-    scratch = 4 * flat.shape[1] + 8
+    scratch = 4 * flat.shape[1]
     return None if bias is None else Packed(np.concatenate(words), bias, table, scratch_bytes=scratch)
 
 

@@ -138,6 +138,14 @@ MCE_INLINE void mce_dsp_gather(mce_type type, int32_t unit, const mce_conv2d *p,
     const int32_t zero = p->x.zero + mce_patch_offset(type), together = k->dw == 1 && p->groups == 1;
     const mce_span columns = mce_taps_inside(column, k->dw, k->kw, p->x.w);
     mce_patch to = {type, unit, mce_is_wide(type, depth), patch, 0};
+    if (together && to.wide != 0 && columns.end - columns.first == k->kw && row >= 0 &&
+        row + (k->kh - 1) * k->dh < p->x.h) { /* no padding, whole words */
+        int32_t at = (row * p->x.w + column) * p->x.c;
+        for (int32_t i = 0; i < k->kh; i++, at += k->dh * p->x.w * p->x.c) {
+            mce_patch_run(&to, x, at, k->kw * depth);
+        }
+        return;
+    }
     for (int32_t i = 0; i < k->kh; i++) {
         const int32_t h = row + i * k->dh, at = (h * p->x.w + column) * p->x.c + channel;
         if (!mce_inside(h, p->x.h)) {

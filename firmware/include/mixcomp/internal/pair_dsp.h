@@ -6,7 +6,7 @@
 #ifndef MIXCOMP_INTERNAL_PAIR_DSP_H
 #define MIXCOMP_INTERNAL_PAIR_DSP_H
 
-#include "mixcomp/internal/dsp.h"
+#include "mixcomp/internal/dsp_output.h"
 
 /* Sums of two channels (a, b) at two pixels (0, 1). */
 typedef struct mce_pairs {
@@ -87,18 +87,16 @@ MCE_INLINE void mce_pair_offsets(const mce_word *x, int32_t n, int32_t *offsets 
     offsets[1] = s1;
 }
 
-/* acc[i][c] = bias[c] + sum_k w[c,k] * x[i,k] for up to four channels c at two pixels i; a last odd channel has a
- * neighbour of zeros. Returns the end of w. */
-MCE_INLINE const mce_word *mce_pair_tile(const mce_word *x, const int32_t *offsets, const mce_word *w,
-                                         const mce_word *pairs, int32_t n, int32_t channels, const int32_t *bias,
-                                         int32_t acc[2][4])
+/* acc += sum_k w[c,k] * x[i,k] for two pairs of channels or one; a last odd channel has a neighbour of zeros.
+ * Returns the end of w. */
+MCE_INLINE const mce_word *mce_pair_tile(const mce_word *x, const int32_t *offsets /* [2] */, const mce_word *w,
+                                         const mce_word *table, int32_t n, int32_t pairs, mce_tile *acc)
 {
-    for (int32_t c = 0; c < channels; c += 2) {
-        const int32_t a = bias[c], b = c + 1 < channels ? bias[c + 1] : 0;
-        mce_pairs t = {a + offsets[0], a + offsets[1], b + offsets[0], b + offsets[1]};
-        w = mce_pair_2x2(&t, x, w, pairs, n);
-        acc[0][c] = t.a0, acc[0][c + 1] = t.b0;
-        acc[1][c] = t.a1, acc[1][c + 1] = t.b1;
+    for (int32_t i = 0; i < 2 * pairs; i += 2) {
+        int32_t *const v = acc->v + i;
+        mce_pairs t = {v[0] + offsets[0], v[1] + offsets[1], v[4] + offsets[0], v[5] + offsets[1]};
+        w = mce_pair_2x2(&t, x, w, table, n);
+        v[0] = t.a0, v[1] = t.a1, v[4] = t.b0, v[5] = t.b1;
     }
     return w;
 }

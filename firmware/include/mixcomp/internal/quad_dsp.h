@@ -7,7 +7,7 @@
 #ifndef MIXCOMP_INTERNAL_QUAD_DSP_H
 #define MIXCOMP_INTERNAL_QUAD_DSP_H
 
-#include "mixcomp/internal/dsp.h"
+#include "mixcomp/internal/dsp_output.h"
 
 #define MCE_QUAD_MASK 0xF00FF00Fu
 
@@ -36,9 +36,11 @@ typedef struct mce_quad {
 #endif
 
 /* Adds the products of n weights (a positive multiple of 8) of two pairs of channels at two pixels to t.
- * x: two pixels interleaved by pairs of words, [n/4][2][2]; w: [n/4][2]. Returns the end of w. */
-MCE_INLINE const mce_word *mce_quad_4x2(mce_quad *t, const mce_word *x, const mce_word *w, int32_t n)
+ * x: two pixels interleaved by pairs of words, [n/4][2][2], advanced; w: [n/4][2]. Returns the
+ * end of w. */
+MCE_INLINE const mce_word *mce_quad_4x2(mce_quad *t, const mce_word **from, const mce_word *w, int32_t n)
 {
+    const mce_word *x = *from;
     const mce_word *const end = w + n / 2;
     int32_t a0 = t->a0, a1 = t->a1, b0 = t->b0, b1 = t->b1;
 #if defined(__ARM_FEATURE_DSP)
@@ -65,12 +67,14 @@ MCE_INLINE const mce_word *mce_quad_4x2(mce_quad *t, const mce_word *x, const mc
     }
 #endif
     t->a0 = a0, t->a1 = a1, t->b0 = b0, t->b1 = b1;
+    *from = x;
     return w;
 }
 
 /* The same for one pair of channels, w [n/4]; b0 and b1 stay. */
-MCE_INLINE const mce_word *mce_quad_2x2(mce_quad *t, const mce_word *x, const mce_word *w, int32_t n)
+MCE_INLINE const mce_word *mce_quad_2x2(mce_quad *t, const mce_word **from, const mce_word *w, int32_t n)
 {
+    const mce_word *x = *from;
     for (const mce_word *const end = w + n / 4; w != end; w++, x += 4) {
         const uint32_t low = *w & MCE_QUAD_MASK, high = mce_ror(*w, 8) & MCE_QUAD_MASK;
         t->a0 = mce_smlad(x[0], low, t->a0);
@@ -78,23 +82,22 @@ MCE_INLINE const mce_word *mce_quad_2x2(mce_quad *t, const mce_word *x, const mc
         t->a1 = mce_smlad(x[2], low, t->a1);
         t->a1 = mce_smlad(x[3], high, t->a1);
     }
+    *from = x;
     return w;
 }
 
-/* Takes S_a of a block out of t = S_a + 4096 * S_b and leaves 4096 * S_b: the next block adds to it. */
-MCE_INLINE int32_t mce_quad_fold(int32_t *t)
-{
-    const int32_t a = (int32_t)((uint32_t)*t << 20) >> 20;
-    *t -= a;
-    return a;
-}
+/* A block of a reduction: -8 * sum of x at either pixel, and its weights, a multiple of 8. */
+typedef struct mce_quad_block {
+    int32_t offset0, offset1, size;
+} mce_quad_block;
 
-/* For each block of two interleaved pixels, x [n/4][2][2]: -8 * sum of x, offsets [ceil(n/block)][2]. */
-MCE_INLINE void mce_quad_offsets(const mce_word *x, int32_t n, int32_t block, int32_t *offsets)
+/* The blocks of two interleaved pixels, x [n/4][2][2], of `size` weights and a rest. Returns their end. */
+MCE_INLINE mce_quad_block *mce_quad_blocks(const mce_word *x, int32_t n, int32_t size, mce_quad_block *block)
 {
     const uint32_t minus8 = 0xFFF8FFF8u;
-    for (int32_t k = 0; k < n; k += block) {
-        const mce_word *const end = x + (n - k < block ? n - k : block);
+    for (int32_t left = n; left > 0; left -= size, block++) {
+        const int32_t length = left < size ? left : size;
+        const mce_word *const end = x + length;
         int32_t s0 = 0, s1 = 0;
         do {
             uint32_t v0, v1;
@@ -107,32 +110,41 @@ MCE_INLINE void mce_quad_offsets(const mce_word *x, int32_t n, int32_t block, in
             x = mce_load2(x, &v0, &v1);
             s1 = mce_smlad(v1, minus8, mce_smlad(v0, minus8, s1));
         } while (x != end);
-        *offsets++ = s0;
-        *offsets++ = s1;
+        block->offset0 = s0, block->offset1 = s1, block->size = length;
     }
+    return block;
 }
 
-/* acc[i][c] = bias[c] + sum_k w[c,k] * x[i,k] for up to four channels c at two pixels i. Returns the end of w. */
-MCE_INLINE const mce_word *mce_quad_tile(const mce_word *x, const int32_t *offsets, const mce_word *w, int32_t n,
-                                         int32_t block, int32_t channels, const int32_t *bias, int32_t acc[2][4])
+/* Takes S_a of a block out of t = S_a + 4096 * S_b and leaves 4096 * S_b: the next block adds to it. */
+MCE_INLINE int32_t mce_quad_fold(int32_t *t)
+{
+    const int32_t a = (int32_t)((uint32_t)*t << 20) >> 20;
+    *t -= a;
+    return a;
+}
+
+/* acc += sum_k w[c,k] * x[i,k] over the blocks up to `end`, for two pairs of channels or one. Returns the end of w. */
+MCE_INLINE const mce_word *mce_quad_tile(const mce_word *x, const mce_quad_block *block, const mce_quad_block *end,
+                                         const mce_word *w, int32_t pairs, mce_tile *acc)
 {
     mce_quad t = {0, 0, 0, 0};
-    int32_t a0 = bias[0], a1 = a0, b0 = channels > 2 ? bias[2] : 0, b1 = b0;
-    for (int32_t k = 0; k < n; k += block) {
-        const int32_t size = n - k < block ? n - k : block;
-        t.a0 += offsets[0], t.b0 += offsets[0];
-        t.a1 += offsets[1], t.b1 += offsets[1];
-        offsets += 2;
-        w = channels > 2 ? mce_quad_4x2(&t, x, w, size) : mce_quad_2x2(&t, x, w, size);
-        x += size;
-        a0 += mce_quad_fold(&t.a0);
-        a1 += mce_quad_fold(&t.a1);
-        b0 += mce_quad_fold(&t.b0);
-        b1 += mce_quad_fold(&t.b1);
-    }
-    const int32_t second = channels > 1 ? bias[1] : 0, fourth = channels > 3 ? bias[3] : 0;
-    acc[0][0] = a0, acc[0][1] = second + (t.a0 >> 12), acc[0][2] = b0, acc[0][3] = fourth + (t.b0 >> 12);
-    acc[1][0] = a1, acc[1][1] = second + (t.a1 >> 12), acc[1][2] = b1, acc[1][3] = fourth + (t.b1 >> 12);
+    do {
+        t.a0 += block->offset0, t.b0 += block->offset0;
+        t.a1 += block->offset1, t.b1 += block->offset1;
+        if (pairs == 2) {
+            w = mce_quad_4x2(&t, &x, w, block->size);
+        } else {
+            w = mce_quad_2x2(&t, &x, w, block->size);
+        }
+        acc->v[0] += mce_quad_fold(&t.a0);
+        acc->v[1] += mce_quad_fold(&t.a1);
+        acc->v[2] += mce_quad_fold(&t.b0);
+        acc->v[3] += mce_quad_fold(&t.b1);
+    } while (++block != end);
+    acc->v[4] += t.a0 >> 12;
+    acc->v[5] += t.a1 >> 12;
+    acc->v[6] += t.b0 >> 12;
+    acc->v[7] += t.b1 >> 12;
     return w;
 }
 
