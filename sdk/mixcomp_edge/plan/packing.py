@@ -137,6 +137,35 @@ def _paired(node: Weighted, x: qops.QNode, nibbles: Int, empty: int, table: str)
     return None if bias is None else Packed(np.concatenate(words), bias, table, scratch_bytes=scratch)
 
 
+ROW_MIN, ROW_MAX = -1024, 1023  # of the upper row's sum in internal/dwconv2d_dsp.h
+
+
+def dw3x3(node: Weighted, x: qops.QNode) -> Packed | None:
+    """Depthwise 3x3 without dilation, row stride 1 or 2, an output a channel, channels in whole words of x: words
+    [channels / 8 or 4][9 taps, column by column], a nibble a channel; see internal/dwconv2d_dsp.h.
+
+    4-bit inputs: two rows share an accumulator, so the sum of one must fit in 11 bits for all x 0..15."""
+    assert isinstance(node, qops.DwConv2d)
+    window, channels = node.window, x.shape[2]
+    together = 8 if x.type.bits == 4 else 4
+    plain = window.kernel == (3, 3) and window.dilation == (1, 1) and window.stride[0] in (1, 2)
+    if not plain or node.shape[2] != channels or channels % together or node.weights.codebook.levels[0] != 0:
+        return None
+    levels = node.weights.levels
+    if x.type.bits == 4:
+        top, bottom = np.maximum(levels, 0).sum(axis=0).max(), np.minimum(levels, 0).sum(axis=0).min()
+        if 15 * top > ROW_MAX or 15 * bottom < ROW_MIN:
+            return None
+    bias = shifted_bias(node, x)
+    if bias is None:
+        return None
+    codes = node.weights.codes.reshape(3, 3, -1, together).transpose(2, 1, 0, 3).astype(np.uint32)  # word, column, row
+    words = (codes << 4 * np.arange(together, dtype=np.uint32)).sum(axis=3).astype(np.uint32).ravel()
+    width = (node.shape[1] - 1) * window.stride[1] + 3
+    scratch = 4 * (9 * together // 2 + width * (3 + window.stride[0]))
+    return Packed(words, bias, table="levels", scratch_bytes=scratch)
+
+
 def shifted_bias(node: Weighted, x: qops.QNode) -> NDArray[np.int32] | None:
     """The bias for kernels that read s4 as x + 8; None if it leaves int32."""
     shift = 8 * reduction(node).sum(axis=1) if x.type.dtype == "s4" else 0
@@ -168,4 +197,5 @@ PACKINGS: dict[str, Callable[[Weighted, qops.QNode], Packed | None]] = {
     "quad": quad,
     "pair": pair,
     "pair_table": pair_table,
+    "dw3x3": dw3x3,
 }

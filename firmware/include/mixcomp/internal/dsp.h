@@ -82,6 +82,19 @@ MCE_INLINE const mce_word_any *mce_unpack8(const mce_word_any *x, mce_word **to)
     return x;
 }
 
+/* v >> 4, 8, 12 & mask, in one instruction each: the mask waits in a register. */
+#define MCE_MASKED(name, shift)                                                                                        \
+    MCE_INLINE uint32_t name(uint32_t v, uint32_t mask)                                                                \
+    {                                                                                                                  \
+        uint32_t y;                                                                                                    \
+        __asm__("and %0, %1, %2, " shift : "=r"(y) : "r"(mask), "r"(v));                                               \
+        return y;                                                                                                      \
+    }
+MCE_MASKED(mce_masked4, "lsr #4")
+MCE_MASKED(mce_masked8, "lsr #8")
+MCE_MASKED(mce_masked12, "lsr #12")
+#undef MCE_MASKED
+
 MCE_INLINE uint32_t mce_usat4(int32_t v)
 {
     uint32_t y;
@@ -138,6 +151,12 @@ MCE_INLINE const mce_word *mce_load2(const mce_word *x, uint32_t *first, uint32_
     *second = x[1];
     return x + 2;
 }
+MCE_INLINE uint32_t mce_masked4(uint32_t v, uint32_t mask)
+{ return v >> 4 & mask; }
+MCE_INLINE uint32_t mce_masked8(uint32_t v, uint32_t mask)
+{ return v >> 8 & mask; }
+MCE_INLINE uint32_t mce_masked12(uint32_t v, uint32_t mask)
+{ return v >> 12 & mask; }
 MCE_INLINE const mce_word_any *mce_unpack8(const mce_word_any *x, mce_word **to)
 {
     mce_word *const y = *to;
