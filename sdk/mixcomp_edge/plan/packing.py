@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from math import prod
 
 import numpy as np
@@ -140,16 +141,16 @@ def _paired(node: Weighted, x: qops.QNode, nibbles: Int, empty: int, table: str)
 ROW_MIN, ROW_MAX = -1024, 1023  # of the upper row's sum in internal/dwconv2d_dsp.h
 
 
-def dw3x3(node: Weighted, x: qops.QNode) -> Packed | None:
-    """Depthwise 3x3 without dilation, row stride 1 or 2, an output a channel, channels in whole words of x: words
+def dw3x3(node: Weighted, x: qops.QNode, row_stride: int) -> Packed | None:
+    """Depthwise 3x3 without dilation, an output a channel, as wide as x, channels in whole words of x: words
     [channels / 8 or 4][9 taps, column by column], a nibble a channel; see internal/dwconv2d_dsp.h.
 
     4-bit inputs: two rows share an accumulator, so the sum of one must fit in 11 bits for all x 0..15."""
     assert isinstance(node, qops.DwConv2d)
     window, channels = node.window, x.shape[2]
     together = 8 if x.type.bits == 4 else 4
-    plain = window.kernel == (3, 3) and window.dilation == (1, 1) and window.stride[0] in (1, 2)
-    if not plain or node.shape[2] != channels or channels % together or node.weights.codebook.levels[0] != 0:
+    plain = window.kernel == (3, 3) and window.dilation == (1, 1) and window.stride[0] == row_stride
+    if not plain or node.shape[2] != channels or channels % together or node.type.bits != x.type.bits:
         return None
     levels = node.weights.levels
     if x.type.bits == 4:
@@ -197,5 +198,6 @@ PACKINGS: dict[str, Callable[[Weighted, qops.QNode], Packed | None]] = {
     "quad": quad,
     "pair": pair,
     "pair_table": pair_table,
-    "dw3x3": dw3x3,
+    "dw3x3s1": partial(dw3x3, row_stride=1),
+    "dw3x3s2": partial(dw3x3, row_stride=2),
 }

@@ -1,5 +1,0 @@
-#include "mixcomp/internal/dwconv2d_dsp.h"
-
-/* acc[o] = bias[o] + sum_{i,j} level(i,j,o) * X[..., o], 3x3, x is s4                                 SPEC.md 4.2 */
-void mce_dwconv2d_3x3_s4_w4__dsp(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch)
-{ mce_dwconv2d_dsp(MCE_S4, p, x, y, scratch); }
