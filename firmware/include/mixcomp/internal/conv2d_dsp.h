@@ -10,6 +10,90 @@
 /* How weights are packed, by the names of plan/packing.py. */
 typedef enum mce_scheme { MCE_QUAD, MCE_PAIR, MCE_PAIR_TABLE } mce_scheme;
 
+/* Two gathered pixels, and where their outputs go. */
+typedef struct mce_two_pixels {
+    const mce_word *patches;
+    int32_t n;                          /* elements of a patch */
+    const mce_quad_block *blocks, *end; /* quad */
+    int32_t offset0, offset1;           /* pair */
+    int32_t pixel, count;               /* the first one; 1: there is no second */
+} mce_two_pixels;
+
+/* Channels first to last of both pixels, in pairs that lie together in y. packed is a constant: y has 4-bit elements. */
+MCE_INLINE const mce_word *mce_conv2d_plain(mce_scheme scheme, int32_t packed, const mce_two_pixels *in,
+                                            const mce_sink *s, const int32_t *bias, const mce_word *table,
+                                            const mce_word *w, int32_t first, int32_t last)
+{
+    int32_t at0 = mce_pair_bytes(packed, in->pixel * s->to->c + first);
+    int32_t at1 = at0 + (in->count == 2 ? mce_pair_bytes(packed, s->to->c) : 0); /* or written before the first */
+    const int32_t *m = s->requant->multiplier + first * s->step, step = s->step, next = packed ? 1 : 2;
+    const int32_t *const end = bias + last;
+    for (bias += first; bias != end;) {
+        const int32_t two = scheme == MCE_QUAD && end - bias >= 4, ma = m[0], mb = m[step];
+        uint32_t pixel0, pixel1;
+        if (scheme == MCE_QUAD) {
+            mce_quad_tile sum = {{bias[0], bias[0], two ? bias[2] : 0, two ? bias[2] : 0}, {0, 0, 0, 0}};
+            w = mce_quad_sum(in->patches, in->blocks, in->end, w, two ? 2 : 1, &sum);
+            const int32_t low0 = mce_quad_low(sum.t.a0), low1 = mce_quad_low(sum.t.a1);
+            pixel0 = mce_sink_pair(packed, s, at0, sum.base[0] + low0, bias[1] + ((sum.t.a0 - low0) >> 12), ma, mb);
+            pixel1 = mce_sink_pair(packed, s, at1, sum.base[1] + low1, bias[1] + ((sum.t.a1 - low1) >> 12), ma, mb);
+            if (two) {
+                const int32_t low2 = mce_quad_low(sum.t.b0), low3 = mce_quad_low(sum.t.b1);
+                const int32_t mc = m[2 * step], md = m[3 * step], more0 = at0 + next, more1 = at1 + next;
+                const uint32_t also0 = mce_sink_pair(packed, s, more0, sum.base[2] + low2,
+                                                     bias[3] + ((sum.t.b0 - low2) >> 12), mc, md);
+                const uint32_t also1 = mce_sink_pair(packed, s, more1, sum.base[3] + low3,
+                                                     bias[3] + ((sum.t.b1 - low3) >> 12), mc, md);
+                mce_sink_store(packed, s->y + more1, also1);
+                mce_sink_store(packed, s->y + more0, also0);
+            }
+        } else {
+            mce_pairs sum = {bias[0] + in->offset0, bias[0] + in->offset1, bias[1] + in->offset0, bias[1] + in->offset1};
+            w = mce_pair_2x2(&sum, in->patches, w, table, in->n);
+            pixel0 = mce_sink_pair(packed, s, at0, sum.a0, sum.b0, ma, mb);
+            pixel1 = mce_sink_pair(packed, s, at1, sum.a1, sum.b1, ma, mb);
+        }
+        mce_sink_store(packed, s->y + at1, pixel1);
+        mce_sink_store(packed, s->y + at0, pixel0);
+        const int32_t pairs = two ? 2 : 1;
+        bias += 2 * pairs, m += 2 * pairs * step, at0 += pairs * next, at1 += pairs * next;
+    }
+    return w;
+}
+
+/* The same for any shape. */
+MCE_INLINE const mce_word *mce_conv2d_any(mce_scheme scheme, const mce_two_pixels *in, const mce_sink *s,
+                                          const int32_t *bias, const mce_word *table, const mce_word *w, int32_t first,
+                                          int32_t last)
+{
+    for (int32_t o = first; o < last; o += 4) {
+        const int32_t pairs = last - o > 2 ? 2 : 1;
+        mce_quad_tile sum = {{bias[o], bias[o], pairs == 2 ? bias[o + 2] : 0, pairs == 2 ? bias[o + 2] : 0}, {0, 0, 0, 0}};
+        if (scheme == MCE_QUAD) {
+            w = mce_quad_sum(in->patches, in->blocks, in->end, w, pairs, &sum);
+        }
+        for (int32_t i = 0; i < pairs; i++) {
+            const int32_t c = o + 2 * i, second = c + 1 < last, b = second ? bias[c + 1] : 0;
+            int32_t low[2], high[2];
+            if (scheme == MCE_QUAD) {
+                const int32_t t[2] = {i == 0 ? sum.t.a0 : sum.t.b0, i == 0 ? sum.t.a1 : sum.t.b1};
+                for (int32_t k = 0; k < 2; k++) {
+                    low[k] = sum.base[2 * i + k] + mce_quad_low(t[k]);
+                    high[k] = b + ((t[k] - mce_quad_low(t[k])) >> 12);
+                }
+            } else {
+                mce_pairs t = {bias[c] + in->offset0, bias[c] + in->offset1, b + in->offset0, b + in->offset1};
+                w = mce_pair_2x2(&t, in->patches, w, table, in->n);
+                low[0] = t.a0, low[1] = t.a1, high[0] = t.b0, high[1] = t.b1;
+            }
+            for (int32_t k = 0; k < in->count; k++) {
+                mce_sink_any(s, in->pixel + k, c, second, low[k], high[k]);
+            }
+        }
+    }
+    return w;
+}
+
 /* acc[o] = bias[o] + sum_{i,j,c} level(o,i,j,c) * X[h*sh - top + i*dh, w*sw - left + j*dw, g*depth + c]
  * y[h,w,o] = clamp(y.zero + q32(acc[o], m[o], s)), or with a residual as in SPEC.md 4.12               SPEC.md 4.1
  * Two pixels meet four channels at a time. s4 runs as x + 8, and the bias makes up for it. add and r are null (0) in
@@ -21,35 +105,30 @@ MCE_INLINE void mce_conv2d_dsp(mce_type type, mce_scheme scheme, const mce_conv2
 {
     const int32_t depth = p->x.c / p->groups, outputs = p->y.c / p->groups, pixels = p->y.h * p->y.w;
     const int32_t n = (p->window.kh * p->window.kw * depth + 7) & ~7, unit = scheme == MCE_QUAD ? 2 : 1;
-    const mce_sink sink = mce_sink_of(&p->y, &p->requant, add, r, y, outputs);
+    const mce_sink sink = mce_sink_of(&p->y, &p->requant, add, r, y);
+    const int32_t plain = mce_sink_is_plain(&sink, outputs), packed = mce_is_packed(p->y.type);
     const mce_word *const table = scheme == MCE_PAIR_TABLE ? (const mce_word *)p->levels : 0;
     mce_word *const patches = (mce_word *)(void *)scratch;
-    mce_quad_block *const blocks = (mce_quad_block *)(void *)(patches + n), *end = blocks;
+    mce_quad_block *const blocks = (mce_quad_block *)(void *)(patches + n);
     const mce_word *w = (const mce_word *)p->codes, *group = w;
+    mce_two_pixels in = {patches, n, blocks, blocks, 0, 0, 0, 2};
     for (int32_t first = 0; first < p->y.c; first += outputs, group = w) {
         mce_cursor at = {0, 0};
-        for (int32_t pixel = 0; pixel < pixels; pixel += 2) {
-            const int32_t count = pixels - pixel < 2 ? 1 : 2;
-            int32_t offsets[2] = {0, 0};
-            for (int32_t i = 0; i < count; i++) {
+        for (in.pixel = 0; in.pixel < pixels; in.pixel += 2) {
+            in.count = pixels - in.pixel < 2 ? 1 : 2;
+            for (int32_t i = 0; i < in.count; i++) {
                 mce_dsp_gather(type, unit, p, x, at, first / outputs * depth, depth, n, patches + unit * i);
                 mce_cursor_next(&at, p->y.w);
             }
             if (scheme == MCE_QUAD) {
-                end = mce_quad_blocks(patches, n, p->block, blocks);
+                in.end = mce_quad_blocks(patches, n, p->block, blocks);
             } else if (scheme == MCE_PAIR) {
-                mce_pair_offsets(patches, n, offsets);
+                mce_pair_offsets(patches, n, &in.offset0, &in.offset1);
             }
-            w = group;
-            for (int32_t o = first; o < first + outputs; o += MCE_TILE) {
-                const int32_t left = first + outputs - o, channels = left < MCE_TILE ? left : MCE_TILE;
-                const int32_t pairs = (channels + 1) >> 1;
-                mce_tile acc;
-                mce_tile_begin(&acc, p->bias + o, channels);
-                w = scheme == MCE_QUAD ? mce_quad_tile(patches, blocks, end, w, pairs, &acc)
-                                       : mce_pair_tile(patches, offsets, w, table, n, pairs, &acc);
-                mce_sink_tile(&sink, pixel, count, o, channels, &acc);
-            }
+            const int32_t last = first + outputs;
+            w = !plain   ? mce_conv2d_any(scheme, &in, &sink, p->bias, table, group, first, last)
+                : packed ? mce_conv2d_plain(scheme, 1, &in, &sink, p->bias, table, group, first, last)
+                         : mce_conv2d_plain(scheme, 0, &in, &sink, p->bias, table, group, first, last);
         }
     }
 }

@@ -9,9 +9,11 @@
 /* Words are read where only bytes are promised: the core allows any address, C wants to be told. */
 #if defined(__GNUC__)
 typedef uint32_t __attribute__((__may_alias__, __aligned__(1))) mce_word_any;
+typedef uint16_t __attribute__((__may_alias__, __aligned__(1))) mce_half_any;
 typedef uint32_t __attribute__((__may_alias__)) mce_word;
 #else
 typedef uint32_t mce_word_any;
+typedef uint16_t mce_half_any;
 typedef uint32_t mce_word;
 #endif
 

@@ -71,7 +71,7 @@ MCE_INLINE const mce_word *mce_pair_2x2(mce_pairs *t, const mce_word *x, const m
 }
 
 /* -8 * sum of x for two interleaved pixels, x [n/2][2] */
-MCE_INLINE void mce_pair_offsets(const mce_word *x, int32_t n, int32_t *offsets /* [2] */)
+MCE_INLINE void mce_pair_offsets(const mce_word *x, int32_t n, int32_t *offset0, int32_t *offset1)
 {
     int32_t s0 = 0, s1 = 0;
     for (const mce_word *const end = x + n; x != end;) {
@@ -83,22 +83,8 @@ MCE_INLINE void mce_pair_offsets(const mce_word *x, int32_t n, int32_t *offsets 
         s0 = mce_smlad(v0, 0xFFF8FFF8u, s0);
         s1 = mce_smlad(v1, 0xFFF8FFF8u, s1);
     }
-    offsets[0] = s0;
-    offsets[1] = s1;
-}
-
-/* acc += sum_k w[c,k] * x[i,k] for two pairs of channels or one; a last odd channel has a neighbour of zeros.
- * Returns the end of w. */
-MCE_INLINE const mce_word *mce_pair_tile(const mce_word *x, const int32_t *offsets /* [2] */, const mce_word *w,
-                                         const mce_word *table, int32_t n, int32_t pairs, mce_tile *acc)
-{
-    for (int32_t i = 0; i < 2 * pairs; i += 2) {
-        int32_t *const v = acc->v + i;
-        mce_pairs t = {v[0] + offsets[0], v[1] + offsets[1], v[4] + offsets[0], v[5] + offsets[1]};
-        w = mce_pair_2x2(&t, x, w, table, n);
-        v[0] = t.a0, v[1] = t.a1, v[4] = t.b0, v[5] = t.b1;
-    }
-    return w;
+    *offset0 = s0;
+    *offset1 = s1;
 }
 
 #endif

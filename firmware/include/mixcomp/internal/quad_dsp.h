@@ -115,37 +115,41 @@ MCE_INLINE mce_quad_block *mce_quad_blocks(const mce_word *x, int32_t n, int32_t
     return block;
 }
 
-/* Takes S_a of a block out of t = S_a + 4096 * S_b and leaves 4096 * S_b: the next block adds to it. */
-MCE_INLINE int32_t mce_quad_fold(int32_t *t)
+/* S_a of t = S_a + 4096 * S_b */
+MCE_INLINE int32_t mce_quad_low(int32_t t)
+{ return (int32_t)((uint32_t)t << 20) >> 20; }
+
+/* What a tile of two pairs of channels comes to at two pixels: low channels base + S_a of t, high ones t >> 12 less that. */
+typedef struct mce_quad_tile {
+    int32_t base[4]; /* a0, a1, b0, b1: what blocks before the last gave the low channels, and their bias */
+    mce_quad t;
+} mce_quad_tile;
+
+MCE_INLINE void mce_quad_take(int32_t *base, int32_t *t)
 {
-    const int32_t a = (int32_t)((uint32_t)*t << 20) >> 20;
-    *t -= a;
-    return a;
+    const int32_t low = mce_quad_low(*t);
+    *base += low;
+    *t -= low;
 }
 
-/* acc += sum_k w[c,k] * x[i,k] over the blocks up to `end`, for two pairs of channels or one. Returns the end of w. */
-MCE_INLINE const mce_word *mce_quad_tile(const mce_word *x, const mce_quad_block *block, const mce_quad_block *end,
-                                         const mce_word *w, int32_t pairs, mce_tile *acc)
+/* Sums over the blocks up to `end`; `pairs` is 1 or 2. Returns the end of w. */
+MCE_INLINE const mce_word *mce_quad_sum(const mce_word *x, const mce_quad_block *block, const mce_quad_block *end,
+                                        const mce_word *w, int32_t pairs, mce_quad_tile *sum)
 {
-    mce_quad t = {0, 0, 0, 0};
-    do {
+    mce_quad t = {block->offset0, block->offset1, block->offset0, block->offset1};
+    for (;;) {
+        w = pairs == 2 ? mce_quad_4x2(&t, &x, w, block->size) : mce_quad_2x2(&t, &x, w, block->size);
+        if (++block == end) {
+            sum->t = t;
+            return w;
+        }
+        mce_quad_take(&sum->base[0], &t.a0);
+        mce_quad_take(&sum->base[1], &t.a1);
+        mce_quad_take(&sum->base[2], &t.b0);
+        mce_quad_take(&sum->base[3], &t.b1);
         t.a0 += block->offset0, t.b0 += block->offset0;
         t.a1 += block->offset1, t.b1 += block->offset1;
-        if (pairs == 2) {
-            w = mce_quad_4x2(&t, &x, w, block->size);
-        } else {
-            w = mce_quad_2x2(&t, &x, w, block->size);
-        }
-        acc->v[0] += mce_quad_fold(&t.a0);
-        acc->v[1] += mce_quad_fold(&t.a1);
-        acc->v[2] += mce_quad_fold(&t.b0);
-        acc->v[3] += mce_quad_fold(&t.b1);
-    } while (++block != end);
-    acc->v[4] += t.a0 >> 12;
-    acc->v[5] += t.a1 >> 12;
-    acc->v[6] += t.b0 >> 12;
-    acc->v[7] += t.b1 >> 12;
-    return w;
+    }
 }
 
 #endif
