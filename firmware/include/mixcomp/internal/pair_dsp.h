@@ -27,11 +27,11 @@ typedef struct mce_pairs {
         "wa", "a", first) one("wb", "b", first) MCE_PAIR_X one("wa", "a", second) one("wb", "b", second)               \
         MCE_PAIR_X one("wa", "a", third) one("wb", "b", third)
 #define MCE_PAIR_ASM(step)                                                                                             \
-    __asm__(step                                                                                                       \
+    __asm__("1:\n\t" step "cmp %[w], %[end]\n\tbne 1b"                                                                \
             : [a0] "+r"(a0), [a1] "+r"(a1), [b0] "+r"(b0), [b1] "+r"(b1), [x] "+r"(x), [w] "+r"(w), [wa] "=&r"(wa),    \
               [wb] "=&r"(wb), [x0] "=&r"(x0), [x1] "=&r"(x1), [l] "=&r"(l)                                             \
-            : [t] "r"(table)                                                                                           \
-            : "memory")
+            : [t] "r"(table), [end] "r"(end)                                                                           \
+            : "memory", "cc")
 #endif
 
 /* Adds the products of n weights (a multiple of 8) of two channels at two pixels to t.
@@ -45,14 +45,10 @@ MCE_INLINE const mce_word *mce_pair_2x2(mce_pairs *t, const mce_word *x, const m
     uint32_t wa, wb, x0, x1, l;
     if (pairs == 0) {
         const uint32_t table = 0x000F000Fu;
-        do {
-            MCE_PAIR_ASM(MCE_PAIR_STEP(MCE_PAIR_MASK, ", lsr #4", ", lsr #8", ", lsr #12"));
-        } while (w != end);
+        MCE_PAIR_ASM(MCE_PAIR_STEP(MCE_PAIR_MASK, ", lsr #4", ", lsr #8", ", lsr #12"));
     } else {
         const mce_word *const table = pairs;
-        do {
-            MCE_PAIR_ASM(MCE_PAIR_STEP(MCE_PAIR_LOOK, ", ror #8", ", ror #16", ", ror #24"));
-        } while (w != end);
+        MCE_PAIR_ASM(MCE_PAIR_STEP(MCE_PAIR_LOOK, ", ror #8", ", ror #16", ", ror #24"));
     }
 #else
     for (; w != end; w += 2) {
