@@ -127,6 +127,16 @@ void mce_dwconv2d_s4_w4__c(const mce_conv2d *p, const uint8_t *x, uint8_t *y);
 void mce_dwconv2d_u8_w4__c(const mce_conv2d *p, const uint8_t *x, uint8_t *y);
 void mce_dwconv2d_s8_w4__c(const mce_conv2d *p, const uint8_t *x, uint8_t *y);
 
+/* packing dense_quad, dense_pair or dense_table */
+void mce_dense_u4_fx4__dsp(const mce_dense *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_dense_s4_fx4__dsp(const mce_dense *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_dense_u8_fx4__dsp(const mce_dense *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_dense_s8_fx4__dsp(const mce_dense *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_dense_u4_w4__dsp(const mce_dense *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_dense_s4_w4__dsp(const mce_dense *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_dense_u8_w4__dsp(const mce_dense *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_dense_s8_w4__dsp(const mce_dense *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+
 void mce_dense_u4_w4__c(const mce_dense *p, const uint8_t *x, uint8_t *y);
 void mce_dense_s4_w4__c(const mce_dense *p, const uint8_t *x, uint8_t *y);
 void mce_dense_u8_w4__c(const mce_dense *p, const uint8_t *x, uint8_t *y);
@@ -138,6 +148,8 @@ void mce_add__c(const mce_add *p, const uint8_t *a, const uint8_t *b, uint8_t *y
 void mce_rescale__c(const mce_rescale *p, const uint8_t *x, uint8_t *y);
 /* The calls for the inputs of one concat run in the order of their offsets. */
 void mce_concat__c(const mce_concat *p, const uint8_t *x, uint8_t *y);
+/* packing words: channels in whole words of x */
+void mce_avgpool2d_words__c(const mce_pool2d *p, const uint8_t *x, uint8_t *y);
 void mce_avgpool2d__c(const mce_pool2d *p, const uint8_t *x, uint8_t *y);
 void mce_maxpool2d__c(const mce_pool2d *p, const uint8_t *x, uint8_t *y);
 void mce_pad__c(const mce_pad *p, const uint8_t *x, uint8_t *y);

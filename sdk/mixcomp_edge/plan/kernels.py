@@ -50,11 +50,9 @@ class Kernel:
         dtypes = {source.type.dtype for source in sources if isinstance(source, qops.QNode)}
         if self.op != node.op or not dtypes <= set(self.act):
             return None
-        if not isinstance(node, qops.WEIGHTED):
-            return Packed()
         source = sources[0]
         assert isinstance(source, qops.QNode)
-        return PACKINGS[self.packing](node, source)
+        return PACKINGS[self.packing](node, source) if self.packing else Packed()
 
 
 @cache

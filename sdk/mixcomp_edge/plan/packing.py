@@ -7,9 +7,10 @@ accumulator overflows."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from math import prod
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -167,6 +168,41 @@ def dw3x3(node: Weighted, x: qops.QNode, row_stride: int) -> Packed | None:
     return Packed(words, bias, table="levels", scratch_bytes=scratch)
 
 
+def dense_quad(node: Weighted, x: qops.QNode) -> Packed | None:
+    """As `quad`; a sum of x for each block, and a copy of x where it is s4 or does not fill words."""
+    packed = quad(node, x)
+    return packed and _without_patches(packed, x, words=-(-_padded(x) // packed.block))
+
+
+def dense_pair(node: Weighted, x: qops.QNode) -> Packed | None:
+    """As `pair`, with the scratch of `dense_quad`."""
+    packed = pair(node, x)
+    return packed and _without_patches(packed, x, words=1)
+
+
+def dense_table(node: Weighted, x: qops.QNode) -> Packed | None:
+    """As `pair_table`, with the scratch of `dense_quad`."""
+    packed = pair_table(node, x)
+    return packed and _without_patches(packed, x, words=1)
+
+
+def _padded(x: qops.QNode) -> int:
+    return -(-x.elements // 8) * 8
+
+
+def _without_patches(packed: Packed, x: qops.QNode, words: int) -> Packed:
+    copied = x.type.dtype == "s4" or x.elements % 8
+    return replace(packed, scratch_bytes=4 * words + (_padded(x) * x.type.bits // 8 if copied else 0))
+
+
+def words(node: qops.QNode, x: qops.QNode) -> Packed | None:
+    """For a pooling that reads words: whole ones of each pixel, aligned, and sums of 16 bits."""
+    assert isinstance(node, qops.AvgPool2d)
+    fits = prod(node.window.kernel) * ((1 << x.type.bits) - 1) < 1 << 16
+    aligned = x.shape[2] % (32 // x.type.bits) == 0 and not isinstance(x, qops.Input)
+    return Packed() if fits and aligned else None
+
+
 def shifted_bias(node: Weighted, x: qops.QNode) -> NDArray[np.int32] | None:
     """The bias for kernels that read s4 as x + 8; None if it leaves int32."""
     shift = 8 * reduction(node).sum(axis=1) if x.type.dtype == "s4" else 0
@@ -181,10 +217,10 @@ def gather_order(node: Weighted, x: qops.QNode) -> NDArray[np.intp]:
     groups = node.groups if isinstance(node, qops.Conv2d) else 1
     depth = x.shape[-1] // groups if isinstance(node, qops.Conv2d) else prod(x.shape)
     within = {4: (0, 4, 1, 5, 2, 6, 3, 7), 8: (0, 2, 1, 3)}[x.type.bits]
-    order = np.arange(length)
-    if depth % len(within) == 0:
+    order = np.pad(np.arange(length), (0, -length % 8), constant_values=-1)
+    if depth % len(within) == 0 or isinstance(node, qops.Dense):
         order = order.reshape(-1, len(within))[:, list(within)].ravel()
-    return np.pad(order, (0, -length % 8), constant_values=-1)
+    return order
 
 
 def reduction_in_order(w: Int, order: NDArray[np.intp]) -> Int:
@@ -192,12 +228,16 @@ def reduction_in_order(w: Int, order: NDArray[np.intp]) -> Int:
     return np.where(order < 0, 0, w[:, order])
 
 
-PACKINGS: dict[str, Callable[[Weighted, qops.QNode], Packed | None]] = {
+PACKINGS: dict[str, Callable[[Any, qops.QNode], Packed | None]] = {
     "rows": rows,
     "rows_gathered": rows_gathered,
     "quad": quad,
     "pair": pair,
     "pair_table": pair_table,
+    "dense_quad": dense_quad,
+    "dense_pair": dense_pair,
+    "dense_table": dense_table,
+    "words": words,
     "dw3x3s1": partial(dw3x3, row_stride=1),
     "dw3x3s2": partial(dw3x3, row_stride=2),
 }

@@ -7,9 +7,6 @@
 #include "mixcomp/internal/pair_dsp.h"
 #include "mixcomp/internal/quad_dsp.h"
 
-/* How weights are packed, by the names of plan/packing.py. */
-typedef enum mce_scheme { MCE_QUAD, MCE_PAIR, MCE_PAIR_TABLE } mce_scheme;
-
 /* Two gathered pixels, and where their outputs go. */
 typedef struct mce_two_pixels {
     const mce_word *patches;
