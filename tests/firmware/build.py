@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 FIRMWARE = Path(__file__).parents[2] / "firmware"
-SOURCES = sorted((FIRMWARE / "kernels" / "c").glob("*.c"))
+SOURCES = sorted((FIRMWARE / "kernels").rglob("*.c"))
 SHIM = Path(__file__).with_name("shim.c")
 WARNINGS = ["-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wsign-conversion", "-Wshadow"]
 WARNINGS += ["-Wcast-align", "-Wstrict-prototypes", "-Werror"]

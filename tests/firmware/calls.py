@@ -29,7 +29,8 @@ def window(k: dict[str, int]) -> structs.Window:
 
 def weights(rows: list[list[int]], levels: list[int], bias: list[int], keep: list) -> tuple:
     keep += [Memory(c_uint8, b"".join(pack_bits(row) for row in rows)), Memory(c_int16, levels), Memory(c_int32, bias)]
-    return tuple(part.pointer for part in keep[-3:])
+    codes, table, biases = keep[-3:]
+    return codes.address, table.address, biases.pointer
 
 
 def run(function, p, y: Memory, *inputs, scratch=None) -> bytes:

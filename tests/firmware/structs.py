@@ -1,7 +1,7 @@
 """The C interface as ctypes: the structs of mixcomp/kernels.h, and memory that a sanitizer can watch."""
 
 import ctypes
-from ctypes import POINTER, c_int, c_int16, c_int32, c_uint8, c_uint16
+from ctypes import POINTER, c_int, c_int32, c_uint8, c_uint16, c_void_p
 
 TYPES = ("u4", "s4", "u8", "s8")  # mce_type, in order
 
@@ -24,10 +24,11 @@ class Conv2d(ctypes.Structure):
         ("y", Tensor),
         ("window", Window),
         ("groups", c_int32),
-        ("codes", POINTER(c_uint8)),
-        ("levels", POINTER(c_int16)),
+        ("codes", c_void_p),
+        ("levels", c_void_p),
         ("bias", POINTER(c_int32)),
         ("requant", Requant),
+        ("block", c_int32),
     ]
 
 
@@ -39,10 +40,11 @@ class Dense(ctypes.Structure):
     _fields_ = [
         ("x", Tensor),
         ("y", Tensor),
-        ("codes", POINTER(c_uint8)),
-        ("levels", POINTER(c_int16)),
+        ("codes", c_void_p),
+        ("levels", c_void_p),
         ("bias", POINTER(c_int32)),
         ("requant", Requant),
+        ("block", c_int32),
     ]
 
 

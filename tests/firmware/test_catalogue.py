@@ -1,13 +1,14 @@
 import re
 import subprocess
-import tomllib
 
 import pytest
 
 from firmware import build
+from mixcomp_edge.plan.kernels import catalogue
+from mixcomp_edge.plan.packing import PACKINGS
 
-CATALOGUE = tomllib.loads((build.FIRMWARE / "kernels" / "catalogue.toml").read_text())["kernel"]
-NAMES = [k["name"] for k in CATALOGUE]
+KERNELS = catalogue()
+NAMES = [kernel.name for kernel in KERNELS]
 
 
 def test_the_catalogue_lists_the_functions_that_the_header_declares():
@@ -20,25 +21,32 @@ def test_the_catalogue_lists_the_files_of_the_kernel_folders():
     files = sorted(
         str(f.relative_to(build.FIRMWARE)) for f in folder.rglob("*") if f.name != "catalogue.toml" and f.is_file()
     )
-    assert sorted(k["source"] for k in CATALOGUE) == files
+    assert sorted(kernel.source for kernel in KERNELS) == files
 
 
-@pytest.mark.parametrize("kernel", CATALOGUE, ids=NAMES)
+@pytest.mark.parametrize("kernel", KERNELS, ids=NAMES)
 def test_a_catalogue_entry_says_what_its_name_says(kernel):
-    name = re.fullmatch(r"mce_([a-z0-9]+(?:_add)?)(?:_([us][48])_(w4))?__(\w+)", kernel["name"])
+    name = re.fullmatch(
+        r"mce_([a-z0-9]+(?:_add)?)(?:_([us][48])_(w4|fx4))?(?:_(?:3x3s[12]|words))?__(\w+)", kernel.name
+    )
     op, act, weights, isa = name.groups()
-    assert (kernel["op"], kernel.get("weights"), kernel["isa"]) == (op, weights, isa)
-    assert kernel["act"] == ([act] if act else ["u4", "s4", "u8", "s8"])
-    assert kernel["source"] == f"kernels/{isa}/{kernel['name']}.c"
-    assert kernel["scratch"] == ("2*kh*kw*group_channels" if op in ("conv2d", "conv2d_add") else "0")
-    assert kernel["in_place"] == (op in ("add", "rescale", "conv2d_add"))
+    assert (kernel.op, kernel.isa) == (op, isa)
+    assert kernel.act == ((act,) if act else ("u4", "s4", "u8", "s8"))
+    assert kernel.packing in (*PACKINGS, "")
+    assert bool(weights) <= bool(kernel.packing)
+    assert kernel.in_place == (op in ("add", "rescale", "conv2d_add"))
+
+
+def test_every_operator_and_type_has_a_portable_kernel():
+    portable = {(kernel.op, act) for kernel in KERNELS if kernel.isa == "c" for act in kernel.act}
+    assert portable == {(kernel.op, act) for kernel in KERNELS for act in ("u4", "s4", "u8", "s8")}
 
 
 def test_headers_are_exactly_what_the_compiler_reads():
-    sources = [str(build.FIRMWARE / k["source"]) for k in CATALOGUE]
+    sources = [str(build.FIRMWARE / kernel.source) for kernel in KERNELS]
     command = [*build.host_compiler(), "-MM", f"-I{build.FIRMWARE / 'include'}", *sources]
     rules = subprocess.run(command, capture_output=True, text=True, check=True).stdout.replace("\\\n", " ")
-    for kernel in CATALOGUE:
-        (rule,) = (line for line in rules.splitlines() if line.startswith(kernel["name"] + ".o:"))
+    for kernel in KERNELS:
+        (rule,) = (line for line in rules.splitlines() if line.startswith(kernel.name + ".o:"))
         read = [part for part in rule.split() if part.endswith(".h")]
-        assert sorted(read) == sorted(str(build.FIRMWARE / h) for h in kernel["headers"])
+        assert sorted(read) == sorted(str(build.FIRMWARE / h) for h in kernel.headers)

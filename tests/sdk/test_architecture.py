@@ -23,7 +23,7 @@ MAY_IMPORT = {
     "lower": {"errors", "numerics", "quant_plan", "ir"},
     "codec": {"errors", "numerics", "ir"},
     "bundle": {"errors", "numerics", "ir", "codec"},
-    "plan": {"errors", "ir", "targets", "resources"},
+    "plan": {"errors", "ir", "numerics", "targets", "resources"},
     "codegen": {"errors", "resources", "bundle", "plan", "ir", "numerics", "targets"},
     "build": {"errors", "resources", "targets", "mixcomp_sim"},
     "board": {"errors", "targets", "build"},

@@ -16,10 +16,10 @@ extern "C" {
 typedef struct mce_conv2d {
     mce_tensor x, y;
     mce_window window;
-    int32_t groups;        /* divides x.c and y.c; dwconv2d: equal to x.c */
-    const void *codes;     /* packed as the kernel's head says */
-    const void *levels;    /* int16_t [16], or uint32_t [256], or 0, as the kernel's packing says */
-    const int32_t *bias;   /* [y.c] */
+    int32_t groups;      /* divides x.c and y.c; dwconv2d: equal to x.c */
+    const void *codes;   /* packed as the kernel's head says */
+    const void *levels;  /* int16_t [16], or uint32_t [256], or 0, as the kernel's packing says */
+    const int32_t *bias; /* [y.c] */
     mce_requant requant;
     int32_t block; /* packing quad: weights between two folds of the accumulators, a multiple of 8; else 0 */
 } mce_conv2d;
@@ -35,9 +35,9 @@ typedef struct mce_conv2d_add {
 /* dense, SPEC.md 4.3: x and y are read as flat vectors of x.h*x.w*x.c and y.h*y.w*y.c elements. */
 typedef struct mce_dense {
     mce_tensor x, y;
-    const void *codes;     /* packed as the kernel's head says */
-    const void *levels;    /* int16_t [16], or uint32_t [256], or 0, as the kernel's packing says */
-    const int32_t *bias;   /* [outputs] */
+    const void *codes;   /* packed as the kernel's head says */
+    const void *levels;  /* int16_t [16], or uint32_t [256], or 0, as the kernel's packing says */
+    const int32_t *bias; /* [outputs] */
     mce_requant requant;
     int32_t block; /* as in mce_conv2d */
 } mce_dense;
@@ -93,14 +93,22 @@ void mce_conv2d_u4_w4__dsp(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mc
 void mce_conv2d_s4_w4__dsp(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
 void mce_conv2d_u8_w4__dsp(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
 void mce_conv2d_s8_w4__dsp(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
-void mce_conv2d_add_u4_fx4__dsp(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y, mce_scratch *scratch);
-void mce_conv2d_add_s4_fx4__dsp(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y, mce_scratch *scratch);
-void mce_conv2d_add_u8_fx4__dsp(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y, mce_scratch *scratch);
-void mce_conv2d_add_s8_fx4__dsp(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y, mce_scratch *scratch);
-void mce_conv2d_add_u4_w4__dsp(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y, mce_scratch *scratch);
-void mce_conv2d_add_s4_w4__dsp(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y, mce_scratch *scratch);
-void mce_conv2d_add_u8_w4__dsp(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y, mce_scratch *scratch);
-void mce_conv2d_add_s8_w4__dsp(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y, mce_scratch *scratch);
+void mce_conv2d_add_u4_fx4__dsp(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y,
+                                mce_scratch *scratch);
+void mce_conv2d_add_s4_fx4__dsp(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y,
+                                mce_scratch *scratch);
+void mce_conv2d_add_u8_fx4__dsp(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y,
+                                mce_scratch *scratch);
+void mce_conv2d_add_s8_fx4__dsp(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y,
+                                mce_scratch *scratch);
+void mce_conv2d_add_u4_w4__dsp(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y,
+                               mce_scratch *scratch);
+void mce_conv2d_add_s4_w4__dsp(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y,
+                               mce_scratch *scratch);
+void mce_conv2d_add_u8_w4__dsp(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y,
+                               mce_scratch *scratch);
+void mce_conv2d_add_s8_w4__dsp(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y,
+                               mce_scratch *scratch);
 
 /* scratch as for conv2d. y may be r when both have as many bits an element. */
 void mce_conv2d_add_u4_w4__c(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y,

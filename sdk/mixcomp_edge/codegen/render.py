@@ -72,8 +72,11 @@ def _environment(layout: Layout) -> jinja2.Environment:
 def _context(bundle: Bundle, layout: Layout) -> dict[str, Any]:
     graph = bundle.graph
     x, y = golden_vector(graph)
-    weighted = [step for step in layout.steps if isinstance(step.node, qops.WEIGHTED) and step.packed.table]
-    tables = {(s.packed.table, s.node.weights.codebook.name): s.node.weights.codebook for s in weighted}
+    tables = {}
+    for step in layout.steps:
+        if isinstance(step.node, qops.WEIGHTED) and step.packed.table:
+            book = step.node.weights.codebook
+            tables[step.packed.table, book.name] = book
     return {
         "version": __version__,
         "sha256": bundle.sha256,

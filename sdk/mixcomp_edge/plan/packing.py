@@ -102,7 +102,16 @@ def _quad_words(w: Int) -> NDArray[np.uint32]:
     outputs, length = w.shape
     w = np.pad(w, ((0, outputs % 2), (0, 0)))
     low, high = (w[0::2] + 8).reshape(-1, length // 4, 4), w[1::2].reshape(-1, length // 4, 4) & 15
-    nibbles = [low[..., 0], high[..., 3], low[..., 2], high[..., 0], low[..., 1], high[..., 2], low[..., 3], high[..., 1]]
+    nibbles = [
+        low[..., 0],
+        high[..., 3],
+        low[..., 2],
+        high[..., 0],
+        low[..., 1],
+        high[..., 2],
+        low[..., 3],
+        high[..., 1],
+    ]
     words = np.sum([n << 4 * i for i, n in enumerate(nibbles)], axis=0).astype(np.uint32)  # (pairs, K/4)
     paired = len(words) // 2 * 2
     fours = words[:paired].reshape(-1, 2, length // 4).transpose(0, 2, 1)

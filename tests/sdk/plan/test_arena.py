@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from mixcomp_edge.errors import ExportError
 from mixcomp_edge.ir import qops
-from mixcomp_edge.ir.graph import Graph, Window
+from mixcomp_edge.ir.graph import Graph
 from mixcomp_edge.ir.qops import QType, Requant
 from mixcomp_edge.lower import lower, simplify
 from mixcomp_edge.plan.arena import Arena, plan_arena
@@ -231,7 +231,7 @@ def test_the_known_networks_need_no_byte_more_than_the_lower_bound(name):
     integer = lower(quantized(graph, x, input_positive=True))
     layout = lay_out(integer, target("cortex-m4"))
     assert layout.arena.total_bytes == layout.arena.lower_bound_bytes
-    scratch = {s.node.name: s.kernel.scratch_bytes(integer, s.node) for s in layout.steps}
+    scratch = {s.node.name: s.packed.scratch_bytes for s in layout.steps}
     replay(integer, scratch, layout.arena)
 
 
@@ -240,13 +240,18 @@ def test_a_layout_numbers_what_computes_and_counts_its_constants(name):
     layout = lay_out(small_graph(), target(name))
     assert [step.index for step in layout.steps] == list(range(11))
     assert "flatten" not in {step.node.name for step in layout.steps}
-    join = 3 * 2 + 3 * 4
-    conv, dw, fc = 3 * 9 + 3 * 4, 9 * 2 + 3 * 4, 5 * 12 + 5 * 4
-    multipliers = [
-        layout.graph[n].weights.requant.multiplier.size * 4 for n in ("block.conv", "block.dw", "join", "fc")
-    ]
+    weighted = [step for step in layout.steps if hasattr(step.node, "weights")]
+    biases = sum(4 * len(step.node.weights.bias) for step in weighted)
+    multipliers = sum(4 * step.node.weights.requant.multiplier.size for step in weighted)
+    codes = sum(step.packed.codes.nbytes for step in weighted)
     others = 4 + 4 + 8 + 512  # relu, avgpool, concat, softmax
-    assert layout.weight_bytes == conv + dw + join + fc + sum(multipliers) + others
+    assert layout.weight_bytes == codes + biases + multipliers + others
+
+
+def test_portable_kernels_take_four_bits_a_weight():
+    layout = lay_out(small_graph(), target("generic"))
+    codes = {s.node.name: s.packed.codes.nbytes for s in layout.steps if hasattr(s.node, "weights")}
+    assert codes == {"block.conv": 3 * 9, "block.dw": 9 * 2, "join": 3 * 2, "fc": 5 * 12}
 
 
 def test_a_model_that_only_reshapes_is_refused():
@@ -255,9 +260,6 @@ def test_a_model_that_only_reshapes_is_refused():
         lay_out(Graph("net", (source(), flat), "r"), target("generic"))
 
 
-def test_convolution_scratch_is_one_patch_of_sixteen_bit_numbers():
-    graph = small_graph()
-    (kernel,) = [s.kernel for s in lay_out(graph, target("generic")).steps if s.node.name == "block.conv"]
-    wider = replace(graph["block.conv"], window=Window((5, 2)))
-    assert kernel.scratch_bytes(graph, graph["block.conv"]) == 2 * 3 * 3 * 2
-    assert kernel.scratch_bytes(graph, wider) == 2 * 5 * 2 * 2
+def test_portable_convolution_scratch_is_one_patch_of_sixteen_bit_numbers():
+    steps = lay_out(small_graph(), target("generic")).steps
+    assert next(s.packed.scratch_bytes for s in steps if s.node.name == "block.conv") == 2 * 3 * 3 * 2

@@ -37,15 +37,16 @@ MCE_INLINE const mce_word *mce_conv2d_plain(mce_scheme scheme, int32_t packed, c
             if (two) {
                 const int32_t low2 = mce_quad_low(sum.t.b0), low3 = mce_quad_low(sum.t.b1);
                 const int32_t mc = m[2 * step], md = m[3 * step], more0 = at0 + next, more1 = at1 + next;
-                const uint32_t also0 = mce_sink_pair(packed, s, more0, sum.base[2] + low2,
-                                                     bias[3] + ((sum.t.b0 - low2) >> 12), mc, md);
-                const uint32_t also1 = mce_sink_pair(packed, s, more1, sum.base[3] + low3,
-                                                     bias[3] + ((sum.t.b1 - low3) >> 12), mc, md);
+                const uint32_t also0 =
+                    mce_sink_pair(packed, s, more0, sum.base[2] + low2, bias[3] + ((sum.t.b0 - low2) >> 12), mc, md);
+                const uint32_t also1 =
+                    mce_sink_pair(packed, s, more1, sum.base[3] + low3, bias[3] + ((sum.t.b1 - low3) >> 12), mc, md);
                 mce_sink_store(packed, s->y + more1, also1);
                 mce_sink_store(packed, s->y + more0, also0);
             }
         } else {
-            mce_pairs sum = {bias[0] + in->offset0, bias[0] + in->offset1, bias[1] + in->offset0, bias[1] + in->offset1};
+            mce_pairs sum = {bias[0] + in->offset0, bias[0] + in->offset1, bias[1] + in->offset0,
+                             bias[1] + in->offset1};
             w = mce_pair_2x2(&sum, in->patches, w, table, in->n);
             pixel0 = mce_sink_pair(packed, s, at0, sum.a0, sum.b0, ma, mb);
             pixel1 = mce_sink_pair(packed, s, at1, sum.a1, sum.b1, ma, mb);
@@ -65,7 +66,8 @@ MCE_INLINE const mce_word *mce_conv2d_any(mce_scheme scheme, const mce_two_pixel
 {
     for (int32_t o = first; o < last; o += 4) {
         const int32_t pairs = last - o > 2 ? 2 : 1;
-        mce_quad_tile sum = {{bias[o], bias[o], pairs == 2 ? bias[o + 2] : 0, pairs == 2 ? bias[o + 2] : 0}, {0, 0, 0, 0}};
+        mce_quad_tile sum = {{bias[o], bias[o], pairs == 2 ? bias[o + 2] : 0, pairs == 2 ? bias[o + 2] : 0},
+                             {0, 0, 0, 0}};
         if (scheme == MCE_QUAD) {
             w = mce_quad_sum(in->patches, in->blocks, in->end, w, pairs, &sum);
         }

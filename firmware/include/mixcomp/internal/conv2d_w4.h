@@ -59,12 +59,13 @@ MCE_INLINE void mce_conv2d_w4(mce_type type, const mce_conv2d *p, const mce_conv
     for (int32_t h = 0; h < p->y.h; h++) {
         for (int32_t w = 0; w < p->y.w; w++) {
             const int32_t row = h * p->window.sh - p->window.top, column = w * p->window.sw - p->window.left;
-            const uint8_t *codes = p->codes; /* row o: [ceil(n/2)] */
+            const uint8_t *codes = (const uint8_t *)p->codes; /* row o: [ceil(n/2)] */
             int32_t o = 0;
             for (int32_t g = 0; g < p->groups; g++) {
                 mce_conv2d_gather(type, p, x, row, column, g * depth, depth, patch);
                 for (const int32_t end = o + outputs; o < end; o++) {
-                    const int32_t acc = mce_dot_w4(MCE_SCRATCH, p->bias[o], patch, codes, p->levels, n);
+                    const int32_t acc =
+                        mce_dot_w4(MCE_SCRATCH, p->bias[o], patch, codes, (const int16_t *)p->levels, n);
                     if (add == 0) {
                         mce_store_output(&p->y, &p->requant, y, at, acc, o);
                     } else {

@@ -69,8 +69,8 @@ MCE_INLINE mce_dense_sum mce_dense_quad(const mce_word_any *x, const mce_word *w
     const mce_word *const end = w + n / 2;
 #if defined(__ARM_FEATURE_DSP)
     uint32_t v, wa, wb, x0, x1, l;
-    __asm__("1:\n\tldr %[v], [%[x]], #4\n\t" MCE_DENSE_QUAD("", ", lsr #4") MCE_DENSE_QUAD(", lsr #8", ", lsr #12")
-            "cmp %[w], %[end]\n\tbne 1b"
+    __asm__("1:\n\tldr %[v], [%[x]], #4\n\t" MCE_DENSE_QUAD("", ", lsr #4")
+                MCE_DENSE_QUAD(", lsr #8", ", lsr #12") "cmp %[w], %[end]\n\tbne 1b"
             : [a] "+r"(sum.a), [b] "+r"(sum.b), [x] "+r"(x), [w] "+r"(w), [v] "=&r"(v), [wa] "=&r"(wa), [wb] "=&r"(wb),
               [x0] "=&r"(x0), [x1] "=&r"(x1), [l] "=&r"(l)
             : [m] "r"(MCE_QUAD_MASK), [mx] "r"(0x000F000Fu), [end] "r"(end)
@@ -222,7 +222,8 @@ MCE_INLINE void mce_dense_dsp(mce_type type, mce_scheme scheme, const mce_dense 
             mce_quad_take(&low_a, &sum.a);
             mce_quad_take(&low_b, &sum.b);
         }
-        mce_dense_store(&sink, plain, packed, o, outputs, low_a, (o + 1 < outputs ? p->bias[o + 1] : 0) + (sum.a >> 12));
+        mce_dense_store(&sink, plain, packed, o, outputs, low_a,
+                        (o + 1 < outputs ? p->bias[o + 1] : 0) + (sum.a >> 12));
         if (two) {
             const int32_t high = o + 3 < outputs ? p->bias[o + 3] : 0;
             mce_dense_store(&sink, plain, packed, o + 2, outputs, low_b, high + (sum.b >> 12));

@@ -12,9 +12,9 @@ MCE_INLINE void mce_dense_w4(mce_type type, const mce_dense *p, const uint8_t *x
                              uint8_t *y /* [outputs] */)
 {
     const int32_t inputs = p->x.h * p->x.w * p->x.c, outputs = p->y.h * p->y.w * p->y.c;
-    const uint8_t *codes = p->codes; /* row o: [ceil(inputs/2)] */
+    const uint8_t *codes = (const uint8_t *)p->codes; /* row o: [ceil(inputs/2)] */
     for (int32_t o = 0; o < outputs; o++) {
-        const int32_t acc = mce_dot_w4((int32_t)type, p->bias[o], x, codes, p->levels, inputs);
+        const int32_t acc = mce_dot_w4((int32_t)type, p->bias[o], x, codes, (const int16_t *)p->levels, inputs);
         mce_store_output(&p->y, &p->requant, y, o, acc, o);
         codes += (inputs + 1) >> 1;
     }

@@ -36,8 +36,8 @@ MCE_INLINE mce_sink mce_sink_of(const mce_tensor *to, const mce_requant *requant
     if (add != 0) {
         rounding -= (int64_t)(add->r.zero * ((int32_t)1 << add->r_shift)) * add->r_multiplier;
     }
-    const mce_sink sink = {to,   requant, add, r, y, to->h * to->w * to->c, zero, requant->per_channel != 0 ? 1 : 0, flip,
-                           rounding};
+    const mce_sink sink = {to,   requant, add, r, y, to->h * to->w * to->c, zero, requant->per_channel != 0 ? 1 : 0,
+                           flip, rounding};
     return sink;
 }
 
@@ -71,7 +71,9 @@ MCE_INLINE uint32_t mce_sink_pair(int32_t packed, const mce_sink *s, int32_t at,
     if (s->add != 0) {
         const mce_type type = s->add->r.type;
         const uint32_t r = packed ? s->r[at] : *(const mce_half_any *)(s->r + at);
-        ra = packed ? mce_nibble(type, (int32_t)(r & 0x0Fu)) : type == MCE_S8 ? (int8_t)(r & 0xFFu) : (int32_t)(r & 0xFFu);
+        ra = packed           ? mce_nibble(type, (int32_t)(r & 0x0Fu))
+             : type == MCE_S8 ? (int8_t)(r & 0xFFu)
+                              : (int32_t)(r & 0xFFu);
         rb = packed ? mce_nibble(type, (int32_t)(r >> 4)) : type == MCE_S8 ? (int8_t)(r >> 8) : (int32_t)(r >> 8);
     }
     const int32_t va = mce_sink_value(s, a, ma, ra), vb = mce_sink_value(s, b, mb, rb);

@@ -142,8 +142,8 @@ MCE_INLINE uint32_t mce_dw_output(int32_t packed, const mce_dw_sink *s, int32_t 
 }
 
 /* Channel c of a pixel in rows p and q: its place in their words. */
-MCE_INLINE void mce_dw_channel(int32_t packed, const mce_dw_sink *s, int32_t c, int32_t acc_p, int32_t acc_q, uint32_t *p,
-                               uint32_t *q)
+MCE_INLINE void mce_dw_channel(int32_t packed, const mce_dw_sink *s, int32_t c, int32_t acc_p, int32_t acc_q,
+                               uint32_t *p, uint32_t *q)
 {
     const int32_t bias = s->channels[c][0], m = s->channels[c][1];
     *p |= mce_dw_output(packed, s, acc_p, bias, m) << (packed ? 4 : 8) * c;
@@ -225,7 +225,7 @@ MCE_INLINE void mce_dwconv2d_dsp(mce_type type, int32_t sh, const mce_conv2d *p,
     const uint32_t zero = fill * (packed ? 0x11111111u : 0x01010101u), sign = packed ? 0x88888888u : 0x80808080u;
     const uint32_t y_flip = p->y.type == MCE_S4 || p->y.type == MCE_S8 ? sign : 0;
     int32_t ends[8][2];
-    const mce_dw_sink sink = {p->requant.shift, p->y.zero + mce_offset_binary(p->y.type), (const int32_t(*)[2])ends};
+    const mce_dw_sink sink = {p->requant.shift, p->y.zero + mce_offset_binary(p->y.type), (const int32_t (*)[2])ends};
     for (int32_t c = 0; c < p->x.c; c += channels, codes += MCE_DW_TAPS) {
         const int32_t channel_bytes = packed ? c >> 1 : c;
         uint8_t *to = y + channel_bytes;

@@ -16,7 +16,7 @@ MCE_INLINE mce_pair mce_dwconv2d_sum(mce_type type, const mce_conv2d *p, const u
                                      int32_t row, int32_t column, mce_pair c, mce_pair acc,
                                      const uint8_t *codes /* [kh*kw], step ceil(y.c/2) */)
 {
-    const int16_t *const level = p->levels; /* [16] */
+    const int16_t *const level = (const int16_t *)p->levels; /* [16] */
     const int32_t step = (p->y.c + 1) >> 1;
     for (int32_t i = 0; i < p->window.kh; i++) {
         const int32_t h = row + i * p->window.dh;
@@ -53,7 +53,8 @@ MCE_INLINE void mce_dwconv2d_w4(mce_type type, const mce_conv2d *p, const uint8_
                 const int32_t next = o + 1 < outputs ? o + 1 : o;
                 const mce_pair c = {repeat == 1 ? o : o / repeat, repeat == 1 ? next : next / repeat};
                 const mce_pair bias = {p->bias[o], p->bias[next]};
-                const mce_pair acc = mce_dwconv2d_sum(type, p, x, row, column, c, bias, (const uint8_t *)p->codes + (o >> 1));
+                const mce_pair acc =
+                    mce_dwconv2d_sum(type, p, x, row, column, c, bias, (const uint8_t *)p->codes + (o >> 1));
                 mce_store_output(&p->y, &p->requant, y, at++, acc.even, o);
                 if (next != o) {
                     mce_store_output(&p->y, &p->requant, y, at++, acc.odd, next);

@@ -23,11 +23,11 @@ typedef struct mce_pairs {
     "ldr %[l], [%[t], %[l], lsl #2]\n\t" MCE_PAIR_MULTIPLY(acc)
 #define MCE_PAIR_X "ldrd %[x0], %[x1], [%[x]], #8\n\t"
 #define MCE_PAIR_STEP(one, first, second, third) /* 8 weights of 2 channels at 2 pixels */                             \
-    "ldrd %[wa], %[wb], [%[w]], #8\n\t" MCE_PAIR_X one("wa", "a", "") one("wb", "b", "") MCE_PAIR_X one(               \
-        "wa", "a", first) one("wb", "b", first) MCE_PAIR_X one("wa", "a", second) one("wb", "b", second)               \
-        MCE_PAIR_X one("wa", "a", third) one("wb", "b", third)
+    "ldrd %[wa], %[wb], [%[w]], #8\n\t" MCE_PAIR_X one("wa", "a", "") one("wb", "b", "")                               \
+        MCE_PAIR_X one("wa", "a", first) one("wb", "b", first) MCE_PAIR_X one("wa", "a", second)                       \
+            one("wb", "b", second) MCE_PAIR_X one("wa", "a", third) one("wb", "b", third)
 #define MCE_PAIR_ASM(step)                                                                                             \
-    __asm__("1:\n\t" step "cmp %[w], %[end]\n\tbne 1b"                                                                \
+    __asm__("1:\n\t" step "cmp %[w], %[end]\n\tbne 1b"                                                                 \
             : [a0] "+r"(a0), [a1] "+r"(a1), [b0] "+r"(b0), [b1] "+r"(b1), [x] "+r"(x), [w] "+r"(w), [wa] "=&r"(wa),    \
               [wb] "=&r"(wb), [x0] "=&r"(x0), [x1] "=&r"(x1), [l] "=&r"(l)                                             \
             : [t] "r"(table), [end] "r"(end)                                                                           \

@@ -47,10 +47,8 @@ MCE_INLINE const mce_word *mce_quad_4x2(mce_quad *t, const mce_word **from, cons
     uint32_t wa, wb, x0, x1, la, lb, mask = MCE_QUAD_MASK;
     do {
         __asm__(MCE_QUAD_STEP MCE_QUAD_STEP
-                : [a0] "+r"(a0), [a1] "+r"(a1), [b0] "+r"(b0), [b1] "+r"(b1), [x] "+r"(x), [w] "+r"(w),
-                  [m] "+r"(mask),
-                  [wa] "=&r"(wa), [wb] "=&r"(wb), [x0] "=&r"(x0), [x1] "=&r"(x1), [la] "=&r"(la),
-                  [lb] "=&r"(lb)
+                : [a0] "+r"(a0), [a1] "+r"(a1), [b0] "+r"(b0), [b1] "+r"(b1), [x] "+r"(x), [w] "+r"(w), [m] "+r"(mask),
+                  [wa] "=&r"(wa), [wb] "=&r"(wb), [x0] "=&r"(x0), [x1] "=&r"(x1), [la] "=&r"(la), [lb] "=&r"(lb)
                 :
                 : "memory");
     } while (w != end);
