@@ -26,7 +26,7 @@ uint64_t mce_port_cycles(void)
     uint32_t before, count;
     do { /* again when the counter wrapped between the two readings */
         before = wraps;
-        count = RELOAD - (SYST_CVR & RELOAD);
+        count = (0u - SYST_CVR) & RELOAD; /* 0 is the start and, with the exception just pending, the wrap */
     } while (before != wraps);
     return ((uint64_t)before << 24) + count;
 }
