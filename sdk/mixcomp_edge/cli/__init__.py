@@ -24,9 +24,23 @@ app = typer.Typer(
 
 
 def _register() -> None:
-    from mixcomp_edge.cli import analyze, bench, boards, doctor, export, flash, quantize, run, simulate, targets, verify
+    from mixcomp_edge.cli import (
+        analyze,
+        bench,
+        boards,
+        doctor,
+        export,
+        flash,
+        quantize,
+        run,
+        simulate,
+        sweep,
+        targets,
+        verify,
+    )  # fmt: skip
 
-    for module in (run, analyze, quantize, export, flash, verify, simulate, bench, targets, boards, doctor):
+    verbs = (run, analyze, quantize, sweep, export, flash, verify, simulate, bench, targets, boards, doctor)
+    for module in verbs:
         module.register(app)
 
 

@@ -47,13 +47,15 @@ def quantize(
     recipe: Recipe | None = None,
     *,
     checkpoint: Path | None = None,
+    float_checkpoint: Path | None = None,
     listener: Listener | None = None,
     engine: Engine | None = None,
 ) -> Quantized:
     """The whole way from a task to a bundle. recipe.epochs = 0 is calibration only.
 
     checkpoint: a path; two files that start with it hold the state after each epoch, and a second call after a kill
-    goes on from there. They are the caller's to delete (`delete_checkpoints`). engine: where the training runs; of
+    goes on from there. They are the caller's to delete (`delete_checkpoints`). float_checkpoint: the same for the float
+    model's training alone, to be shared by several calls. engine: where the training runs; of
     several processes each returns the bundle, and the first alone measures it."""
     recipe = recipe or task.recipe
     if not task.exportable:
@@ -65,7 +67,7 @@ def quantize(
         raise PlanError(f"{task.name} has no training data; quantize it with --epochs 0 (calibration only).")
     _, quantized_file = checkpoint_files(checkpoint)
     engine = engine or OneProcess()
-    train_float(task, checkpoint=checkpoint, listener=listener, engine=engine)
+    train_float(task, checkpoint=float_checkpoint or checkpoint, listener=listener, engine=engine)
     model = prepare(task.model, task.calibration, plan, task.name, recipe)
     lower(model.quantized_graph())  # what cannot be lowered is refused before the training, not after it
     if recipe.epochs > 0:

@@ -1,0 +1,78 @@
+"""mixcomp-edge sweep"""
+
+from __future__ import annotations
+
+import json as json_module
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from mixcomp_edge.cli.common import JsonFlag, TaskArgument, console, output, percent, print_json, progress_bar
+from mixcomp_edge.errors import RecipeError
+
+
+def register(app: typer.Typer) -> None:
+    @app.command()
+    def sweep(
+        task: TaskArgument,
+        out: Annotated[Path, typer.Option("-o", "--output", help="The folder to write.", metavar="DIR")],
+        plan: Annotated[
+            list[str] | None, typer.Option("--plan", help="A plan; repeatable.", metavar="PLAN.toml")
+        ] = None,
+        eta: Annotated[
+            list[float] | None,
+            typer.Option("--eta", help="Share of Posit, layers by analyze on the plan's default; repeatable."),
+        ] = None,
+        recipe: Annotated[
+            list[str] | None, typer.Option("--recipe", help="paper, best, or a TOML file; repeatable.")
+        ] = None,
+        seeds: Annotated[str, typer.Option("--seeds", help="Seeds, as in 0,1,2.")] = "0",
+        epochs: Annotated[int | None, typer.Option("--epochs", help="Epochs of retraining.", min=0)] = None,
+        workers: Annotated[int, typer.Option("--workers", help="Points at a time on this machine.", min=1)] = 1,
+        ray: Annotated[
+            str | None,
+            typer.Option("--ray", help="Run on Ray: a cluster's address, auto, or local.", metavar="ADDRESS"),
+        ] = None,
+        json: JsonFlag = False,
+    ) -> None:
+        """Quantize a task at every point of a grid: plans x eta x recipes x seeds.
+
+        Each point leaves DIR/NAME.json and DIR/NAME.mce; the same command again does what is missing. DIR/sweep.json
+        holds all. Exit code 1 when a point failed.
+
+        Example: mixcomp-edge sweep digits --eta 0 --eta 0.1 --recipe best --seeds 0,1,2 -o digits_sweep
+        """
+        from mixcomp_edge.train.sweep import grid, summary
+        from mixcomp_edge.train.sweep import sweep as run
+
+        try:
+            numbers = [int(seed) for seed in seeds.split(",")]
+        except ValueError as error:
+            raise RecipeError(f"seeds '{seeds}': expected whole numbers, as in 0,1,2.") from error
+        points = grid(task, plan or [], eta or [], recipe or [], numbers, epochs)
+        with progress_bar() as tell:
+            outcomes = run(points, out, workers=workers, ray_address=ray, tell=tell)
+        rows = summary(outcomes)
+        failed = [outcome for outcome in outcomes if outcome.result is None]
+        content = {
+            "task": task,
+            "rows": rows,
+            "points": [outcome.result for outcome in outcomes if outcome.result is not None],
+            "failed": [{"point": outcome.point.name, "error": outcome.error} for outcome in failed],
+        }
+        (out / "sweep.json").write_text(json_module.dumps(content, indent=1) + "\n")
+        for outcome in failed:
+            console.print(f"[red]{outcome.point.name}[/]: {outcome.error}", highlight=False, soft_wrap=True)
+        if json:
+            print_json(content)
+        else:
+            shown = Table("plan", "eta", "recipe", "Posit", "seeds", "accuracy", "± (95 %)", title=task)
+            for row in rows:
+                shown.add_row(
+                    row["plan"] or "default", "" if row["eta"] is None else f"{row['eta']:g}", row["recipe"] or "task",
+                    percent(row["posit_share"]), str(row["seeds"]), percent(row["mean"]), percent(row["interval"]),
+                )  # fmt: skip
+            output.print(shown)
+        raise typer.Exit(1 if failed else 0)
