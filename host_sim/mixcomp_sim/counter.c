@@ -7,6 +7,9 @@
  * Layers: marks[i] is the halfword where layer i ends. Marks are passed in execution order, so only marks[layer] is
  * looked for; a block that holds it is split there. row belongs to the current layer.
  *
+ * A block that does not begin where the last one ended was reached by a taken branch: taken[end of the last block] counts
+ * it, so the branch is the instruction before that halfword.
+ *
  * The structures are mirrored in native.py. */
 #include <stdint.h>
 
@@ -20,6 +23,7 @@ typedef struct {
     const mce_region *regions; /* [region_count] */
     const uint32_t *marks;     /* [mark_count], indices into a row */
     int64_t *row;              /* [row_length], the current layer's row of a [mark_count + 1][row_length] array */
+    int64_t *taken;            /* [row_length], the current layer's row of a second such array */
     int (*stop)(void *engine); /* uc_emu_stop */
     uint64_t halfwords;        /* executed so far */
     uint64_t limit;            /* halfwords; beyond it the emulation is stopped */
@@ -29,17 +33,23 @@ typedef struct {
     uint32_t row_length;
     uint32_t layer;
     uint32_t next;    /* marks[layer], UINT32_MAX after the last */
+    uint32_t last;    /* halfword behind the last block, UINT32_MAX before the first */
     uint32_t stopped; /* 1: the limit was passed */
 } mce_counter;
 
 static void count(mce_counter *c, uint32_t start, uint32_t end)
 {
+    if (start != c->last && c->last != UINT32_MAX) {
+        c->taken[c->last]++;
+    }
+    c->last = end;
     /* One unsigned comparison asks start <= next < end. */
     while (c->next - start < end - start) {
         c->row[start]++;
         c->row[c->next]--;
         start = c->next;
         c->row += c->row_length;
+        c->taken += c->row_length;
         c->layer++;
         c->next = c->layer < c->mark_count ? c->marks[c->layer] : UINT32_MAX;
     }

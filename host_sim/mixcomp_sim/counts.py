@@ -16,12 +16,13 @@ from .elf import Code
 class Counts:
     """Executed instructions; a skipped instruction of an IT block counts, as it does in the pipeline.
 
-    layers and by_address have one entry per layer mark and a last one for what follows the last mark.
+    layers, by_address and taken have one entry per layer mark and a last one for what follows the last mark.
     """
 
     total: int
     layers: tuple[int, ...]
     by_address: tuple[dict[int, int], ...]  # address of the instruction -> executions
+    taken: tuple[dict[int, int], ...]  # address behind a branch -> how often it jumped elsewhere
     code: tuple[Code, ...] = field(repr=False)
 
     def instruction(self, address: int) -> bytes:
@@ -53,28 +54,34 @@ def halfwords(high: int) -> int:
     return 2 if high >> 3 >= 0b11101 else 1
 
 
-def make_counts(code: Sequence[Code], executions: Sequence[npt.NDArray[np.int64]]) -> Counts:
+def make_counts(
+    code: Sequence[Code], executions: Sequence[npt.NDArray[np.int64]], branches: Sequence[npt.NDArray[np.int64]]
+) -> Counts:
     """Counts from the executions of each halfword.
 
-    executions: one (layers, halfwords) array for each code section. Decoding needs lengths only: a run of executed
+    executions: one (layers, halfwords) array for each code section; branches: one (layers, halfwords + 1) array, taken
+    branches by the halfword behind them. Decoding needs lengths only: a run of executed
     halfwords begins with a block, so with an instruction, and goes on from instruction to instruction.
     """
     layers = len(executions[0]) if executions else 1
     by_address: list[dict[int, int]] = [{} for _ in range(layers)]
-    for part, runs in zip(code, executions, strict=True):
+    taken: list[dict[int, int]] = [{} for _ in range(layers)]
+    for part, runs, jumps in zip(code, executions, branches, strict=True):
+        for layer, halfword in np.argwhere(jumps):
+            taken[layer][part.address + 2 * int(halfword)] = int(jumps[layer, halfword])
         executed = np.flatnonzero(np.any(runs, axis=0))
         starts = _instruction_starts(part.data, executed)  # (n,) halfword indices
         for layer, counts in enumerate(runs[:, starts]):
             used = np.flatnonzero(counts)
             addresses = part.address + 2 * starts[used]
             by_address[layer].update(zip(addresses.tolist(), counts[used].tolist(), strict=True))
-    return counts_of(by_address, code)
+    return counts_of(by_address, taken, code)
 
 
-def counts_of(by_address: Sequence[dict[int, int]], code: Sequence[Code]) -> Counts:
-    """Counts from the executions of each instruction, layer by layer."""
+def counts_of(by_address: Sequence[dict[int, int]], taken: Sequence[dict[int, int]], code: Sequence[Code]) -> Counts:
+    """Counts from the executions of each instruction and the jumps of each branch, layer by layer."""
     sums = tuple(sum(counts.values()) for counts in by_address)
-    return Counts(sum(sums), sums, tuple(by_address), tuple(code))
+    return Counts(sum(sums), sums, tuple(by_address), tuple(taken), tuple(code))
 
 
 def _instruction_starts(data: bytes, executed: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

@@ -6,6 +6,7 @@ callback of counter.c sees every block. Hooks for faults exist always and cost n
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,13 +16,15 @@ from unicorn import arm_const
 from unicorn import unicorn_const as const
 from unicorn.unicorn_py3.unicorn import UcError
 
+from .chips import Flash
 from .cores import find_core, new_engine
 from .counts import Counts, make_counts
 from .elf import Symbol, read_elf
 from .errors import EmulatorError
+from .flash import FlashModel
 from .machine import CallResult
 from .memory import PAGE_BYTES, map_image, plan_regions
-from .native import BlockCounter
+from .native import BlockCounter, Hook
 from .stack import GUARD_BYTES, TOP, Stack
 from .watchdog import guard
 
@@ -83,6 +86,7 @@ class Emulator:
         self._mark_hooks: list[int] = []
         self._on_layer: Callable[[int], None] | None = None
         self._passed = 0
+        self._flash_hooks: list[Hook] = []
 
     @property
     def layers(self) -> int:
@@ -118,11 +122,15 @@ class Emulator:
         budget: int = 20_000_000_000,
         timeout_s: float = 300.0,
         on_layer: Callable[[int], None] | None = None,
+        flash: Flash | None = None,
+        pace: float = 1.0,
     ) -> CallResult:
         """Call function with up to four words and run it to its return.
 
         count: count instructions (15 to 40 % slower); budget: most instructions of a counted call; timeout_s: most
         time of any call; on_layer(i): called when execution reaches mce_layer_<i>_end, with memory as it is then.
+        flash: follow every fetch and every read of constants through that flash and its caches (several times slower);
+        the image's own flash stands for it, wherever that is linked. It needs count; pace is that of `FlashModel`.
         EmulatorError for a fault, an exhausted budget or a timeout. A loop without end needs one of these two.
         """
         if len(args) > len(_ARGUMENTS):
@@ -132,7 +140,7 @@ class Emulator:
         self._watch_layers(on_layer)
         counter = self._arm_counter(budget) if count else None
         if counter is None and self._counter is not None:
-            self._counter.detach(uc)
+            self._counter.detach()
         self._stack.paint()
         uc.context_restore(self._start_state)
         for register, value in zip(_ARGUMENTS, args, strict=False):
@@ -140,6 +148,7 @@ class Emulator:
         uc.reg_write(arm_const.UC_ARM_REG_SP, TOP)
         uc.reg_write(arm_const.UC_ARM_REG_LR, _RETURN | 1)
         self._fault = None
+        model = self._watch_flash(flash, pace, counter) if flash is not None else None
         with guard(timeout_s, uc.emu_stop) as deadline:
             try:
                 uc.emu_start(entry | 1, _RETURN)
@@ -147,6 +156,9 @@ class Emulator:
                 if self._fault is None:
                     kind = "illegal instruction" if error.errno == const.UC_ERR_INSN_INVALID else str(error)
                     self._fault = _Fault(kind, None)
+        if model is not None:
+            for hook in self._flash_hooks:
+                hook.remove()
         if self._fault is not None:
             raise self._fault_error(function, self._fault)
         if counter is not None and counter.stopped:
@@ -160,8 +172,9 @@ class Emulator:
             counts = self._collect(function, counter)
             if counts.total > budget:
                 raise self._stop_error(function, "budget", f"executed {counts.total} instructions, {budget} allowed")
+        stalls = None if model is None else model.stalls()
         value = int(uc.reg_read(arm_const.UC_ARM_REG_R0))
-        return CallResult(value - (value >> 31 << 32), self._stack.used_bytes(), counts)
+        return CallResult(value - (value >> 31 << 32), self._stack.used_bytes(), counts, stalls)
 
     def _arm_counter(self, budget: int) -> BlockCounter:
         if self._counter is None:
@@ -173,6 +186,22 @@ class Emulator:
         self._counter.start(self._uc, 2 * budget)  # an instruction has at most two halfwords
         return self._counter
 
+    def _watch_flash(self, flash: Flash, pace: float, counter: BlockCounter | None) -> FlashModel:
+        if counter is None:
+            raise ValueError("a flash model needs count=True: it shares the counter's layers")
+        parts = [(s.load_address, s.load_address + len(s.data)) for s in self._image.segments if s.data]
+        begin, end = min(a for a, _ in parts), max(b for _, b in parts)
+        model = FlashModel(
+            flash, pace, layers=self.layers + 1, span=(begin, end - begin), layer_address=counter.layer_address
+        )
+        state = ctypes.addressof(model.state)
+        block, read = FlashModel.callbacks()
+        self._flash_hooks = [
+            Hook(self._uc, const.UC_HOOK_BLOCK, block, state),
+            Hook(self._uc, const.UC_HOOK_MEM_READ, read, state, begin, end - 1),
+        ]
+        return model
+
     def _collect(self, function: str, counter: BlockCounter) -> Counts:
         if counter.lost_bytes:
             raise EmulatorError(
@@ -180,7 +209,7 @@ class Emulator:
                 "which cannot be counted. Call it without count.",
                 kind="count",
             )
-        return make_counts(self._image.code, counter.executions())
+        return make_counts(self._image.code, counter.executions(), counter.branches())
 
     def _watch_layers(self, on_layer: Callable[[int], None] | None) -> None:
         """Code hooks on exactly the marks. Blocks translated under other hooks are dropped."""

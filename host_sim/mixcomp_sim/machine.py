@@ -13,6 +13,7 @@ from .cores import find_core
 if TYPE_CHECKING:
     from .counts import Counts
     from .elf import Symbol
+    from .flash import Stalls
 
 ANY_CHIP = Memory(flash=(0x08000000, 32 << 20), ram=(0x20000000, 16 << 20))  # enough for any model
 
@@ -22,6 +23,7 @@ class CallResult:
     value: int  # r0 as int32
     stack_bytes: int  # deepest byte that changed, counted from the top; untouched reserved space below it is not seen
     counts: Counts | None
+    stalls: tuple[Stalls, ...] | None = None  # of each layer, as in counts.layers, when a flash was given
 
 
 class Machine(Protocol):

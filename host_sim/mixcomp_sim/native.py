@@ -38,6 +38,7 @@ class _Counter(ctypes.Structure):
         ("regions", ctypes.c_void_p),
         ("marks", ctypes.c_void_p),
         ("row", ctypes.c_void_p),
+        ("taken", ctypes.c_void_p),
         ("stop", ctypes.c_void_p),
         ("halfwords", ctypes.c_uint64),
         ("limit", ctypes.c_uint64),
@@ -47,6 +48,7 @@ class _Counter(ctypes.Structure):
         ("row_length", ctypes.c_uint32),
         ("layer", ctypes.c_uint32),
         ("next", ctypes.c_uint32),
+        ("last", ctypes.c_uint32),
         ("stopped", ctypes.c_uint32),
     )
 
@@ -88,6 +90,19 @@ def _block_callback() -> ctypes.c_void_p:
     return ctypes.cast(function, ctypes.c_void_p)
 
 
+class Hook:
+    """A C callback that Unicorn calls directly, for addresses from begin to end (all where begin > end)."""
+
+    def __init__(self, uc: Any, kind: int, callback: ctypes.c_void_p, user: int, begin: int = 1, end: int = 0) -> None:
+        self._uc, self._handle = uc, ctypes.c_size_t()
+        _check(uclib.uc_hook_add(uc._uch, ctypes.byref(self._handle), kind, callback, user, begin, end))
+        uc.ctl_flush_tb()  # blocks translated without the hook would run without it
+
+    def remove(self) -> None:
+        _check(uclib.uc_hook_del(self._uc._uch, self._handle))
+        self._uc.ctl_flush_tb()
+
+
 class BlockCounter:
     """Executed blocks, per layer and halfword.
 
@@ -103,6 +118,7 @@ class BlockCounter:
         self._marks = np.array([self._index(mark) for mark in marks], np.uint32)
         self._shape = (len(marks) + 1, length)
         self.rows: npt.NDArray[np.int64] = np.zeros(self._shape, np.int64)
+        self.taken: npt.NDArray[np.int64] = np.zeros(self._shape, np.int64)
         self._state = _Counter(
             regions=ctypes.addressof(self._regions),
             marks=self._marks.ctypes.data,
@@ -111,8 +127,7 @@ class BlockCounter:
             mark_count=len(marks),
             row_length=length,
         )
-        self._callback = _block_callback()
-        self._handle: ctypes.c_size_t | None = None
+        self._hook: Hook | None = None
 
     def _index(self, address: int) -> int:
         for region in self._regions:
@@ -123,26 +138,25 @@ class BlockCounter:
     def start(self, uc: Any, limit: int) -> None:
         """Clear the counts and count from now on; past `limit` executed halfwords the emulation is stopped."""
         self.rows = np.zeros(self._shape, np.int64)  # calloc: pages that are not executed cost no memory
+        self.taken = np.zeros(self._shape, np.int64)
         state = self._state
-        state.row, state.layer, state.limit = self.rows.ctypes.data, 0, limit
+        state.row, state.taken, state.layer, state.limit = self.rows.ctypes.data, self.taken.ctypes.data, 0, limit
+        state.last = 0xFFFFFFFF
         state.halfwords = state.lost = state.stopped = 0
         state.next = int(self._marks[0]) if len(self._marks) else 0xFFFFFFFF
-        if self._handle is None:
-            handle = ctypes.c_size_t()
-            _check(
-                uclib.uc_hook_add(
-                    uc._uch, ctypes.byref(handle), UC_HOOK_BLOCK, self._callback, ctypes.addressof(state), 1, 0
-                )
-            )
-            self._handle = handle
-            uc.ctl_flush_tb()  # blocks translated without the hook would run uncounted
+        if self._hook is None:
+            self._hook = Hook(uc, UC_HOOK_BLOCK, _block_callback(), ctypes.addressof(state))
 
-    def detach(self, uc: Any) -> None:
+    def detach(self) -> None:
         """Take the hook out, so that later calls run at full speed."""
-        if self._handle is not None:
-            _check(uclib.uc_hook_del(uc._uch, self._handle))
-            self._handle = None
-            uc.ctl_flush_tb()
+        if self._hook is not None:
+            self._hook.remove()
+            self._hook = None
+
+    @property
+    def layer_address(self) -> int:
+        """Where the number of the current layer is kept while the program runs."""
+        return ctypes.addressof(self._state) + _Counter.layer.offset
 
     @property
     def stopped(self) -> bool:
@@ -158,7 +172,15 @@ class BlockCounter:
         spans = [(int(r.offset), int(r.length)) for r in self._regions]
         return [self.rows[:, at : at + n].cumsum(axis=1) for at, n in spans]
 
+    def branches(self) -> list[npt.NDArray[np.int64]]:
+        """For each region, (layers, halfwords + 1): taken branches that end at each halfword. The return from the call
+        is one of them."""
+        if self._state.last != 0xFFFFFFFF:
+            self.taken[self._state.layer, self._state.last] += 1
+            self._state.last = 0xFFFFFFFF
+        return [self.taken[:, int(r.offset) : int(r.offset + r.length) + 1] for r in self._regions]
+
 
 def _check(status: int) -> None:
     if status != UC_ERR_OK:
-        raise RuntimeError(f"Unicorn refused the block hook: error {status}")
+        raise RuntimeError(f"Unicorn refused a hook: error {status}")

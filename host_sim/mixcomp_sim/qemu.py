@@ -176,10 +176,14 @@ class QemuBoard:
                 kind="count",
             )
         by_layer: list[dict[int, int]] = [{} for _ in range(self.layers + 1)]
+        taken: list[dict[int, int]] = [{} for _ in range(self.layers + 1)]
         for line in lines[:-3]:
-            layer, address, n = map(int, line.split())
-            by_layer[layer][address] = n
-        return counts_of(by_layer, self._image.code)
+            layer, address, executions, jumps = map(int, line.split())
+            if executions:
+                by_layer[layer][address] = executions
+            if jumps:
+                taken[layer][address] = jumps
+        return counts_of(by_layer, taken, self._image.code)
 
     # The process
 

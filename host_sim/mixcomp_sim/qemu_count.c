@@ -1,9 +1,10 @@
 /* QEMU TCG plugin: counts executed instructions by address and layer.
  *
  * Arguments: out=FILE, code=BASE:BYTES (one for each stretch of code), mark=ADDRESS (where each layer ends, in order of
- * execution), end=ADDRESS. When the instruction at `end` is reached, FILE gets one line "layer address executions" for
- * each instruction and layer, and "lost N" for instructions outside of all code; then counting starts anew. FILE is
- * complete when its last line says "done".
+ * execution), end=ADDRESS. When the instruction at `end` is reached, FILE gets one line "layer address executions taken"
+ * for each instruction and layer, and "lost N" for instructions outside of all code; then counting starts anew. `taken`
+ * counts how often a block ended before that address and another block than the one at it followed: the jumps of the
+ * branch before it. FILE is complete when its last line says "done".
  *
  * No Debian package holds qemu-plugin.h; these are the prototypes of plugin API version 1 that are needed. */
 #include <limits.h>
@@ -20,7 +21,10 @@ typedef void (*qemu_plugin_exec_cb)(unsigned int cpu, void *user);
 void qemu_plugin_register_vcpu_tb_trans_cb(qemu_plugin_id_t, void (*)(qemu_plugin_id_t, struct qemu_plugin_tb *));
 size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *);
 struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *, size_t);
+uint64_t qemu_plugin_tb_vaddr(const struct qemu_plugin_tb *);
 uint64_t qemu_plugin_insn_vaddr(const struct qemu_plugin_insn *);
+const void *qemu_plugin_insn_data(const struct qemu_plugin_insn *);
+void qemu_plugin_register_vcpu_tb_exec_cb(struct qemu_plugin_tb *, qemu_plugin_exec_cb, int, void *);
 void qemu_plugin_register_vcpu_insn_exec_inline(struct qemu_plugin_insn *, int, void *, uint64_t);
 void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *, qemu_plugin_exec_cb, int, void *);
 
@@ -36,7 +40,13 @@ typedef struct {
     uint64_t base;
     uint64_t halfwords;
     uint64_t *counts; /* [halfwords], of the current layer */
+    uint64_t *taken;  /* [halfwords + 1] */
 } region;
+
+typedef struct {
+    uint64_t start;
+    uint64_t end; /* behind its last instruction */
+} block;
 
 EXPORT int qemu_plugin_version = 1;
 static region regions[MAX_REGIONS];
@@ -44,6 +54,7 @@ static uint64_t marks[MAX_MARKS];
 static unsigned region_count, mark_count, layer;
 static uint64_t lost;
 static unsigned long long end_address = ULLONG_MAX;
+static uint64_t last_end = UINT64_MAX; /* of the last block; UINT64_MAX before the first */
 static char out[4096];
 static FILE *file;
 
@@ -54,12 +65,12 @@ static void close_layer(void)
         file = fopen(out, "w");
     }
     for (unsigned r = 0; r < region_count; r++) {
-        for (uint64_t i = 0; i < regions[r].halfwords; i++) {
-            if (file != NULL && regions[r].counts[i] != 0) {
-                fprintf(file, "%u %llu %llu\n", layer, (unsigned long long)(regions[r].base + 2 * i),
-                        (unsigned long long)regions[r].counts[i]);
+        for (uint64_t i = 0; i <= regions[r].halfwords; i++) {
+            if (file != NULL && (regions[r].counts[i] != 0 || regions[r].taken[i] != 0)) {
+                fprintf(file, "%u %llu %llu %llu\n", layer, (unsigned long long)(regions[r].base + 2 * i),
+                        (unsigned long long)regions[r].counts[i], (unsigned long long)regions[r].taken[i]);
             }
-            regions[r].counts[i] = 0;
+            regions[r].counts[i] = regions[r].taken[i] = 0;
         }
     }
     layer++;
@@ -85,6 +96,7 @@ static void end_reached(unsigned int cpu, void *unused)
     file = NULL;
     layer = 0;
     lost = 0;
+    last_end = UINT64_MAX;
 }
 
 static uint64_t *counter_of(uint64_t address)
@@ -97,10 +109,38 @@ static uint64_t *counter_of(uint64_t address)
     return &lost;
 }
 
+static void block_reached(unsigned int cpu, void *user)
+{
+    const block *b = user;
+    (void)cpu;
+    if (b->start != last_end) {
+        for (unsigned r = 0; r < region_count; r++) {
+            if (last_end - regions[r].base <= 2 * regions[r].halfwords) {
+                regions[r].taken[(last_end - regions[r].base) / 2]++;
+                break;
+            }
+        }
+    }
+    last_end = b->end;
+}
+
+/* Length of an instruction by its first halfword (ARM DDI 0403, A5.1). QEMU's own answer is 2 where four bytes straddle
+ * two of its pages. */
+static unsigned thumb_bytes(const uint8_t *code)
+{ return code[1] >> 3 >= 0x1D ? 4 : 2; }
+
 static void translated(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 {
+    const size_t n = qemu_plugin_tb_n_insns(tb);
+    block *b = malloc(sizeof *b); /* lives as long as QEMU: a few thousand blocks */
     (void)id;
-    for (size_t i = 0; i < qemu_plugin_tb_n_insns(tb); i++) {
+    if (b != NULL) {
+        struct qemu_plugin_insn *last = qemu_plugin_tb_get_insn(tb, n - 1);
+        b->start = qemu_plugin_tb_vaddr(tb);
+        b->end = qemu_plugin_insn_vaddr(last) + thumb_bytes(qemu_plugin_insn_data(last));
+        qemu_plugin_register_vcpu_tb_exec_cb(tb, block_reached, QEMU_PLUGIN_CB_NO_REGS, b);
+    }
+    for (size_t i = 0; i < n; i++) {
         struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);
         const uint64_t address = qemu_plugin_insn_vaddr(insn);
         if (address == end_address) {
@@ -128,8 +168,9 @@ static int parse(const char *argument)
         region *r = &regions[region_count++];
         r->base = a;
         r->halfwords = b / 2;
-        r->counts = calloc(r->halfwords ? r->halfwords : 1, sizeof *r->counts);
-        return r->counts != NULL;
+        r->counts = calloc(r->halfwords + 1, sizeof *r->counts);
+        r->taken = calloc(r->halfwords + 1, sizeof *r->taken);
+        return r->counts != NULL && r->taken != NULL;
     }
     if (sscanf(argument, "mark=%llu", &a) == 1 && mark_count < MAX_MARKS) {
         marks[mark_count++] = a;

@@ -1,0 +1,148 @@
+/* Flash memory behind caches: stall cycles of a stream of instruction fetches and data reads.
+ *
+ * A cache is set-associative with least-recently-used replacement; a line is filled sector by sector, a sector being what
+ * one miss brings. A miss stalls for `miss` units. There is one flash port: a miss waits until an earlier read has ended.
+ * With prefetch, the sector behind the current one is read while the current one is executed, and a fetch of it waits for
+ * the rest of that read.
+ *
+ * Time runs in units of 1/256 cycle: each executed halfword takes `pace` units, each stall what it stalls.
+ * Unicorn calls mce_flash_block and mce_flash_read; tests feed mce_flash_trace. The structures are mirrored in flash.py. */
+#include <stdint.h>
+
+typedef struct {
+    uint32_t line_shift, sector_shift, sets, ways; /* ways == 0: no cache */
+    uint32_t *tags;                                /* [sets * ways] line + 1; 0: empty */
+    uint32_t *used;                                /* [sets * ways] when last used */
+    uint32_t *valid;                               /* [sets * ways] one bit a sector */
+    uint32_t clock;
+} mce_cache;
+
+typedef struct {
+    mce_cache icache, dcache;
+    const uint32_t *layer;     /* where the counter keeps the current layer */
+    uint64_t *stalls;          /* [layers][2] units: fetches, data reads */
+    uint64_t *misses;          /* [layers][2] */
+    uint64_t now, busy, ready; /* the port is busy until; the prefetched sector is ready at */
+    uint32_t prefetched;       /* its number + 1; 0: none */
+    uint32_t last_sector;      /* the last fetch's sector + 1: what the core's buffer holds */
+    uint32_t last_data;        /* the last uncached data read's sector + 1 */
+    uint32_t base, length;     /* of the flash, bytes */
+    uint32_t miss, pace, fetch_shift, prefetch, unified, data_buffer;
+} mce_flash;
+
+/* 1: hit. A miss fills the sector. */
+static int cache_access(mce_cache *c, uint32_t address)
+{
+    const uint32_t line = address >> c->line_shift;
+    const uint32_t first = (line % c->sets) * c->ways;
+    const uint32_t sector = 1u << ((address >> c->sector_shift) & ((1u << (c->line_shift - c->sector_shift)) - 1));
+    uint32_t victim = first;
+
+    c->clock++;
+    for (uint32_t i = first; i < first + c->ways; i++) {
+        if (c->tags[i] == line + 1) {
+            const int hit = (c->valid[i] & sector) != 0;
+            c->valid[i] |= sector;
+            c->used[i] = c->clock;
+            return hit;
+        }
+        if (c->used[i] < c->used[victim]) {
+            victim = i;
+        }
+    }
+    c->tags[victim] = line + 1;
+    c->valid[victim] = sector;
+    c->used[victim] = c->clock;
+    return 0;
+}
+
+static void stall(mce_flash *f, int kind, uint64_t until)
+{
+    if (until > f->now) {
+        f->stalls[2 * *f->layer + kind] += until - f->now;
+        f->now = until;
+    }
+}
+
+/* A read of the array that the core waits for. */
+static void read_array(mce_flash *f, int kind)
+{
+    f->misses[2 * *f->layer + kind]++;
+    f->busy = (f->busy > f->now ? f->busy : f->now) + f->miss;
+    stall(f, kind, f->busy);
+}
+
+static void fetch_sector(mce_flash *f, uint32_t address)
+{
+    const uint32_t sector = address >> f->fetch_shift;
+
+    if (sector + 1 == f->last_sector) {
+        return;
+    }
+    f->last_sector = sector + 1;
+    if (f->icache.ways == 0 || !cache_access(&f->icache, address)) {
+        if (f->prefetched == sector + 1) {
+            stall(f, 0, f->ready);
+        } else {
+            read_array(f, 0);
+        }
+    }
+    if (f->prefetch && f->prefetched != sector + 2) {
+        f->prefetched = sector + 2;
+        f->busy = (f->busy > f->now ? f->busy : f->now) + f->miss;
+        f->ready = f->busy;
+    }
+}
+
+#ifdef _WIN32
+#define EXPORT __declspec(dllexport)
+#else
+#define EXPORT
+#endif
+
+EXPORT void mce_flash_block(void *engine, uint64_t start, uint32_t size, mce_flash *f)
+{
+    (void)engine;
+    if ((uint32_t)start - f->base >= f->length) {
+        f->now += (uint64_t)(size / 2) * f->pace;
+        return;
+    }
+    for (uint32_t at = (uint32_t)start, end = at + size; at < end;) {
+        uint32_t next = ((at >> f->fetch_shift) + 1) << f->fetch_shift;
+        next = next < end ? next : end;
+        fetch_sector(f, at);
+        f->now += (uint64_t)((next - at) / 2) * f->pace;
+        at = next;
+    }
+}
+
+EXPORT void mce_flash_read(void *engine, int type, uint64_t address, int size, int64_t value, mce_flash *f)
+{
+    mce_cache *c = f->unified ? &f->icache : &f->dcache;
+    const uint32_t sector = (uint32_t)address >> f->fetch_shift;
+
+    (void)engine;
+    (void)type;
+    (void)size;
+    (void)value;
+    if ((uint32_t)address - f->base >= f->length) {
+        return;
+    }
+    if (c->ways != 0 ? cache_access(c, (uint32_t)address) : f->data_buffer && f->last_data == sector + 1) {
+        return;
+    }
+    f->last_data = sector + 1;
+    read_array(f, 1);
+}
+
+/* sizes[i] > 0: a block of that many bytes at addresses[i] was executed; 0: a data read there. */
+EXPORT void mce_flash_trace(mce_flash *f, const uint32_t *addresses, const uint32_t *sizes, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        if (sizes[i] != 0) {
+            mce_flash_block(0, addresses[i], sizes[i], f);
+        } else {
+            mce_flash_read(0, 0, addresses[i], 4, 0, f);
+        }
+    }
+}

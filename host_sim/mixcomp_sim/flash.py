@@ -1,0 +1,150 @@
+"""Stalls of a chip's flash: the model of flash.c, driven by the addresses that a program really fetches and reads."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .chips import Cache, Flash
+from .native import library_path
+
+UNITS = 256  # of time in a cycle
+FETCHES, READS = range(2)
+
+
+@dataclass(frozen=True)
+class Stalls:
+    """Of one layer: cycles that the core waited for code and for data, and how many reads of the array that took."""
+
+    fetch_cycles: float
+    read_cycles: float
+    fetch_misses: int
+    read_misses: int
+
+    @property
+    def cycles(self) -> float:
+        return self.fetch_cycles + self.read_cycles
+
+
+class _Cache(ctypes.Structure):
+    _fields_ = (
+        ("line_shift", ctypes.c_uint32),
+        ("sector_shift", ctypes.c_uint32),
+        ("sets", ctypes.c_uint32),
+        ("ways", ctypes.c_uint32),
+        ("tags", ctypes.c_void_p),
+        ("used", ctypes.c_void_p),
+        ("valid", ctypes.c_void_p),
+        ("clock", ctypes.c_uint32),
+    )
+
+
+class _State(ctypes.Structure):
+    _fields_ = (
+        ("icache", _Cache),
+        ("dcache", _Cache),
+        ("layer", ctypes.c_void_p),
+        ("stalls", ctypes.c_void_p),
+        ("misses", ctypes.c_void_p),
+        ("now", ctypes.c_uint64),
+        ("busy", ctypes.c_uint64),
+        ("ready", ctypes.c_uint64),
+        ("prefetched", ctypes.c_uint32),
+        ("last_sector", ctypes.c_uint32),
+        ("last_data", ctypes.c_uint32),
+        ("base", ctypes.c_uint32),
+        ("length", ctypes.c_uint32),
+        ("miss", ctypes.c_uint32),
+        ("pace", ctypes.c_uint32),
+        ("fetch_shift", ctypes.c_uint32),
+        ("prefetch", ctypes.c_uint32),
+        ("unified", ctypes.c_uint32),
+        ("data_buffer", ctypes.c_uint32),
+    )
+
+
+@cache
+def _library() -> Any:
+    return ctypes.CDLL(str(library_path("flash.c")))
+
+
+class FlashModel:
+    """One run of a program on a chip, caches empty at first.
+
+    pace: cycles of an executed halfword without stalls, the mean of the program; only prefetching depends on it.
+    span: (address, bytes) of the flash in the program's image, wherever that was linked. layer_address: where the
+    current layer's number is kept, as BlockCounter does; by default there is only one layer.
+    """
+
+    def __init__(
+        self,
+        flash: Flash,
+        pace: float,
+        *,
+        layers: int = 1,
+        span: tuple[int, int] | None = None,
+        layer_address: int | None = None,
+    ) -> None:
+        self._counts = np.zeros((2, layers, 2), np.uint64)  # stalls, misses; layers; fetches, reads
+        self._layer = ctypes.c_uint32(0)
+        self._arrays: list[npt.NDArray[np.uint32]] = []
+        base, length = span or (flash.base, 1 << 27)
+        self.state = _State(
+            icache=self._cache(flash.icache, flash.read_bytes),
+            dcache=self._cache(flash.dcache, flash.read_bytes),
+            layer=layer_address or ctypes.addressof(self._layer),
+            stalls=self._counts[0].ctypes.data,
+            misses=self._counts[1].ctypes.data,
+            base=base,
+            length=length,
+            miss=UNITS * (flash.wait_states + flash.refill_cycles),
+            pace=round(UNITS * pace),
+            fetch_shift=flash.read_bytes.bit_length() - 1,
+            prefetch=flash.prefetch,
+            unified=flash.unified,
+        )
+
+    def _cache(self, cache: Cache | None, sector_bytes: int) -> _Cache:
+        if cache is None:
+            return _Cache(ways=0)
+        lines = cache.bytes // cache.line_bytes
+        tags, used, valid = [np.zeros(lines, np.uint32) for _ in range(3)]
+        self._arrays += [tags, used, valid]
+        return _Cache(
+            line_shift=cache.line_bytes.bit_length() - 1,
+            sector_shift=min(sector_bytes, cache.line_bytes).bit_length() - 1,
+            sets=lines // cache.ways,
+            ways=cache.ways,
+            tags=tags.ctypes.data,
+            used=used.ctypes.data,
+            valid=valid.ctypes.data,
+        )
+
+    def trace(self, addresses: Sequence[int], sizes: Sequence[int]) -> None:
+        """Feed accesses: sizes[i] > 0 executes a block of that many bytes at addresses[i], 0 reads a word there."""
+        a, s = np.array(addresses, np.uint32), np.array(sizes, np.uint32)
+        _library().mce_flash_trace(ctypes.byref(self.state), ctypes.c_void_p(a.ctypes.data),
+                                   ctypes.c_void_p(s.ctypes.data), len(a))  # fmt: skip
+
+    def stalls(self) -> tuple[Stalls, ...]:
+        """Of each layer."""
+        cycles, misses = self._counts[0] / UNITS, self._counts[1]
+        return tuple(
+            Stalls(float(c[FETCHES]), float(c[READS]), int(m[FETCHES]), int(m[READS]))
+            for c, m in zip(cycles, misses, strict=True)
+        )
+
+    @staticmethod
+    def callbacks() -> tuple[ctypes.c_void_p, ctypes.c_void_p]:
+        """Unicorn's callbacks for blocks and for reads of memory; their user data is the address of `state`."""
+        library = _library()
+        return (
+            ctypes.cast(library.mce_flash_block, ctypes.c_void_p),
+            ctypes.cast(library.mce_flash_read, ctypes.c_void_p),
+        )
