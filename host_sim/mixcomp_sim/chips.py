@@ -34,6 +34,10 @@ class Flash:
     refill_cycles: int = 0
     base: int = 0x08000000
 
+    @property
+    def miss_cycles(self) -> int:
+        return self.wait_states + self.refill_cycles
+
 
 @dataclass(frozen=True)
 class Power:
@@ -50,6 +54,7 @@ class Chip:
     description: str
     core: str
     clock_hz: int
+    default: bool  # the one that stands for its core when none is named
     flash: Flash
     power: Power
 
@@ -76,9 +81,19 @@ def find_chip(name: str) -> Chip:
         raise ValueError(f"unknown chip {name!r}. Known: {', '.join(chips())}.") from None
 
 
+def default_chip(core: str) -> Chip:
+    """The chip that stands for a core; ValueError if there is none."""
+    for chip in chips().values():
+        if chip.core == core and chip.default:
+            return chip
+    raise ValueError(f"no chip stands for {core!r}. Known: {', '.join(chips())}.")
+
+
 def _read(path: Path) -> Chip:
     table = tomllib.loads(path.read_text(encoding="utf-8"))
     values: dict[str, Any] = table["flash"]
     values |= {key: Cache(**values[key]) for key in ("icache", "dcache") if key in values}
     flash, power = Flash(**values), Power(**table["power"])
-    return Chip(path.stem, table["description"], table["core"], table["clock_hz"], flash, power)
+    return Chip(
+        path.stem, table["description"], table["core"], table["clock_hz"], table.get("default", False), flash, power
+    )

@@ -103,7 +103,7 @@ class FlashModel:
             misses=self._counts[1].ctypes.data,
             base=base,
             length=length,
-            miss=UNITS * (flash.wait_states + flash.refill_cycles),
+            miss=UNITS * flash.miss_cycles,
             pace=round(UNITS * pace),
             fetch_shift=flash.read_bytes.bit_length() - 1,
             prefetch=flash.prefetch,

@@ -51,6 +51,7 @@ class Timing:
 class Core:
     name: str
     source: str
+    error: float  # relative, of the nominal cycles against a board
     columns: tuple[Timing, Timing, Timing] = field(repr=False)
 
 
@@ -62,7 +63,8 @@ def core_timing(name: str) -> Core:
         known = sorted(p.stem for p in path.parent.glob("*.toml"))
         raise ValueError(f"no cycle model for {name!r}. There are models for {', '.join(known)}.")
     table = tomllib.loads(path.read_text(encoding="utf-8"))
-    return Core(name, table["source"], (_column(table, LOW), _column(table, NOMINAL), _column(table, HIGH)))
+    columns = _column(table, LOW), _column(table, NOMINAL), _column(table, HIGH)
+    return Core(name, table["source"], table["error"], columns)
 
 
 def _column(table: Mapping[str, Any], column: int) -> Timing:

@@ -1,4 +1,5 @@
-"""What a model costs on a core: exact instruction counts by layer, flash and RAM from the linked image."""
+"""What a model costs on a chip: exact instruction counts by layer, flash and RAM from the linked image; cycles, time
+and energy from the models of mixcomp_sim, with error bars."""
 
 from __future__ import annotations
 
@@ -8,13 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mixcomp_edge.errors import TargetError
 from mixcomp_edge.ir import interp, qops
 from mixcomp_edge.numerics.packing import pack_elements
 from mixcomp_edge.plan.layout import Layout
+from mixcomp_edge.targets import emulated
 from mixcomp_edge.verification import emulated_core, make_inputs, opened
 
 if TYPE_CHECKING:
     from mixcomp_edge.transports.emulator import EmulatedCore
+    from mixcomp_sim.chips import Chip
+    from mixcomp_sim.cost import Cost
 
 
 @dataclass(frozen=True)
@@ -27,54 +32,94 @@ class LayerCost:
     act_bits: int
     macs: int
     instructions: int
-    cycles: None = None
-    energy_uj: None = None
+    cycles: int
+    stall_cycles: int
+    energy_uj: float
 
 
 @dataclass(frozen=True)
 class Simulation:
-    """Result of `simulate`; DESIGN.md 8 names the keys. `instructions` also counts the few outside the layers. Cycles,
-    latency and energy are None until there are models for them: instructions are counted, nothing is guessed."""
+    """Result of `simulate`. Totals also count the few instructions outside the layers.
+
+    Instructions are counted. cycles, latency and energy are models' figures for the first input on `chip`; `error`
+    holds their relative errors. `stall_cycles` are those of `cycles` in which the core waits for its flash."""
 
     model: str
     target: str
+    chip: str
+    clock_hz: int
     compiler: str
     inputs: int
     bit_exact: bool
     instructions: int
-    cycles: None
-    latency_ms: None
-    energy_uj: None
+    cycles: int
+    stall_cycles: int
+    latency_ms: float
+    energy_uj: float
+    error: dict[str, float]
     macs: int
     flash_bytes: dict[str, int]
     ram_bytes: dict[str, int]
     layers: tuple[LayerCost, ...]
+    profile: dict[str, Any]  # Chrome's trace event format
 
     def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        """All but the profile, which is for a viewer."""
+        return {key: value for key, value in asdict(self).items() if key != "profile"}
 
 
 def simulate(
-    source: Path, *, target_name: str | None = None, count: int = 1, chain_name: str | None = None
+    source: Path,
+    *,
+    target_name: str | None = None,
+    count: int = 1,
+    chain_name: str | None = None,
+    chip_name: str | None = None,
 ) -> Simulation:
-    """Runs `count` inputs of a bundle or exported folder on the emulated core."""
+    """Runs `count` inputs of a bundle or exported folder on the emulated core.
+
+    chip_name: one of mixcomp_sim.chips(); by default the one that stands for the target's core."""
     with opened(source, target_name) as (bundle, layout, project):
+        chip = _chip(chip_name, layout)
         core = emulated_core(project, layout, chain_name)
         try:
-            return measure_core(core, layout, make_inputs(bundle.graph, count))
+            return measure_core(core, layout, make_inputs(bundle.graph, count), chip)
         finally:
             core.close()
 
 
-def measure_core(core: EmulatedCore, layout: Layout, inputs: np.ndarray) -> Simulation:
-    """Counts the inputs (N, *shape) on a core that is built."""
+def _chip(name: str | None, layout: Layout) -> Chip:
+    """The chip of that name, or the one for the target's core."""
+    from mixcomp_sim.chips import chips, default_chip, find_chip
+
+    core = emulated(layout.target.name).core
+    if name is None:
+        return default_chip(core)
+    if name not in chips() or find_chip(name).core != core:
+        fitting = ", ".join(chip.name for chip in chips().values() if chip.core == core)
+        raise TargetError(f"no chip '{name}' with the core of {layout.target.name}. These have it: {fitting}.")
+    return find_chip(name)
+
+
+def measure_core(core: EmulatedCore, layout: Layout, inputs: np.ndarray, chip: Chip | None = None) -> Simulation:
+    """Counts the inputs (N, *shape) on a core that is built. chip: by default the one that stands for the core."""
+    from mixcomp_sim.cost import costs, total
+    from mixcomp_sim.profile import Span, chrome_trace, instructions_by_function
+
+    chip = chip or _chip(None, layout)
     graph = layout.graph
     source, output = graph.nodes[0], graph[graph.output]
     assert isinstance(source, qops.QNode)
     assert isinstance(output, qops.QNode)
-    exact, stack, runs = True, 0, []
+    exact, stack = True, 0
+    runs: list[tuple[int, ...]] = []
+    parts: tuple[Cost, ...] = ()
     for x in inputs:
-        counts, stack_bytes = core.count(pack_elements(x, source.type.bits))
+        packed = pack_elements(x, source.type.bits)
+        counts, stack_bytes = core.count(packed)
+        if not runs:
+            parts = costs(counts, chip, core.stalls(packed, chip, counts))
+            functions = instructions_by_function(core.elf, counts)
         runs.append(counts.layers)
         stack = max(stack, stack_bytes)
         want = pack_elements(interp.run(graph, x[None])[0], output.type.bits)
@@ -83,23 +128,37 @@ def measure_core(core: EmulatedCore, layout: Layout, inputs: np.ndarray) -> Simu
     macs = [qops.macs(step.node) for step in layout.steps]
     sections = section_bytes(core.elf)
     code = sections["flash"] - layout.weight_bytes - core.entry_bytes
+    whole = total(parts)
+    layers = tuple(
+        LayerCost(
+            step.node.name, step.node.op, _format(step.node), step.node.type.bits, m, int(n),
+            round(part.cycles), round(part.stall_cycles), part.energy_uj,
+        )
+        for step, m, n, part in zip(layout.steps, macs, mean, parts, strict=False)
+    )  # fmt: skip
+    spans = [
+        Span(layer.name, part.latency_ms * 1e3, by_function, asdict(layer))
+        for layer, part, by_function in zip(layers, parts, functions, strict=False)
+    ]
     return Simulation(
         model=graph.name,
         target=layout.target.name,
+        chip=chip.name,
+        clock_hz=chip.clock_hz,
         compiler=core.chain.version(),
         inputs=len(inputs),
         bit_exact=exact,
         instructions=int(mean.sum()),
-        cycles=None,
-        latency_ms=None,
-        energy_uj=None,
+        cycles=round(whole.cycles),
+        stall_cycles=round(whole.stall_cycles),
+        latency_ms=whole.latency_ms,
+        energy_uj=whole.energy_uj,
+        error={"cycles": whole.cycles_error, "energy": whole.energy_error},
         macs=sum(macs),
         flash_bytes={"weights": layout.weight_bytes, "code": code, "total": layout.weight_bytes + code},
         ram_bytes={"arena": core.arena.size, "stack": stack, "total": sections["ram"] + stack},
-        layers=tuple(
-            LayerCost(step.node.name, step.node.op, _format(step.node), step.node.type.bits, m, int(n))
-            for step, m, n in zip(layout.steps, macs, mean, strict=False)
-        ),
+        layers=layers,
+        profile=chrome_trace(spans, f"{graph.name} on {chip.name}"),
     )
 
 

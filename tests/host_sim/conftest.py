@@ -99,6 +99,12 @@ def gcc(tmp_path_factory):
     return Toolchain("gcc", tmp_path_factory.mktemp("asm"))
 
 
+@pytest.fixture(scope="session")
+def needs_qemu():
+    if shutil.which("qemu-system-arm") is None:
+        pytest.skip("qemu-system-arm is not installed")
+
+
 @pytest.fixture(params=CORES)
 def core(request):
     return request.param

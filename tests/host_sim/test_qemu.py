@@ -1,6 +1,5 @@
 """QEMU runs the same images as Unicorn and counts every instruction as Unicorn does; Cortex-M55 with MVE runs there."""
 
-import shutil
 import time
 
 import pytest
@@ -79,14 +78,8 @@ cell: .word 42
 """
 
 
-@pytest.fixture(scope="module")
-def qemu():
-    if shutil.which("qemu-system-arm") is None:
-        pytest.skip("qemu-system-arm is not installed")
-
-
 @pytest.fixture
-def board(qemu, gcc):
+def board(needs_qemu, gcc):
     """core, source -> a board that runs it, closed at the end of the test."""
     opened = []
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json as json_format
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -10,47 +12,85 @@ from rich.table import Table
 from mixcomp_edge.cli.common import ChainOption, JsonFlag, SourceArgument, TargetOption, output, print_json
 from mixcomp_edge.simulation import Simulation
 
+BAR = 12  # characters of a full share bar
+
 
 def register(app: typer.Typer) -> None:
     @app.command()
     def simulate(
         source: SourceArgument,
         target: TargetOption = None,
-        count: Annotated[int, typer.Option("--count", "-n", help="Inputs to average over.", min=1)] = 1,
+        chip: Annotated[
+            str | None,
+            typer.Option("--chip", help="Chip with that core: stm32l4r5, nrf52840, …", show_default="one a core"),
+        ] = None,
+        per_layer: Annotated[bool, typer.Option("--per-layer", help="Print a row a layer, with share bars.")] = False,
+        trace: Annotated[
+            Path | None,
+            typer.Option("--trace", metavar="FILE", help="Write a profile for Perfetto or speedscope."),
+        ] = None,
+        count: Annotated[int, typer.Option("--count", "-n", help="Inputs to run.", min=1)] = 1,
         toolchain: ChainOption = None,
         json: JsonFlag = False,
     ) -> None:
-        """Count the instructions of one inference on an emulated core, by layer; flash, RAM and stack of the image.
+        """Say what one inference costs on a chip: instructions, cycles, time, energy, flash, RAM and stack.
+
+        Instructions are counted on an emulated core; flash and RAM are those of the linked image: exact. Cycles are a
+        model of the core and of the chip's flash and caches, energy one of its run current: each with its error.
 
         Exit code 1 when the core's output differs from Python's.
+
+        Example: mixcomp-edge simulate resnet8.mce --target cortex-m4 --chip stm32l4r5 --per-layer --trace resnet8.json
         """
         from mixcomp_edge.simulation import simulate as measure
 
-        result = measure(source, target_name=target, count=count, chain_name=toolchain)
+        result = measure(source, target_name=target, count=count, chain_name=toolchain, chip_name=chip)
+        if trace is not None:
+            trace.write_text(json_format.dumps(result.profile))
         if json:
             print_json(result.as_dict())
         else:
-            print_simulation(result)
+            print_simulation(result, per_layer=per_layer)
         raise typer.Exit(0 if result.bit_exact else 1)
 
 
-def print_simulation(result: Simulation) -> None:
-    """One row a layer, and the totals."""
-    table = Table("layer", "operator", "weights", "act", title=f"{result.model} on {result.target} ({result.compiler})")
-    for column in ("MAC", "instructions", "%", "a MAC"):
-        table.add_column(column, justify="right")
-    for layer in result.layers:
-        share = 100 * layer.instructions / result.instructions
-        table.add_row(
-            layer.name, layer.op, layer.weights, str(layer.act_bits), f"{layer.macs:,}", f"{layer.instructions:,}",
-            f"{share:.1f}", f"{layer.instructions / layer.macs:.2f}" if layer.macs else "",
-        )  # fmt: skip
-    output.print(table)
-    flash, ram = result.flash_bytes, result.ram_bytes
+def print_simulation(result: Simulation, *, per_layer: bool = False) -> None:
+    """The totals, below one row a layer if wanted."""
+    if per_layer:
+        output.print(_layers(result))
+    flash, ram, error = result.flash_bytes, result.ram_bytes, result.error
+    stalls = f", {result.stall_cycles:,} of them waiting for flash" if result.stall_cycles else ""
     output.print(
+        f"{result.model} on {result.target} ({result.compiler}), {result.chip} at {result.clock_hz / 1e6:g} MHz\n"
         f"{result.instructions:,} instructions, {result.macs:,} MAC\n"
+        f"{result.cycles:,} cycles ±{100 * error['cycles']:.0f} %{stalls}: {result.latency_ms:.2f} ms\n"
+        f"{result.energy_uj:,.0f} µJ ±{100 * error['energy']:.0f} %\n"
         f"flash {flash['total']:,} B = weights {flash['weights']:,} + code and tables {flash['code']:,}\n"
         f"RAM {ram['total']:,} B = arena {ram['arena']:,} (input and output in it) + stack {ram['stack']:,}\n"
         f"output {'equal to Python, to the bit' if result.bit_exact else 'DIFFERS from Python'}",
         highlight=False,
     )
+
+
+def _layers(result: Simulation) -> Table:
+    table = Table("layer", "operator")
+    for column in ("MAC", "instr./MAC", "cycles", "µJ"):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("% of cycles", no_wrap=True)
+    most = max((layer.cycles for layer in result.layers), default=1)
+    for layer in result.layers:
+        per_mac = f"{layer.instructions / layer.macs:.2f}" if layer.macs else ""
+        bar = "█" * round(BAR * layer.cycles / most) or "▏"
+        table.add_row(
+            layer.name, f"{layer.op} {layer.weights}".strip(), _short(layer.macs), per_mac,
+            _short(layer.cycles), f"{layer.energy_uj:,.3g}", f"{100 * layer.cycles / result.cycles:4.1f} {bar}",
+        )  # fmt: skip
+    return table
+
+
+def _short(n: int) -> str:
+    """Three digits, and a letter for thousands or millions: the exact number is in --json."""
+    for size, letter in ((1_000_000, "M"), (1_000, "k")):
+        if n >= size:
+            return f"{n / size:.{max(0, 3 - len(str(n // size)))}f}{letter}"
+    return str(n)

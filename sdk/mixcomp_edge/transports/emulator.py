@@ -18,7 +18,10 @@ from mixcomp_edge.ir import qops
 from mixcomp_edge.plan.layout import Layout
 from mixcomp_edge.targets import Target
 from mixcomp_edge.transports import Progress
-from mixcomp_sim import Counts, Machine, image_memory, open_machine
+from mixcomp_sim import Counts, Emulator, Machine, image_memory, open_machine
+from mixcomp_sim.chips import Chip
+from mixcomp_sim.cost import mean_pace
+from mixcomp_sim.flash import Stalls
 
 
 class EmulatedCore:
@@ -82,6 +85,20 @@ class EmulatedCore:
         self._check(result.value)
         assert result.counts is not None
         return result.counts, result.stack_bytes
+
+    def stalls(self, x: bytes, chip: Chip, counts: Counts) -> tuple[Stalls, ...] | None:
+        """What that inference waits for a chip's flash; None for memory without wait states. counts: of the same
+        inference. Only Unicorn can follow addresses."""
+        if chip.flash.miss_cycles == 0:
+            return None
+        if not isinstance(self.emulator, Emulator):
+            raise ExportError(
+                f"{chip.name} has flash with wait states, which QEMU cannot follow for {self.target.name}."
+            )
+        self._write_input(x)
+        result = self.emulator.call(ENTRY, count=True, flash=chip.flash, pace=mean_pace(counts, chip))
+        self._check(result.value)
+        return result.stalls
 
     def output_bytes(self) -> bytes:
         """The output of the last run."""

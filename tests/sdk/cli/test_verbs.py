@@ -123,7 +123,42 @@ def test_simulate_gives_the_keys_of_the_design(tiny_mce):
     layer_keys = ["name", "op", "weights", "act_bits", "macs", "instructions", "cycles", "energy_uj"]
     assert all(set(layer_keys) <= set(layer) for layer in value["layers"])
     assert (value["model"], value["target"], value["bit_exact"]) == ("tiny", "cortex-m0plus", True)
+    assert (value["chip"], value["clock_hz"]) == ("stm32g0b1", 64_000_000)
+    assert value["cycles"] >= value["instructions"]
+    assert value["latency_ms"] == pytest.approx(1e3 * value["cycles"] / value["clock_hz"], rel=1e-3)
+    assert 0 < value["error"]["cycles"] < value["error"]["energy"] < 1
+    assert sum(layer["cycles"] for layer in value["layers"]) == pytest.approx(value["cycles"], rel=0.01)
+    assert sum(layer["energy_uj"] for layer in value["layers"]) == pytest.approx(value["energy_uj"], rel=0.01)
     assert [layer["weights"] for layer in value["layers"]] == ["fixp4", "fixp4", "posit4sc4"]
+
+
+def test_chips_of_one_core_differ_in_waiting_and_clock(tiny_mce):
+    l4r5, nrf = (
+        one_object(command("simulate", tiny_mce, "--chip", chip, "--json")) for chip in ("stm32l4r5", "nrf52840")
+    )
+    assert l4r5["instructions"] == nrf["instructions"]
+    assert l4r5["cycles"] - l4r5["stall_cycles"] == pytest.approx(nrf["cycles"] - nrf["stall_cycles"], abs=2)
+    assert l4r5["stall_cycles"] > 0
+    assert nrf["latency_ms"] > l4r5["latency_ms"]
+
+
+def test_a_trace_holds_each_layer_and_below_it_its_functions(tiny_mce, tmp_path):
+    value = one_object(command("simulate", tiny_mce, "--trace", tmp_path / "trace.json", "--json"))
+    events = [e for e in json.loads((tmp_path / "trace.json").read_text())["traceEvents"] if e["ph"] == "X"]
+    layers = [e for e in events if "cycles" in e["args"]]
+    assert [e["name"] for e in layers] == [layer["name"] for layer in value["layers"]]
+    assert sum(e["dur"] for e in layers) == pytest.approx(1e3 * value["latency_ms"], rel=0.01)
+    for layer, counted in zip(layers, value["layers"], strict=True):
+        parts = [e for e in events if e not in layers and layer["ts"] - 1e-6 <= e["ts"] < layer["ts"] + layer["dur"]]
+        assert sum(e["args"]["instructions"] for e in parts) == counted["instructions"]
+        assert sum(e["dur"] for e in parts) == pytest.approx(layer["dur"])
+
+
+def test_per_layer_prints_a_row_a_layer_with_bars(tiny_mce):
+    text = command("simulate", tiny_mce, "--per-layer").stdout
+    assert text.count("█") >= 12
+    assert "µJ" in text
+    assert "█" not in command("simulate", tiny_mce).stdout
 
 
 def test_simulate_of_changed_weights_is_1(broken):
@@ -180,6 +215,10 @@ ERRORS = {
     "cut": (["verify", "cut.mce"], "cut.mce"),
     "not a project": (["verify", "."], "not an exported project"),
     "unknown target": (["export", "tiny.mce", "-o", "c", "-t", "cortex-m5"], "unknown target 'cortex-m5'"),
+    "chip of another core": (
+        ["simulate", "tiny.mce", "-t", "cortex-m4", "--chip", "rp2040"],
+        "no chip 'rp2040' with the core of cortex-m4. These have it: nrf52840, stm32l4r5",
+    ),
     "not emulated": (["simulate", "tiny.mce", "-t", "generic"], "cannot be emulated"),
     "unknown transport": (["verify", "tiny.mce", "--on", "moon"], "unknown transport 'moon'"),
     "unknown toolchain": (["simulate", "tiny.mce", "--toolchain", "keil"], "unknown toolchain 'keil'"),
