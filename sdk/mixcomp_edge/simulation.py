@@ -102,11 +102,13 @@ def _chip(name: str | None, layout: Layout) -> Chip:
 
 
 def measure_core(core: EmulatedCore, layout: Layout, inputs: np.ndarray, chip: Chip | None = None) -> Simulation:
-    """Counts the inputs (N, *shape) on a core that is built. chip: by default the one that stands for the core."""
+    """Counts the inputs (N, *shape) on a core that is built.
+
+    chip: None stands for the core's usual chip as if its flash had no wait states, which saves following it."""
     from mixcomp_sim.cost import costs, total
     from mixcomp_sim.profile import Span, chrome_trace, instructions_by_function
 
-    chip = chip or _chip(None, layout)
+    follow_flash, chip = chip is not None, chip or _chip(None, layout)
     graph = layout.graph
     source, output = graph.nodes[0], graph[graph.output]
     assert isinstance(source, qops.QNode)
@@ -118,7 +120,8 @@ def measure_core(core: EmulatedCore, layout: Layout, inputs: np.ndarray, chip: C
         packed = pack_elements(x, source.type.bits)
         counts, stack_bytes = core.count(packed)
         if not runs:
-            parts = costs(counts, chip, core.stalls(packed, chip, counts))
+            stalls = core.stalls(packed, chip, counts) if follow_flash else None
+            parts = costs(counts, chip, stalls)
             functions = instructions_by_function(core.elf, counts)
         runs.append(counts.layers)
         stack = max(stack, stack_bytes)

@@ -1,8 +1,8 @@
 """The cycle and energy models against published MLPerf Tiny results (mlcommons/tiny_results_v0.5 … v1.3).
 
 For a published binary there is no trace, but there is what decides its time: executed instructions by kind of
-TensorFlow Lite Micro with CMSIS-NN (int8, August 2026, Cortex-M4, counted under QEMU), and the order in which CMSIS-NN's
-kernels walk over weights, biases and per-channel multipliers, which all lie in flash. So
+TensorFlow Lite Micro with CMSIS-NN (int8, August 2026, Cortex-M4, counted under QEMU), and the order in which
+CMSIS-NN's kernels walk over weights, biases and per-channel multipliers, which all lie in flash. So
 
     cycles = zero-wait-state cycles of the mix + stalls of that order of addresses through the chip's flash model.
 

@@ -16,7 +16,7 @@ def test_l4r5_is_predicted_within_the_models_error_and_better_than_without_flash
 
 
 def test_one_constant_factor_misses_what_the_flash_model_explains():
-    """The autoencoder streams its weights once and shows wait states most; the flash model says so as the board does."""
+    """The autoencoder streams its weights once and shows wait states most; the flash model agrees with the board."""
     share = {name: network(name).stall_cycles(find_chip("stm32l4r5").flash) / MIXES[name].cycles for name in JUDGED}
     measured = {name: MICROTVM_MS[name] * 120e3 / MIXES[name].cycles for name in JUDGED}
     assert max(share, key=share.get) == max(measured, key=measured.get) == "AD"

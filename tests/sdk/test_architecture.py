@@ -29,7 +29,7 @@ MAY_IMPORT = {
     "board": {"errors", "targets", "build"},
     "transports": {"errors", "build", "board", "plan", "codegen", "ir", "targets", "mixcomp_sim"},
     "verification": BELOW_TRAIN,
-    "simulation": BELOW_TRAIN,
+    "simulation": {*BELOW_TRAIN, "mixcomp_sim"},
     "sizing": {"errors", "build", "bundle", "codegen", "targets"},
     "doctor": {"errors", "build", "targets", "board", "mixcomp_sim"},
     "train": {*BELOW_TRAIN, "torch"},
