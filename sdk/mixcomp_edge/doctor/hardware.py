@@ -5,8 +5,21 @@ from __future__ import annotations
 from mixcomp_edge.doctor.check import Check, package
 
 
+def firmware(port: str | None, board: str | None, build_id: str | None) -> list[Check]:
+    """Who answers at `port`, or, without one, at each port that may be the board's. Without either no port is opened:
+    to open one resets some boards."""
+    from mixcomp_edge.doctor.firmware import check_firmware
+    from mixcomp_edge.doctor.ports import likely_boards, serial_ports
+    from mixcomp_edge.targets.boards import boards
+
+    if port is not None:
+        return [check_firmware(port, build_id)]
+    fitting = [found.device for found in serial_ports() if board in likely_boards(found, boards().values())]
+    return [check_firmware(device, build_id) for device in fitting]
+
+
 def hardware() -> list[Check]:
-    """Ports, probes and drives of this machine. Nothing is opened that a look would disturb."""
+    """Ports, probes and drives of this machine; no port is opened."""
     if not package("pyserial", "", "").ok:
         return [package("pyserial", "verify --on serial:PORT", "pip install pyserial")]
     from mixcomp_edge.board.drive import drives

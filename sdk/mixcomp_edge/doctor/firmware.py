@@ -1,0 +1,62 @@
+"""What answers at a serial port: our firmware, a stale one, one at another baud rate, or nobody."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterable
+
+from mixcomp_edge.board.answer import ask
+from mixcomp_edge.board.port import BAUD
+from mixcomp_edge.doctor.check import Check
+from mixcomp_edge.errors import BoardError
+
+NEEDED_FOR = "verify --on serial:PORT"
+PATIENCE_S = 1.5
+LISTEN_S = 0.4
+OTHER_BAUDS = (9600, 19200, 38400, 57600, 230400, 460800, 921600, 1_000_000)
+SENSE = re.compile(rb"m-(ready|name-dut-\[)")  # what `name%` brings. SPEC.md 8.2
+
+
+def check_firmware(url: str, build_id: str | None = None, bauds: Iterable[int] = OTHER_BAUDS) -> Check:
+    """Asks the firmware at a port who it is. build_id: hex, of the export that should run there."""
+    name = f"firmware at {url}"
+    try:
+        hello = ask(url, patience=PATIENCE_S)
+    except BoardError as error:
+        baud = next((baud for baud in bauds if answers_at(url, baud)), None)
+        if baud is None:
+            remedy = "flash a firmware of `export --board`; press reset; see that the port is the board's"
+            return Check(name, False, str(error).removeprefix(f"{url}: "), NEEDED_FOR, remedy)
+        remedy = "flash it again; in a port of your own, clock_hz of board.toml or the UART's clock is not the real one"
+        return Check(name, False, f"answers at {baud} baud, not at {BAUD}", NEEDED_FOR, remedy)
+    found = (
+        f"model '{hello.model}' (sha256 {hello.sha256[:12]}) for {hello.board}, {hello.core} at "
+        f"{hello.clock_hz / 1e6:g} MHz, {hello.compiler}, build {hello.build_id}"
+    )
+    if build_id not in (None, hello.build_id):
+        remedy = "mixcomp-edge flash DIR"
+        return Check(name, False, f"stale: {found}; the folder is build {build_id}", NEEDED_FOR, remedy)
+    return Check(name, True, found, NEEDED_FOR, "")
+
+
+def answers_at(url: str, baud: int) -> bool:
+    """Whether a text command brings sense at that rate."""
+    import serial
+
+    try:
+        port = serial.serial_for_url(url, baudrate=baud, timeout=0.05, write_timeout=1)
+    except (serial.SerialException, OSError, ValueError):
+        return False
+    try:
+        port.write(b"\0%name%")  # the zero ends a frame that noise may have opened, the first % a half command
+        heard, until = b"", time.monotonic() + LISTEN_S
+        while time.monotonic() < until:
+            heard += port.read(256)
+            if SENSE.search(heard):
+                return True
+        return False
+    except (serial.SerialException, OSError):
+        return False
+    finally:
+        port.close()
