@@ -5,7 +5,7 @@
 #include "mixcomp/internal/dsp_gather.h"
 #include "mixcomp/internal/dsp_output.h"
 #include "mixcomp/internal/pair_dsp.h"
-#include "mixcomp/internal/quad_dsp.h"
+#include "mixcomp/internal/quad_tiles_dsp.h"
 
 /* Two gathered pixels, and where their outputs go. */
 typedef struct mce_two_pixels {
@@ -16,45 +16,41 @@ typedef struct mce_two_pixels {
     int32_t pixel, count;               /* the first one; 1: there is no second */
 } mce_two_pixels;
 
-/* Channels first to last of both pixels, in pairs that lie together in y. packed is a constant: y has 4-bit elements. */
-MCE_INLINE const mce_word *mce_conv2d_plain(mce_scheme scheme, int32_t packed, const mce_two_pixels *in,
-                                            const mce_sink *s, const int32_t *bias, const mce_word *table,
-                                            const mce_word *w, int32_t first, int32_t last)
+/* Channels first to last of both pixels, whole tiles of 4-bit outputs; m4: [4] the one multiplier, if there is one.
+ * residual: [16], null (0) in conv2d. */
+MCE_INLINE const mce_word *mce_conv2d_tiles(const mce_two_pixels *in, const mce_sink *s, const int32_t *bias,
+                                            const mce_word *w, int32_t first, int32_t last, const int32_t *m4,
+                                            const int64_t *residual)
+{
+    const int32_t at0 = (in->pixel * s->to->c + first) >> 1, at1 = in->count == 2 ? at0 + (s->to->c >> 1) : at0;
+    mce_quad_job job = {w, in->patches, in->blocks, in->end - 1, bias + first, m4, 0, s->zero, s->y + at0, s->y + at1,
+                        s->flip * 0x0101u, (last - first) >> 2, residual, 0, 0};
+    if (s->step != 0) {
+        job.m = s->requant->multiplier + first;
+        job.m_advance = 16;
+    }
+    if (residual != 0) {
+        job.r0 = s->r + at0, job.r1 = s->r + at1;
+    }
+    return residual != 0 ? mce_quad_tiles_add(&job) : mce_quad_tiles(&job);
+}
+
+/* Channels first to last of both pixels, two channels at a time. packed is a constant: y has 4-bit elements. */
+MCE_INLINE const mce_word *mce_conv2d_pairs(int32_t packed, const mce_two_pixels *in, const mce_sink *s,
+                                            const int32_t *bias, const mce_word *table, const mce_word *w,
+                                            int32_t first, int32_t last)
 {
     int32_t at0 = mce_pair_bytes(packed, in->pixel * s->to->c + first);
-    int32_t at1 = at0 + (in->count == 2 ? mce_pair_bytes(packed, s->to->c) : 0); /* or written before the first */
+    int32_t at1 = in->count == 2 ? at0 + mce_pair_bytes(packed, s->to->c) : at0; /* then pixel 0 is written last */
     const int32_t *m = s->requant->multiplier + first * s->step, step = s->step, next = packed ? 1 : 2;
-    const int32_t *const end = bias + last;
-    for (bias += first; bias != end;) {
-        const int32_t two = scheme == MCE_QUAD && end - bias >= 4, ma = m[0], mb = m[step];
-        uint32_t pixel0, pixel1;
-        if (scheme == MCE_QUAD) {
-            mce_quad_tile sum = {{bias[0], bias[0], two ? bias[2] : 0, two ? bias[2] : 0}, {0, 0, 0, 0}};
-            w = mce_quad_sum(in->patches, in->blocks, in->end, w, two ? 2 : 1, &sum);
-            const int32_t low0 = mce_quad_low(sum.t.a0), low1 = mce_quad_low(sum.t.a1);
-            pixel0 = mce_sink_pair(packed, s, at0, sum.base[0] + low0, bias[1] + ((sum.t.a0 - low0) >> 12), ma, mb);
-            pixel1 = mce_sink_pair(packed, s, at1, sum.base[1] + low1, bias[1] + ((sum.t.a1 - low1) >> 12), ma, mb);
-            if (two) {
-                const int32_t low2 = mce_quad_low(sum.t.b0), low3 = mce_quad_low(sum.t.b1);
-                const int32_t mc = m[2 * step], md = m[3 * step], more0 = at0 + next, more1 = at1 + next;
-                const uint32_t also0 =
-                    mce_sink_pair(packed, s, more0, sum.base[2] + low2, bias[3] + ((sum.t.b0 - low2) >> 12), mc, md);
-                const uint32_t also1 =
-                    mce_sink_pair(packed, s, more1, sum.base[3] + low3, bias[3] + ((sum.t.b1 - low3) >> 12), mc, md);
-                mce_sink_store(packed, s->y + more1, also1);
-                mce_sink_store(packed, s->y + more0, also0);
-            }
-        } else {
-            mce_pairs sum = {bias[0] + in->offset0, bias[0] + in->offset1, bias[1] + in->offset0,
-                             bias[1] + in->offset1};
-            w = mce_pair_2x2(&sum, in->patches, w, table, in->n);
-            pixel0 = mce_sink_pair(packed, s, at0, sum.a0, sum.b0, ma, mb);
-            pixel1 = mce_sink_pair(packed, s, at1, sum.a1, sum.b1, ma, mb);
-        }
+    for (int32_t o = first; o < last; o += 2, m += 2 * step, at0 += next, at1 += next) {
+        const int32_t a = bias[o], b = bias[o + 1], ma = m[0], mb = m[step];
+        mce_pairs sum = {a + in->offset0, a + in->offset1, b + in->offset0, b + in->offset1};
+        w = mce_pair_2x2(&sum, in->patches, w, table, in->n);
+        const uint32_t pixel0 = mce_sink_pair(packed, s, at0, sum.a0, sum.b0, ma, mb);
+        const uint32_t pixel1 = mce_sink_pair(packed, s, at1, sum.a1, sum.b1, ma, mb);
         mce_sink_store(packed, s->y + at1, pixel1);
         mce_sink_store(packed, s->y + at0, pixel0);
-        const int32_t pairs = two ? 2 : 1;
-        bias += 2 * pairs, m += 2 * pairs * step, at0 += pairs * next, at1 += pairs * next;
     }
     return w;
 }
@@ -106,6 +102,12 @@ MCE_INLINE void mce_conv2d_dsp(mce_type type, mce_scheme scheme, const mce_conv2
     const int32_t n = (p->window.kh * p->window.kw * depth + 7) & ~7, unit = scheme == MCE_QUAD ? 2 : 1;
     const mce_sink sink = mce_sink_of(&p->y, &p->requant, add, r, y);
     const int32_t plain = mce_sink_is_plain(&sink, outputs), packed = mce_is_packed(p->y.type);
+    const int32_t tiles = plain && packed && outputs % 4 == 0, one = p->requant.multiplier[0];
+    const int32_t m4[4] = {one, one, one, one};
+    int64_t residual[16];
+    if (scheme == MCE_QUAD && add != 0) {
+        mce_sink_residuals(&sink, residual);
+    }
     const mce_word *const table = scheme == MCE_PAIR_TABLE ? (const mce_word *)p->levels : 0;
     mce_word *const patches = (mce_word *)(void *)scratch;
     mce_quad_block *const blocks = (mce_quad_block *)(void *)(patches + n);
@@ -125,9 +127,15 @@ MCE_INLINE void mce_conv2d_dsp(mce_type type, mce_scheme scheme, const mce_conv2
                 mce_pair_offsets(patches, n, &in.offset0, &in.offset1);
             }
             const int32_t last = first + outputs;
-            w = !plain   ? mce_conv2d_any(scheme, &in, &sink, p->bias, table, group, first, last)
-                : packed ? mce_conv2d_plain(scheme, 1, &in, &sink, p->bias, table, group, first, last)
-                         : mce_conv2d_plain(scheme, 0, &in, &sink, p->bias, table, group, first, last);
+            if (scheme == MCE_QUAD && tiles) {
+                w = mce_conv2d_tiles(&in, &sink, p->bias, group, first, last, m4, add != 0 ? residual : 0);
+            } else if (scheme == MCE_QUAD || !plain) {
+                w = mce_conv2d_any(scheme, &in, &sink, p->bias, table, group, first, last);
+            } else if (packed) {
+                w = mce_conv2d_pairs(1, &in, &sink, p->bias, table, group, first, last);
+            } else {
+                w = mce_conv2d_pairs(0, &in, &sink, p->bias, table, group, first, last);
+            }
         }
     }
 }

@@ -62,6 +62,15 @@ MCE_INLINE int32_t mce_sink_value(const mce_sink *s, int32_t acc, int32_t m, int
     return (int32_t)((s->rounding + (int64_t)acc * m + (int64_t)residual * s->add->r_multiplier) >> 32);
 }
 
+/* For each code of a 4-bit residual, the 64-bit number that it, y's zero point and the rounding add to acc * m. */
+MCE_INLINE void mce_sink_residuals(const mce_sink *s, int64_t *residual /* [16] */)
+{
+    for (int32_t code = 0; code < 16; code++) {
+        const int32_t r = mce_nibble(s->add->r.type, code) * ((int32_t)1 << s->add->r_shift);
+        residual[code] = s->rounding + (int64_t)r * s->add->r_multiplier;
+    }
+}
+
 /* Outputs of two neighbouring channels, the short way: a byte, or a halfword's two bytes. `at` is their first byte;
  * packed is a constant. */
 MCE_INLINE uint32_t mce_sink_pair(int32_t packed, const mce_sink *s, int32_t at, int32_t a, int32_t b, int32_t ma,

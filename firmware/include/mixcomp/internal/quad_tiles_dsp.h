@@ -1,0 +1,218 @@
+/* The common case of internal/quad_dsp.h, in assembly: two pixels meet all channels, four at a time, and the outputs are
+ * stored as 4-bit elements. Compilers spill a dozen registers around the inner loop; here a tile costs about 80
+ * instructions besides it. */
+#ifndef MIXCOMP_INTERNAL_QUAD_TILES_DSP_H
+#define MIXCOMP_INTERNAL_QUAD_TILES_DSP_H
+
+#include "mixcomp/internal/quad_dsp.h"
+
+/* Read by the assembly at the offsets in brackets. */
+typedef struct mce_quad_job {
+    const mce_word *w;                   /* [0] */
+    const mce_word *patches;             /* [4] as in mce_quad_4x2 */
+    const mce_quad_block *blocks, *last; /* [8, 12] the first and the last block */
+    const int32_t *bias;                 /* [16] of the next channel, advanced */
+    const int32_t *m;                    /* [20] multipliers of the next four channels, advanced by */
+    int32_t m_advance;                   /* [24] 16 bytes, or 0: all channels share four equal ones */
+    int32_t zero;                        /* [28] of y, in offset binary */
+    uint8_t *y0, *y1;                    /* [32, 36] where the pixels' next channels go, advanced; y1 is written first */
+    uint32_t flip;                       /* [40] sign bits of four outputs */
+    int32_t tiles;                       /* [44] at least 1, counted down */
+    const int64_t *residual;             /* [48] for each code of a residual element, what it adds to acc * m */
+    const uint8_t *r0, *r1;              /* [52, 56] the residual's next four elements, advanced */
+} mce_quad_job;
+
+#if defined(__ARM_FEATURE_DSP)
+
+#define MCE_QUAD_STEP_REGISTERS                                                                                        \
+    "ldrd r8, r9, [r1], #8\n\t"                                                                                        \
+    "ldrd r10, r11, [r0], #8\n\t"                                                                                      \
+    "and r12, r2, r8\n\t"                                                                                              \
+    "and lr, r2, r9\n\t"                                                                                               \
+    "smlad r4, r10, r12, r4\n\t"                                                                                       \
+    "smlad r6, r10, lr, r6\n\t"                                                                                        \
+    "and r8, r2, r8, ror #8\n\t"                                                                                       \
+    "and r9, r2, r9, ror #8\n\t"                                                                                       \
+    "smlad r4, r11, r8, r4\n\t"                                                                                        \
+    "smlad r6, r11, r9, r6\n\t"                                                                                        \
+    "ldrd r10, r11, [r0], #8\n\t"                                                                                      \
+    "smlad r5, r10, r12, r5\n\t"                                                                                       \
+    "smlad r7, r10, lr, r7\n\t"                                                                                        \
+    "smlad r5, r11, r8, r5\n\t"                                                                                        \
+    "smlad r7, r11, r9, r7\n\t"
+
+/* A tile up to its accumulators. r0 patches, r1 w, r2 mask, r3 end of the block, r4 to r7 sums a0 a1 b0 b1 of
+ * mce_quad; [sp] job, [sp, #4] block, [sp, #8] what earlier blocks gave the low channels, with their bias.
+ * Leaves r12 job; of pixel 0 r8 r4 r10 r6, of pixel 1 r9 r5 r11 r7 (channels 0 to 3). */
+#define MCE_QUAD_TILE                                                                                                  \
+    "push {r4-r11, lr}\n\t"                                                                                            \
+    "sub sp, sp, #28\n\t"                                                                                              \
+    "str r0, [sp]\n\t"                                                                                                 \
+    "ldr r1, [r0]\n\t"                                                                                                 \
+    "1:\n\t"                                                                                                           \
+    "ldr r12, [sp]\n\t"                                                                                                \
+    "movw r2, #0xF00F\n\t"                                                                                             \
+    "movt r2, #0xF00F\n\t"                                                                                             \
+    "ldrd r0, lr, [r12, #4]\n\t"                                                                                       \
+    "ldr r3, [r12, #16]\n\t"                                                                                           \
+    "str lr, [sp, #4]\n\t"                                                                                             \
+    "ldr r8, [r3]\n\t"                                                                                                 \
+    "ldr r9, [r3, #8]\n\t"                                                                                             \
+    "strd r8, r8, [sp, #8]\n\t"                                                                                        \
+    "strd r9, r9, [sp, #16]\n\t"                                                                                       \
+    "ldrd r4, r5, [lr]\n\t"                                                                                            \
+    "ldr r3, [lr, #8]\n\t"                                                                                             \
+    "mov r6, r4\n\t"                                                                                                   \
+    "mov r7, r5\n\t"                                                                                                   \
+    "add r3, r1, r3, lsl #1\n\t"                                                                                       \
+    "2:\n\t" MCE_QUAD_STEP_REGISTERS MCE_QUAD_STEP_REGISTERS "cmp r1, r3\n\t"                                          \
+    "bne 2b\n\t"                                                                                                       \
+    "ldr r12, [sp]\n\t"                                                                                                \
+    "ldr lr, [sp, #4]\n\t"                                                                                             \
+    "ldrd r8, r9, [sp, #8]\n\t"                                                                                        \
+    "ldrd r10, r11, [sp, #16]\n\t"                                                                                     \
+    "ldr r3, [r12, #12]\n\t"                                                                                           \
+    "cmp lr, r3\n\t" /* the flags last until beq */                                                                    \
+    "sbfx r3, r4, #0, #12\n\t"                                                                                         \
+    "sub r4, r4, r3\n\t"                                                                                               \
+    "add r8, r8, r3\n\t"                                                                                               \
+    "sbfx r3, r5, #0, #12\n\t"                                                                                         \
+    "sub r5, r5, r3\n\t"                                                                                               \
+    "add r9, r9, r3\n\t"                                                                                               \
+    "sbfx r3, r6, #0, #12\n\t"                                                                                         \
+    "sub r6, r6, r3\n\t"                                                                                               \
+    "add r10, r10, r3\n\t"                                                                                             \
+    "sbfx r3, r7, #0, #12\n\t"                                                                                         \
+    "sub r7, r7, r3\n\t"                                                                                               \
+    "add r11, r11, r3\n\t"                                                                                             \
+    "beq 3f\n\t"                                                                                                       \
+    "strd r8, r9, [sp, #8]\n\t"                                                                                        \
+    "strd r10, r11, [sp, #16]\n\t"                                                                                     \
+    "ldrd r8, r9, [lr, #12]!\n\t"                                                                                      \
+    "ldr r3, [lr, #8]\n\t"                                                                                             \
+    "str lr, [sp, #4]\n\t"                                                                                             \
+    "add r4, r4, r8\n\t"                                                                                               \
+    "add r6, r6, r8\n\t"                                                                                               \
+    "add r5, r5, r9\n\t"                                                                                               \
+    "add r7, r7, r9\n\t"                                                                                               \
+    "add r3, r1, r3, lsl #1\n\t"                                                                                       \
+    "b 2b\n\t"                                                                                                         \
+    "3:\n\t"                                                                                                           \
+    "ldr r3, [r12, #16]\n\t"                                                                                           \
+    "ldr r0, [r3, #4]\n\t"                                                                                             \
+    "ldr lr, [r3, #12]\n\t"                                                                                            \
+    "add r3, r3, #16\n\t"                                                                                              \
+    "str r3, [r12, #16]\n\t"                                                                                           \
+    "add r4, r0, r4, asr #12\n\t"                                                                                      \
+    "add r5, r0, r5, asr #12\n\t"                                                                                      \
+    "add r6, lr, r6, asr #12\n\t"                                                                                      \
+    "add r7, lr, r7, asr #12\n\t"
+
+/* Stores the saturated outputs of a tile, goes on with the next, returns the end of w. */
+#define MCE_QUAD_STORE                                                                                                 \
+    "orr r8, r8, r4, lsl #4\n\t"                                                                                       \
+    "orr r10, r10, r6, lsl #4\n\t"                                                                                     \
+    "orr r9, r9, r5, lsl #4\n\t"                                                                                       \
+    "orr r11, r11, r7, lsl #4\n\t"                                                                                     \
+    "ldr r3, [r12, #40]\n\t"                                                                                           \
+    "ldrd r0, lr, [r12, #32]\n\t"                                                                                      \
+    "orr r8, r8, r10, lsl #8\n\t"                                                                                      \
+    "orr r9, r9, r11, lsl #8\n\t"                                                                                      \
+    "eor r8, r8, r3\n\t"                                                                                               \
+    "eor r9, r9, r3\n\t"                                                                                               \
+    "ldr r3, [r12, #44]\n\t"                                                                                           \
+    "strh r9, [lr], #2\n\t"                                                                                            \
+    "strh r8, [r0], #2\n\t"                                                                                            \
+    "strd r0, lr, [r12, #32]\n\t"                                                                                      \
+    "subs r3, r3, #1\n\t"                                                                                              \
+    "str r3, [r12, #44]\n\t"                                                                                           \
+    "bne 1b\n\t"                                                                                                       \
+    "mov r0, r1\n\t"                                                                                                   \
+    "add sp, sp, #28\n\t"                                                                                              \
+    "pop {r4-r11, pc}\n\t"
+
+/* Two outputs of a channel with the multiplier at m: clamp(zero + q32(acc, m, 0)). */
+#define MCE_QUAD_SCALE(m, pixel0, pixel1)                                                                              \
+    "ldr r3, [r0, #" m "]\n\t"                                                                                         \
+    "smmlar " pixel0 ", " pixel0 ", r3, lr\n\t"                                                                        \
+    "smmlar " pixel1 ", " pixel1 ", r3, lr\n\t"                                                                        \
+    "usat " pixel0 ", #4, " pixel0 "\n\t"                                                                              \
+    "usat " pixel1 ", #4, " pixel1 "\n\t"
+
+/* job->tiles tiles. Returns the end of w. */
+static __attribute__((naked, noinline, unused)) const mce_word *
+mce_quad_tiles(__attribute__((unused)) mce_quad_job *job)
+{
+    __asm__(MCE_QUAD_TILE "ldr r0, [r12, #20]\n\t"
+                          "ldrd r2, lr, [r12, #24]\n\t" MCE_QUAD_SCALE("0", "r8", "r9")
+                              MCE_QUAD_SCALE("4", "r4", "r5") MCE_QUAD_SCALE("8", "r10", "r11")
+                                  MCE_QUAD_SCALE("12", "r6", "r7") "add r0, r0, r2\n\t"
+                                                                   "str r0, [r12, #20]\n\t" MCE_QUAD_STORE);
+}
+
+/* An output with what its residual adds: r0 table, lr the residual's elements of both pixels, r3 multiplier. */
+#define MCE_QUAD_JOIN(acc, bit)                                                                                        \
+    "ubfx r1, lr, #" bit ", #4\n\t"                                                                                    \
+    "add r1, r0, r1, lsl #3\n\t"                                                                                       \
+    "ldrd r1, r2, [r1]\n\t"                                                                                            \
+    "smlal r1, r2, " acc ", r3\n\t"                                                                                    \
+    "usat " acc ", #4, r2\n\t"
+#define MCE_QUAD_JOIN2(m, pixel0, bit0, pixel1, bit1)                                                                  \
+    "ldr r3, [r12, #20]\n\t"                                                                                           \
+    "ldr r3, [r3, #" m "]\n\t" MCE_QUAD_JOIN(pixel0, bit0) MCE_QUAD_JOIN(pixel1, bit1)
+
+/* The same with a residual of 4 bits. */
+static __attribute__((naked, noinline, unused)) const mce_word *
+mce_quad_tiles_add(__attribute__((unused)) mce_quad_job *job)
+{
+    __asm__(MCE_QUAD_TILE "str r1, [sp, #4]\n\t"
+                          "ldrd r0, r1, [r12, #52]\n\t"
+                          "ldrh lr, [r0], #2\n\t"
+                          "ldrh r2, [r1], #2\n\t"
+                          "strd r0, r1, [r12, #52]\n\t"
+                          "orr lr, lr, r2, lsl #16\n\t"
+                          "ldr r0, [r12, #48]\n\t" MCE_QUAD_JOIN2("0", "r8", "0", "r9", "16")
+                              MCE_QUAD_JOIN2("4", "r4", "4", "r5", "20") MCE_QUAD_JOIN2("8", "r10", "8", "r11", "24")
+                                  MCE_QUAD_JOIN2("12", "r6", "12", "r7", "28") "ldrd r0, r1, [r12, #20]\n\t"
+                                                                               "add r0, r0, r1\n\t"
+                                                                               "str r0, [r12, #20]\n\t"
+                                                                               "ldr r1, [sp, #4]\n\t" MCE_QUAD_STORE);
+}
+
+#else
+
+/* The same in C, for PCs. */
+static inline const mce_word *mce_quad_tiles_add(mce_quad_job *job)
+{
+    const mce_word *w = job->w;
+    for (; job->tiles > 0; job->tiles--, job->bias += 4, job->m += job->m_advance / 4, job->y0 += 2, job->y1 += 2) {
+        const int32_t *const bias = job->bias;
+        mce_quad_tile sum = {{bias[0], bias[0], bias[2], bias[2]}, {0, 0, 0, 0}};
+        w = mce_quad_sum(job->patches, job->blocks, job->last + 1, w, 2, &sum);
+        const int32_t t[2][2] = {{sum.t.a0, sum.t.b0}, {sum.t.a1, sum.t.b1}};
+        uint32_t both[2] = {job->flip, job->flip};
+        for (int32_t i = 0; i < 2; i++) {
+            const uint8_t *const r = i == 0 ? job->r0 : job->r1;
+            for (int32_t c = 0; c < 4; c++) {
+                const int32_t low = mce_quad_low(t[i][c >> 1]);
+                const int32_t acc =
+                    (c & 1) == 0 ? sum.base[c + i] + low : bias[c] + ((t[i][c >> 1] - low) >> 12);
+                const int64_t more = job->residual != 0 ? job->residual[r[c >> 1] >> 4 * (c & 1) & 0x0F]
+                                                        : (int64_t)job->zero * ((int64_t)1 << 32) + ((int64_t)1 << 31);
+                both[i] ^= mce_usat4((int32_t)(((int64_t)acc * job->m[c] + more) >> 32)) << 4 * c;
+            }
+        }
+        if (job->residual != 0) {
+            job->r0 += 2, job->r1 += 2;
+        }
+        *(mce_half_any *)job->y1 = (uint16_t)both[1];
+        *(mce_half_any *)job->y0 = (uint16_t)both[0];
+    }
+    return w;
+}
+
+static inline const mce_word *mce_quad_tiles(mce_quad_job *job)
+{ return mce_quad_tiles_add(job); }
+
+#endif
+#endif
