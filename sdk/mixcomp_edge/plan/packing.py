@@ -180,28 +180,28 @@ def dw3x3(node: Weighted, x: qops.QNode, row_stride: int) -> Packed | None:
 def dense_quad(node: Weighted, x: qops.QNode) -> Packed | None:
     """As `quad`; a sum of x for each block, and a copy of x where it is s4 or does not fill words."""
     packed = quad(node, x)
-    return packed and _without_patches(packed, x, words=-(-_padded(x) // packed.block))
+    return packed and _without_patches(packed, x, blocks=-(-_padded(x) // packed.block))
 
 
 def dense_pair(node: Weighted, x: qops.QNode) -> Packed | None:
     """As `pair`, with the scratch of `dense_quad`."""
     packed = pair(node, x)
-    return packed and _without_patches(packed, x, words=1)
+    return packed and _without_patches(packed, x, blocks=1)
 
 
 def dense_table(node: Weighted, x: qops.QNode) -> Packed | None:
     """As `pair_table`, with the scratch of `dense_quad`."""
     packed = pair_table(node, x)
-    return packed and _without_patches(packed, x, words=1)
+    return packed and _without_patches(packed, x, blocks=1)
 
 
 def _padded(x: qops.QNode) -> int:
     return -(-x.elements // 8) * 8
 
 
-def _without_patches(packed: Packed, x: qops.QNode, words: int) -> Packed:
+def _without_patches(packed: Packed, x: qops.QNode, blocks: int) -> Packed:
     copied = x.type.dtype == "s4" or x.elements % 8
-    return replace(packed, scratch_bytes=4 * words + (_padded(x) * x.type.bits // 8 if copied else 0))
+    return replace(packed, scratch_bytes=8 * blocks + (_padded(x) * x.type.bits // 8 if copied else 0))
 
 
 def words(node: qops.QNode, x: qops.QNode) -> Packed | None:
