@@ -135,7 +135,7 @@ void mce_dwconv2d_s4_w4__c(const mce_conv2d *p, const uint8_t *x, uint8_t *y);
 void mce_dwconv2d_u8_w4__c(const mce_conv2d *p, const uint8_t *x, uint8_t *y);
 void mce_dwconv2d_s8_w4__c(const mce_conv2d *p, const uint8_t *x, uint8_t *y);
 
-/* packing dense_quad, dense_pair or dense_table */
+/* packing dense_quad, dense_four or dense_table */
 void mce_dense_u4_fx4__dsp(const mce_dense *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
 void mce_dense_s4_fx4__dsp(const mce_dense *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
 void mce_dense_u8_fx4__dsp(const mce_dense *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);

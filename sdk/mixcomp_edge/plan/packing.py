@@ -183,10 +183,17 @@ def dense_quad(node: Weighted, x: qops.QNode) -> Packed | None:
     return packed and _without_patches(packed, x, blocks=-(-_padded(x) // packed.block))
 
 
-def dense_pair(node: Weighted, x: qops.QNode) -> Packed | None:
-    """As `pair`, with the scratch of `dense_quad`."""
-    packed = pair(node, x)
-    return packed and _without_patches(packed, x, blocks=1)
+def dense_four(node: Weighted, x: qops.QNode) -> Packed | None:
+    """fixp4 weights plus 8: nibble c of a word is weight 0 of channel c, nibble c + 4 its weight 1; see
+    internal/dense_sums_dsp.h. For each four channels [K/2] words; channels that are not there have zeros."""
+    if not node.weights.codebook.is_twos_complement:
+        return None
+    levels = reduction_in_order(node.weights.levels, gather_order(node, x))
+    levels = np.pad(levels, ((0, -len(levels) % 4), (0, 0))) + 8
+    nibbles = levels.reshape(-1, 4, levels.shape[1] // 2, 2).transpose(0, 2, 3, 1)  # (O/4, K/2, 2, 4)
+    words = (nibbles.reshape(-1, 8) << 4 * np.arange(8)).sum(axis=1).astype(np.uint32)
+    bias = shifted_bias(node, x)
+    return None if bias is None else _without_patches(Packed(words, bias), x, blocks=1)
 
 
 def dense_table(node: Weighted, x: qops.QNode) -> Packed | None:
@@ -201,7 +208,7 @@ def _padded(x: qops.QNode) -> int:
 
 def _without_patches(packed: Packed, x: qops.QNode, blocks: int) -> Packed:
     copied = x.type.dtype == "s4" or x.elements % 8
-    return replace(packed, scratch_bytes=8 * blocks + (_padded(x) * x.type.bits // 8 if copied else 0))
+    return replace(packed, scratch_bytes=12 * blocks + (_padded(x) * x.type.bits // 8 if copied else 0))
 
 
 def words(node: qops.QNode, x: qops.QNode) -> Packed | None:
@@ -244,7 +251,7 @@ PACKINGS: dict[str, Callable[[Any, qops.QNode], Packed | None]] = {
     "pair": pair,
     "pair_table": pair_table,
     "dense_quad": dense_quad,
-    "dense_pair": dense_pair,
+    "dense_four": dense_four,
     "dense_table": dense_table,
     "words": words,
     "dw3x3s1": partial(dw3x3, row_stride=1),

@@ -1,0 +1,301 @@
+/* The inner loops of the dense layers in kernels/dsp. x stays packed: a word of it is parted into lane pairs on the way, in
+ * the order of internal/dsp_gather.h. */
+#ifndef MIXCOMP_INTERNAL_DENSE_SUMS_DSP_H
+#define MIXCOMP_INTERNAL_DENSE_SUMS_DSP_H
+
+#include "mixcomp/internal/quad_tiles_dsp.h"
+
+/* Lane pair i of the words at x, as the gathered patches hold them. */
+MCE_INLINE uint32_t mce_dense_lanes(mce_type type, const mce_word_any *x, int32_t i)
+{
+    if (mce_is_packed(type)) {
+        return x[i >> 2] >> 4 * (i & 3) & 0x000F000Fu;
+    }
+    const uint32_t v = x[i >> 1] >> 8 * (i & 1);
+    return type == MCE_S8 ? mce_sxtb16(v) : mce_uxtb16(v);
+}
+
+/* ---- fixp4, 8-bit x: four channels share a word, lane pair c is `word >> 4*c & 0x000F000F`, weights plus 8 ---- */
+
+typedef struct mce_dense_four {
+    int32_t a, b, c, d;
+} mce_dense_four;
+
+#if defined(__ARM_FEATURE_DSP)
+#define MCE_FOUR_LANES(lane, w) /* 2 weights of 4 channels */                                                          \
+    lane "and %[l], %[m], %[" w "]\n\t"                                                                                \
+         "smlad %[a], %[xl], %[l], %[a]\n\t"                                                                           \
+         "and %[l], %[m], %[" w "], lsr #4\n\t"                                                                        \
+         "smlad %[b], %[xl], %[l], %[b]\n\t"                                                                           \
+         "and %[l], %[m], %[" w "], lsr #8\n\t"                                                                        \
+         "smlad %[c], %[xl], %[l], %[c]\n\t"                                                                           \
+         "and %[l], %[m], %[" w "], lsr #12\n\t"                                                                       \
+         "smlad %[d], %[xl], %[l], %[d]\n\t"
+#define MCE_FOUR_HALF(extend)                                                                                          \
+    "ldr %[v], [%[x]], #4\n\t"                                                                                         \
+    "ldrd %[wa], %[wb], [%[w]], #8\n\t" MCE_FOUR_LANES(extend " %[xl], %[v]\n\t", "wa")                                \
+        MCE_FOUR_LANES(extend " %[xl], %[v], ror #8\n\t", "wb")
+#define MCE_FOUR_ASM(extend)                                                                                           \
+    __asm__("1:\n\t" MCE_FOUR_HALF(extend) MCE_FOUR_HALF(extend) "cmp %[w], %[end]\n\tbne 1b"                          \
+            : [a] "+r"(a), [b] "+r"(b), [c] "+r"(c), [d] "+r"(d), [x] "+r"(x), [w] "+r"(w), [v] "=&r"(v),              \
+              [wa] "=&r"(wa), [wb] "=&r"(wb), [xl] "=&r"(xl), [l] "=&r"(l)                                             \
+            : [m] "r"(0x000F000Fu), [end] "r"(end)                                                                     \
+            : "memory", "cc")
+#endif
+
+/* Adds the products of n elements of x (a multiple of 8) with four channels, w [n/2]. Returns the end of w. */
+MCE_INLINE const mce_word *mce_dense_masked(mce_type type, const mce_word_any *x, const mce_word *w, int32_t n,
+                                            mce_dense_four *sum)
+{
+    const mce_word *const end = w + n / 2;
+    int32_t a = sum->a, b = sum->b, c = sum->c, d = sum->d;
+#if defined(__ARM_FEATURE_DSP)
+    uint32_t v, wa, wb, xl, l;
+    if (type == MCE_S8) {
+        MCE_FOUR_ASM("sxtb16");
+    } else {
+        MCE_FOUR_ASM("uxtb16");
+    }
+#else
+    for (int32_t i = 0; w != end; w++, i++) {
+        const uint32_t lanes = mce_dense_lanes(type, x, i);
+        a = mce_smlad(lanes, *w & 0x000F000Fu, a);
+        b = mce_smlad(lanes, *w >> 4 & 0x000F000Fu, b);
+        c = mce_smlad(lanes, *w >> 8 & 0x000F000Fu, c);
+        d = mce_smlad(lanes, *w >> 12 & 0x000F000Fu, d);
+    }
+#endif
+    sum->a = a, sum->b = b, sum->c = c, sum->d = d;
+    return w;
+}
+
+/* ---- any format, by the table of internal/pair_dsp.h ---- */
+
+typedef struct mce_dense_pair {
+    int32_t a, b; /* two channels; of quads two pairs */
+} mce_dense_pair;
+
+#if defined(__ARM_FEATURE_DSP)
+#define MCE_LOOK_TAKE(w, acc, i)                                                                                       \
+    "ubfx %[l], %[" w "], #8*" #i ", #8\n\t"                                                                           \
+    "ldr %[l], [%[t], %[l], lsl #2]\n\t"                                                                               \
+    "smlad %[" acc "], %[xl], %[l], %[" acc "]\n\t"
+#define MCE_LOOK_LANE(lane, i) lane MCE_LOOK_TAKE("wa", "a", i) MCE_LOOK_TAKE("wb", "b", i)
+#define MCE_LOOK_BYTES(extend)                                                                                         \
+    "ldrd %[wa], %[wb], [%[w]], #8\n\tldr %[v], [%[x]], #4\n\t" MCE_LOOK_LANE(extend " %[xl], %[v]\n\t", 0)            \
+        MCE_LOOK_LANE(extend " %[xl], %[v], ror #8\n\t", 1) "ldr %[v], [%[x]], #4\n\t" MCE_LOOK_LANE(                  \
+            extend " %[xl], %[v]\n\t", 2) MCE_LOOK_LANE(extend " %[xl], %[v], ror #8\n\t", 3)
+#define MCE_LOOK_NIBBLES                                                                                               \
+    "ldrd %[wa], %[wb], [%[w]], #8\n\tldr %[v], [%[x]], #4\n\t" MCE_LOOK_LANE("and %[xl], %[v], #0x000F000F\n\t", 0)   \
+        MCE_LOOK_LANE("lsr %[v], %[v], #4\n\tand %[xl], %[v], #0x000F000F\n\t", 1)                                     \
+            MCE_LOOK_LANE("lsr %[v], %[v], #4\n\tand %[xl], %[v], #0x000F000F\n\t", 2)                                 \
+                MCE_LOOK_LANE("lsr %[v], %[v], #4\n\tand %[xl], %[v], #0x000F000F\n\t", 3)
+#define MCE_LOOK_ASM(code)                                                                                             \
+    __asm__("1:\n\t" code "cmp %[w], %[end]\n\tbne 1b"                                                                 \
+            : [a] "+r"(a), [b] "+r"(b), [x] "+r"(x), [w] "+r"(w), [v] "=&r"(v), [wa] "=&r"(wa), [wb] "=&r"(wb),        \
+              [xl] "=&r"(xl), [l] "=&r"(l)                                                                             \
+            : [t] "r"(table), [end] "r"(end)                                                                           \
+            : "memory", "cc")
+#endif
+
+/* Adds the products of n elements of x (a multiple of 8) with two channels, w [n/8][2]. Returns the end of w. */
+MCE_INLINE const mce_word *mce_dense_looked_up(mce_type type, const mce_word_any *x, const mce_word *w,
+                                               const mce_word *table, int32_t n, mce_dense_pair *sum)
+{
+    const mce_word *const end = w + n / 4;
+    int32_t a = sum->a, b = sum->b;
+#if defined(__ARM_FEATURE_DSP)
+    uint32_t v, wa, wb, xl, l;
+    if (mce_is_packed(type)) {
+        MCE_LOOK_ASM(MCE_LOOK_NIBBLES);
+    } else if (type == MCE_S8) {
+        MCE_LOOK_ASM(MCE_LOOK_BYTES("sxtb16"));
+    } else {
+        MCE_LOOK_ASM(MCE_LOOK_BYTES("uxtb16"));
+    }
+#else
+    for (int32_t i = 0; w != end; w += 2) {
+        for (uint32_t k = 0; k < 4; k++, i++) {
+            const uint32_t lanes = mce_dense_lanes(type, x, i);
+            a = mce_smlad(lanes, table[w[0] >> 8 * k & 0xFFu], a);
+            b = mce_smlad(lanes, table[w[1] >> 8 * k & 0xFFu], b);
+        }
+    }
+#endif
+    sum->a = a, sum->b = b;
+    return w;
+}
+
+/* ---- fixp4, 4-bit x: the lanes of internal/quad_dsp.h ---- */
+
+/* Sums of one or two pairs of channels over the blocks: low channels in `low`, high ones 4096 times in `sum`. For the last
+ * channels and outputs of any kind. Returns the end of w. */
+MCE_INLINE const mce_word *mce_dense_quads(const mce_word_any *x, const mce_quad_block *block,
+                                           const mce_quad_block *end, const mce_word *w, int32_t two,
+                                           int32_t *low /* [2] */, mce_dense_pair *sum)
+{
+    for (; block != end; block++) {
+        sum->a += block->offset0, sum->b += block->offset0;
+        for (int32_t k = 0; k < block->size; k += 8, x++) {
+            for (int32_t i = 0; i < 4; i += 2, w++) {
+                const uint32_t x0 = mce_dense_lanes(MCE_U4, x, i), x1 = mce_dense_lanes(MCE_U4, x, i + 1);
+                sum->a = mce_smlad(x0, *w & MCE_QUAD_MASK, sum->a);
+                sum->a = mce_smlad(x1, mce_ror(*w, 8) & MCE_QUAD_MASK, sum->a);
+                if (two) {
+                    w++;
+                    sum->b = mce_smlad(x0, *w & MCE_QUAD_MASK, sum->b);
+                    sum->b = mce_smlad(x1, mce_ror(*w, 8) & MCE_QUAD_MASK, sum->b);
+                }
+            }
+        }
+        mce_quad_take(&low[0], &sum->a);
+        mce_quad_take(&low[1], &sum->b);
+    }
+    return w;
+}
+
+#if defined(__ARM_FEATURE_DSP)
+
+#define MCE_DENSE_HALF(shift0, shift1) /* 4 weights of 4 channels */                                                   \
+    "ldrd r8, r9, [r1], #8\n\t"                                                                                        \
+    "and r10, r6, r7" shift0 "\n\t"                                                                                    \
+    "and r11, r6, r7" shift1 "\n\t"                                                                                    \
+    "and r12, r2, r8\n\t"                                                                                              \
+    "and lr, r2, r9\n\t"                                                                                               \
+    "smlad r4, r10, r12, r4\n\t"                                                                                       \
+    "smlad r5, r10, lr, r5\n\t"                                                                                        \
+    "and r8, r2, r8, ror #8\n\t"                                                                                       \
+    "and r9, r2, r9, ror #8\n\t"                                                                                       \
+    "smlad r4, r11, r8, r4\n\t"                                                                                        \
+    "smlad r5, r11, r9, r5\n\t"
+#define MCE_DENSE_STEP /* 8 weights of 4 channels: 32 multiply-accumulates in 23 instructions */                       \
+    "ldr r7, [r0], #4\n\t" MCE_DENSE_HALF("", ", lsr #4") MCE_DENSE_HALF(", lsr #8", ", lsr #12")
+
+/* Tiles of four outputs of mce_quad_job, whose patches are x as it is, at any address. r0 x, r1 w, r2 and r6 masks,
+ * r3 end of the block, r4 and r5 the pairs' sums, r7 a word of x; [sp] job, [sp, #4] block, [sp, #8] what earlier blocks
+ * gave the low channels, with their bias. saturate: bits of an output; store: makes r8 of r8 r4 r9 r5 and stores it. */
+#define MCE_DENSE_TILES(saturate, store)                                                                               \
+    "push {r4-r11, lr}\n\t"                                                                                            \
+    "sub sp, sp, #20\n\t"                                                                                              \
+    "str r0, [sp]\n\t"                                                                                                 \
+    "ldr r1, [r0]\n\t"                                                                                                 \
+    "movw r2, #0xF00F\n\t"                                                                                             \
+    "movt r2, #0xF00F\n\t"                                                                                             \
+    "mov r6, #0x000F000F\n\t"                                                                                          \
+    "1:\n\t"                                                                                                           \
+    "ldr r12, [sp]\n\t"                                                                                                \
+    "ldrd r0, lr, [r12, #4]\n\t"                                                                                       \
+    "ldr r3, [r12, #16]\n\t"                                                                                           \
+    "str lr, [sp, #4]\n\t"                                                                                             \
+    "ldr r8, [r3]\n\t"                                                                                                 \
+    "ldr r9, [r3, #8]\n\t"                                                                                             \
+    "strd r8, r9, [sp, #8]\n\t"                                                                                        \
+    "ldr r4, [lr]\n\t"                                                                                                 \
+    "ldr r3, [lr, #8]\n\t"                                                                                             \
+    "mov r5, r4\n\t"                                                                                                   \
+    "4:\n\t"                                                                                                           \
+    "tst r3, #8\n\t"                                                                                                   \
+    "add r3, r1, r3, lsl #1\n\t"                                                                                       \
+    "beq 2f\n\t" MCE_DENSE_STEP "cmp r1, r3\n\t"                                                                       \
+    "beq 5f\n\t"                                                                                                       \
+    "2:\n\t" MCE_DENSE_STEP MCE_DENSE_STEP "cmp r1, r3\n\t"                                                            \
+    "bne 2b\n\t"                                                                                                       \
+    "5:\n\t"                                                                                                           \
+    "ldr r12, [sp]\n\t"                                                                                                \
+    "ldr lr, [sp, #4]\n\t"                                                                                             \
+    "ldrd r8, r9, [sp, #8]\n\t"                                                                                        \
+    "ldr r3, [r12, #12]\n\t"                                                                                           \
+    "cmp lr, r3\n\t" /* the flags last until beq */                                                                    \
+    "sbfx r3, r4, #0, #12\n\t"                                                                                         \
+    "sub r4, r4, r3\n\t"                                                                                               \
+    "add r8, r8, r3\n\t"                                                                                               \
+    "sbfx r3, r5, #0, #12\n\t"                                                                                         \
+    "sub r5, r5, r3\n\t"                                                                                               \
+    "add r9, r9, r3\n\t"                                                                                               \
+    "beq 3f\n\t"                                                                                                       \
+    "strd r8, r9, [sp, #8]\n\t"                                                                                        \
+    "ldr r10, [lr, #12]!\n\t"                                                                                          \
+    "ldr r3, [lr, #8]\n\t"                                                                                             \
+    "str lr, [sp, #4]\n\t"                                                                                             \
+    "add r4, r4, r10\n\t"                                                                                              \
+    "add r5, r5, r10\n\t"                                                                                              \
+    "b 4b\n\t"                                                                                                         \
+    "3:\n\t"                                                                                                           \
+    "ldr r3, [r12, #16]\n\t"                                                                                           \
+    "ldr r0, [r3, #4]\n\t"                                                                                             \
+    "ldr lr, [r3, #12]\n\t"                                                                                            \
+    "add r3, r3, #16\n\t"                                                                                              \
+    "str r3, [r12, #16]\n\t"                                                                                           \
+    "add r4, r0, r4, asr #12\n\t"                                                                                      \
+    "add r5, lr, r5, asr #12\n\t"                                                                                      \
+    "ldr r0, [r12, #20]\n\t"                                                                                           \
+    "ldrd r10, lr, [r12, #24]\n\t"                                                                                     \
+    "ldr r3, [r0]\n\t"                                                                                                 \
+    "smmlar r8, r8, r3, lr\n\t"                                                                                        \
+    "ldr r3, [r0, #4]\n\t"                                                                                             \
+    "smmlar r4, r4, r3, lr\n\t"                                                                                        \
+    "ldr r3, [r0, #8]\n\t"                                                                                             \
+    "smmlar r9, r9, r3, lr\n\t"                                                                                        \
+    "ldr r3, [r0, #12]\n\t"                                                                                            \
+    "smmlar r5, r5, r3, lr\n\t"                                                                                        \
+    "add r0, r0, r10\n\t"                                                                                              \
+    "str r0, [r12, #20]\n\t"                                                                                           \
+    "usat r8, #" saturate ", r8\n\t"                                                                                   \
+    "usat r4, #" saturate ", r4\n\t"                                                                                   \
+    "usat r9, #" saturate ", r9\n\t"                                                                                   \
+    "usat r5, #" saturate ", r5\n\t"                                                                                   \
+    "orr r8, r8, r4, lsl #" saturate "\n\t"                                                                            \
+    "orr r9, r9, r5, lsl #" saturate "\n\t"                                                                            \
+    "ldr r3, [r12, #40]\n\t"                                                                                           \
+    "ldr r0, [r12, #32]\n\t"                                                                                           \
+    "orr r8, r8, r9, lsl #2*" saturate "\n\t"                                                                          \
+    "eor r8, r8, r3\n\t" store "str r0, [r12, #32]\n\t"                                                                \
+    "ldr r3, [r12, #44]\n\t"                                                                                           \
+    "subs r3, r3, #1\n\t"                                                                                              \
+    "str r3, [r12, #44]\n\t"                                                                                           \
+    "bne 1b\n\t"                                                                                                       \
+    "mov r0, r1\n\t"                                                                                                   \
+    "add sp, sp, #20\n\t"                                                                                              \
+    "pop {r4-r11, pc}\n\t"
+
+/* job->tiles tiles of 4-bit outputs. Returns the end of w. */
+static __attribute__((naked, noinline, unused)) const mce_word *
+mce_dense_tiles_4(__attribute__((unused)) mce_quad_job *job)
+{ __asm__(MCE_DENSE_TILES("4", "strh r8, [r0], #2\n\t")); }
+
+/* The same with 8-bit outputs. */
+static __attribute__((naked, noinline, unused)) const mce_word *
+mce_dense_tiles_8(__attribute__((unused)) mce_quad_job *job)
+{ __asm__(MCE_DENSE_TILES("8", "str r8, [r0], #4\n\t")); }
+
+#else
+
+/* The same in C, for PCs. */
+MCE_INLINE const mce_word *mce_dense_tiles(mce_quad_job *job, int32_t bits)
+{
+    const mce_word *w = job->w;
+    for (; job->tiles > 0; job->tiles--, job->bias += 4, job->m += job->m_advance / 4, job->y0 += bits / 2) {
+        int32_t low[2] = {job->bias[0], job->bias[2]};
+        mce_dense_pair sum = {0, 0};
+        w = mce_dense_quads((const mce_word_any *)job->patches, job->blocks, job->last + 1, w, 1, low, &sum);
+        const int32_t acc[4] = {low[0], job->bias[1] + (sum.a >> 12), low[1], job->bias[3] + (sum.b >> 12)};
+        uint32_t tile = job->flip;
+        for (int32_t c = 0; c < 4; c++) {
+            const int32_t v = mce_smmlar(acc[c], job->m[c], job->zero);
+            tile ^= (bits == 4 ? mce_usat4(v) : mce_usat8(v)) << bits * c;
+        }
+        if (bits == 4) {
+            *(mce_half_any *)job->y0 = (uint16_t)tile;
+        } else {
+            *(mce_word_any *)job->y0 = tile;
+        }
+    }
+    return w;
+}
+static inline const mce_word *mce_dense_tiles_4(mce_quad_job *job)
+{ return mce_dense_tiles(job, 4); }
+static inline const mce_word *mce_dense_tiles_8(mce_quad_job *job)
+{ return mce_dense_tiles(job, 8); }
+
+#endif
+#endif
