@@ -23,8 +23,8 @@ MCE_INLINE const mce_word *mce_conv2d_tiles(const mce_two_pixels *in, const mce_
                                             const int64_t *residual)
 {
     const int32_t at0 = (in->pixel * s->to->c + first) >> 1, at1 = in->count == 2 ? at0 + (s->to->c >> 1) : at0;
-    mce_quad_job job = {w, in->patches, in->blocks, in->end - 1, bias + first, m4, 0, s->zero, s->y + at0, s->y + at1,
-                        s->flip * 0x0101u, (last - first) >> 2, residual, 0, 0};
+    mce_quad_job job = {w,          in->patches, in->blocks,        in->end - 1,         bias + first, m4, 0, s->zero,
+                        s->y + at0, s->y + at1,  s->flip * 0x0101u, (last - first) >> 2, residual,     0,  0, 0};
     if (s->step != 0) {
         job.m = s->requant->multiplier + first;
         job.m_advance = 16;

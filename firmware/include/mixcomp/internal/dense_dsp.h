@@ -45,19 +45,28 @@ MCE_INLINE const mce_word_any *mce_dense_words(mce_type type, const uint8_t *x, 
     return (const mce_word_any *)copy;
 }
 
-/* Writes outputs o and o + 1, if there are two. */
-MCE_INLINE void mce_dense_store(const mce_sink *s, int32_t plain, int32_t o, int32_t outputs, int32_t a, int32_t b)
+/* Writes outputs o and o + 1, as far as they are there. */
+MCE_INLINE void mce_dense_store(const mce_sink *s, int32_t o, int32_t outputs, int32_t a, int32_t b)
 {
-    const int32_t *const m = s->requant->multiplier + o * s->step;
-    if (o >= outputs) {
-        return;
-    }
-    if (plain == 0) {
+    if (o < outputs) {
         mce_sink_any(s, 0, o, o + 1 < outputs, a, b);
-    } else if (mce_is_packed(s->to->type)) {
-        mce_sink_store(1, s->y + (o >> 1), mce_sink_pair(1, s, 0, a, b, m[0], m[s->step]));
+    }
+}
+
+/* Four outputs from o, a multiple of four, on; whatever the shift. */
+MCE_INLINE void mce_dense_store_four(const mce_sink *s, int32_t o, const mce_dense_four *acc)
+{
+    const int32_t *const m = s->requant->multiplier + o * s->step, step = s->step, shift = s->requant->shift;
+    const int32_t a = mce_smmlar((int32_t)((uint32_t)acc->a << shift), m[0], s->zero);
+    const int32_t b = mce_smmlar((int32_t)((uint32_t)acc->b << shift), m[step], s->zero);
+    const int32_t c = mce_smmlar((int32_t)((uint32_t)acc->c << shift), m[2 * step], s->zero);
+    const int32_t d = mce_smmlar((int32_t)((uint32_t)acc->d << shift), m[3 * step], s->zero);
+    if (mce_is_packed(s->to->type)) {
+        const uint32_t v = mce_usat4(a) | mce_usat4(b) << 4 | mce_usat4(c) << 8 | mce_usat4(d) << 12;
+        *(mce_half_any *)(s->y + (o >> 1)) = (uint16_t)(v ^ s->flip * 0x0101u);
     } else {
-        mce_sink_store(0, s->y + o, mce_sink_pair(0, s, 0, a, b, m[0], m[s->step]));
+        const uint32_t v = mce_usat8(a) | mce_usat8(b) << 8 | mce_usat8(c) << 16 | mce_usat8(d) << 24;
+        *(mce_word_any *)(s->y + o) = v ^ s->flip * 0x00010001u;
     }
 }
 
@@ -76,35 +85,62 @@ MCE_INLINE void mce_dense_dsp(mce_type type, mce_scheme scheme, const mce_dense 
     mce_word *const copy = (mce_word *)(void *)(blocks + (n + size - 1) / size);
     const mce_word_any *const words = mce_dense_words(type, x, inputs, copy);
     const mce_sink sink = mce_sink_of(&p->y, &p->requant, 0, 0, y);
-    const int32_t plain = mce_sink_is_plain(&sink, outputs);
     const mce_quad_block *const end = mce_dense_blocks(type, words, n, size, blocks);
     const mce_word *w = (const mce_word *)p->codes;
     int32_t o = 0;
     if (scheme == MCE_PAIR_TABLE) {
+        const mce_word *const table = (const mce_word *)p->levels;
+        for (; o + 4 <= outputs; o += 4) {
+            mce_dense_pair first = {p->bias[o], p->bias[o + 1]}, second = {p->bias[o + 2], p->bias[o + 3]};
+            w = mce_dense_looked_up(type, words, w, table, n, &first);
+            w = mce_dense_looked_up(type, words, w, table, n, &second);
+            const mce_dense_four sum = {first.a, first.b, second.a, second.b};
+            mce_dense_store_four(&sink, o, &sum);
+        }
         for (; o < outputs; o += 2) {
             mce_dense_pair sum = {p->bias[o], mce_dense_bias(p, o + 1, outputs)};
-            w = mce_dense_looked_up(type, words, w, (const mce_word *)p->levels, n, &sum);
-            mce_dense_store(&sink, plain, o, outputs, sum.a, sum.b);
+            w = mce_dense_looked_up(type, words, w, table, n, &sum);
+            mce_dense_store(&sink, o, outputs, sum.a, sum.b);
         }
         return;
     }
     if (scheme == MCE_FOUR) {
-        for (; o < outputs; o += 4) {
-            const int32_t offset = blocks->offset0;
-            mce_dense_four sum = {p->bias[o] + offset, mce_dense_bias(p, o + 1, outputs) + offset,
-                                  mce_dense_bias(p, o + 2, outputs) + offset, mce_dense_bias(p, o + 3, outputs) + offset};
+        const int32_t offset = blocks->offset0;
+        for (; o + 4 <= outputs; o += 4) {
+            const int32_t *const bias = p->bias + o;
+            mce_dense_four sum = {bias[0] + offset, bias[1] + offset, bias[2] + offset, bias[3] + offset};
             w = mce_dense_masked(type, words, w, n, &sum);
-            mce_dense_store(&sink, plain, o, outputs, sum.a, sum.b);
-            mce_dense_store(&sink, plain, o + 2, outputs, sum.c, sum.d);
+            mce_dense_store_four(&sink, o, &sum);
+        }
+        for (; o < outputs; o += 4) {
+            mce_dense_four sum = {p->bias[o] + offset, mce_dense_bias(p, o + 1, outputs) + offset,
+                                  mce_dense_bias(p, o + 2, outputs) + offset,
+                                  mce_dense_bias(p, o + 3, outputs) + offset};
+            w = mce_dense_masked(type, words, w, n, &sum);
+            mce_dense_store(&sink, o, outputs, sum.a, sum.b);
+            mce_dense_store(&sink, o + 2, outputs, sum.c, sum.d);
         }
         return;
     }
-    if (plain && outputs >= 4) {
+    if (outputs >= 4) {
         const int32_t one = p->requant.multiplier[0], per_channel = p->requant.per_channel;
         const int32_t m4[4] = {one, one, one, one};
-        mce_quad_job job = {w, (const mce_word *)(const void *)words, blocks, end - 1, p->bias,
-                            per_channel ? p->requant.multiplier : m4, per_channel ? 16 : 0, sink.zero, y, y,
-                            sink.flip * (mce_is_packed(p->y.type) ? 0x0101u : 0x00010001u), outputs >> 2, 0, 0, 0};
+        mce_quad_job job = {w,
+                            (const mce_word *)(const void *)words,
+                            blocks,
+                            end - 1,
+                            p->bias,
+                            per_channel ? p->requant.multiplier : m4,
+                            per_channel ? 16 : 0,
+                            sink.zero,
+                            y,
+                            y,
+                            sink.flip * (mce_is_packed(p->y.type) ? 0x0101u : 0x00010001u),
+                            outputs >> 2,
+                            0,
+                            0,
+                            0,
+                            p->requant.shift};
         o = outputs & ~3;
         w = mce_is_packed(p->y.type) ? mce_dense_tiles_4(&job) : mce_dense_tiles_8(&job);
     }
@@ -113,8 +149,8 @@ MCE_INLINE void mce_dense_dsp(mce_type type, mce_scheme scheme, const mce_dense 
         int32_t low[2] = {p->bias[o], mce_dense_bias(p, o + 2, outputs)};
         mce_dense_pair sum = {0, 0};
         w = mce_dense_quads(words, blocks, end, w, two, low, &sum);
-        mce_dense_store(&sink, plain, o, outputs, low[0], mce_dense_bias(p, o + 1, outputs) + (sum.a >> 12));
-        mce_dense_store(&sink, plain, o + 2, outputs, low[1], mce_dense_bias(p, o + 3, outputs) + (sum.b >> 12));
+        mce_dense_store(&sink, o, outputs, low[0], mce_dense_bias(p, o + 1, outputs) + (sum.a >> 12));
+        mce_dense_store(&sink, o + 2, outputs, low[1], mce_dense_bias(p, o + 3, outputs) + (sum.b >> 12));
     }
 }
 

@@ -229,7 +229,12 @@ MCE_INLINE const mce_word *mce_dense_quads(const mce_word_any *x, const mce_quad
     "add r4, r0, r4, asr #12\n\t"                                                                                      \
     "add r5, lr, r5, asr #12\n\t"                                                                                      \
     "ldr r0, [r12, #20]\n\t"                                                                                           \
+    "ldr r3, [r12, #60]\n\t"                                                                                           \
     "ldrd r10, lr, [r12, #24]\n\t"                                                                                     \
+    "lsl r8, r8, r3\n\t"                                                                                               \
+    "lsl r4, r4, r3\n\t"                                                                                               \
+    "lsl r9, r9, r3\n\t"                                                                                               \
+    "lsl r5, r5, r3\n\t"                                                                                               \
     "ldr r3, [r0]\n\t"                                                                                                 \
     "smmlar r8, r8, r3, lr\n\t"                                                                                        \
     "ldr r3, [r0, #4]\n\t"                                                                                             \
@@ -259,13 +264,13 @@ MCE_INLINE const mce_word *mce_dense_quads(const mce_word_any *x, const mce_quad
     "pop {r4-r11, pc}\n\t"
 
 /* job->tiles tiles of 4-bit outputs. Returns the end of w. */
-static __attribute__((naked, noinline, unused)) const mce_word *
-mce_dense_tiles_4(__attribute__((unused)) mce_quad_job *job)
+static __attribute__((naked, noinline, unused)) const mce_word *mce_dense_tiles_4(__attribute__((unused))
+                                                                                  mce_quad_job *job)
 { __asm__(MCE_DENSE_TILES("4", "strh r8, [r0], #2\n\t")); }
 
 /* The same with 8-bit outputs. */
-static __attribute__((naked, noinline, unused)) const mce_word *
-mce_dense_tiles_8(__attribute__((unused)) mce_quad_job *job)
+static __attribute__((naked, noinline, unused)) const mce_word *mce_dense_tiles_8(__attribute__((unused))
+                                                                                  mce_quad_job *job)
 { __asm__(MCE_DENSE_TILES("8", "str r8, [r0], #4\n\t")); }
 
 #else
@@ -281,7 +286,7 @@ MCE_INLINE const mce_word *mce_dense_tiles(mce_quad_job *job, int32_t bits)
         const int32_t acc[4] = {low[0], job->bias[1] + (sum.a >> 12), low[1], job->bias[3] + (sum.b >> 12)};
         uint32_t tile = job->flip;
         for (int32_t c = 0; c < 4; c++) {
-            const int32_t v = mce_smmlar(acc[c], job->m[c], job->zero);
+            const int32_t v = mce_smmlar((int32_t)((uint32_t)acc[c] << job->shift), job->m[c], job->zero);
             tile ^= (bits == 4 ? mce_usat4(v) : mce_usat8(v)) << bits * c;
         }
         if (bits == 4) {

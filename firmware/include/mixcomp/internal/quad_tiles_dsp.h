@@ -15,11 +15,12 @@ typedef struct mce_quad_job {
     const int32_t *m;                    /* [20] multipliers of the next four channels, advanced by */
     int32_t m_advance;                   /* [24] 16 bytes, or 0: all channels share four equal ones */
     int32_t zero;                        /* [28] of y, in offset binary */
-    uint8_t *y0, *y1;                    /* [32, 36] where the pixels' next channels go, advanced; y1 is written first */
-    uint32_t flip;                       /* [40] sign bits of four outputs */
-    int32_t tiles;                       /* [44] at least 1, counted down */
-    const int64_t *residual;             /* [48] for each code of a residual element, what it adds to acc * m */
-    const uint8_t *r0, *r1;              /* [52, 56] the residual's next four elements, advanced */
+    uint8_t *y0, *y1;        /* [32, 36] where the pixels' next channels go, advanced; y1 is written first */
+    uint32_t flip;           /* [40] sign bits of four outputs */
+    int32_t tiles;           /* [44] at least 1, counted down */
+    const int64_t *residual; /* [48] for each code of a residual element, what it adds to acc * m */
+    const uint8_t *r0, *r1;  /* [52, 56] the residual's next four elements, advanced */
+    int32_t shift;           /* [60] dense only; 0 elsewhere */
 } mce_quad_job;
 
 #if defined(__ARM_FEATURE_DSP)
@@ -140,12 +141,12 @@ typedef struct mce_quad_job {
     "usat " pixel1 ", #4, " pixel1 "\n\t"
 
 /* job->tiles tiles. Returns the end of w. */
-static __attribute__((naked, noinline, unused)) const mce_word *
-mce_quad_tiles(__attribute__((unused)) mce_quad_job *job)
+static __attribute__((naked, noinline, unused)) const mce_word *mce_quad_tiles(__attribute__((unused))
+                                                                               mce_quad_job *job)
 {
     __asm__(MCE_QUAD_TILE "ldr r0, [r12, #20]\n\t"
-                          "ldrd r2, lr, [r12, #24]\n\t" MCE_QUAD_SCALE("0", "r8", "r9")
-                              MCE_QUAD_SCALE("4", "r4", "r5") MCE_QUAD_SCALE("8", "r10", "r11")
+                          "ldrd r2, lr, [r12, #24]\n\t" MCE_QUAD_SCALE("0", "r8", "r9") MCE_QUAD_SCALE("4", "r4", "r5")
+                              MCE_QUAD_SCALE("8", "r10", "r11")
                                   MCE_QUAD_SCALE("12", "r6", "r7") "add r0, r0, r2\n\t"
                                                                    "str r0, [r12, #20]\n\t" MCE_QUAD_STORE);
 }
@@ -162,8 +163,8 @@ mce_quad_tiles(__attribute__((unused)) mce_quad_job *job)
     "ldr r3, [r3, #" m "]\n\t" MCE_QUAD_JOIN(pixel0, bit0) MCE_QUAD_JOIN(pixel1, bit1)
 
 /* The same with a residual of 4 bits. */
-static __attribute__((naked, noinline, unused)) const mce_word *
-mce_quad_tiles_add(__attribute__((unused)) mce_quad_job *job)
+static __attribute__((naked, noinline, unused)) const mce_word *mce_quad_tiles_add(__attribute__((unused))
+                                                                                   mce_quad_job *job)
 {
     __asm__(MCE_QUAD_TILE "str r1, [sp, #4]\n\t"
                           "ldrd r0, r1, [r12, #52]\n\t"
@@ -195,8 +196,7 @@ static inline const mce_word *mce_quad_tiles_add(mce_quad_job *job)
             const uint8_t *const r = i == 0 ? job->r0 : job->r1;
             for (int32_t c = 0; c < 4; c++) {
                 const int32_t low = mce_quad_low(t[i][c >> 1]);
-                const int32_t acc =
-                    (c & 1) == 0 ? sum.base[c + i] + low : bias[c] + ((t[i][c >> 1] - low) >> 12);
+                const int32_t acc = (c & 1) == 0 ? sum.base[c + i] + low : bias[c] + ((t[i][c >> 1] - low) >> 12);
                 const int64_t more = job->residual != 0 ? job->residual[r[c >> 1] >> 4 * (c & 1) & 0x0F]
                                                         : (int64_t)job->zero * ((int64_t)1 << 32) + ((int64_t)1 << 31);
                 both[i] ^= mce_usat4((int32_t)(((int64_t)acc * job->m[c] + more) >> 32)) << 4 * c;
