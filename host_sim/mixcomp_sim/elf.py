@@ -6,7 +6,7 @@ import bisect
 import io
 import itertools
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import SymbolTableSection
 
 from .errors import EmulatorError
+from .lines import source_line
 
 _MARK = re.compile(r"mce_layer_(\d+)_end")
 _open: Any = ELFFile  # pyelftools is untyped
@@ -53,6 +54,7 @@ class Image:
     marks: tuple[int, ...]  # marks[i]: address of mce_layer_<i>_end
     labels: tuple[Symbol, ...]  # symbols in code, by address
     thumb: tuple[Code, ...]  # the code without the constants in it; empty when the file has no mapping symbols
+    file: bytes = field(repr=False)
 
     def symbol(self, name: str) -> Symbol:
         """The symbol of that name; EmulatorError if there is none."""
@@ -68,6 +70,11 @@ class Image:
         if not inside or at < 0:
             return f"0x{address:08x}"
         return f"{self.labels[at].name}+0x{address - self.labels[at].address:x}"
+
+    def where(self, address: int) -> str:
+        """'function+0x12 (file.c:34, pc 0x08000012)'; the line where the ELF has debug information."""
+        line = source_line(self.file, address)
+        return f"{self.nearest(address)} ({line + ', ' if line else ''}pc 0x{address:08x})"
 
 
 def read_elf(source: Path | bytes) -> Image:
@@ -88,7 +95,7 @@ def read_elf(source: Path | bytes) -> Image:
         raise EmulatorError(f"{name} is not a readable ELF file: {type(error).__name__}: {error}") from error
     if not segments:
         raise EmulatorError(f"{name} has nothing to load. An object file? Link it first.")
-    return Image(segments, symbols, code, _marks(symbols, name), labels, thumb)
+    return Image(segments, symbols, code, _marks(symbols, name), labels, thumb, data)
 
 
 def _segments(elf: Any) -> tuple[Segment, ...]:

@@ -22,8 +22,8 @@ from .counts import Counts, make_counts
 from .elf import Symbol, read_elf
 from .errors import EmulatorError
 from .flash import FlashModel
-from .machine import CallResult
-from .memory import PAGE_BYTES, map_image, plan_regions
+from .machine import DEFAULT_TIMEOUT_S, CallResult
+from .memory import PAGE_BYTES, data_bytes, map_image, plan_regions
 from .native import BlockCounter, Hook
 from .stack import GUARD_BYTES, TOP, Stack
 from .watchdog import guard
@@ -58,15 +58,17 @@ class _Fault:
 class Emulator:
     """An ELF in memory and a core to run it. Memory lives on between calls; registers and flags do not.
 
-    ram_bytes: size of RAM from the program's first writable address on; stack_bytes: size of the stack, which is
-    apart from that RAM.
+    ram_bytes: size of RAM from the program's first writable address on, None for what its data needs, so that a write
+    beyond is a fault; stack_bytes: size of the stack, which is apart from that RAM.
     """
 
-    def __init__(self, elf: Path | bytes, core: str, *, ram_bytes: int = 16 << 20, stack_bytes: int = 64 << 10) -> None:
+    def __init__(
+        self, elf: Path | bytes, core: str, *, ram_bytes: int | None = 16 << 20, stack_bytes: int = 64 << 10
+    ) -> None:
         self.core = find_core(core)
         self._image = read_elf(elf)
         self._uc = new_engine(self.core)
-        regions = plan_regions(self._image.segments, ram_bytes)
+        regions = plan_regions(self._image.segments, ram_bytes or data_bytes(self._image.segments))
         self._stack = Stack(self._uc, stack_bytes)
         for region in regions:
             if region.start < _RETURN + PAGE_BYTES and region.end > self._stack.base - GUARD_BYTES:
@@ -120,7 +122,7 @@ class Emulator:
         *args: int,
         count: bool = False,
         budget: int = 20_000_000_000,
-        timeout_s: float = 300.0,
+        timeout_s: float = DEFAULT_TIMEOUT_S,
         on_layer: Callable[[int], None] | None = None,
         flash: Flash | None = None,
         pace: float = 1.0,
@@ -246,10 +248,10 @@ class Emulator:
         pc = int(self._uc.reg_read(arm_const.UC_ARM_REG_PC))
         if fault.kind == "illegal instruction" and not self._uc.reg_read(arm_const.UC_ARM_REG_CPSR) & _THUMB_STATE:
             fault = _Fault("branch to an even address (Arm state)", None)
-        where = f"in {self._image.nearest(pc)} (pc 0x{pc:08x})"
+        where = f"in {self._image.where(pc)}"
         if fault.kind == "fetch":  # pc is already astray
             caller = (int(self._uc.reg_read(arm_const.UC_ARM_REG_LR)) & ~1) - 2
-            where = f"at pc 0x{pc:08x}, last call in {self._image.nearest(caller)}"
+            where = f"at pc 0x{pc:08x}, last call in {self._image.where(caller)}"
         target = "" if fault.address is None else f" at address 0x{fault.address:08x}"
         advice = ""
         if fault.kind == "stack overflow":
@@ -263,5 +265,5 @@ class Emulator:
 
     def _stop_error(self, function: str, kind: str, what: str) -> EmulatorError:
         pc = int(self._uc.reg_read(arm_const.UC_ARM_REG_PC))
-        where = "" if pc == _RETURN else f", stopped in {self._image.nearest(pc)} (pc 0x{pc:08x})"
+        where = "" if pc == _RETURN else f", stopped in {self._image.where(pc)}"
         return EmulatorError(f"{function}: {kind}: {what}{where}.", kind=kind, pc=pc)

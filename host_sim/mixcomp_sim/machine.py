@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .elf import Symbol
     from .flash import Stalls
 
+DEFAULT_TIMEOUT_S = 8.0  # an endless loop is told within ten seconds; a caller with long work says so
 ANY_CHIP = Memory(flash=(0x08000000, 32 << 20), ram=(0x20000000, 16 << 20))  # enough for any model
 
 
@@ -43,7 +44,7 @@ class Machine(Protocol):
         function: str,
         *args: int,
         count: bool = False,
-        timeout_s: float = 300.0,
+        timeout_s: float = DEFAULT_TIMEOUT_S,
         on_layer: Callable[[int], None] | None = None,
     ) -> CallResult: ...
 
@@ -51,14 +52,17 @@ class Machine(Protocol):
 
 
 def open_machine(elf: Path | bytes, core: str, engine: str | None = None) -> Machine:
-    """The machine for a core. engine: "unicorn", "qemu", or None for Unicorn where it has the core, else QEMU."""
+    """The machine for a core. engine: "unicorn", "qemu", or None for Unicorn where it has the core, else QEMU.
+
+    Under Unicorn the program has no more RAM than its data needs: a write behind it is a fault. QEMU has the board's.
+    """
     if _engine(core, engine) == "qemu":
         from .qemu import QemuBoard
 
         return QemuBoard(elf, core)
     from .emulator import Emulator
 
-    return Emulator(elf, core)
+    return Emulator(elf, core, ram_bytes=None)
 
 
 def image_memory(core: str, engine: str | None = None) -> Memory:

@@ -21,6 +21,12 @@ class Region:
     writable: bool
 
 
+def data_bytes(segments: Sequence[Segment]) -> int:
+    """From the first writable byte to the last, from the page's start."""
+    parts = [(s.address, s.address + s.size) for s in segments if s.writable]
+    return max(end for _, end in parts) - _round_down(min(start for start, _ in parts)) if parts else PAGE_BYTES
+
+
 def plan_regions(segments: Sequence[Segment], ram_bytes: int) -> list[Region]:
     """Disjoint page-aligned regions: RAM of ram_bytes from the first writable segment on, flash as the ELF fills it.
 

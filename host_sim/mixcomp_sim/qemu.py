@@ -23,7 +23,7 @@ from .elf import Segment, Symbol, read_elf
 from .errors import EmulatorError
 from .gdb import XPSR, GdbClient, GdbError, GdbTimeout
 from .hostcc import BuildError
-from .machine import CallResult
+from .machine import DEFAULT_TIMEOUT_S, CallResult
 from .native import library_path
 
 PROGRAM = "qemu-system-arm"
@@ -104,7 +104,7 @@ class QemuBoard:
         function: str,
         *args: int,
         count: bool = False,
-        timeout_s: float = 300.0,
+        timeout_s: float = DEFAULT_TIMEOUT_S,
         on_layer: Callable[[int], None] | None = None,
     ) -> CallResult:
         """Call function with up to four words and run it to its return, as `Emulator.call` does.
@@ -276,16 +276,16 @@ class QemuBoard:
             if status & valid:
                 address = int.from_bytes(self._gdb.read(register, 4), "little")
         target = "" if address is None else f" at address 0x{address:08x}"
-        where = f"in {self._image.nearest(pc)} (pc 0x{pc:08x})"
+        where = f"in {self._image.where(pc)}"
         if kind == "fetch":
-            where = f"at pc 0x{pc:08x}, last call in {self._image.nearest((lr & ~1) - 2)}"
+            where = f"at pc 0x{pc:08x}, last call in {self._image.where((lr & ~1) - 2)}"
         return EmulatorError(
             f"{function}: {kind}{target} {where} on {self.core.name}.", kind=kind, pc=pc, address=address
         )
 
     def _stopped(self, function: str, timeout_s: float) -> EmulatorError:
         pc = self._gdb.registers()[_PC]
-        where = f"stopped in {self._image.nearest(pc)} (pc 0x{pc:08x})"
+        where = f"stopped in {self._image.where(pc)}"
         return EmulatorError(f"{function}: timeout: ran longer than {timeout_s:g} s, {where}.", kind="timeout", pc=pc)
 
     def _ended(self, function: str, error: Exception) -> EmulatorError:

@@ -13,7 +13,7 @@ import pytest
 from mixcomp_sim import Memory
 
 CORES = ["cortex-m0plus", "cortex-m3", "cortex-m4", "cortex-m7", "cortex-m33"]
-FLAGS = ["-O2", "-ffreestanding", "-ffunction-sections", "-fdata-sections", "-std=c99"]
+FLAGS = ["-g", "-O2", "-ffreestanding", "-ffunction-sections", "-fdata-sections", "-std=c99"]
 ANYWHERE = Memory(flash=(0x08000000, 1 << 20), ram=(0x20000000, 256 << 10))
 LINKER_SCRIPT = """
 MEMORY { FLASH (rx) : ORIGIN = %d, LENGTH = %d   RAM (rwx) : ORIGIN = %d, LENGTH = %d }

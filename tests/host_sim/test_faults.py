@@ -1,5 +1,7 @@
 """A program that does something wrong is stopped with an error that says what and where."""
 
+import re
+import subprocess
 import time
 
 import pytest
@@ -74,7 +76,7 @@ def test_a_write_past_ram_names_function_and_address(emulator):
     assert emulator.call("store", 0x20000FFC, 1)
     error = fault(emulator, "store", 0x20001000, 1)
     assert (error.kind, error.address) == ("write", 0x20001000)
-    assert "store: write at address 0x20001000 in store+0x0 (pc 0x08000000)" in str(error)
+    assert re.search(r"store: write at address 0x20001000 in store\+0x0 \(p\d+\.s:\d+, pc 0x08000000\)", str(error))
 
 
 def test_a_read_of_nothing(emulator):
@@ -190,3 +192,72 @@ def test_unknown_names_are_refused(emulator, gcc):
         emulator.read(0x70000000, 4)
     with pytest.raises(EmulatorError, match="cannot write 1 bytes at 0x70000000"):
         emulator.write(0x70000000, b"x")
+
+
+LINES = """int table[8];
+int past(int i)
+{
+    ((volatile int *)table)[i] = 1; /* line 4 */
+    return 0;
+}
+int forever(void)
+{
+    volatile int n = 0;
+    for (;;) { n++; } /* line 10 */
+}
+int illegal(void)
+{
+    __asm__ volatile("udf #3"); /* line 14 */
+    return 1;
+}
+int recurse(int n) /* line 17 */
+{
+    volatile int frame[32];
+    frame[0] = n; /* line 20 */
+    return recurse(n + 1) + frame[0];
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("call", "cause", "lines"),
+    [
+        (("past", 1 << 16), "write at address", {4}),
+        (("forever",), "timeout", {9, 10}),
+        (("illegal",), "illegal instruction", {14}),
+        (("recurse", 1), "stack overflow", {17, 18, 20, 21}),
+    ],
+)
+def test_a_fault_names_function_line_and_cause(toolchain, core, call, cause, lines):
+    elf = toolchain.build(core, LINES, ".c")
+    emulator = Emulator(elf, core, ram_bytes=None)
+    start = time.monotonic()
+    with pytest.raises(EmulatorError, match=cause) as caught:
+        emulator.call(*call, timeout_s=0.2)
+    assert time.monotonic() - start < 10
+    found = re.search(r"in (\w+)\+0x[0-9a-f]+ \(p\d+\.c:(\d+), pc 0x", str(caught.value))
+    assert found[1] == call[0]
+    assert int(found[2]) in lines
+
+
+def test_without_a_limit_of_ones_own_an_endless_loop_ends_within_ten_seconds(gcc):
+    emulator = Emulator(gcc.build("cortex-m4", LINES, ".c"), "cortex-m4")
+    start = time.monotonic()
+    with pytest.raises(EmulatorError, match="timeout"):
+        emulator.call("forever")
+    assert time.monotonic() - start < 10
+
+
+def test_without_debug_information_the_function_is_named(gcc):
+    elf = gcc.build("cortex-m4", PROGRAM)
+    bare = elf.with_suffix(".bare")
+    subprocess.run(["arm-none-eabi-objcopy", "--strip-debug", elf, bare], check=True)
+    emulator = Emulator(bare, "cortex-m4", ram_bytes=4096)
+    assert "in undefined+0x2 (pc 0x" in str(fault(emulator, "undefined"))
+
+
+def test_ram_of_the_programs_own_size_ends_with_its_data(gcc):
+    emulator = Emulator(gcc.build("cortex-m4", PROGRAM), "cortex-m4", ram_bytes=None)
+    page_end = emulator.symbol("cell").address // 1024 * 1024 + 1024
+    emulator.call("store", page_end - 4, 1)
+    assert fault(emulator, "store", page_end, 1).kind == "write"

@@ -101,11 +101,12 @@ def toolchain(name: str | None = None) -> Toolchain:
 def build_image(
     project: Path, image_source: str, target: Target, folder: Path, chain: Toolchain, memory: Memory
 ) -> Path:
-    """Compiles an exported project and `image_source` (its entry and its arena) into folder/image.elf."""
+    """Compiles an exported project and `image_source` (its entry and its arena) into folder/image.elf, with debug
+    information, so that a fault can name its line."""
     main = folder / "image.c"
     main.write_text(image_source)
     sources = [*sorted((project / "src").glob("*.c")), main]
-    objects = chain.compile(sources, [project / "include"], target, folder, (HOOK,))
+    objects = chain.compile(sources, [project / "include"], target, folder, (HOOK, "-g"))
     sections = resources.firmware() / "ports" / "emulated" / "sections.ld"
     script = folder / "image.ld"
     script.write_text(_memory_script(memory) + sections.read_text(encoding="utf-8"), encoding="utf-8")

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,10 +19,13 @@ from mixcomp_edge.ir import qops
 from mixcomp_edge.plan.layout import Layout
 from mixcomp_edge.targets import Target
 from mixcomp_edge.transports import Progress
-from mixcomp_sim import Counts, Emulator, Machine, image_memory, open_machine
+from mixcomp_sim import CallResult, Counts, Emulator, Machine, image_memory, open_machine
 from mixcomp_sim.chips import Chip
 from mixcomp_sim.cost import mean_pace
 from mixcomp_sim.flash import Stalls
+from mixcomp_sim.machine import DEFAULT_TIMEOUT_S
+
+SECONDS_A_MAC = 1e-6  # twenty times the slowest kernel on an idle PC; an endless loop is no inference
 
 
 class EmulatedCore:
@@ -52,6 +56,8 @@ class EmulatedCore:
             self.emulator: Machine = open_machine(self.elf, target.core, engine)
             self._opened.callback(self.emulator.close)
             self.arena = self.emulator.symbol("mce__arena")
+            macs = sum(qops.macs(step.node) for step in layout.steps)
+            self.timeout_s = DEFAULT_TIMEOUT_S + macs * SECONDS_A_MAC
             self.entry_bytes = self.emulator.symbol(ENTRY).size  # of ours, not of the model
         except BaseException:
             self.close()
@@ -64,7 +70,7 @@ class EmulatedCore:
         outputs = []
         for i, sample in enumerate(x):
             self._write_input(sample.tobytes())
-            self._check(self.emulator.call(ENTRY).value)
+            self._check(self._call().value)
             outputs.append(np.frombuffer(self.output_bytes(), np.uint8))
             if progress is not None:
                 progress(i + 1, len(x))
@@ -74,14 +80,13 @@ class EmulatedCore:
         outputs: list[bytes] = []
         self._write_input(x)
         steps = self.layout.steps
-        result = self.emulator.call(ENTRY, on_layer=lambda index: outputs.append(self._read(steps[index].node)))
-        self._check(result.value)
+        self._check(self._call(on_layer=lambda index: outputs.append(self._read(steps[index].node))).value)
         return outputs
 
     def count(self, x: bytes) -> tuple[Counts, int]:
         """(instruction counts, stack bytes) of one inference."""
         self._write_input(x)
-        result = self.emulator.call(ENTRY, count=True)
+        result = self._call(count=True)
         self._check(result.value)
         assert result.counts is not None
         return result.counts, result.stack_bytes
@@ -96,13 +101,17 @@ class EmulatedCore:
                 f"{chip.name} has flash with wait states, which QEMU cannot follow for {self.target.name}."
             )
         self._write_input(x)
-        result = self.emulator.call(ENTRY, count=True, flash=chip.flash, pace=mean_pace(counts, chip))
+        pace, timeout_s = mean_pace(counts, chip), 8 * self.timeout_s
+        result = self.emulator.call(ENTRY, count=True, flash=chip.flash, pace=pace, timeout_s=timeout_s)
         self._check(result.value)
         return result.stalls
 
     def output_bytes(self) -> bytes:
         """The output of the last run."""
         return self._read(self.output)
+
+    def _call(self, **options: Any) -> CallResult:
+        return self.emulator.call(ENTRY, timeout_s=self.timeout_s, **options)
 
     def _write_input(self, x: bytes) -> None:
         self.emulator.write(self._address(self.input), x)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from mixcomp_edge.simulation import simulate
 from mixcomp_edge.targets import target
 from mixcomp_edge.transports.emulator import EmulatedCore
 from mixcomp_edge.verification import verify
-from mixcomp_sim import image_memory
+from mixcomp_sim import EmulatorError, image_memory
 from sdk.codegen import zoo
 
 STRICT = ["-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror"]
@@ -288,6 +289,32 @@ def test_mve_targets_build_with_their_isa(chain, core, tmp_path):
     assert re.search(r"Tag_CPU_arch: v8\.1-M\.mainline", attributes)
     assert re.search(r"Tag_MVE_arch: MVE Integer and FP", attributes)
     assert re.search(r"Tag_ABI_VFP_args: VFP registers", attributes)
+
+
+@pytest.mark.parametrize(
+    ("sabotage", "cause"),
+    [
+        ("((volatile uint8_t *)arena)[1 << 16] = 1;", r"write at address 0x2001"),
+        ("for (volatile int i = 0;;) { i++; }", "timeout"),
+        ('__asm__ volatile("udf #0");', "illegal instruction"),
+        ("volatile uint8_t big[100000]; big[0] = 1;", "stack overflow"),
+    ],
+)
+def test_a_model_that_runs_wild_is_told_with_function_line_and_cause(tiny_bundle, tmp_path, sabotage, cause):
+    export(tiny_bundle, "cortex-m4", tmp_path / "c")
+    source = tmp_path / "c" / "src" / "mce_tiny.c"
+    lines = source.read_text().split("\n")
+    at = next(i for i, line in enumerate(lines) if line.startswith("    (void)a;"))
+    lines.insert(at, f"    {sabotage}")
+    source.write_text("\n".join(lines))
+    start = time.monotonic()
+    with pytest.raises(EmulatorError, match=cause) as caught:
+        verify(tmp_path / "c", on="emulator", count=1)
+    assert time.monotonic() - start < 20  # with the compiler's time
+    found = re.search(r"in mce_tiny_run\+0x[0-9a-f]+ \(mce_tiny\.c:(\d+), pc 0x", str(caught.value))
+    assert found, caught.value
+    if "volatile uint8_t big" not in sabotage:  # a frame is made at the function's first line
+        assert int(found[1]) == at + 1
 
 
 # Memory
