@@ -14,10 +14,14 @@ from firmware.ports.chips.rp2 import Rp2040, Rp2350
 from firmware.ports.chips.stm32f446 import Stm32f446
 from firmware.ports.chips.stm32h743 import Stm32h743
 from firmware.ports.chips.stm32l4r5 import Stm32l4r5
-from firmware.ports.machine import Machine
+from firmware.ports.machine import Machine, MachinePort
 from firmware.ports.test_ports import build
+from mixcomp_edge.board.session import Session
 from mixcomp_edge.build.cross import toolchains
+from mixcomp_edge.build.firmware import build_firmware
 from mixcomp_edge.build.image import read_image
+from mixcomp_edge.codegen.project import export
+from mixcomp_edge.codegen.render import golden_vector
 from mixcomp_edge.targets.boards import boards
 
 CHIPS = {
@@ -32,9 +36,9 @@ CHIPS = {
 }
 
 
-def machine(name: str, folder, chain, chip) -> Machine:
+def machine(name: str, elf, chip) -> Machine:
     board = boards()[name.partition(" ")[0]]
-    chunks = [(chunk.address, chunk.data) for chunk in read_image(build(board, folder, chain), board).chunks]
+    chunks = [(chunk.address, chunk.data) for chunk in read_image(elf, board).chunks]
     ram = int(re.search(r"RAM \(rw\)\s*: ORIGIN = (\w+)", (board.folder / "link.ld").read_text())[1], 0)
     vectors = board.flash_origin + (0x100 if board.uf2_family else 0)
     return Machine(
@@ -46,7 +50,7 @@ def machine(name: str, folder, chain, chip) -> Machine:
 @pytest.mark.parametrize("name", CHIPS)
 def test_a_port_starts_and_talks_by_the_manual(name, chain, tmp_path):
     board, chip = boards()[name.partition(" ")[0]], CHIPS[name]()
-    player = machine(name, tmp_path, chain, chip)
+    player = machine(name, build(board, tmp_path, chain), chip)
     hello = f"{board.name} {board.target.name}\r\n".encode()
     assert player.run(lambda: bytes(chip.sent) == hello), (bytes(chip.sent), chip.broken)
     assert chip.core_hz == board.clock_hz
@@ -60,6 +64,27 @@ def test_a_port_starts_and_talks_by_the_manual(name, chain, tmp_path):
     assert bytes(chip.sent[len(hello) :]) == burst
     chip.waiting.append(ord("?"))
     assert player.run(lambda: chip.sent.endswith(b"10 ms")), bytes(chip.sent[-20:])
+    assert chip.broken == []
+
+
+@pytest.mark.parametrize("name", [name for name in CHIPS if " " not in name])
+def test_a_whole_firmware_computes_what_python_computed(name, tiny_bundle, tmp_path):
+    board, chip = boards()[name], CHIPS[name]()
+    export(tiny_bundle, board.target.name, tmp_path / "fw", board=board)
+    elf = build_firmware(tmp_path / "fw", board, next(iter(toolchains().values())))
+    player = machine(name, elf, chip)
+    assert player.run(lambda: chip.sent.endswith(b"m-init-done\r\nm-ready\r\n")), bytes(chip.sent)
+    session = Session(MachinePort(player), patience=60)
+    assert (session.hello.board, session.hello.core) == (board.name, board.target.name)
+    assert session.hello.clock_hz == board.clock_hz
+    x, y = golden_vector(tiny_bundle.graph)
+    run = session.run(x)
+    assert run.output == y
+    assert len(run.records) == 3
+    assert session.self_test().wrong == 0
+    status = session.status()
+    assert 0 < status.stack_used_bytes < status.stack_bytes
+    assert (status.lost_bytes, status.bad_frames) == (0, 0)
     assert chip.broken == []
 
 
