@@ -1,6 +1,8 @@
 // Plays a Raspberry Pi Pico: programs a UF2 file into rp2040js (npm, MIT), starts at the second stage of the boot as the
-// ROM would, and joins UART 0 to stdin and stdout. stderr gets one line of JSON at the end of input: the clocks.
+// ROM would, and joins UART 0 to stdin and stdout; with `tcp` as second argument to the connection that a TCP port takes,
+// which stdout names. stderr gets one line of JSON at the end of input: the clocks.
 const fs = require('fs');
+const net = require('net');
 const { Simulator } = require('rp2040js');
 
 const FLASH = 0x10000000;
@@ -16,12 +18,20 @@ for (let at = 0; at < file.length; at += 512) {
 }
 mcu.core.VTOR = 0;
 mcu.core.PC = FLASH;
-mcu.uart[0].onByte = (byte) => process.stdout.write(Buffer.from([byte]));
 
 const waiting = [];
 let ended = false;
-process.stdin.on('data', (bytes) => waiting.push(...bytes));
-process.stdin.on('end', () => (ended = true));
+function join(input, output) {
+  mcu.uart[0].onByte = (byte) => output.write(Buffer.from([byte]));
+  input.on('data', (bytes) => waiting.push(...bytes));
+  input.on('end', () => (ended = true));
+}
+if (process.argv[3] === 'tcp') {
+  const server = net.createServer((socket) => join(socket.setNoDelay(), socket));
+  server.listen(0, '127.0.0.1', () => console.log(server.address().port));
+} else {
+  join(process.stdin, process.stdout);
+}
 
 const CYCLES_A_BYTE = 12000; // more than ten bits at 115200 baud and 133 MHz
 let idle = 0;

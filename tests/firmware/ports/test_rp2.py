@@ -14,8 +14,11 @@ import pytest
 from firmware.ports.test_ports import build
 from mixcomp_edge.board.uf2 import encode_uf2
 from mixcomp_edge.build.cross import toolchains
+from mixcomp_edge.build.firmware import build_firmware
 from mixcomp_edge.build.image import read_image
+from mixcomp_edge.codegen.project import export
 from mixcomp_edge.targets.boards import boards
+from mixcomp_edge.verification import verify
 
 PLAYER = Path(__file__).with_name("rp2040.cjs")
 CHAINS = pytest.mark.parametrize("chain", toolchains().values(), ids=lambda chain: chain.name)
@@ -94,3 +97,19 @@ def test_a_pico_talks_in_rp2040js(chain, tmp_path):
     clocks = json.loads(done.stderr.splitlines()[-1])
     assert clocks["clk_sys"] == board.clock_hz
     assert abs(clocks["baud"] / 115200 - 1) < 0.01
+
+
+@pytest.mark.skipif(not has_rp2040js(), reason="needs node and rp2040js (npm install rp2040js, NODE_PATH)")
+def test_a_pico_in_rp2040js_computes_what_python_computed(tiny_bundle, tmp_path):
+    board, folder = boards()["pico"], tmp_path / "fw"
+    export(tiny_bundle, board.target.name, folder, board=board)
+    image = read_image(build_firmware(folder, board, next(iter(toolchains().values()))), board)
+    (tmp_path / "fw.uf2").write_bytes(encode_uf2(image.chunks, board.uf2_family))
+    words = ["node", str(PLAYER), str(tmp_path / "fw.uf2"), "tcp"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as node:
+        try:
+            port = int(node.stdout.readline())
+            verdict = verify(folder, on=f"serial:socket://127.0.0.1:{port}", count=5)
+            assert (verdict.inputs, verdict.mismatches) == (5, 0)
+        finally:
+            node.kill()
