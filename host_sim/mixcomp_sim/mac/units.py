@@ -46,6 +46,7 @@ class Unit:
 
 
 DEFAULT = {"X_BITS": 4, "X_SIGNED": 0, "ACC_BITS": 24, "CHAIN": 1}
+EXTENDED = {**DEFAULT, "CHAIN": 0}
 QUIRE = {"ACC_BITS": 24, "CHAIN": 1}
 
 UNITS: dict[str, Unit] = {
@@ -57,6 +58,9 @@ UNITS: dict[str, Unit] = {
         Unit("p4sc8", "mac_p4", "Posit4 / 8", ("posit4sc8",), {**DEFAULT, "SCALE_SHIFT": 3}),
         Unit("mixed4", "mac_mixed4", "either, mode bit", ("fixp4", "posit4"), DEFAULT),
         Unit("p4xp4", "mac_p4_p4", "Posit4 weight and activation", ("posit4",), QUIRE, "posit4"),
+        Unit("fx4_extended", "mac_fx4", "fx4, sign extended", ("fixp4",), EXTENDED, tried=True),
+        Unit("p4_extended", "mac_p4", "p4, sign extended", ("posit4",), {**EXTENDED, "SCALE_SHIFT": 0}, tried=True),
+        Unit("mixed_extended", "mac_mixed4", "mixed4, sign extended", ("fixp4", "posit4"), EXTENDED, tried=True),
         Unit("fx4_digits", "fx4_digits", "FixP4, sign and magnitude", ("fixp4",), DEFAULT, tried=True),
         Unit("fx4_booth", "booth4", "FixP4, Booth", ("fixp4",), {**DEFAULT, "MIXED": 0}, tried=True),
         Unit("p4_array", "array4", "Posit4, array", ("posit4",), {**DEFAULT, "MIXED": 0}, tried=True),
@@ -72,3 +76,15 @@ def unit(name: str) -> Unit:
     if name not in UNITS:
         raise MacError(f"unknown MAC unit '{name}'. Known: {', '.join(UNITS)}.")
     return UNITS[name]
+
+
+ACC_BITS = (20, 24, 32)
+MAIN = ("fx4", "p4", "mixed4")
+
+
+def variants() -> tuple[Unit, ...]:
+    """Every unit and variant that has a stored netlist, each once."""
+    main = [UNITS[name] for name in MAIN]
+    wide = [u.with_(ACC_BITS=acc, X_BITS=x) for u in main for acc in ACC_BITS for x in (4, 8)]
+    signed = [u.with_(X_SIGNED=1, X_BITS=x) for u in main for x in (4, 8)]
+    return tuple({u.key: u for u in (*UNITS.values(), *wide, *signed)}.values())

@@ -31,6 +31,7 @@ def _register() -> None:
         doctor,
         export,
         flash,
+        mac,
         quantize,
         run,
         simulate,
@@ -39,7 +40,7 @@ def _register() -> None:
         verify,
     )  # fmt: skip
 
-    verbs = (run, analyze, quantize, sweep, export, flash, verify, simulate, bench, targets, boards, doctor)
+    verbs = (run, analyze, quantize, sweep, export, flash, verify, simulate, bench, mac, targets, boards, doctor)
     for module in verbs:
         module.register(app)
 
@@ -64,7 +65,7 @@ def main() -> None:
 
 def _is_for_the_user(error: Exception) -> bool:
     """Whether the message is meant for the user; anything else is a bug and keeps its traceback."""
-    return isinstance(error, MixcompError) or type(error).__name__ in ("EmulatorError", "BuildError")
+    return isinstance(error, MixcompError) or type(error).__name__ in ("EmulatorError", "BuildError", "MacError")
 
 
 def _plain(error: Exception) -> str:

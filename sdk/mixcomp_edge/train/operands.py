@@ -26,6 +26,10 @@ FORMATS = ("fixp4", "posit4")
 ENLARGE = 3  # CIFAR-10's 32 pixels to the 96 of visual wake words, each pixel three times
 IMAGES = 8  # of the test set
 SEED = 0
+ORIGIN = (
+    "ResNet-8 and MobileNet v1 x 0.25 (MLPerf Tiny reference weights), calibrated, one scale a channel, 4-bit activations; "
+    f"{IMAGES} CIFAR-10 test images, each pixel {ENLARGE} times {ENLARGE} for MobileNet"
+)
 Weighted = qops.Conv2d | qops.DwConv2d | qops.Dense
 
 
