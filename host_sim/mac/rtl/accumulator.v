@@ -1,10 +1,10 @@
-// acc <= (start ? 0 : acc) + (negate ? -p : p), modulo 2**ACC_BITS. It wraps and never saturates: lowering proves for each
-// layer that no sum leaves the accumulator (SPEC.md 3), so a saturating one would buy nothing.
+// acc <= (start ? 0 : acc) + (negate ? -p : p), modulo 2**ACC_BITS. It wraps and never saturates: lowering proves for
+// each layer that no sum leaves the accumulator (SPEC.md 3), so a saturating one would buy nothing.
 //
 // p is two's complement, N bits. Its lower N-1 bits are added by full adders. What remains for the upper bits is
 // carry - sign, which is -1, 0 or 1:
 //   CHAIN = 1  a chain that counts up and one that counts down; both rest while nothing is carried
-//   CHAIN = 0  the sign goes to full adders in all upper bits: fewer gates, but each change of sign wakes them all
+//   CHAIN = 0  the sign goes to full adders in all upper bits: fewer cells, but each change of sign wakes them all
 
 module accumulator #(
     parameter N        = 9,

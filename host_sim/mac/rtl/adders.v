@@ -1,5 +1,5 @@
-// Adders that every unit is made of. A ripple carry: the smallest adder and the one with the fewest transitions; the
-// clock of a microcontroller leaves it time. Synthesis maps full_adder to a cell, or to less where an input is constant.
+// Adders that every unit is made of. They ripple: the smallest adder, and a microcontroller's clock leaves it time.
+// Synthesis maps full_adder to a cell, or to less where an input is constant.
 
 module full_adder (
     input  wire a,

@@ -1,5 +1,6 @@
-// FixP4 (posit = 0) or Posit4 (posit = 1) weight through one datapath: the formats differ in the decoder alone, which turns
-// either into a sign and digits. A product of 0 is not negated: half of all activations are 0, and then nothing moves.
+// FixP4 (posit = 0) or Posit4 (posit = 1) weight through one datapath: the formats differ in the decoder alone, which
+// turns either into a sign and digits. A product of 0 is not negated: half of all activations are 0, and then nothing
+// moves.
 module mac_mixed4 #(
     parameter X_BITS   = 4,
     parameter X_SIGNED = 0,

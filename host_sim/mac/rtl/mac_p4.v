@@ -1,7 +1,7 @@
 // Posit4 weight, fixed-point activation and accumulator: acc + x * w, w in quarters of posit<4,0>.
 // A product of 0 is not negated: half of all activations are 0, and then nothing moves.
-// SCALE_SHIFT names the variant: 0 posit4, 2 posit4sc4 (levels / 4), 3 posit4sc8 (/ 8). It says where the binary point of
-// acc lies, and no gate depends on it.
+// SCALE_SHIFT names the variant: 0 posit4, 2 posit4sc4 (levels / 4), 3 posit4sc8 (/ 8). It says where the binary point
+// of acc lies, and no gate depends on it.
 module mac_p4 #(
     parameter X_BITS      = 4,
     parameter X_SIGNED    = 0,

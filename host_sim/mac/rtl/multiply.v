@@ -27,8 +27,8 @@ module multiply_fx4 #(
     assign p = {s3, s2[0], s1[0], row0[0]};
 endmodule
 
-// By the digits of decode.v: x * (d[0] + 2 d[1] + 4 d[2] + 8 d[3] + 16 d[4]). At most one of d[2], d[3] and d[4] is set, so
-// they select among shifts of x: three rows, two adders.
+// By the digits of decode.v: x * (d[0] + 2 d[1] + 4 d[2] + 8 d[3] + 16 d[4]). At most one of d[2], d[3] and d[4] is
+// set, so they select among shifts of x: three rows, two adders.
 module multiply_digits #(
     parameter X_BITS   = 4,
     parameter X_SIGNED = 0,
@@ -52,7 +52,10 @@ module multiply_digits #(
     );
     assign low[P_BITS-1:X_BITS+2] = {P_BITS - X_BITS - 2{X_SIGNED ? low[X_BITS+1] : 1'b0}};
     assign p[1:0] = low[1:0];
-    ripple_adder #(.N(TOP - 2), .CARRY(0)) add2 (.a(low[TOP-1:2]), .b(row2[TOP-3:0]), .ci(1'b0), .s(p[TOP-1:2]), .co());
+    ripple_adder #(.N(TOP - 2), .CARRY(0)) add2 (
+        .a(low[TOP-1:2]), .b(row2[TOP-3:0]), .ci(1'b0), .s(p[TOP-1:2]), .co()
+    );
+
     generate
         if (!X_SIGNED) begin : positive
             assign p[P_BITS-1] = 1'b0;
@@ -60,8 +63,8 @@ module multiply_digits #(
     endgenerate
 endmodule
 
-// By the digits of a posit: besides, d[1] never meets d[3] or d[4], and d[0] only d[1]. So d[0], d[2], d[3] and d[4] share one
-// row; d[1] is the other, and only 3 = 1 + 2 and 6 = 4 + 2 carry: up to bit X_BITS + 2.
+// By the digits of a posit: besides, d[1] never meets d[3] or d[4], and d[0] only d[1]. So d[0], d[2], d[3] and d[4]
+// share one row; d[1] is the other, and only 3 = 1 + 2 and 6 = 4 + 2 carry: up to bit X_BITS + 2.
 module multiply_posit #(
     parameter X_BITS   = 4,
     parameter X_SIGNED = 0
@@ -79,7 +82,9 @@ module multiply_posit #(
     assign p[0] = row0[0];
     generate
         if (X_SIGNED) begin : signed_x
-            ripple_adder #(.N(N - 1), .CARRY(0)) add (.a(row0[N-1:1]), .b(row1[N-2:0]), .ci(1'b0), .s(p[N-1:1]), .co());
+            ripple_adder #(.N(N - 1), .CARRY(0)) add (
+                .a(row0[N-1:1]), .b(row1[N-2:0]), .ci(1'b0), .s(p[N-1:1]), .co()
+            );
         end else begin : unsigned_x
             wire carry;
             ripple_adder #(.N(X_BITS + 1)) add (

@@ -1,6 +1,6 @@
-"""From transitions to femtojoules: a net that changes charges or discharges its load, half C V^2; a gate spends a little
-inside; a flip-flop's clock ticks whether or not anything changes. Leakage (below 0.01 nW a gate) and operand registers,
-which are the same for every unit, are left out."""
+"""From transitions to femtojoules: a net that changes charges or discharges its load, half C V^2; a gate spends a
+little more inside; a flip-flop's clock ticks whether or not anything changes. Leakage (below 0.01 nW a gate) and
+operand registers, which are the same for every unit, are left out."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Energy of a unit on a network's operands: each layer's stream through the unit of that layer's activation width, the
 layers weighted by their multiply-accumulates.
 
-Two bounds on activity (simulate.py), two processes and three assumptions on wires span the uncertainty. The nominal figure
-is sky130's, with its nominal wire, half way between the bounds."""
+Two bounds on activity (simulate.py), two processes and three assumptions on wires span the uncertainty. The nominal
+figure is sky130's, with its nominal wire, half way between the bounds."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import numpy as np
 
 from .energy import energy
 from .files import MacError
-from .gates import Process, library
+from .gates import library
 from .netlist import Netlist, netlist
 from .simulate import Activity, next_state, settle, with_glitches, zero_delay
 from .streams import Stream, Streams, run
@@ -96,7 +96,7 @@ def activity(
     if unit.x_format:
         levels = np.array(streams.levels[unit.x_format])
         x = np.abs(levels[:, None] - x[None, :].astype(int)).argmin(axis=0)
-    cycles = run(unit, weight_format, stream.codes[weight_format], x, stream.start, streams.levels)
+    cycles = run(unit, weight_format, (stream.codes[weight_format], x, stream.start), streams.levels)
     nets = settle(gates, cycles.ports, cycles.state)
     wrong = np.flatnonzero(next_state(gates, nets, len(x)) != cycles.result)
     if len(wrong):
@@ -121,11 +121,6 @@ def figure(values: Sequence[float], process: str | None = None) -> Figure:
     return Figure(values[0], min(chosen), max(chosen))
 
 
-def ratio(values: Sequence[float], base: Sequence[float]) -> Figure:
-    """values / base, setting by setting."""
-    return figure([a / b for a, b in zip(values, base, strict=True)])
-
-
-def process_of_figures() -> Process:
-    """The process that figures in fJ belong to."""
-    return library().processes[NOMINAL]
+def excess(values: Sequence[float], base: Sequence[float]) -> Figure:
+    """values / base - 1, setting by setting."""
+    return figure([a / b - 1 for a, b in zip(values, base, strict=True)])

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -150,8 +151,9 @@ def sources() -> dict[str, str]:
 
 
 def digest() -> str:
-    """Of the Verilog, the synthesis script and the gates as ABC reads them."""
-    return hashlib.sha256(json.dumps([sources(), library().genlib()], sort_keys=True).encode()).hexdigest()
+    """Of the Verilog, the synthesis script and the gates as ABC reads them; comments and spaces make no gate."""
+    code = {path: " ".join(re.sub(r"//.*|^#.*", "", text, flags=re.M).split()) for path, text in sources().items()}
+    return hashlib.sha256(json.dumps([code, library().genlib()], sort_keys=True).encode()).hexdigest()
 
 
 @cache

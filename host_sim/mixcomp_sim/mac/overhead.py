@@ -4,14 +4,14 @@ Energy goes with multiply-accumulates, not with parameters: a convolution's earl
 often. So for each eta there are two answers: with MACs in proportion, and for the choice of layers with the most MACs.
 
 mixed    every MAC is the mixed unit: its FixP4 mode costs too
-apart    a FixP4 and a Posit4 unit side by side, the one that rests clock-gated: twice the area, only Posit layers pay"""
+apart    a FixP4 and a Posit4 unit side by side, the idle one clock-gated: twice the area, but only Posit layers pay"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from .measure import Figure, figure, layer_energy, settings
+from .measure import Figure, excess, layer_energy, settings
 from .streams import Stream, Streams
 from .units import unit
 
@@ -67,7 +67,7 @@ def _shares(
 
     def over(fixed: list[tuple[float, ...]], posit: list[tuple[float, ...]], part: list[float]) -> Figure:
         spent = [sum(f[i] + s * (p[i] - f[i]) for f, p, s in zip(fixed, posit, part, strict=True)) for i in count]
-        return figure([e / sum(b[i] for b in base) - 1 for i, e in enumerate(spent)])
+        return excess(spent, [sum(b[i] for b in base) for i in count])
 
     return lambda part: over(*mixed, part), lambda part: over(base, alone, part)
 
@@ -75,7 +75,9 @@ def _shares(
 def most_macs(layers: Sequence[Stream], eta: float) -> tuple[Stream, ...]:
     """The layers with the most MACs among those choices that hold at most eta of all parameters: an exact knapsack."""
     room = eta * sum(layer.parameters for layer in layers)
-    best: list[tuple[int, int, tuple[Stream, ...]]] = [(0, 0, ())]  # parameters, MACs: more of one buys more of the other
+    best: list[tuple[int, int, tuple[Stream, ...]]] = [
+        (0, 0, ())
+    ]  # parameters, MACs: more of one buys more of the other
     for layer in layers:
         more = [(p + layer.parameters, m + layer.macs, (*c, layer)) for p, m, c in best if p + layer.parameters <= room]
         best = _undominated(sorted([*best, *more], key=lambda entry: (entry[0], -entry[1])))

@@ -2,9 +2,9 @@
 functions of the gate library; what is modelled is when a net changes.
 
 zero-delay   each net changes at most once a cycle, to its final value: a lower bound on transitions.
-gate delays  every input changes at the clock edge and each gate answers after its own delay (gates.toml); a net may go to
-             and fro before it settles, and each of these glitches counts, however short: an upper bound, since real gates
-             swallow pulses shorter than their own delay.
+gate delays  every input changes at the clock edge and each gate answers after its own delay (gates.toml); a net may go
+             to and fro before it settles, and each of these glitches counts, however short: an upper bound, since real
+             gates swallow pulses shorter than their own delay.
 
 The state register needs no loop over time: the caller knows the register's value in every cycle, and `check` that the
 gates compute the next one from it."""
@@ -36,10 +36,8 @@ def to_bits(lanes: Lanes, count: int) -> NDArray[np.uint8]:
 
 def delayed(lanes: Lanes) -> Lanes:
     """Each cycle's bit moved to the next cycle; the first cycle keeps its own."""
-    carried = np.concatenate([lanes[:1] << 63, lanes[:-1]]) >> 63
-    moved: Lanes = (lanes << 1) | carried
-    moved[0] = (moved[0] & ~np.uint64(1)) | (lanes[0] & 1)
-    return moved
+    before = np.concatenate([lanes[:1] << np.uint64(63), lanes[:-1]])  # its highest bit is the cycle before this word
+    return (lanes << np.uint64(1)) | (before >> np.uint64(63))
 
 
 def settle(netlist: Netlist, values: Mapping[str, Cycles], state: Cycles) -> list[Lanes]:
@@ -64,7 +62,7 @@ def settle(netlist: Netlist, values: Mapping[str, Cycles], state: Cycles) -> lis
 
 def next_state(netlist: Netlist, nets: list[Lanes], count: int) -> Cycles:
     """What the registers take at the end of each of `count` cycles, as a signed number."""
-    data = dict((q, d) for d, q in netlist.registers)
+    data = {q: d for d, q in netlist.registers}
     bits = [to_bits(nets[data.get(net, net)], count).astype(np.int64) for net in netlist.outputs["acc"]]
     value = np.sum([bit << position for position, bit in enumerate(bits)], axis=0)
     width = len(bits)
@@ -89,7 +87,8 @@ def zero_delay(netlist: Netlist, nets: list[Lanes], count: int) -> Activity:
 def with_glitches(netlist: Netlist, nets: list[Lanes], count: int) -> Activity:
     """Transitions until everything has settled, each gate with its delay.
 
-    Starts each cycle from the final values of the one before, so all cycles still run at once; ends when nothing moves."""
+    Each cycle starts from the final values of the one before, so all cycles still run at once; ends when nothing
+    moves."""
     mask = _mask(count)
     gates = library().gates
     sources = {net for bits in netlist.inputs.values() for net in bits} | {q for _, q in netlist.registers}

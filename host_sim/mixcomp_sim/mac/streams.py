@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import io
 import json
+import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -39,7 +40,8 @@ class Stream:
 
 @dataclass(frozen=True, eq=False)
 class Streams:
-    """levels holds the sixteen integers of each weight format, as the kernels' tables do; origin says how it was made."""
+    """levels holds the sixteen integers of each weight format, as the kernels' tables do; origin says how it was
+    made."""
 
     layers: tuple[Stream, ...]
     levels: Mapping[str, tuple[int, ...]]
@@ -62,9 +64,10 @@ class Run:
     result: NDArray[np.int64]
 
 
-def run(unit: Unit, weight_format: str, w: NDArray[Any], x: NDArray[Any], start: NDArray[Any], levels: Mapping[str, Sequence[int]]) -> Run:  # fmt: skip
-    """The cycles of a unit on operands (T,): codes w, activation bits x, start. Sums wrap at the accumulator's width."""
-    w, x, start = (np.asarray(a, np.int64) for a in (w, x, start))
+def run(unit: Unit, weight_format: str, operands: tuple[NDArray[Any], ...], levels: Mapping[str, Sequence[int]]) -> Run:
+    """The cycles of a unit on operands (w, x, start), each (T,): weight codes, activation bits, 1 where a sum begins.
+    Sums wrap at the accumulator's width."""
+    w, x, start = (np.asarray(each, np.int64) for each in operands)
     if unit.x_format:
         value = np.array(levels[unit.x_format])[x]
     else:
@@ -105,7 +108,7 @@ def load(path: Path | None = None) -> Streams:
         with np.load(path) as file:
             arrays = {name: file[name] for name in file.files}
         head = json.loads(arrays["head"].tobytes())
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise MacError(
             f"{path}: cannot read operand streams ({error}). `mixcomp-edge mac --record` makes them."
         ) from error

@@ -8,7 +8,8 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from .files import MacError, folder
@@ -31,8 +32,19 @@ def version() -> str:
     return _run(["-V"], Path.cwd()).split(" (")[0].strip()
 
 
-def synthesize(units: Sequence[Unit]) -> list[Netlist]:
-    """The netlists of units, in one run. Every file is copied next to the script: a sandboxed yosys sees no other folder."""
+def synthesize(units: Sequence[Unit], tell: Callable[[int], None] = lambda done: None) -> list[Netlist]:
+    """The netlists of units. One process each, so that none depends on what was synthesized before it (yosys names
+    things by a counter, and order by name decides ties); `tell` hears how many are done."""
+    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+        made = []
+        for netlist in pool.map(_synthesize, units):
+            made.append(netlist)
+            tell(len(made))
+        return made
+
+
+def _synthesize(unit: Unit) -> Netlist:
+    """Every file is copied next to the script: a yosys in a sandbox sees no other folder."""
     template = (folder() / "synth" / "synthesize.ys").read_text(encoding="utf-8")
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
@@ -42,14 +54,14 @@ def synthesize(units: Sequence[Unit]) -> list[Netlist]:
             if path.startswith("rtl/"):
                 verilog.append(Path(path).name)
         (work / "gates.genlib").write_text(library().genlib(), encoding="utf-8")
-        script = ""
-        for number, unit in enumerate(units):
-            parameters = " ".join(f"-chparam {key} {value}" for key, value in unit.parameters.items())
-            filled = template.replace("@SOURCES@", " ".join(verilog)).replace("@TOP@", unit.module)
-            script += filled.replace("@PARAMETERS@", parameters).replace("@OUT@", f"{number}.json") + "\n"
-        (work / "all.ys").write_text(script, encoding="utf-8")
-        _run(["-q", "-s", "all.ys"], work)
-        return [_read(unit, work / f"{number}.json") for number, unit in enumerate(units)]
+        parameters = " ".join(f"-chparam {key} {value}" for key, value in unit.parameters.items())
+        script = template.replace("@SOURCES@", " ".join(verilog)).replace("@TOP@", unit.module)
+        (work / "unit.ys").write_text(script.replace("@PARAMETERS@", parameters), encoding="utf-8")
+        _run(["-q", "-s", "unit.ys"], work)
+        result = work / "unit.json"
+        if not result.is_file():
+            raise MacError(f"{unit.name}: yosys ended without a netlist for {unit.module}.")
+        return from_yosys(unit.key, json.loads(result.read_text(encoding="utf-8"))["modules"]["unit"])
 
 
 def _run(arguments: list[str], work: Path) -> str:
@@ -57,9 +69,3 @@ def _run(arguments: list[str], work: Path) -> str:
     if done.returncode:
         raise MacError(f"yosys failed: {(done.stderr or done.stdout).strip()[-600:]}")
     return done.stdout
-
-
-def _read(unit: Unit, path: Path) -> Netlist:
-    if not path.is_file():
-        raise MacError(f"{unit.name}: yosys ended without a netlist for {unit.module}.")
-    return from_yosys(unit.key, json.loads(path.read_text(encoding="utf-8"))["modules"]["unit"])

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from .measure import NOMINAL, Figure, figure, network_energy, ratio
+from .measure import NOMINAL, Figure, excess, figure, network_energy
 from .netlist import netlist
 from .overhead import CLAIM, Overhead, overheads
 from .streams import Streams, load
@@ -32,7 +32,8 @@ class Structure:
 
 @dataclass(frozen=True)
 class UnitEnergy:
-    """One unit in one weight format on one network; relative to fx4 with the same accumulator."""
+    """One unit in one weight format on one network; over_fx4: what it takes more than fx4 with the same accumulator, as
+    a share of that."""
 
     network: str
     unit: str
@@ -41,12 +42,12 @@ class UnitEnergy:
     logic_fj: Figure
     register_fj: Figure
     total_fj: Figure
-    relative: Figure
+    over_fx4: Figure
 
 
 @dataclass(frozen=True)
 class Table:
-    """Figures in fJ hold for `process`; their ranges span glitches and wires, those of ratios both processes as well."""
+    """Figures in fJ hold for `process`; their ranges span glitches and wires, those of ratios both processes too."""
 
     process: str
     operands: str
@@ -84,18 +85,18 @@ def make_table(*, tried: bool = False, tell: Tell = lambda what, done, of: None)
     energies = []
     for done, (network, u, weights) in enumerate(jobs):
         tell("simulate gates", done, len(jobs))
-        energies.append(unit_energy(network, u, weights, streams))
+        energies.append(unit_energy(network, u, weights, streams, four_bits=tried or bool(u.x_format)))
     tell("simulate gates", len(jobs), len(jobs))
     over = [] if tried else [o for network in streams.networks for o in overheads(streams, network)]
     return Table(NOMINAL, streams.origin, tuple(map(structure, shown)), tuple(energies), tuple(over))
 
 
-def unit_energy(network: str, u: Unit, weights: str, streams: Streams) -> UnitEnergy:
-    """One row: a unit that lost, or takes posit activations, on the layers with 4-bit activations, others on all."""
-    layers = [layer for layer in streams.of(network) if layer.x_bits == 4 or not (u.tried or u.x_format)]
+def unit_energy(network: str, u: Unit, weights: str, streams: Streams, *, four_bits: bool = False) -> UnitEnergy:
+    """One row; four_bits: only the layers with 4-bit activations."""
+    layers = [layer for layer in streams.of(network) if layer.x_bits == 4 or not four_bits]
     measured = network_energy(u, weights, layers, streams)
     base = network_energy(unit("fx4").with_(ACC_BITS=u.acc_bits), "fixp4", layers, streams)
     return UnitEnergy(
         network, u.name, weights, u.acc_bits, figure(measured.logic_fj, NOMINAL), figure(measured.register_fj, NOMINAL),
-        figure(measured.total_fj, NOMINAL), ratio(measured.total_fj, base.total_fj),
+        figure(measured.total_fj, NOMINAL), excess(measured.total_fj, base.total_fj),
     )  # fmt: skip

@@ -9,8 +9,8 @@ from .files import MacError
 
 @dataclass(frozen=True)
 class Unit:
-    """A module of host_sim/mac/rtl with its parameters. `formats` names the weight formats it multiplies by; a unit with
-    two of them has an input `posit` that chooses the second."""
+    """A module of host_sim/mac/rtl with its parameters. `formats` names the weight formats it multiplies by; a unit
+    with two of them has an input `posit` that chooses the second."""
 
     name: str
     module: str
@@ -63,6 +63,7 @@ UNITS: dict[str, Unit] = {
         Unit("mixed_extended", "mac_mixed4", "mixed4, sign extended", ("fixp4", "posit4"), EXTENDED, tried=True),
         Unit("fx4_digits", "fx4_digits", "FixP4, sign and magnitude", ("fixp4",), DEFAULT, tried=True),
         Unit("fx4_booth", "booth4", "FixP4, Booth", ("fixp4",), {**DEFAULT, "MIXED": 0}, tried=True),
+        Unit("p4_digits", "p4_digits", "Posit4, three rows", ("posit4",), DEFAULT, tried=True),
         Unit("p4_array", "array4", "Posit4, array", ("posit4",), {**DEFAULT, "MIXED": 0}, tried=True),
         Unit("mixed_array", "array4", "either, array", ("fixp4", "posit4"), {**DEFAULT, "MIXED": 1}, tried=True),
         Unit("mixed_booth", "booth4", "either, Booth", ("fixp4", "posit4"), {**DEFAULT, "MIXED": 1}, tried=True),

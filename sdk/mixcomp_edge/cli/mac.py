@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich import box
 from rich.table import Table
 
 from mixcomp_edge.cli.common import JsonFlag, console, output, print_json, progress_bar
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     from mixcomp_sim.mac.measure import Figure
     from mixcomp_sim.mac.table import Table as Result
 
+WORDS = ("network", "unit", "weights", "layers", "x")  # columns that hold words
 COUNTS = {"resnet8": 4096, "mobilenet": 1536}  # operand pairs a layer: about equal for both networks
 
 
@@ -26,6 +29,7 @@ def register(app: typer.Typer) -> None:
         record: Annotated[
             bool, typer.Option("--record", help="First record the operands again: torch, reference weights, CIFAR-10.")
         ] = False,
+        markdown: Annotated[bool, typer.Option("--markdown", help="Print the tables as Markdown.")] = False,
         json: JsonFlag = False,
     ) -> None:
         """Area and energy of multiply-accumulate units in Verilog: FixP4, Posit4, both, and what Posit layers cost.
@@ -44,7 +48,7 @@ def register(app: typer.Typer) -> None:
         if json:
             print_json(result.as_dict())
         else:
-            print_result(result)
+            print_result(result, markdown=markdown)
 
 
 def _synthesize() -> None:
@@ -52,8 +56,12 @@ def _synthesize() -> None:
     from mixcomp_sim.mac.synth import synthesize, version
     from mixcomp_sim.mac.units import variants
 
-    with console.status("yosys: Verilog to gates (the first run of the wheel compiles it, about a minute)"):
-        store(synthesize(variants()), version())
+    units = variants()
+    with progress_bar() as tell:
+        tell("yosys, which its wheel compiles first, once", 0, 1)
+        tool = version()
+        tell("yosys, which its wheel compiles first, once", 1, 1)
+        store(synthesize(units, lambda done: tell("synthesize", done, len(units))), tool)
 
 
 def _record() -> None:
@@ -68,46 +76,62 @@ def _record() -> None:
     save(Streams(tuple(layers), {name: codebook(name).levels for name in FORMATS}, ORIGIN))
 
 
-def print_result(result: Result) -> None:
-    """The tables, for people."""
-    gates = Table("unit", "", "x", title="gates (area in gate equivalents, NAND2 = 1; depth in NAND2 delays)")
-    for column in ("acc bits", "gates", "logic GE", "flip-flops", "their GE", "depth"):
-        gates.add_column(column, justify="right")
-    for s in result.structures:
-        gates.add_row(
-            s.unit, s.description, s.x, str(s.acc_bits), str(s.gates), f"{s.gate_equivalents:.0f}", str(s.flipflops),
-            f"{s.register_equivalents:.0f}", str(s.depth),
-        )  # fmt: skip
-    output.print(gates)
-
-    energy = Table("network", "unit", "weights", title=f"energy a MAC, {result.process} (range: glitches, wires)")
-    for column in ("acc bits", "logic fJ", "registers fJ", "total fJ", "to fx4"):
-        energy.add_column(column, justify="right")
-    for e in result.energies:
-        energy.add_row(
-            e.network, e.unit, e.weights, str(e.acc_bits), _figure(e.logic_fj, ".0f"), f"{e.register_fj.nominal:.0f}",
-            _figure(e.total_fj, ".0f"), _figure(e.relative, ".3f"),
-        )  # fmt: skip
-    output.print(energy)
-
-    if result.overheads:
-        over = Table(
-            "network", "parameters in Posit", "layers", title=f"energy overhead (the source: {100 * result.claim} %)"
-        )
-        for column in ("MACs in Posit", "mixed unit", "two units"):
-            over.add_column(column, justify="right")
-        for o in result.overheads:
-            over.add_row(
-                o.network, f"{100 * o.eta:.0f} %", o.choice, f"{100 * o.posit_macs:.1f} %", _percent(o.mixed),
-                _percent(o.apart),
-            )  # fmt: skip
-        output.print(over)
+def print_result(result: Result, *, markdown: bool = False) -> None:
+    """The tables, for people or for a page of documentation."""
+    tables = (
+        ("gates: area in gate equivalents (NAND2 = 1), depth in NAND2 delays, flip-flops apart", _gates(result)),
+        (f"energy a MAC, {result.process}; ranges span glitches and wires, those of ratios both processes too",
+         _energies(result)),
+        (f"energy overhead over FixP4 everywhere, by share in Posit (the source: {100 * result.claim:.2f} %)", _overheads(result)),
+    )  # fmt: skip
+    for title, rows in tables:
+        if len(rows) > 1:
+            _print_table(title, rows, markdown=markdown)
     output.print(f"operands: {result.operands}", highlight=False)
+
+
+def _gates(result: Result) -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = [("unit", "x", "acc", "gates", "logic GE", "flip-flops GE", "depth")]
+    for s in result.structures:
+        area = f"{s.gate_equivalents:.0f}", f"{s.register_equivalents:.0f}"
+        rows.append((s.unit, s.x, str(s.acc_bits), str(s.gates), *area, str(s.depth)))
+    return rows
+
+
+def _energies(result: Result) -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = [("network", "unit", "weights", "logic", "ff", "total fJ", "over fx4 %")]
+    for e in result.energies:
+        name = e.unit if e.acc_bits == 24 else f"{e.unit}/{e.acc_bits}"
+        parts = f"{e.logic_fj.nominal:.0f}", f"{e.register_fj.nominal:.0f}", _figure(e.total_fj, ".0f")
+        rows.append((e.network, name, e.weights, *parts, _percent(e.over_fx4, ".1f")))
+    return rows
+
+
+def _overheads(result: Result) -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = [("network", "weights", "layers", "MACs", "mixed unit %", "two units %")]
+    for o in result.overheads:
+        shares = f"{100 * o.eta:.0f} %", o.choice, f"{100 * o.posit_macs:.1f} %"
+        rows.append((o.network, *shares, _percent(o.mixed), _percent(o.apart)))
+    return rows
+
+
+def _print_table(title: str, rows: list[tuple[str, ...]], *, markdown: bool) -> None:
+    if markdown:
+        lines = [f"| {' | '.join(row)} |" for row in rows]
+        lines.insert(1, "|" + "---|" * len(rows[0]))
+        sys.stdout.write("\n".join([f"**{title}**", "", *lines, "", ""]))
+        return
+    table = Table(title=title, box=box.SIMPLE_HEAD, padding=0)
+    for column in rows[0]:
+        table.add_column(column, justify="left" if column in WORDS else "right", no_wrap=True)
+    for row in rows[1:]:
+        table.add_row(*row)
+    output.print(table)
+
+
+def _percent(value: Figure, form: str = ".2f") -> str:
+    return f"{100 * value.nominal:{form}} ({100 * value.low:.1f}–{100 * value.high:.1f})"
 
 
 def _figure(value: Figure, form: str) -> str:
     return f"{value.nominal:{form}} ({value.low:{form}}–{value.high:{form}})"
-
-
-def _percent(value: Figure) -> str:
-    return f"{100 * value.nominal:.2f} % ({100 * value.low:.2f}–{100 * value.high:.2f})"

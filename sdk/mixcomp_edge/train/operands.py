@@ -1,5 +1,5 @@
-"""Pairs of weight and activation as the kernels meet them: samples of whole sums from each layer of a quantized network.
-The MAC units' switching energy is measured on them (`mixcomp-edge mac`)."""
+"""Pairs of weight and activation as the kernels meet them: samples of whole sums from each layer of a quantized
+network. The MAC units' switching energy is measured on them (`mixcomp-edge mac`)."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ ENLARGE = 3  # CIFAR-10's 32 pixels to the 96 of visual wake words, each pixel t
 IMAGES = 8  # of the test set
 SEED = 0
 ORIGIN = (
-    "ResNet-8 and MobileNet v1 x 0.25 (MLPerf Tiny reference weights), calibrated, one scale a channel, 4-bit activations; "
-    f"{IMAGES} CIFAR-10 test images, each pixel {ENLARGE} times {ENLARGE} for MobileNet"
+    "ResNet-8 and MobileNet v1 x 0.25 (MLPerf Tiny reference weights), calibrated, one scale a channel, 4-bit "
+    f"activations; {IMAGES} CIFAR-10 test images, each pixel {ENLARGE} times {ENLARGE} for MobileNet"
 )
 Weighted = qops.Conv2d | qops.DwConv2d | qops.Dense
 
 
 @dataclass(frozen=True, eq=False)
 class LayerOperands:
-    """Whole sums of one layer, one after another: x (N,) the activations' bits, start (N,) 1 where a sum begins, and for
-    each weight format the codes (N,) of the same weights."""
+    """Whole sums of one layer, one after another: x (N,) the activations' bits, start (N,) 1 where a sum begins, and
+    for each weight format the codes (N,) of the same weights."""
 
     layer: str
     op: str
@@ -51,8 +51,8 @@ class LayerOperands:
 
 def record(name: str, count: int) -> list[LayerOperands]:
     """About `count` pairs from each layer of the task resnet8 or mobilenet: reference weights, calibrated but not
-    retrained, one scale a channel, 4-bit activations, on CIFAR-10 images. The activations are the FixP4 network's for both
-    formats, so that only the weights differ."""
+    retrained, one scale a channel, 4-bit activations, on CIFAR-10 images. The activations are the FixP4 network's for
+    both formats, so that only the weights differ."""
     task = load_task(name)
     if task.warnings and name == "resnet8":
         raise TaskError(f"operands of {name}: {' '.join(task.warnings)} Set MIXCOMP_DATA to a folder that has them.")

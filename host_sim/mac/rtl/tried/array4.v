@@ -1,6 +1,6 @@
-// Posit4, or with MIXED either format, through the rows of mac_fx4. A posit's negative codes are two's complement already,
-// or nearly: -6 .. -1 and -8 fit four bits. Only 8 and +-16 do not; there the last row counts positive (`plus`), or twice.
-// So nothing is negated; but every row, and the decoder before it, stirs at each weight.
+// Posit4, or with MIXED either format, through the rows of mac_fx4. A posit's negative codes are two's complement
+// already, or nearly: -6 .. -1 and -8 fit four bits. Only 8 and +-16 do not; there the last row counts positive
+// (`plus`), or twice. So nothing is negated; but every row, and the decoder before it, stirs at each weight.
 module array4 #(
     parameter X_BITS   = 4,
     parameter X_SIGNED = 0,

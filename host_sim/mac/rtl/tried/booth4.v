@@ -1,6 +1,6 @@
-// FixP4, or with MIXED either format, by Booth's radix-4 digits: w = e0 + 4 e1. FixP4 has digits -2 .. 2; Posit4 fits the
-// same two rows when e1 may be +-4 as well (3 = 4 - 1, 6 = 8 - 2, 16 = 4 * 4). Each row has its own sign, so none is
-// negated as a whole; but each bit of a row needs a selector and an exclusive or.
+// FixP4, or with MIXED either format, by Booth's radix-4 digits: w = e0 + 4 e1. FixP4 has digits -2 .. 2; Posit4 fits
+// the same two rows when e1 may be +-4 as well (3 = 4 - 1, 6 = 8 - 2, 16 = 4 * 4). Each row has its own sign, so
+// none is negated as a whole; but each bit of a row needs a selector and an exclusive or.
 module booth4 #(
     parameter X_BITS   = 4,
     parameter X_SIGNED = 0,

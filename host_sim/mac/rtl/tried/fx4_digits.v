@@ -1,4 +1,4 @@
-// FixP4 as sign and magnitude, through the digits of decode.v: one row of adders less than mac_fx4, and a negation more.
+// FixP4 as sign and magnitude, through the digits of decode.v: a row of adders less than mac_fx4, a negation more.
 
 // FixP4, two's complement: 0 .. 7 and, with the sign, 8.
 module decode_fx4 (

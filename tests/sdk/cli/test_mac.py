@@ -1,0 +1,69 @@
+"""The verb `mac`: one run of the command, and what it says."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from mixcomp_edge import cli
+
+README = Path(__file__).resolve().parents[3] / "host_sim" / "mac" / "README.md"
+
+
+@pytest.fixture(scope="module")
+def run():
+    if not cli.app.registered_commands:
+        cli._register()
+    return lambda *arguments: CliRunner().invoke(cli.app, ["mac", *arguments], catch_exceptions=False)
+
+
+@pytest.fixture(scope="module")
+def table(run):
+    result = run("--json")
+    assert result.exit_code == 0
+    return json.loads(result.stdout)
+
+
+def test_the_orders_that_the_structures_dictate(table):
+    energy = {(e["network"], e["unit"], e["weights"], e["acc_bits"]): e["total_fj"] for e in table["energies"]}
+    for network in ("resnet8", "mobilenet"):
+        fixed, mixed = (energy[network, u, "fixp4", 24]["nominal"] for u in ("fx4", "mixed4"))
+        assert fixed < mixed, "a datapath that does more costs more in the mode they share"
+    for unit in ("fx4", "p4", "mixed4"):
+        weights = "posit4" if unit == "p4" else "fixp4"
+        widths = [energy["resnet8", unit, weights, bits]["nominal"] for bits in (20, 24, 32)]
+        assert widths == sorted(widths)
+    assert all(f["low"] <= f["nominal"] <= f["high"] for f in energy.values())
+
+
+def test_overheads_begin_at_nothing_and_grow_with_the_posit_share(table):
+    for network in ("resnet8", "mobilenet"):
+        rows = [o for o in table["overheads"] if o["network"] == network and o["choice"] == "in proportion"]
+        assert rows[0]["apart"] == {"nominal": 0.0, "low": 0.0, "high": 0.0}
+        assert rows[0]["mixed"]["nominal"] > 0
+        for key in ("apart", "mixed"):
+            values = [o[key]["nominal"] for o in rows]
+            assert values == sorted(values)
+        for o in table["overheads"]:
+            if o["choice"] == "most MACs":
+                assert o["posit_macs"] > o["eta"], "early layers have few weights and many MACs"
+
+
+def test_the_readme_shows_what_the_command_prints(run):
+    for arguments in ((), ("--structures",)):
+        printed = run("--markdown", *arguments).stdout
+        rows = [line for line in printed.splitlines() if line.startswith("|")]
+        assert len(rows) > 20
+        text = README.read_text(encoding="utf-8")
+        missing = [row for row in rows if row not in text]
+        assert not missing, f"host_sim/mac/README.md: write `mixcomp-edge mac --markdown` into it; first: {missing[0]}"
+
+
+def test_tables_for_people_fit_eighty_columns(run):
+    text = run().stdout
+    assert "mixed4" in text
+    assert "…" not in text
+    assert max(map(len, text.splitlines())) <= 80
