@@ -13,6 +13,7 @@ from mixcomp_edge.build.cross import ENTRY
 from mixcomp_edge.ir import ops, qops
 from mixcomp_edge.lower import simplify
 from mixcomp_edge.numerics.packing import pack_elements
+from mixcomp_edge.plan.layout import lay_out
 from mixcomp_edge.targets import target, targets
 from mixcomp_edge.train.frontend import import_model
 from mixcomp_edge.train.quantize import quantize
@@ -93,6 +94,15 @@ def test_c_on_the_host_equals_the_definition_in_every_layer(task, act_bits, weig
 def test_machine_code_equals_the_definition_in_every_layer(task, act_bits, weights, core, bundle_file):
     verdict = verify(bundle_file(task, act_bits, weights), on="emulator", target_name=core, count=1)
     assert verdict.first_mismatch is None
+
+
+@pytest.mark.usefixtures("data_folder")
+@pytest.mark.parametrize("core", CORES)
+def test_resnet8_stays_within_its_flash_and_ram(core, bundle_file):
+    """Half of what TensorFlow Lite Micro takes for it: 98,496 B of model, 54,996 B of arena."""
+    layout = lay_out(load_bundle(bundle_file("resnet8", 4, "fixp4")).graph, target(core))
+    assert layout.weight_bytes <= 42_000
+    assert layout.arena.total_bytes <= 27_000
 
 
 @pytest.mark.usefixtures("needs_data", "qemu")
