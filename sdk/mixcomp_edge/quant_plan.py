@@ -119,6 +119,8 @@ def load_plan(path: Path) -> QuantPlan:
     """The plan in a TOML file."""
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise PlanError(f"plan {path}: {error}") from error
+    except OSError as error:
+        raise PlanError(f"plan {path}: cannot read it ({error.strerror}).") from error
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise PlanError(f"plan {path}: is not TOML: {error}.") from error
     return plan_from_dict(table)

@@ -23,6 +23,9 @@ app = typer.Typer(
 )
 
 
+INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+
+
 def _register() -> None:
     from mixcomp_edge.cli import (
         analyze,
@@ -53,7 +56,11 @@ def main() -> None:
         app()
     except KeyboardInterrupt:
         console.print("interrupted")
-        sys.exit(130)
+        sys.exit(INTERRUPTED)
+    except SystemExit as end:  # what typer makes of Ctrl-C within a verb
+        if end.code == INTERRUPTED:
+            console.print("interrupted")
+        raise
     except Exception as error:
         if not _is_for_the_user(error):
             raise

@@ -56,6 +56,8 @@ def load_everything(spec: str, recipe_name: str | None, epochs: int | None, seed
     from mixcomp_edge.train.recipe import load_recipe
     from mixcomp_edge.train.tasks import load_task
 
+    if recipe_name:
+        load_recipe(recipe_name)  # a wrong one is refused before the task is made, which may take long
     task = load_task(spec)
     for warning in task.warnings:
         console.print(f"[yellow]warning:[/] {warning}", highlight=False, soft_wrap=True)

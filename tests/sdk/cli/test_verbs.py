@@ -330,3 +330,17 @@ def test_doctor_works_without_torch():
 def test_the_simulator_alone_imports_no_torch():
     program = "import sys, mixcomp_edge, mixcomp_sim, mixcomp_edge.cli; assert 'torch' not in sys.modules"
     assert command(program=program).returncode == 0
+
+
+def test_control_c_within_a_verb_says_so_and_ends_with_130(monkeypatch, capsys):
+    from mixcomp_edge import cli
+
+    def interrupted():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("mixcomp_edge.targets.targets", interrupted)
+    monkeypatch.setattr(sys, "argv", ["mixcomp-edge", "targets"])
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    assert end.value.code == 130
+    assert "interrupted" in capsys.readouterr().err
