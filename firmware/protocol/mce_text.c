@@ -243,22 +243,22 @@ static void infer(mce_device *device, char *arguments)
     }
     device->run.state = 0; /* its output will be gone */
     const uint8_t *const input = convert(device);
-    int ran = 1;
+    int runs = 1;
     say_line("m-warmup-start-", warmup, "");
-    for (uint32_t i = 0; i < warmup; i++) {
-        ran &= infer_once(device, input);
+    for (uint32_t i = 0; i < warmup && runs; i++) {
+        runs = infer_once(device, input);
     }
     say("m-warmup-done\r\n");
     say_line("m-infer-start-", times, "");
     say_time();
-    for (uint32_t i = 0; i < times; i++) {
-        ran &= infer_once(device, input);
+    for (uint32_t i = 0; i < times && runs; i++) {
+        runs = infer_once(device, input);
     }
     say_time();
     if (once) {
         device->loaded = device->loading = device->converted = 0;
     }
-    if (!ran) {
+    if (!runs) {
         say("e-[The model refused to run]\r\n");
         return;
     }

@@ -1,6 +1,6 @@
 """Writes the shared vector tables, from plain integers: python tests/vectors/write.py
 
-Python reads them in tests/sdk/numerics/, C in tests/firmware/test_vectors.py. Each case is one line."""
+Python reads them in tests/sdk/, C in tests/firmware/. Each case is one line."""
 
 import json
 from pathlib import Path
@@ -48,6 +48,85 @@ def q32() -> list[dict]:
     return [{"acc": acc, "m": m, "s": s, "y": (acc * 2**s * m + 2**31) // 2**32} for acc, m, s in triples]
 
 
+def crc32(data: bytes) -> int:
+    """Bit by bit, from the polynomial."""
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0xEDB88320 if crc & 1 else 0)
+    return crc ^ 0xFFFFFFFF
+
+
+def frame(kind: int, sequence: int, payload: bytes) -> bytes:
+    """F0 F1, the body in blocks that end at a zero or after 254 bytes, each behind its length plus one, then 00."""
+    body = bytes([kind, sequence % 256, sequence // 256]) + payload
+    body += crc32(body).to_bytes(4, "little")
+    blocks = [bytearray()]
+    for byte in body:
+        if byte:
+            blocks[-1].append(byte)
+        if not byte or (len(blocks[-1]) == 254):
+            blocks.append(bytearray())
+    if len(blocks) > 1 and len(blocks[-2]) == 254 and not blocks[-1]:
+        blocks.pop()  # nothing follows a full block
+    return b"\xf0\xf1" + b"".join(bytes([len(block) + 1]) + block for block in blocks) + b"\0"
+
+
+def frames() -> list[dict]:
+    ramp, zeros = bytes(range(256)), bytes(260)
+    messages = {
+        "hello": (1, 0, b""), "the highest sequence": (1, 0xFFFF, b""), "type zero": (0, 0x0102, b""),
+        "one byte": (2, 1, b"\x80"), "one zero": (2, 2, b"\0"), "text inside": (3, 3, b"infer 1 0%name%"),
+        "all bytes": (2, 4, ramp), "260 zeros": (2, 5, zeros), "260 of 255": (2, 6, b"\xff" * 260),
+        "a run of 254": (0xFF, 0xFFFF, b"\xaa" * 251 + b"\0"), "a run of 253": (0xFF, 0xFFFF, b"\xaa" * 250 + b"\0"),
+        "255 and a zero": (0xFF, 0xFFFF, b"\xaa" * 252 + b"\0" + b"\x55" * 7), "an opening inside": (2, 7, b"\xf0\xf1" * 9),
+    }  # fmt: skip
+    cases = []
+    for what, (kind, sequence, payload) in messages.items():
+        wire = frame(kind, sequence, payload)
+        cases.append(
+            {"what": what, "kind": kind, "sequence": sequence, "payload": payload.hex(), "wire": wire.hex()}
+        )
+    return cases
+
+
+def streams() -> list[dict]:
+    """Bytes and the events that come of them: ["text", t], ["frame", kind, sequence, payload], ["bad"]."""
+    hello, reply = frame(1, 7, b""), frame(0x81, 7, b"abc")
+    good, answer = ["frame", 1, 7, ""], ["frame", 0x81, 7, "616263"]
+    flipped = bytes([*hello[:5], hello[5] ^ 0x10, *hello[6:]])
+    return [
+        {"what": "a command", "bytes": b"name%".hex(), "events": [["text", "name"]]},
+        {"what": "line ends fall away", "bytes": b"\r\nname\r\n%\n".hex(), "events": [["text", "name"]]},
+        {"what": "two commands", "bytes": b"db 00%infer 1 0%".hex(), "events": [["text", "db 00"], ["text", "infer 1 0"]]},
+        {"what": "an empty command", "bytes": b"%".hex(), "events": [["text", ""]]},
+        {"what": "80 of 90 characters", "bytes": (b"x" * 90 + b"%").hex(), "events": [["text", "x" * 80]]},
+        {"what": "a frame", "bytes": hello.hex(), "events": [good]},
+        {"what": "two frames", "bytes": (hello + reply).hex(), "events": [good, answer]},
+        {"what": "text, frame, text", "bytes": (b"a%" + hello + b"b%").hex(), "events": [["text", "a"], good, ["text", "b"]]},
+        {"what": "half a command before a frame is dropped", "bytes": (b"inf" + hello + b"er%").hex(),
+         "events": [good, ["text", "er"]]},
+        {"what": "a zero in front", "bytes": (b"\0" + hello).hex(), "events": [good]},
+        {"what": "a bit flipped", "bytes": (flipped + hello).hex(), "events": [["bad"], good]},
+        {"what": "first opening byte lost", "bytes": (hello[1:] + hello).hex(), "events": [["bad"], good]},
+        {"what": "second opening byte lost", "bytes": (hello[:1] + hello[2:] + hello).hex(), "events": [["bad"], good]},
+        {"what": "an opening byte doubled", "bytes": (hello[:1] + hello + hello).hex(), "events": [["bad"], good]},
+        {"what": "first opening byte below 80", "bytes": (b"\x70" + hello[1:] + hello).hex(), "events": [["bad"], good]},
+        {"what": "a byte lost", "bytes": (hello[:6] + hello[7:] + hello).hex(), "events": [["bad"], good]},
+        {"what": "a byte doubled", "bytes": (hello[:6] + hello[5:6] + hello[6:] + hello).hex(), "events": [["bad"], good]},
+        {"what": "the end lost", "bytes": (hello[:-1] + hello + hello).hex(), "events": [["bad"], good]},
+        {"what": "cut by a zero", "bytes": (hello[:6] + b"\0" + hello).hex(), "events": [["bad"], good]},
+        {"what": "nothing but an opening", "bytes": (b"\xf0\xf1\0" + hello).hex(), "events": [["bad"], good]},
+        {"what": "too short", "bytes": (b"\xf0\xf1\x04abc\0" + hello).hex(), "events": [["bad"], good]},
+        {"what": "too long", "bytes": (frame(2, 1, bytes(261)) + hello).hex(), "events": [["bad"], good]},
+        {"what": "much too long", "bytes": (b"\xf0\xf1" + b"\x09percent%" * 200 + b"\0" + hello).hex(),
+         "events": [["bad"], good]},
+        {"what": "nothing in a broken frame is text", "bytes": (b"\x80infer 1 0%name%\0name%").hex(),
+         "events": [["bad"], ["text", "name"]]},
+    ]  # fmt: skip
+
+
 def write(name: str, about: str, cases: list[dict]) -> None:
     lines = ",\n".join("  " + json.dumps(case) for case in cases)
     text = f'{{\n "about": {json.dumps(about)},\n "cases": [\n{lines}\n ]\n}}\n'
@@ -56,4 +135,6 @@ def write(name: str, about: str, cases: list[dict]) -> None:
 
 if __name__ == "__main__":
     write("packing.json", "SPEC.md 1: the bytes (hex, in memory order) of a tensor's elements.", packing())
+    write("frames.json", "SPEC.md 8.1: messages and their bytes on the wire (hex).", frames())
+    write("streams.json", "SPEC.md 8.1: bytes (hex) that reach a board, and what it makes of them.", streams())
     write("q32.json", "SPEC.md 3: y = ((acc << s) * m + 2**31) >> 32.", q32())
