@@ -50,7 +50,8 @@ typedef struct mce_app_model {
 typedef struct mce_run {
     uint32_t active;   /* whether the layer hook records */
     uint32_t stop;     /* layer to stop behind; MCE_NO_STOP: none */
-    uint32_t sequence; /* of the request that it will be answered to */
+    uint32_t request;  /* RUN or STEP, the request that will be answered, */
+    uint32_t sequence; /* and its sequence number */
     uint32_t state;    /* MCE_RUN_*, of the last answer */
     uint32_t layer, status, input_crc, output_crc;
     uint64_t since, told, cycles;

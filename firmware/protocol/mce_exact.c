@@ -73,7 +73,7 @@ static void answer_run(mce_device *device)
     mce_put_u32(to + 8, run->output_crc);
     mce_put_u32(to + 12, (uint32_t)run->cycles);
     mce_put_u32(to + 16, (uint32_t)(run->cycles >> 32));
-    send(device, RUN | REPLY, run->sequence, 20);
+    send(device, run->request | REPLY, run->sequence, 20);
 }
 
 static void run_model(mce_device *device, uint32_t input_crc, uint32_t stop)
@@ -85,7 +85,8 @@ static void run_model(mce_device *device, uint32_t input_crc, uint32_t stop)
         refuse(device, E_INPUT);
         return;
     }
-    *run = (mce_run){.active = 1, .stop = stop, .sequence = mce_get_u16(device->link.body + 1), .input_crc = input_crc};
+    const uint32_t sequence = mce_get_u16(device->link.body + 1);
+    *run = (mce_run){.active = 1, .stop = stop, .request = RUN, .sequence = sequence, .input_crc = input_crc};
     run->told = run->since = mce_port_cycles();
     run->status = (uint32_t)model->run(model->arena, in, out);
     run->active = 0;
@@ -272,6 +273,7 @@ static void stand_still(mce_device *device, uint32_t index, const uint8_t *outpu
             answer_run(device);
         } else if (event == MCE_EVENT_FRAME && type == STEP && length_fits(type, length)) {
             device->good++;
+            run->request = STEP;
             run->sequence = sequence;
             run->stop = mce_get_u16(device->link.body + MCE_FRAME_HEAD);
             break;

@@ -79,15 +79,15 @@ def frames() -> list[dict]:
         "hello": (1, 0, b""), "the highest sequence": (1, 0xFFFF, b""), "type zero": (0, 0x0102, b""),
         "one byte": (2, 1, b"\x80"), "one zero": (2, 2, b"\0"), "text inside": (3, 3, b"infer 1 0%name%"),
         "all bytes": (2, 4, ramp), "260 zeros": (2, 5, zeros), "260 of 255": (2, 6, b"\xff" * 260),
-        "a run of 254": (0xFF, 0xFFFF, b"\xaa" * 251 + b"\0"), "a run of 253": (0xFF, 0xFFFF, b"\xaa" * 250 + b"\0"),
-        "255 and a zero": (0xFF, 0xFFFF, b"\xaa" * 252 + b"\0" + b"\x55" * 7), "an opening inside": (2, 7, b"\xf0\xf1" * 9),
+        "a run of 254": (0xFF, 0xFFFF, b"\xaa" * 251 + b"\0"),
+        "a run of 253": (0xFF, 0xFFFF, b"\xaa" * 250 + b"\0"),
+        "255 and a zero": (0xFF, 0xFFFF, b"\xaa" * 252 + b"\0" + b"\x55" * 7),
+        "an opening inside": (2, 7, b"\xf0\xf1" * 9),
     }  # fmt: skip
     cases = []
     for what, (kind, sequence, payload) in messages.items():
         wire = frame(kind, sequence, payload)
-        cases.append(
-            {"what": what, "kind": kind, "sequence": sequence, "payload": payload.hex(), "wire": wire.hex()}
-        )
+        cases.append({"what": what, "kind": kind, "sequence": sequence, "payload": payload.hex(), "wire": wire.hex()})
     return cases
 
 
@@ -99,12 +99,14 @@ def streams() -> list[dict]:
     return [
         {"what": "a command", "bytes": b"name%".hex(), "events": [["text", "name"]]},
         {"what": "line ends fall away", "bytes": b"\r\nname\r\n%\n".hex(), "events": [["text", "name"]]},
-        {"what": "two commands", "bytes": b"db 00%infer 1 0%".hex(), "events": [["text", "db 00"], ["text", "infer 1 0"]]},
+        {"what": "two commands", "bytes": b"db 00%infer 1 0%".hex(),
+         "events": [["text", "db 00"], ["text", "infer 1 0"]]},
         {"what": "an empty command", "bytes": b"%".hex(), "events": [["text", ""]]},
         {"what": "80 of 90 characters", "bytes": (b"x" * 90 + b"%").hex(), "events": [["text", "x" * 80]]},
         {"what": "a frame", "bytes": hello.hex(), "events": [good]},
         {"what": "two frames", "bytes": (hello + reply).hex(), "events": [good, answer]},
-        {"what": "text, frame, text", "bytes": (b"a%" + hello + b"b%").hex(), "events": [["text", "a"], good, ["text", "b"]]},
+        {"what": "text, frame, text", "bytes": (b"a%" + hello + b"b%").hex(),
+         "events": [["text", "a"], good, ["text", "b"]]},
         {"what": "half a command before a frame is dropped", "bytes": (b"inf" + hello + b"er%").hex(),
          "events": [good, ["text", "er"]]},
         {"what": "a zero in front", "bytes": (b"\0" + hello).hex(), "events": [good]},
@@ -112,9 +114,11 @@ def streams() -> list[dict]:
         {"what": "first opening byte lost", "bytes": (hello[1:] + hello).hex(), "events": [["bad"], good]},
         {"what": "second opening byte lost", "bytes": (hello[:1] + hello[2:] + hello).hex(), "events": [["bad"], good]},
         {"what": "an opening byte doubled", "bytes": (hello[:1] + hello + hello).hex(), "events": [["bad"], good]},
-        {"what": "first opening byte below 80", "bytes": (b"\x70" + hello[1:] + hello).hex(), "events": [["bad"], good]},
+        {"what": "first opening byte below 80", "bytes": (b"\x70" + hello[1:] + hello).hex(),
+         "events": [["bad"], good]},
         {"what": "a byte lost", "bytes": (hello[:6] + hello[7:] + hello).hex(), "events": [["bad"], good]},
-        {"what": "a byte doubled", "bytes": (hello[:6] + hello[5:6] + hello[6:] + hello).hex(), "events": [["bad"], good]},
+        {"what": "a byte doubled", "bytes": (hello[:6] + hello[5:6] + hello[6:] + hello).hex(),
+         "events": [["bad"], good]},
         {"what": "the end lost", "bytes": (hello[:-1] + hello + hello).hex(), "events": [["bad"], good]},
         {"what": "cut by a zero", "bytes": (hello[:6] + b"\0" + hello).hex(), "events": [["bad"], good]},
         {"what": "nothing but an opening", "bytes": (b"\xf0\xf1\0" + hello).hex(), "events": [["bad"], good]},

@@ -12,7 +12,7 @@ import time
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from mixcomp_edge.board.frames import DATA_BYTES, Damaged, Decoder, Frame
 from mixcomp_edge.board.messages import (
@@ -29,15 +29,28 @@ from mixcomp_edge.board.messages import (
     SelfTest,
     Status,
 )
-from mixcomp_edge.board.port import BAUD, BITS_PER_BYTE, Port, PortLost
+from mixcomp_edge.board.port import BAUD, BITS_PER_BYTE, PortLost
 from mixcomp_edge.errors import BoardError
 
 RESEND = 0.4  # seconds without an answer, beside the time on the wire, before a request is sent again
 PATIENCE = 5.0  # seconds of silence before a request is given up
 RUN_PATIENCE = 20.0  # the same for a run; it tells once a second that it is alive, unless one layer takes longer
-LIMIT = 60.0  # seconds after which a whole operation is not tried again
+LIMIT = 60.0  # seconds after which a whole operation ends, not counting those in which a run tells that it is alive
 
 T = TypeVar("T")
+
+
+class Wire(Protocol):
+    """What a session needs of a port; board.port.Port is one."""
+
+    url: str
+    sent: int
+    received: int
+
+    def write(self, data: bytes) -> None: ...
+    def read(self, timeout: float) -> bytes: ...
+    def reopen(self) -> None: ...
+    def close(self) -> None: ...
 
 
 class NoAnswer(Exception):
@@ -68,12 +81,13 @@ class Run:
 class Session:
     """Talks to one firmware over an open port; `hello` says whose. `close` leaves the port."""
 
-    def __init__(self, port: Port, *, patience: float = PATIENCE) -> None:
-        self.port, self.patience = port, patience
+    def __init__(self, port: Wire, *, patience: float = PATIENCE, clock: Callable[[], float] = time.monotonic) -> None:
+        self.port, self.patience, self._clock = port, patience, clock
         self.resets = self.damaged = self.resent = 0
         self._decoder = Decoder(b"\n", 200)
         self._frames: list[Frame] = []
         self._heard = ""  # the last text of the board
+        self._deadline = self._clock() + LIMIT  # of the operation that is under way
         self._run_seconds = 0.5  # that the last run took
         self._sequence = random.randrange(0x10000)
         self.hello = self._first_hello()
@@ -99,8 +113,9 @@ class Session:
 
     def _whole(self, operation: Callable[[], T]) -> T:
         reason: Exception | None = None
-        start, attempts = time.monotonic(), 0
-        while time.monotonic() - start < LIMIT:
+        attempts = 0
+        self._deadline = self._clock() + LIMIT
+        while self._clock() < self._deadline:
             attempts += 1
             try:
                 if reason is not None:
@@ -117,7 +132,7 @@ class Session:
             raise BoardError(f"{self.port.url}: another firmware answers than before.")
 
     def _reconnect(self) -> None:
-        deadline = time.monotonic() + self.patience
+        deadline = self._clock() + self.patience
         while True:
             try:
                 self.port.reopen()
@@ -125,7 +140,7 @@ class Session:
                 self._frames.clear()
                 return
             except BoardError:
-                if time.monotonic() > deadline:
+                if self._clock() > deadline:
                     raise
                 time.sleep(0.2)
 
@@ -178,35 +193,36 @@ class Session:
     # One request
 
     def request(self, command: Command, payload: bytes = b"", *, patience: float | None = None) -> bytes:
-        """The payload of the answer; sent again as long as none comes."""
+        """The payload of the answer; the request is sent again as long as none comes."""
         self._sequence = (self._sequence + 1) & 0xFFFF
         wire = b"\0" + Frame(command, self._sequence, payload).encode()  # the zero ends what noise may have opened
         interval = RESEND + 4 * len(wire) * BITS_PER_BYTE / BAUD
         if command in (Command.RUN, Command.STEP):
             interval += 2 * self._run_seconds
         limit = patience or self.patience
-        began = silent_since = time.monotonic()
-        while time.monotonic() - silent_since < limit:
+        began = silent_since = self._clock()
+        while self._clock() < min(silent_since + limit, self._deadline):
             self.port.write(wire)
-            until = time.monotonic() + interval
+            until = self._clock() + interval
             while (frame := self._next_frame(until)) is not None:
                 if frame.sequence != self._sequence:
                     continue
                 if frame.kind == BUSY:
-                    silent_since = time.monotonic()
+                    self._deadline += min(self._clock() - silent_since, 2.0)  # the board's time, not the wire's
+                    silent_since = self._clock()
                     until = silent_since + max(interval, 2.0)
                 elif frame.kind == ERROR:
                     raise Refused(frame.payload[0] if frame.payload else 0)
                 elif frame.kind == command | REPLY:
                     if command == Command.RUN:
-                        self._run_seconds = time.monotonic() - began
+                        self._run_seconds = self._clock() - began
                     return frame.payload
             self.resent += 1
         raise NoAnswer(f"no answer to {command.name} within {limit:.0f} s")
 
     def _next_frame(self, until: float) -> Frame | None:
         while not self._frames:
-            left = until - time.monotonic()
+            left = until - self._clock()
             if left <= 0:
                 return None
             for event in self._decoder.feed(self.port.read(left)):

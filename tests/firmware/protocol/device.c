@@ -1,7 +1,11 @@
 /* firmware/protocol on this machine, around a model of three layers that a test can compute by hand. A library for the
  * Python tests, and with MCE_FUZZ a target for libFuzzer. */
+#define _XOPEN_SOURCE 700
 #include <stddef.h>
 #include <string.h>
+#ifndef MCE_FUZZ
+#include <ucontext.h>
+#endif
 
 #include "mce_board.h"
 #include "mce_crc32.h"
@@ -40,11 +44,23 @@ uint32_t mce_port_stack_bytes(void)
 uint32_t mce_port_stack_used(void)
 { return 100; }
 
+#ifndef MCE_FUZZ
+/* The firmware's loop has a stack of its own: where it waits for a byte, the test goes on. */
+static ucontext_t test, firmware;
+static uint8_t firmware_stack[1 << 18];
+#endif
+
 int32_t mce_app_wait(void)
 {
+#ifndef MCE_FUZZ
+    while (left == 0) {
+        swapcontext(&firmware, &test);
+    }
+#else
     if (left == 0) {
         return -1;
     }
+#endif
     left--;
     return *coming++;
 }
@@ -103,6 +119,15 @@ static mce_app_model model = {
     .golden_output = golden_output,
 };
 
+#ifndef MCE_FUZZ
+static void loop(void)
+{
+    for (;;) {
+        mce_device_take(&device, (uint8_t)mce_app_wait());
+    }
+}
+#endif
+
 /* As after reset. kind: 0 bytes as they are, 1 float32 input and the error as result, 2 the input in the arena. */
 void test_reset(int kind);
 void test_reset(int kind)
@@ -116,11 +141,24 @@ void test_reset(int kind)
     model.text_buffer = kind == 2 ? (uint8_t *)arena : text_buffer;
     model.reconstruction = kind == 1;
     device.model = &model;
+    left = 0;
+#ifndef MCE_FUZZ
+    getcontext(&firmware);
+    firmware.uc_stack.ss_sp = firmware_stack;
+    firmware.uc_stack.ss_size = sizeof firmware_stack;
+    firmware.uc_link = NULL;
+    makecontext(&firmware, loop, 0);
+#endif
 }
 
-void test_boot(void);
-void test_boot(void)
-{ mce_text_boot(&device); }
+/* What the board says first. Returns the bytes said. */
+uint32_t test_boot(void);
+uint32_t test_boot(void)
+{
+    said_bytes = 0;
+    mce_text_boot(&device);
+    return said_bytes;
+}
 
 /* Lets the board take count bytes; what it says is in test_said until the next call. Returns the bytes said. */
 uint32_t test_feed(const uint8_t *bytes, uint32_t count);
@@ -129,10 +167,14 @@ uint32_t test_feed(const uint8_t *bytes, uint32_t count)
     coming = bytes;
     left = count;
     said_bytes = 0;
+#ifndef MCE_FUZZ
+    swapcontext(&test, &firmware);
+#else
     while (left > 0) {
         left--;
         mce_device_take(&device, *coming++);
     }
+#endif
     return said_bytes;
 }
 
