@@ -32,7 +32,7 @@ from mixcomp_edge.board.messages import (
 from mixcomp_edge.board.port import BAUD, BITS_PER_BYTE, PortLost
 from mixcomp_edge.errors import BoardError
 
-RESEND = 0.4  # seconds without an answer, beside the time on the wire, before a request is sent again
+RESEND = 0.2  # seconds without an answer, beside the time on the wire, before a request is sent again
 PATIENCE = 5.0  # seconds of silence before a request is given up
 RUN_PATIENCE = 20.0  # the same for a run; it tells once a second that it is alive, unless one layer takes longer
 LIMIT = 60.0  # seconds after which a whole operation ends, not counting those in which a run tells that it is alive

@@ -1,0 +1,155 @@
+"""From a bundle to a verified firmware: exported, built, started in QEMU, every layer compared over the UART."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mixcomp_edge import QuantPlan, convert, export, load_task, prepare
+from mixcomp_edge.board.qemu import QemuBoard
+from mixcomp_edge.board.wire import wire_cost
+from mixcomp_edge.build.cross import toolchain, toolchains
+from mixcomp_edge.build.firmware import build_firmware, firmware_bytes
+from mixcomp_edge.codegen.firmware import memory
+from mixcomp_edge.codegen.project import read_firmware
+from mixcomp_edge.errors import BoardError, ExportError
+from mixcomp_edge.plan.layout import lay_out
+from mixcomp_edge.targets.boards import board, boards
+from mixcomp_edge.train.networks import ResNet8
+from mixcomp_edge.transports.board import BoardTransport
+from mixcomp_edge.verification import verify
+
+ROOT = Path(__file__).resolve().parents[2]
+QEMU_BOARDS = [name for name, entry in boards().items() if entry.qemu]
+needs_qemu = pytest.mark.skipif(shutil.which("qemu-system-arm") is None, reason="needs qemu-system-arm")
+
+
+@pytest.fixture(scope="module")
+def digits():
+    """The network of the task digits, calibrated, not trained: what it says of a digit is no matter here."""
+    task = load_task("digits")
+    return convert(prepare(task.model, task.calibration, QuantPlan(), "digits"))
+
+
+def change_a_weight(project: Path, layer: str) -> None:
+    path = next((project / "src").glob("*_weights.h"))
+    text = path.read_text()
+    code = re.compile(r"0x[0-9a-f]{2}").search(text, text.index(f"{layer}_codes["))
+    path.write_text(f"{text[: code.start()]}0x{int(code[0], 16) ^ 0x77:02x}{text[code.end() :]}")
+
+
+@needs_qemu
+@pytest.mark.parametrize("name", QEMU_BOARDS)
+def test_a_board_computes_what_python_computed(digits, name, tmp_path):
+    export(digits, "", tmp_path / "fw", board=board(name))
+    verdict = verify(tmp_path / "fw", on=f"qemu:{name}", count=20)
+    assert (verdict.transport, verdict.target) == (f"qemu:{name}", board(name).target.name)
+    assert (verdict.inputs, verdict.mismatches, verdict.first_mismatch) == (20, 0, None)
+
+
+@needs_qemu
+def test_a_changed_weight_is_found_by_layer_and_element(digits, tmp_path):
+    export(digits, "", tmp_path / "fw", board=board("mps2-an386"))
+    layers = [step.node.name for step in lay_out(digits.graph, board("mps2-an386").target).steps]
+    planted = layers[2]
+    change_a_weight(tmp_path / "fw", planted.replace(".", "_"))
+    found = verify(tmp_path / "fw", on="qemu:mps2-an386", count=3)
+    judge = verify(tmp_path / "fw", on="host", count=3)
+    assert found.first_mismatch.layer == planted
+    assert found.first_mismatch.expected != found.first_mismatch.got
+    assert (found.mismatches, found.first_mismatch) == (judge.mismatches, judge.first_mismatch)
+
+
+@needs_qemu
+def test_the_firmware_of_another_model_or_export_is_refused_by_name(digits, tiny_bundle, tmp_path):
+    for bundle in (digits, tiny_bundle):
+        export(bundle, "", tmp_path / bundle.graph.name, board=board("mps2-an386"))
+    the_board, build_id = read_firmware(tmp_path / "digits")
+    layout = lay_out(digits.graph, the_board.target)
+    elf = build_firmware(tmp_path / "tiny", the_board, toolchain())
+    with QemuBoard(the_board, elf) as machine:
+        with pytest.raises(BoardError, match=r"mps2-an386 runs the model 'tiny' \(sha256 \w+\), not 'digits'"):
+            BoardTransport("serial", machine.url, layout, digits.sha256, build_id)
+        with pytest.raises(BoardError, match="stale firmware: mps2-an386 runs another export of 'tiny'"):
+            BoardTransport(
+                "serial", machine.url, lay_out(tiny_bundle.graph, the_board.target), tiny_bundle.sha256, bytes(8)
+            )
+
+
+@needs_qemu
+def test_over_a_bad_line_and_through_resets_results_are_right(digits, tmp_path):
+    from e2e.faulted_transfers import faulted_transfers
+
+    export(digits, "", tmp_path / "fw", board=board("mps2-an386"))
+    result = faulted_transfers(tmp_path / "fw", 12, rate=0.15, resets=0.03)
+    assert result.get("right") == 12
+    assert sum(result["faults"].values()) > 5
+
+
+@pytest.mark.parametrize("chain", toolchains().values(), ids=lambda chain: chain.name)
+@pytest.mark.parametrize("name", ["microbit", "netduinoplus2"])
+def test_what_export_predicts_of_ram_is_what_is_linked(digits, name, chain, tmp_path):
+    layout = export(digits, "", tmp_path / "fw", board=board(name))
+    predicted = memory(layout, board(name), None).total_bytes
+    linked = firmware_bytes(build_firmware(tmp_path / "fw", board(name), chain))["ram_bytes"]
+    assert linked <= predicted <= linked + 96
+
+
+def test_a_model_too_large_is_refused_in_bytes(tmp_path):
+    task = load_task("resnet8")
+    bundle = convert(prepare(ResNet8(), task.calibration[:8], QuantPlan(), "resnet8"))
+    with pytest.raises(
+        BoardError, match=r"resnet8 needs [\d,]+ B of RAM on microbit, which has 16,384 B: [\d,]+ B too many"
+    ):
+        export(bundle, "", tmp_path / "fw", board=board("microbit"))
+    assert not (tmp_path / "fw").exists()
+
+
+def test_resnet8_sends_more_than_four_fifths_payload():
+    cost = wire_cost(input_bytes=3072, output_bytes=10, layers=12)
+    assert cost.share > 0.8
+
+
+@needs_qemu
+def test_the_cost_on_the_wire_is_what_was_predicted(digits, tmp_path):
+    export(digits, "", tmp_path / "fw", board=board("mps2-an386"))
+    said: list[str] = []
+    verdict = verify(tmp_path / "fw", on="qemu:mps2-an386", count=10, notice=said.append)
+    predicted = int(re.search(r"([\d,]+) B on the wire", said[0])[1].replace(",", ""))
+    if verdict.wire["resent"] == 0:
+        hello = verdict.wire["sent_bytes"] + verdict.wire["received_bytes"] - predicted
+        assert 0 < hello < 250
+
+
+def test_a_folder_for_another_board_or_for_none_is_refused(digits, tmp_path):
+    export(digits, "", tmp_path / "fw", board=board("microbit"))
+    with pytest.raises(ExportError, match="exported for the board microbit, not for mps2-an386"):
+        verify(tmp_path / "fw", on="qemu:mps2-an386")
+    export(digits, "cortex-m4", tmp_path / "plain")
+    with pytest.raises(ExportError, match="exported without a board"):
+        verify(tmp_path / "plain", on="qemu:mps2-an386")
+
+
+@pytest.mark.skipif(shutil.which("cmake") is None, reason="needs cmake")
+@pytest.mark.parametrize("chain", toolchains().values(), ids=lambda chain: chain.name)
+def test_cmake_builds_the_same_firmware(digits, chain, tmp_path):
+    export(digits, "", tmp_path / "fw", board=board("mps2-an386"))
+    words = ["cmake", "-S", tmp_path / "fw" / "board", "-B", tmp_path / "build"]
+    words += [
+        f"-DCMAKE_TOOLCHAIN_FILE={tmp_path / 'fw' / 'board' / chain.name}.cmake",
+        f"-DZIG={sys.executable};-m;ziglang",
+    ]
+    for command in (words, ["cmake", "--build", tmp_path / "build"]):
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "warning" not in (done.stdout + done.stderr).lower()
+    layout = lay_out(digits.graph, board("mps2-an386").target)
+    with QemuBoard(board("mps2-an386"), tmp_path / "build" / "firmware.elf") as machine:
+        transport = BoardTransport("serial", machine.url, layout, digits.sha256, read_firmware(tmp_path / "fw")[1])
+        assert transport.session.self_test().wrong == 0
+        transport.close()
