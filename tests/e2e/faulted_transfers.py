@@ -13,8 +13,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # tests/, when it runs by itself
 
 from mixcomp_edge.board.port import Port
 from mixcomp_edge.board.qemu import QemuBoard

@@ -15,7 +15,7 @@ cd "$folder"
 echo "corpus and findings in $folder"
 pids=()
 for ((i = 0; i < processes; i++)); do
-    ./fuzz -runs=$((runs / processes)) -seed=$((i + 1)) -max_len=600 -print_final_stats=1 -verbosity=0 corpus \
+    ./fuzz -runs=$((runs / processes)) -seed=$((i + 1)) -max_len=500 -print_final_stats=1 -verbosity=0 corpus \
         >"log.$i" 2>&1 &
     pids+=($!)
 done

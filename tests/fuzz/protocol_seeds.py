@@ -8,8 +8,8 @@ from pathlib import Path
 
 VECTORS = Path(__file__).parents[1] / "vectors" / "streams.json"
 TEXTS = [
-    "name%profile%timestamp%help%results%", "db load 300%" + f"db {'7f' * 31}%" * 10 + "infer 2 1%results%db print%",
-    "db load 1200%" + f"db {'3f800000' * 7}%" * 43 + "infer 1 0%", "db%db load%db load 0%db 123%db xy%infer 0%infer%?%",
+    "name%profile%timestamp%help%results%", "db load 24%" + f"db {'7f' * 24}%" + "infer 2 1%results%db print%",
+    "db load 96%" + f"db {'3f800000' * 8}%" * 3 + "infer 1 0%", "db%db load%db load 0%db 123%db xy%infer 0%infer%?%",
 ]  # fmt: skip
 
 
@@ -21,7 +21,7 @@ def message(kind: int, payload: bytes, sequence: int = 0) -> bytes:
 
 def seeds() -> list[bytes]:
     streams = [bytes.fromhex(case["bytes"]) for case in json.loads(VECTORS.read_text())["cases"]]
-    write = message(2, bytes(4) + bytes(range(256))) + message(2, b"\0\1\0\0" + bytes(44))
+    write = message(2, bytes(4) + bytes(range(16))) + message(2, b"\x10\0\0\0" + bytes(8)) + message(2, bytes(260))
     run, stopped = message(3, b"....\xff\xff"), message(3, b"....\1\0")
     read = [message(5, bytes([region]) + b"\0\0\0\0\4\0") for region in range(4)]
     exact = [

@@ -13,7 +13,11 @@
 #include "mce_number.h"
 #include "mixcomp/port.h"
 
+#ifdef MCE_FUZZ
+#define INPUTS 24 /* few: the fuzzer's time belongs to the parser */
+#else
 #define INPUTS 300 /* more than one frame carries */
+#endif
 #define OUTPUTS 4
 
 static mce_device device;
@@ -36,7 +40,7 @@ void mce_port_put(uint8_t byte)
 }
 
 uint64_t mce_port_cycles(void)
-{ return now += 400000; }
+{ return now += 400000; } /* 0.4 s: a run of three layers tells that it is alive */
 
 uint32_t mce_port_stack_bytes(void)
 { return 2048; }
@@ -89,7 +93,7 @@ static mce_status run(void *memory, const void *in, void *out)
 
 static const uint32_t layer_bytes[3] = {INPUTS, INPUTS, OUTPUTS};
 static const uint8_t golden_input[INPUTS] = {0};
-static const uint8_t golden_output[OUTPUTS] = {75, 75, 75, 75};
+static const uint8_t golden_output[OUTPUTS] = {INPUTS / 4, INPUTS / 4, INPUTS / 4, INPUTS / 4};
 static const uint8_t sha256[32] = {1, 2, 3};
 static const uint8_t build_id[8] = {9, 8, 7};
 
