@@ -106,7 +106,7 @@ def measure(point: Point, known: Results, work: Path, fraction: float, tell: Tel
         validation, test = integers(bundle, task, task.validation), integers(bundle, task, task.test)
     else:
         validation, test = accuracy(model, task, task.validation), accuracy(model, task, task.test)
-    checkpoint.unlink()
+    checkpoint.unlink(missing_ok=True)
     spent = round(time.monotonic() - began, 1)
     return {**result, "losses": losses, "validation": validation, "test": test, "seconds": spent}
 

@@ -7,6 +7,7 @@ from itertools import product
 from typing import Any
 
 SEEDS = (0, 1, 2)
+METHODS = (("entropy", "max"), ("max", "max"), ("mse", "mse"))  # to scale FixP4 and Posit; the first is the paper's
 ETA = 0.1  # of the parameters, at most, in Posit
 EPOCHS = {"spoken_digits": 4, "bearings": 4, "bearings10": 4, "resnet8": 1, "resnet20": 1, "clinc150": 2, "sst2": 1,
           "spoken_digits_gru": 4}  # fmt: skip
@@ -115,6 +116,17 @@ def scales(task: str) -> list[Point]:
     ]  # fmt: skip
 
 
+def untrained(task: str) -> list[Point]:
+    """FixP4, mixed and all Posit without retraining, under each way to find a scale."""
+    return [
+        Point(task, f"{formats} {fixed}/{posit} {granularity} {scale}", 0, formats, "paper", granularity=granularity,
+              scale=scale, fall_back=False, changes={"quantizer_even": fixed, "quantizer_uneven": posit})
+        for granularity, scale, (fixed, posit), formats in product(
+            ("tensor", "channel"), ("pow2", "free"), METHODS, ("fixp4", "mixed", "posit")
+        )
+    ]  # fmt: skip
+
+
 def estimators(task: str) -> list[Point]:
     """The four gradients, all layers in Posit, three seeds."""
     names = ("straight", "tanh", "tanh_as_printed", "linear")
@@ -133,6 +145,7 @@ def eta(task: str) -> list[Point]:
 
 
 EXPERIMENTS = {
+    "untrained": (untrained, ("bearings", "spoken_digits")),
     "networks": (networks, ("spoken_digits", "bearings", "resnet8")),
     "order": (order, ("spoken_digits", "resnet8")),
     "scaled": (scaled, ("spoken_digits", "resnet8")),

@@ -135,10 +135,43 @@ def layers_table(results: list[Result]) -> str:
     return "\n".join(parts)
 
 
+def errors_tables(folder: Path) -> list[str]:
+    """What errors.py found: signal-to-noise of the float weights, no training."""
+    parts = []
+    for file in sorted(folder.glob("errors_*.json")):
+        results = json.loads(file.read_text())
+        body = [
+            [
+                r["granularity"], r["scale"], f"{r['fixp4_by']} / {r['posit_by']}", f"{r['fixp4_db']:.1f}",
+                f"{r['posit_db']:.1f}", f"{r['posit_better']} of {r['layers']}", f"{r['most_gained_db']:+.1f}",
+            ]
+            for r in results
+        ]  # fmt: skip
+        head = (
+            "one scale a", "scale", "found by, FixP4 / Posit", "FixP4, dB", "Posit, dB", "layers where Posit is better",
+            "most gained, dB",
+        )  # fmt: skip
+        parts.append(f"**{results[0]['id']}**, means over layers\n\n{table(head, body)}")
+    return ["### errors: signal to noise of the float weights, without training\n", *parts] if parts else []
+
+
+def untrained_table(results: list[Result]) -> str:
+    """Validation accuracy of the three formats side by side for each way to find a scale."""
+    grid: dict[tuple[str, ...], dict[str, str]] = defaultdict(dict)
+    for result in results:
+        point = result["point"]
+        way = f"{point['changes']['quantizer_even']} / {point['changes']['quantizer_uneven']}"
+        grid[point["granularity"], point["scale"], way][point["formats"]] = points([result["validation"]])
+    formats = ("fixp4", "mixed", "posit")
+    head = ("one scale a", "scale", "found by, FixP4 / Posit", *(f"{name}: validation, %" for name in formats))
+    return table(head, ([*key, *(row.get(name, "open") for name in formats)] for key, row in grid.items()))
+
+
 TABLES: dict[str, Callable[[list[Result]], str]] = {
     "networks": lambda results: main_table(results, ALL_ROWS),
     "few": lambda results: main_table(results, FEW_ROWS),
     "wide": lambda results: main_table(results, FEW_ROWS),
+    "untrained": untrained_table,
     "order": order_table,
     "scaled": simple_table,
     "scales": simple_table,
@@ -179,6 +212,7 @@ def render(folder: Path, out: Path) -> str:
             picture = draw(name, task, results, out.parent / "plots")
             if picture is not None:
                 parts.append(f"![{name}, {task}](plots/{picture.name})\n")
+    parts += errors_tables(folder)
     parts.append("### Open: not run\n")
     parts.append(table(("experiment", "task", "rows and seeds"), open_rows) if open_rows else "Nothing.\n")
     return "\n".join(part for part in parts if part)
