@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.box import SIMPLE
+from rich.console import Console
 from rich.table import Table
 
 from mixcomp_edge.cli.common import JsonFlag, TaskArgument, output, print_json, progress_bar, training_listener
@@ -21,6 +23,8 @@ from mixcomp_edge.errors import ExportError
 
 if TYPE_CHECKING:
     from mixcomp_edge.train.analyze import Analysis
+
+WIDTH = 130  # of the table in a file
 
 
 def register(app: typer.Typer) -> None:
@@ -95,7 +99,7 @@ def register(app: typer.Typer) -> None:
         if json:
             print_json(result.as_dict())
             return
-        output.print(table(result))
+        (output if output.is_terminal else Console(width=WIDTH)).print(table(result))
         output.print(
             f"Held-out loss without retraining: {result.losses[0]:.4f} all FixP4, {result.losses[1]:.4f} as planned. "
             f"Posit: {result.posit_share:.2%} of the parameters, {result.mac_share:.2%} of the MAC. Wrote {out}.",
@@ -104,17 +108,17 @@ def register(app: typer.Typer) -> None:
 
 
 def table(result: Analysis) -> Table:
-    """A row a layer; errors are mean |w - Q(w)|."""
+    """A row a layer; errors are sum |w - Q(w)| in percent of sum |w|."""
     formats = list(result.layers[0].absolute)
-    columns = ("layer", "parameters", "MAC", "mean |g|", *(f"error {name}" for name in formats), "score", "format")
-    shown = Table(title=f"{result.task}: {result.posit_share:.1%} in Posit")
+    columns = ("layer", "weights", "MAC", "mean |g|", *(f"{name} %" for name in formats), "score", "format")
+    shown = Table(title=f"{result.task}: {result.posit_share:.1%} in Posit; error of the weights by format", box=SIMPLE)
     for column in columns:
-        shown.add_column(column, justify="left" if column in ("layer", "format") else "right")
+        shown.add_column(column, justify="left" if column in ("layer", "format") else "right", no_wrap=True)
     for layer in result.layers:
-        errors = [f"{layer.absolute[name] / layer.parameters:.3g}" for name in formats]
+        errors = [f"{100 * layer.absolute[name] / (layer.magnitude or 1.0):.2f}" for name in formats]
         shown.add_row(
-            layer.name, f"{layer.parameters:,}", f"{layer.macs:,}", f"{layer.gradient:.2e}", *errors,
-            f"{result.scores[layer.name]:+.3g}", result.format(layer.name),
+            layer.name, f"{layer.parameters:,}", f"{layer.macs:,}", f"{layer.gradient:.1e}", *errors,
+            f"{result.scores[layer.name]:+.2g}", result.format(layer.name),
             style="bold" if result.format(layer.name) != "fixp4" else None,
         )  # fmt: skip
     return shown

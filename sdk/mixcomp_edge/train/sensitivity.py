@@ -36,15 +36,17 @@ class Evidence:
     parameters: int
     macs: int
     gradient: float
+    magnitude: float  # sum of |w|
     kurtosis: float  # excess, of its weights; 0 for a normal distribution
     absolute: dict[str, float]
     weighted: dict[str, float]
 
     @property
     def posit(self) -> str:
-        """The Posit variant with the least absolute error; the first of equal ones."""
-        variants = [name for name in self.absolute if name != FIXED]
-        return min(variants, key=lambda name: round(self.absolute[name] / max(self.absolute[FIXED], 1e-300), 9))
+        """The Posit variant with the least absolute error; of those equal within float32, the first."""
+        errors = {name: error for name, error in self.absolute.items() if name != FIXED}
+        least = min(errors.values())
+        return next(name for name, error in errors.items() if error <= least * (1 + 1e-5))
 
     def gap(self, errors: dict[str, float]) -> float:
         """The error that Posit saves; negative where it adds some."""
@@ -115,7 +117,8 @@ def measure(
             weighted[variant] = float((squares[name] * error**2).sum())
         centred = w - w.mean()
         kurtosis = float(np.mean(centred**4) / max(np.mean(centred**2) ** 2, 1e-300) - 3.0)
-        layers.append(Evidence(name, w.size, model.macs[name], magnitude[name], kurtosis, absolute, weighted))
+        size = float(np.abs(w).sum())
+        layers.append(Evidence(name, w.size, model.macs[name], magnitude[name], size, kurtosis, absolute, weighted))
     return layers
 
 

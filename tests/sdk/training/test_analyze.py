@@ -96,7 +96,7 @@ def test_errors_and_scores_follow_their_formulas(whole, trained):
 
 def evidence(name, gradient, fixed, posit, squares=(1.0, 1.0), size=10) -> Evidence:
     weighted = {"fixp4": squares[0], "posit4": squares[1]}
-    return Evidence(name, size, size, gradient, 0.0, {"fixp4": fixed, "posit4": posit}, weighted)
+    return Evidence(name, size, size, gradient, 1.0, 0.0, {"fixp4": fixed, "posit4": posit}, weighted)
 
 
 def test_each_criterion_scores_by_its_own_rule():
@@ -115,6 +115,11 @@ def test_each_criterion_scores_by_its_own_rule():
     assert scores["random"] == CRITERIA["random"](layers, trials)
     assert scores["random"] != CRITERIA["random"](layers, Trials(trials.loss, seed=4))
     assert all(score > 0 for score in scores["random"].values())
+
+
+def test_of_equal_variants_the_first_is_taken(whole):
+    """With a scale of least error, posit4, sc4 and sc8 are one number system."""
+    assert {layer.posit for layer in whole.layers} == {"posit4"}
 
 
 def test_the_share_stays_below_eta_and_keep_and_force_are_obeyed(trained):
