@@ -80,6 +80,10 @@ def register(app: typer.Typer) -> None:
         recipe: RecipeOption = None,
         seed: SeedOption = None,
         devices: DevicesOption = "cpu",
+        fall_back: Annotated[
+            bool,
+            typer.Option("--fall-back", help="Train all in FixP4 too; keep what validates better."),
+        ] = False,
         json: JsonFlag = False,
     ) -> None:
         """Quantize and retrain a task's model; write a bundle.
@@ -100,7 +104,9 @@ def register(app: typer.Typer) -> None:
         the_task, the_recipe = load_everything(task, recipe, epochs, seed)
         with progress_bar() as tell:
             listener = training_listener(tell)
-            result = run(the_task, the_plan, the_recipe, checkpoint=out, listener=listener, engine=engine)
+            result = run(
+                the_task, the_plan, the_recipe, checkpoint=out, fall_back=fall_back, listener=listener, engine=engine
+            )
         if engine.rank > 0:
             return
         save_bundle(result.bundle, out)

@@ -33,6 +33,8 @@ def resume(checkpoint: Path | None, key: str, model: nn.Module, optimizer: Any, 
         return 0
     try:
         state = torch.load(checkpoint, weights_only=True, map_location="cpu")
+        if not isinstance(state, dict):
+            raise TypeError(f"holds a {type(state).__name__}, no training state")
         if state["key"] != key:
             return 0
         model.load_state_dict(state["model"])

@@ -25,6 +25,8 @@ from mixcomp_edge.train.quantized_model import QuantizedModel, prepare
 from mixcomp_edge.train.recipe import Recipe
 from mixcomp_edge.train.task import Split, Task
 
+FLOAT, QUANTIZED, FIXED = ".float.ckpt", ".ckpt", ".fixp4.ckpt"  # checkpoints of the stages, beside the bundle
+
 
 @dataclass(frozen=True, eq=False)
 class Quantized:
@@ -48,15 +50,17 @@ def quantize(
     *,
     checkpoint: Path | None = None,
     float_checkpoint: Path | None = None,
+    fall_back: bool = False,
     listener: Listener | None = None,
     engine: Engine | None = None,
 ) -> Quantized:
     """The whole way from a task to a bundle. recipe.epochs = 0 is calibration only.
 
-    checkpoint: a path; two files that start with it hold the state after each epoch, and a second call after a kill
-    goes on from there. They are the caller's to delete (`delete_checkpoints`). float_checkpoint: the same for the float
-    model's training alone, to be shared by several calls. engine: where the training runs; of
-    several processes each returns the bundle, and the first alone measures it."""
+    checkpoint: a path; files that start with it hold the state after each epoch, and a second call after a kill goes on
+    from there. They are the caller's to delete (`delete_checkpoints`). float_checkpoint: the same for the float model's
+    training alone, to be shared by several calls. fall_back: train a mixed plan all in FixP4 too, and take that unless
+    the mixed one is better on validation data; both figures are recorded. engine: where the training runs; of several
+    processes each returns the bundle, and the first alone measures it."""
     recipe = recipe or task.recipe
     if not task.exportable:
         raise UnsupportedError(
@@ -65,17 +69,31 @@ def quantize(
         )
     if task.train is None and recipe.epochs > 0:
         raise PlanError(f"{task.name} has no training data; quantize it with --epochs 0 (calibration only).")
-    _, quantized_file = checkpoint_files(checkpoint)
     engine = engine or OneProcess()
     train_float(task, checkpoint=float_checkpoint or checkpoint, listener=listener, engine=engine)
-    model = prepare(task.model, task.calibration, plan, task.name, recipe)
-    lower(model.quantized_graph())  # what cannot be lowered is refused before the training, not after it
-    if recipe.epochs > 0:
-        fit(
-            model, task, recipe, teacher=task.model, stage="quantized", checkpoint=quantized_file, listener=listener,
-            engine=engine,
-        )  # fmt: skip
-    bundle = convert(model, {"task": task.name, "recipe": recipe.as_dict(), "versions": versions()})
+
+    def trained(formats: QuantPlan | None, stage: str, suffix: str) -> QuantizedModel:
+        model = prepare(task.model, task.calibration, formats, task.name, recipe)
+        lower(model.quantized_graph())  # what cannot be lowered is refused before the training, not after it
+        if recipe.epochs > 0:
+            file = _beside(checkpoint, suffix)
+            fit(model, task, recipe, teacher=task.model, stage=stage, checkpoint=file, listener=listener, engine=engine)
+        return model
+
+    model = trained(plan, "quantized", QUANTIZED)
+    origin: dict[str, Any] = {"task": task.name, "recipe": recipe.as_dict(), "versions": versions()}
+    mixed = [name for name in model.macs if not model.layer(name).quantizer.codebook.even]
+    if fall_back and mixed:
+        if task.validation is None:
+            raise PlanError(f"{task.name}: has no validation data to decide between mixed and FixP4; drop fall_back.")
+        fixed_plan = model.plan
+        for name in mixed:
+            fixed_plan = fixed_plan.with_layer(name, weights="fixp4")
+        fixed = trained(fixed_plan, "fixp4", FIXED)
+        scores = {name: accuracy(m, task, task.validation) for name, m in (("mixed", model), ("fixp4", fixed))}
+        origin["validation"] = scores
+        model = model if scores["mixed"] > scores["fixp4"] else fixed
+    bundle = convert(model, origin)
     if engine.rank > 0:
         return Quantized(bundle, None, None, None)
     float_accuracy = accuracy(task.model, task, task.test) if task.test is not None else None
@@ -87,7 +105,7 @@ def train_float(
 ) -> None:
     """Trains the task's float model in place, if it needs it; `checkpoint` and `engine` as in `quantize`."""
     if task.float_recipe is not None and task.train is not None:
-        file, _ = checkpoint_files(checkpoint)
+        file = _beside(checkpoint, FLOAT)
         fit(task.model, task, task.float_recipe, stage="float", checkpoint=file, listener=listener, engine=engine)
 
 
@@ -101,18 +119,14 @@ def measured(task: Task, bundle: Bundle, float_accuracy: float | None = None) ->
     return Quantized(bundle, float_accuracy, score(task, task.test, bundle.graph, outputs), outputs)
 
 
-def checkpoint_files(checkpoint: Path | None) -> tuple[Path | None, Path | None]:
-    """The files of the two training stages."""
-    if checkpoint is None:
-        return None, None
-    return checkpoint.with_name(f"{checkpoint.name}.float.ckpt"), checkpoint.with_name(f"{checkpoint.name}.ckpt")
+def _beside(checkpoint: Path | None, suffix: str) -> Path | None:
+    return None if checkpoint is None else checkpoint.with_name(checkpoint.name + suffix)
 
 
 def delete_checkpoints(checkpoint: Path) -> None:
     """Removes what an interrupted run would have needed."""
-    for file in checkpoint_files(checkpoint):
-        if file is not None:
-            file.unlink(missing_ok=True)
+    for suffix in (FLOAT, QUANTIZED, FIXED):
+        checkpoint.with_name(checkpoint.name + suffix).unlink(missing_ok=True)
 
 
 def integer_inputs(task: Task, split: Split, graph: Graph) -> NDArray[np.int64]:

@@ -16,7 +16,7 @@ from mixcomp_edge.errors import MixcompError
 from mixcomp_edge.ir import qops
 from mixcomp_edge.quant_plan import QuantPlan, load_plan
 from mixcomp_edge.train.analyze import Options, analyze
-from mixcomp_edge.train.quantize import checkpoint_files, quantize, train_float
+from mixcomp_edge.train.quantize import delete_checkpoints, quantize, train_float
 from mixcomp_edge.train.recipe import load_recipe
 from mixcomp_edge.train.sweep import Point
 from mixcomp_edge.train.tasks import load_task
@@ -36,7 +36,6 @@ def run_point(point: Point, folder: Path) -> dict[str, Any]:
     bundle_file = folder / f"{point.name}.mce"
     result = quantize(task, plan, recipe, checkpoint=bundle_file, float_checkpoint=shared)
     save_bundle(result.bundle, bundle_file)
-    _, own = checkpoint_files(bundle_file)
     record = {
         **asdict(point),
         "float": result.float_accuracy,
@@ -45,8 +44,7 @@ def run_point(point: Point, folder: Path) -> dict[str, Any]:
         "sha256": result.bundle.sha256,
     }
     _write(folder / f"{point.name}.json", json.dumps(record, indent=1) + "\n")
-    if own is not None:
-        own.unlink(missing_ok=True)
+    delete_checkpoints(bundle_file)
     return record
 
 

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ import torch
 from mixcomp_edge import Recipe, quantize
 from mixcomp_edge.errors import PlanError, TaskError
 from mixcomp_edge.train.loop import fit
-from mixcomp_edge.train.quantize import checkpoint_files, delete_checkpoints
+from mixcomp_edge.train.quantize import delete_checkpoints
 from mixcomp_edge.train.quantized_model import prepare
 from sdk.training.tasks_for_tests import corners
 
@@ -209,7 +210,7 @@ def damaged(kind: str, whole: bytes, file: Path) -> None:
 @pytest.mark.parametrize("kind", ["cut", "empty", "text", "another object", "no dictionary"])
 def test_a_damaged_checkpoint_is_named(kind, tmp_path):
     bundle = tmp_path / "corners.mce"
-    _, file = checkpoint_files(bundle)
+    file = tmp_path / "corners.mce.ckpt"
     task = corners(float_recipe=None, recipe=Recipe(epochs=1))
     quantize(task, checkpoint=bundle)
     damaged(kind, file.read_bytes(), file)
@@ -273,6 +274,29 @@ def test_the_teacher_keeps_its_statistics():
     task = corners()
     fit(prepare(dropping(), task.calibration), task, Recipe(epochs=1, batch_size=20, distill=0.5), teacher=teacher)
     assert torch.equal(before, teacher.norm.running_mean)
+
+
+def test_a_mixed_plan_falls_back_to_fixp4_unless_it_is_better_on_validation_data(tmp_path):
+    from mixcomp_edge import LayerPlan, QuantPlan
+    from mixcomp_edge.train.loop import accuracy
+
+    mixed, fixed = QuantPlan(LayerPlan("posit4e1", "tensor")), QuantPlan(LayerPlan("fixp4", "tensor"))
+    for labels in (0, 1):
+        task = corners(float_recipe=None)
+        task = replace(task, validation=replace(task.test, y=np.roll(task.test.y, labels)))
+        result = quantize(task, mixed, checkpoint=tmp_path / "c.mce", fall_back=True)
+        scores = result.bundle.origin["validation"]
+        for name, plan in (("mixed", mixed), ("fixp4", fixed)):
+            model = prepare(corners().model, task.calibration, plan, "corners")
+            fit(model, task, task.recipe)
+            assert accuracy(model, task, task.validation) == scores[name]
+        formats = {result.bundle.origin["plan"]["layers"].get(name, {}).get("weights", "posit4e1") for name in "03"}
+        assert formats == ({"posit4e1"} if scores["mixed"] > scores["fixp4"] else {"fixp4"})
+    delete_checkpoints(tmp_path / "c.mce")
+    assert not os.listdir(tmp_path)
+    assert "validation" not in quantize(corners(float_recipe=None), fixed, fall_back=True).bundle.origin
+    with pytest.raises(PlanError, match="no validation data"):
+        quantize(corners(float_recipe=None), mixed, fall_back=True)
 
 
 def test_what_cannot_be_lowered_is_refused_before_the_retraining():
