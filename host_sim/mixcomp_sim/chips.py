@@ -55,6 +55,8 @@ class Chip:
     core: str
     clock_hz: int
     default: bool  # the one that stands for its core when none is named
+    flash_bytes: int
+    ram_bytes: int
     flash: Flash
     power: Power
 
@@ -95,5 +97,13 @@ def _read(path: Path) -> Chip:
     values |= {key: Cache(**values[key]) for key in ("icache", "dcache") if key in values}
     flash, power = Flash(**values), Power(**table["power"])
     return Chip(
-        path.stem, table["description"], table["core"], table["clock_hz"], table.get("default", False), flash, power
+        path.stem,
+        table["description"],
+        table["core"],
+        table["clock_hz"],
+        table.get("default", False),
+        1024 * table["flash_kib"],
+        1024 * table["ram_kib"],
+        flash,
+        power,
     )

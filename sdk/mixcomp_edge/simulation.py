@@ -60,8 +60,15 @@ class Simulation:
     macs: int
     flash_bytes: dict[str, int]
     ram_bytes: dict[str, int]
+    chip_bytes: dict[str, int]  # flash and ram that the chip has
     layers: tuple[LayerCost, ...]
     profile: dict[str, Any]  # Chrome's trace event format
+
+    @property
+    def fits(self) -> bool:
+        """Whether the chip has the memory for the model alone, without the rest of a firmware."""
+        sizes = {"flash": self.flash_bytes, "ram": self.ram_bytes}
+        return all(sizes[memory]["total"] <= there for memory, there in self.chip_bytes.items())
 
     def as_dict(self) -> dict[str, Any]:
         """All but the profile, which is for a viewer."""
@@ -160,6 +167,7 @@ def measure_core(core: EmulatedCore, layout: Layout, inputs: np.ndarray, chip: C
         macs=sum(macs),
         flash_bytes={"weights": layout.weight_bytes, "code": code, "total": layout.weight_bytes + code},
         ram_bytes={"arena": core.arena.size, "stack": stack, "total": sections["ram"] + stack},
+        chip_bytes={"flash": chip.flash_bytes, "ram": chip.ram_bytes},
         layers=layers,
         profile=chrome_trace(spans, f"{graph.name} on {chip.name}"),
     )

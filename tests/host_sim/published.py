@@ -6,8 +6,8 @@ CMSIS-NN's kernels walk over weights, biases and per-channel multipliers, which 
 
     cycles = zero-wait-state cycles of the mix + stalls of that order of addresses through the chip's flash model.
 
-No number is fitted to the results. Instruction fetches are left out: the code is not known. `python published.py`
-prints the tables of DECISIONS.md."""
+No number is fitted to the results. Instruction fetches are left out: the code is not known. `PYTHONPATH=tests
+python -m host_sim.published` prints the tables of DECISIONS.md."""
 
 from __future__ import annotations
 

@@ -3,6 +3,8 @@
 import pytest
 
 from host_sim.published import CONSTANT, JUDGED, MICROTVM_MS, MIXES, ST_POWER_MW, network, predicted_ms
+from host_sim.published_boards import BOARDS, cycles_per_instruction
+from host_sim.published_boards import predicted_ms as board_ms
 from mixcomp_sim.chips import find_chip
 from mixcomp_sim.pipeline import core_timing
 
@@ -29,3 +31,10 @@ def test_one_constant_factor_misses_what_the_flash_model_explains():
 def test_power_is_within_a_fifth_of_every_row(chip):
     for measured in ST_POWER_MW[chip]:
         assert abs(find_chip(chip).power_mw / measured - 1) <= 0.20
+
+
+def test_nrf5340_with_the_same_software_is_predicted_within_the_models_error(gcc, tmp_path):
+    """Another core and clock, nothing fitted; its flash is left out, so the prediction is low."""
+    board, cpi = BOARDS[0], cycles_per_instruction(tmp_path)
+    for name, published in board.ms.items():
+        assert -core_timing("cortex-m33").error <= board_ms(board, name, cpi) / published - 1 <= 0

@@ -70,6 +70,12 @@ def print_simulation(result: Simulation, *, per_layer: bool = False) -> None:
         f"output {'equal to Python, to the bit' if result.bit_exact else 'DIFFERS from Python'}",
         highlight=False,
     )
+    if not result.fits:
+        chip = result.chip_bytes
+        output.print(
+            f"[bold red]too large for {result.chip}[/]: {chip['flash']:,} B of flash, {chip['ram']:,} B of RAM",
+            highlight=False,
+        )
 
 
 def _layers(result: Simulation) -> Table:

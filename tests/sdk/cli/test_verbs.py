@@ -142,6 +142,19 @@ def test_chips_of_one_core_differ_in_waiting_and_clock(tiny_mce):
     assert nrf["latency_ms"] > l4r5["latency_ms"]
 
 
+def test_a_model_too_large_for_a_chip_is_said(tiny_mce):
+    from dataclasses import replace
+
+    from mixcomp_edge.simulation import simulate
+
+    result = simulate(tiny_mce, target_name="cortex-m3")
+    assert (result.chip, result.fits) == ("stm32f103", True)
+    assert result.chip_bytes == {"flash": 65536, "ram": 20480}
+    assert not replace(result, chip_bytes={"flash": 65536, "ram": result.ram_bytes["total"] - 1}).fits
+    assert not replace(result, chip_bytes={"flash": result.flash_bytes["total"] - 1, "ram": 20480}).fits
+    assert "too large" not in command("simulate", tiny_mce, "-t", "cortex-m3").stdout
+
+
 def test_a_trace_holds_each_layer_and_below_it_its_functions(tiny_mce, tmp_path):
     value = one_object(command("simulate", tiny_mce, "--trace", tmp_path / "trace.json", "--json"))
     events = [e for e in json.loads((tmp_path / "trace.json").read_text())["traceEvents"] if e["ph"] == "X"]
