@@ -7,7 +7,8 @@ callback of counter.c sees every block. Hooks for faults exist always and cost n
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -88,7 +89,6 @@ class Emulator:
         self._mark_hooks: list[int] = []
         self._on_layer: Callable[[int], None] | None = None
         self._passed = 0
-        self._flash_hooks: list[Hook] = []
 
     @property
     def layers(self) -> int:
@@ -144,23 +144,8 @@ class Emulator:
         if counter is None and self._counter is not None:
             self._counter.detach()
         self._stack.paint()
-        uc.context_restore(self._start_state)
-        for register, value in zip(_ARGUMENTS, args, strict=False):
-            uc.reg_write(register, value & 0xFFFFFFFF)
-        uc.reg_write(arm_const.UC_ARM_REG_SP, TOP)
-        uc.reg_write(arm_const.UC_ARM_REG_LR, _RETURN | 1)
-        self._fault = None
-        model = self._watch_flash(flash, pace, counter) if flash is not None else None
-        with guard(timeout_s, uc.emu_stop) as deadline:
-            try:
-                uc.emu_start(entry | 1, _RETURN)
-            except UcError as error:
-                if self._fault is None:
-                    kind = "illegal instruction" if error.errno == const.UC_ERR_INSN_INVALID else str(error)
-                    self._fault = _Fault(kind, None)
-        if model is not None:
-            for hook in self._flash_hooks:
-                hook.remove()
+        with self._following(flash, pace, counter) as model, guard(timeout_s, uc.emu_stop) as deadline:
+            self._run(entry, args)
         if self._fault is not None:
             raise self._fault_error(function, self._fault)
         if counter is not None and counter.stopped:
@@ -178,6 +163,22 @@ class Emulator:
         value = int(uc.reg_read(arm_const.UC_ARM_REG_R0))
         return CallResult(value - (value >> 31 << 32), self._stack.used_bytes(), counts, stalls)
 
+    def _run(self, entry: int, args: tuple[int, ...]) -> None:
+        """From a fresh core to the function's return, a fault or a stop."""
+        uc = self._uc
+        uc.context_restore(self._start_state)
+        for register, value in zip(_ARGUMENTS, args, strict=False):
+            uc.reg_write(register, value & 0xFFFFFFFF)
+        uc.reg_write(arm_const.UC_ARM_REG_SP, TOP)
+        uc.reg_write(arm_const.UC_ARM_REG_LR, _RETURN | 1)
+        self._fault = None
+        try:
+            uc.emu_start(entry | 1, _RETURN)
+        except UcError as error:
+            if self._fault is None:
+                kind = "illegal instruction" if error.errno == const.UC_ERR_INSN_INVALID else str(error)
+                self._fault = _Fault(kind, None)
+
     def _arm_counter(self, budget: int) -> BlockCounter:
         if self._counter is None:
             regions = [(part.address, len(part.data)) for part in self._image.code]
@@ -188,7 +189,12 @@ class Emulator:
         self._counter.start(self._uc, 2 * budget)  # an instruction has at most two halfwords
         return self._counter
 
-    def _watch_flash(self, flash: Flash, pace: float, counter: BlockCounter | None) -> FlashModel:
+    @contextmanager
+    def _following(self, flash: Flash | None, pace: float, counter: BlockCounter | None) -> Iterator[FlashModel | None]:
+        """Within it, every fetch and every read of the image's constants goes through a model of that flash."""
+        if flash is None:
+            yield None
+            return
         if counter is None:
             raise ValueError("a flash model needs count=True: it shares the counter's layers")
         parts = [(s.load_address, s.load_address + len(s.data)) for s in self._image.segments if s.data]
@@ -198,11 +204,15 @@ class Emulator:
         )
         state = ctypes.addressof(model.state)
         block, read = FlashModel.callbacks()
-        self._flash_hooks = [
+        hooks = [
             Hook(self._uc, const.UC_HOOK_BLOCK, block, state),
             Hook(self._uc, const.UC_HOOK_MEM_READ, read, state, begin, end - 1),
         ]
-        return model
+        try:
+            yield model
+        finally:
+            for hook in hooks:
+                hook.remove()
 
     def _collect(self, function: str, counter: BlockCounter) -> Counts:
         if counter.lost_bytes:
