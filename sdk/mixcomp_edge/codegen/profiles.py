@@ -46,6 +46,13 @@ def profile_of(graph: Graph, name: str | None) -> Profile | None:
     found = PROFILES.get(name or NETWORKS.get(graph.name, ""))
     if name is not None and found is None:
         raise ExportError(f"unknown MLPerf Tiny profile '{name}'. Known are {', '.join(PROFILES)}.")
+    if found is not None and isinstance(source, qops.AffineInput):
+        if name is None:
+            return None
+        raise ExportError(
+            f"{name} sends the numbers of the data set, but {graph.name} normalises its input. Take the normalisation "
+            "out of the model; the task's to_input can do it."
+        )
     if found is None or source.elements == found.elements:
         return found
     if name is None:

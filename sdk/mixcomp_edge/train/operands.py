@@ -62,8 +62,8 @@ def record(name: str, count: int) -> list[LayerOperands]:
         model = prepare(task.model, calibration, QuantPlan(LayerPlan(weights=weights)), task.name)
         graphs[weights] = convert(model).graph
     source = graphs[FORMATS[0]].nodes[0]
-    assert isinstance(source, qops.QNode)
-    x = np.moveaxis(source.type.quantize(pixels.numpy()), 1, -1)
+    assert isinstance(source, qops.Input)
+    x = source.quantize(np.moveaxis(pixels.numpy(), 1, -1))
     return _layers(graphs, x, count)
 
 

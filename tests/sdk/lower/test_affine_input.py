@@ -13,7 +13,8 @@ from torch import nn
 
 from mixcomp_edge import Bundle, convert, export, prepare
 from mixcomp_edge.bundle import parse_bundle
-from mixcomp_edge.errors import GraphError
+from mixcomp_edge.codegen.profiles import profile_of
+from mixcomp_edge.errors import ExportError, GraphError
 from mixcomp_edge.ir import interp, qops
 from mixcomp_edge.ir.verify import verify as check
 from mixcomp_edge.verification import verify
@@ -91,6 +92,15 @@ def test_a_damaged_gain_is_refused(change, message):
     graph = bundles()[0].graph
     with pytest.raises(GraphError, match=message):
         check(graph.with_nodes([replace(graph.nodes[0], **change), *graph.nodes[1:]]))
+
+
+def test_a_runner_that_sends_plain_numbers_is_refused():
+    inside, outside, _, _ = bundles()
+    assert profile_of(inside.graph, None) is None
+    with pytest.raises(ExportError, match=r"m normalises its input.* to_input can do it"):
+        profile_of(inside.graph, "ic01")
+    with pytest.raises(ExportError, match="ic01 sends 3072 elements"):
+        profile_of(outside.graph, "ic01")
 
 
 PROGRAM = """
