@@ -27,6 +27,11 @@
 #define GPIOD 0x58020C00u     /* RM0433 table 8 */
 #define HSI_HZ 64000000u      /* the clock after reset, and the UART's */
 
+/* Silicon of revision Y may read wrong data from the AXI SRAM, our RAM, unless its reads are issued one by one.
+ * STM32H743 errata sheet (ES0392) 2.2.9; RM0433 2.2.5, 60.5.8 */
+#define DBGMCU_IDCODE 0x5C001000u /* 16-31 revision: 0x1003 is Y, 0x2003 V */
+#define AXI_TARG7_FN_MOD 0x51008108u
+
 /* Caches of Cortex-M7. Arm DDI 0403E B3.2.8, B4.8 */
 #define SCB_CCR 0xE000ED14u /* 16 data cache, 17 instruction cache */
 #define SCB_CSSELR 0xE000ED84u
@@ -84,6 +89,9 @@ static void clock_init(void)
 
 void mce_port_init(void)
 {
+    if (MCE_REG(DBGMCU_IDCODE) >> 16 < 0x2000u) {
+        MCE_REG(AXI_TARG7_FN_MOD) = 1u;
+    }
     caches_init();
     clock_init();
     mce_set_field(RCC_D2CCIP2R, 7u, 3u); /* the UART's clock is HSI, whatever the core's is */

@@ -29,8 +29,8 @@ CHIPS = {
     "nucleo-f446re": lambda: Stm32f446(external=True),
     "nucleo-f446re without the ST-LINK's clock": lambda: Stm32f446(external=False),
     "nucleo-l4r5zi": Stm32l4r5,
-    "nucleo-h743zi": lambda: Stm32h743(external=True),
-    "nucleo-h743zi without the ST-LINK's clock": lambda: Stm32h743(external=False),
+    "nucleo-h743zi": lambda: Stm32h743(external=True, revision=0x1003),
+    "nucleo-h743zi without the ST-LINK's clock": lambda: Stm32h743(external=False, revision=0x2003),
     "pico": Rp2040,
     "pico2": Rp2350,
 }

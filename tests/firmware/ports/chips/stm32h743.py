@@ -15,7 +15,8 @@ class Stm32h743(UsartV2):
         "RCC_D3CFGR": 0x58024420, "RCC_PLLCKSELR": 0x58024428, "RCC_PLLCFGR": 0x5802442C, "RCC_PLL1DIVR": 0x58024430,
         "RCC_D2CCIP2R": 0x58024454, "RCC_AHB4ENR": 0x580244E0, "RCC_APB1LENR": 0x580244E8, "PWR_CSR1": 0x58024804,
         "PWR_CR3": 0x5802480C, "PWR_D3CR": 0x58024818, "FLASH_ACR": 0x52002000, "CCR": 0xE000ED14, "CSSELR": 0xE000ED84,
-        "ICIALLU": 0xE000EF50, "DCISW": 0xE000EF60, **Stm32.gpio_registers("PD", 0x58020C00),
+        "ICIALLU": 0xE000EF50, "DCISW": 0xE000EF60, "IDCODE": 0x5C001000,
+        "AXI_TARG7_FN_MOD": 0x51008108, **Stm32.gpio_registers("PD", 0x58020C00),
         **UsartV2.usart_registers(0x40004800),
     }  # fmt: skip
     reset: ClassVar = {"RCC_CR": 0x25, "RCC_PLLCKSELR": 0x02020200, "RCC_PLLCFGR": 0x01FF0000,
@@ -24,8 +25,9 @@ class Stm32h743(UsartV2):
     uart_irq = 39
     gpio, pins = "PD", ((8, 7), (9, 7))
 
-    def __init__(self, *, external: bool) -> None:
+    def __init__(self, *, external: bool, revision: int) -> None:
         super().__init__()
+        self.value["IDCODE"] = revision << 16 | 0x450
         self.external, self.supply_chosen, self.invalidated = external, False, set()
 
     def hse(self) -> bool:
@@ -110,3 +112,6 @@ class Stm32h743(UsartV2):
         if name.startswith("USART"):
             self.rule(self.bit("RCC_APB1LENR", 18), "USART3 has no clock")
             self.usart_stored(name, new)
+        if name == "USART_TDR":
+            old_silicon = self.value["IDCODE"] >> 16 == 0x1003
+            self.rule(not old_silicon or self.bit("AXI_TARG7_FN_MOD", 0), "ES0392 2.2.9: AXI SRAM of revision Y")
