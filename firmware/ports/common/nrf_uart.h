@@ -1,7 +1,7 @@
 /* The UART of nRF51 and nRF52 (the one without EasyDMA, which nRF52840 has too). A port that uses it defines
  * MCE_NRF_UART_TXD and MCE_NRF_UART_RXD, pins of port 0, includes this in its port.c once, and calls mce_nrf_uart_init.
- * Registers: nRF51 Series Reference Manual v3.0, 29.10; nRF52840 Product Specification v1.1, 6.33.10 (UART) and 6.9.2
- * (GPIO): the same addresses. */
+ * Registers: nRF51 Series Reference Manual v3.0, and nRF52840 Product Specification v1.1,
+ * chapters UART and GPIO: the same addresses. */
 #ifndef MCE_NRF_UART_H
 #define MCE_NRF_UART_H
 

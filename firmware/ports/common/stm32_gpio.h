@@ -1,5 +1,5 @@
 /* GPIO of STM32F4, L4+ and H7: a pin becomes the line of a peripheral.
- * Registers: RM0390 (STM32F446) 7.4, RM0432 (STM32L4+) 8.4, RM0433 (STM32H743) 11.4; the same offsets in all three. */
+ * Registers: RM0390 (STM32F446), RM0432 (STM32L4+), RM0433 (STM32H743), chapter GPIO; the same offsets in all three. */
 #ifndef MCE_STM32_GPIO_H
 #define MCE_STM32_GPIO_H
 

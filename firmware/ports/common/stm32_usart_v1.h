@@ -1,6 +1,6 @@
 /* USART of STM32F4 (and F1, F2): status and data registers come first. A port that uses it defines MCE_STM32_USART_BASE,
  * includes this in its port.c once, and calls mce_stm32_usart_init with the clock of the USART's bus.
- * Registers: RM0390 (STM32F446) 25.6, RM0090 (STM32F405) 30.6. */
+ * Registers: RM0390 (STM32F446), RM0090 (STM32F405), chapter USART. */
 #ifndef MCE_STM32_USART_V1_H
 #define MCE_STM32_USART_V1_H
 
@@ -32,7 +32,7 @@ void mce_port_put(uint8_t byte)
 
 void mce_port_receive_irq(void)
 {
-    /* Reading the status, then the data, clears the errors too (RM0390 25.6.1). */
+    /* Reading the status, then the data, clears the errors too (RM0390, USART_SR). */
     const uint32_t status = USART_SR;
     const uint32_t byte = USART_DR;
     if ((status & 1u << 5) != 0) {

@@ -1,6 +1,6 @@
 /* USART and LPUART of STM32L4, L4+ and H7: control registers first, flags cleared by a register of their own. A port
  * that uses it defines MCE_STM32_USART_BASE, includes this in its port.c once, and calls mce_stm32_usart_init.
- * Registers: RM0433 (STM32H743) 48.7 for USART, RM0432 (STM32L4+) 51.6 for LPUART: the same offsets and bits. */
+ * Registers: RM0433 (STM32H743), chapter USART, RM0432 (STM32L4+), chapter LPUART: the same offsets and bits. */
 #ifndef MCE_STM32_USART_V2_H
 #define MCE_STM32_USART_V2_H
 

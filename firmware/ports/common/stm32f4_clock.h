@@ -1,6 +1,6 @@
 /* Clock tree of STM32F4: PLL from the external clock where it runs, else from the internal 16 MHz oscillator, which is
  * good to 1 % at room temperature (enough for a UART, not for a stopwatch).
- * Registers: RM0390 (STM32F446) and RM0090 (STM32F405), RCC 6.3 / 7.3, PWR 5.4, FLASH 3.8 / 3.9. */
+ * Registers: RM0390 (STM32F446) and RM0090 (STM32F405), chapters RCC, PWR and FLASH. */
 #ifndef MCE_STM32F4_CLOCK_H
 #define MCE_STM32F4_CLOCK_H
 
@@ -33,8 +33,8 @@ typedef struct {
 static inline uint32_t mce_stm32f4_clock_init(const mce_stm32f4_clock *clock, uint32_t full_hz)
 {
     MCE_REG(STM32F4_RCC_APB1ENR) |= 1u << 28; /* PWR */
-    (void)MCE_REG(STM32F4_RCC_APB1ENR);       /* two bus cycles until the block answers: RM0390 6.3.13 */
-    MCE_REG(STM32F4_PWR_CR) |= 3u << 14;      /* voltage scale 1, set while the PLL is off: RM0390 5.1.3 */
+    (void)MCE_REG(STM32F4_RCC_APB1ENR);       /* two bus cycles until the block answers: RM0390, RCC */
+    MCE_REG(STM32F4_PWR_CR) |= 3u << 14;      /* voltage scale 1, set while the PLL is off: RM0390, PWR_CR */
 
     MCE_REG(STM32F4_RCC_CR) |= clock->bypass ? 1u << 18 : 0u;
     MCE_REG(STM32F4_RCC_CR) |= 1u << 16;
@@ -47,7 +47,7 @@ static inline uint32_t mce_stm32f4_clock_init(const mce_stm32f4_clock *clock, ui
     if (!mce_await(STM32F4_RCC_CR, 1u << 25, 1u << 25)) {
         return STM32F4_HSI_HZ;
     }
-    if (clock->overdrive) { /* RM0390 5.1.4, "Entering Over-drive mode" */
+    if (clock->overdrive) { /* RM0390, PWR, "Entering Over-drive mode" */
         MCE_REG(STM32F4_PWR_CR) |= 1u << 16;
         if (!mce_await(STM32F4_PWR_CSR, 1u << 16, 1u << 16)) {
             return STM32F4_HSI_HZ;
@@ -57,7 +57,7 @@ static inline uint32_t mce_stm32f4_clock_init(const mce_stm32f4_clock *clock, ui
             return STM32F4_HSI_HZ;
         }
     }
-    /* The wait states must be in force before the clock rises (RM0390 3.4.1): caches and prefetch come with them. */
+    /* The wait states must be in force before the clock rises (RM0390, FLASH, read access latency): caches and prefetch come with them. */
     const uint32_t access = clock->wait_states | 1u << 8 | 1u << 9 | 1u << 10;
     MCE_REG(STM32F4_FLASH_ACR) = access;
     if (!mce_await(STM32F4_FLASH_ACR, 0xFu, clock->wait_states)) {

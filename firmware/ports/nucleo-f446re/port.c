@@ -1,13 +1,13 @@
 /* ST NUCLEO-F446RE: STM32F446 at 180 MHz from the ST-LINK's 8 MHz, USART2 on PA2 and PA3 to the ST-LINK's serial port
- * (UM1724 6.7 and 6.8, table 29). */
+ * (UM1724, "OSC clock supply" and "USART communication"). Registers: RM0390. */
 #include "stm32_gpio.h"
 #include "stm32f4_clock.h"
 #include "systick.h"
 
-#define MCE_STM32_USART_BASE 0x40004400u /* USART2. RM0390 table 1 */
+#define MCE_STM32_USART_BASE 0x40004400u /* USART2. RM0390, memory map */
 #include "stm32_usart_v1.h"
 
-#define GPIOA 0x40020000u /* RM0390 table 1 */
+#define GPIOA 0x40020000u /* RM0390, memory map */
 
 void mce_port_init(void)
 {
@@ -16,10 +16,10 @@ void mce_port_init(void)
         .m_external = 4, .m_internal = 8, .n = 180, .bypass = true, .overdrive = true, .wait_states = 5};
     const uint32_t core_hz = mce_stm32f4_clock_init(&clock, MCE_BOARD_CLOCK_HZ);
 
-    MCE_REG(STM32F4_RCC_AHB1ENR) |= 1u << 0;  /* GPIOA. RM0390 6.3.10 */
-    MCE_REG(STM32F4_RCC_APB1ENR) |= 1u << 17; /* USART2. RM0390 6.3.13 */
+    MCE_REG(STM32F4_RCC_AHB1ENR) |= 1u << 0;  /* GPIOA */
+    MCE_REG(STM32F4_RCC_APB1ENR) |= 1u << 17; /* USART2 */
     (void)MCE_REG(STM32F4_RCC_APB1ENR);
-    mce_stm32_pin(GPIOA, 2, 7); /* AF7: STM32F446 datasheet (DS10693), table 11 */
+    mce_stm32_pin(GPIOA, 2, 7); /* AF7: STM32F446 datasheet (DS10693), alternate functions */
     mce_stm32_pin(GPIOA, 3, 7);
     mce_systick_init();
     mce_stm32_usart_init(core_hz == MCE_BOARD_CLOCK_HZ ? core_hz / 4u : core_hz);

@@ -1,13 +1,13 @@
 /* ST NUCLEO-H743ZI and H743ZI2: STM32H743 at 400 MHz, which every revision of the silicon reaches (480 MHz is for
  * revision V alone), from the ST-LINK's 8 MHz or else the internal 64 MHz oscillator; USART3 on PD8 and PD9 to the
- * ST-LINK's serial port (UM1974 6.8 and 6.9). */
+ * ST-LINK's serial port (UM1974, "OSC clock" and "USART communication"). */
 #include "stm32_gpio.h"
 #include "systick.h"
 
-#define MCE_STM32_USART_BASE 0x40004800u /* USART3. RM0433 table 8 */
+#define MCE_STM32_USART_BASE 0x40004800u /* USART3. RM0433, memory map */
 #include "stm32_usart_v2.h"
 
-/* RCC: RM0433 8.7 */
+/* Registers and fields have their names in RM0433, chapters RCC, PWR and FLASH. */
 #define RCC 0x58024400u
 #define RCC_CR (RCC + 0x00u)   /* 16 HSEON, 17 HSERDY, 18 HSEBYP, 24 PLL1ON, 25 PLL1RDY */
 #define RCC_CFGR (RCC + 0x10u) /* 0-2 SW, 3-5 SWS */
@@ -20,15 +20,15 @@
 #define RCC_D2CCIP2R (RCC + 0x54u) /* 0-2 USART234578SEL */
 #define RCC_AHB4ENR (RCC + 0xE0u)
 #define RCC_APB1LENR (RCC + 0xE8u)
-#define PWR_CSR1 0x58024804u  /* 13 ACTVOSRDY. RM0433 6.8.2 */
-#define PWR_CR3 0x5802480Cu   /* 0 BYPASS, 1 LDOEN, 2 SCUEN. RM0433 6.8.4 */
-#define PWR_D3CR 0x58024818u  /* 13 VOSRDY, 14-15 VOS. RM0433 6.8.6 */
-#define FLASH_ACR 0x52002000u /* RM0433 4.9.1 */
-#define GPIOD 0x58020C00u     /* RM0433 table 8 */
-#define HSI_HZ 64000000u      /* the clock after reset, and the UART's */
+#define PWR_CSR1 0x58024804u /* 13 ACTVOSRDY. */
+#define PWR_CR3 0x5802480Cu  /* 0 BYPASS, 1 LDOEN, 2 SCUEN. */
+#define PWR_D3CR 0x58024818u /* 13 VOSRDY, 14-15 VOS. */
+#define FLASH_ACR 0x52002000u
+#define GPIOD 0x58020C00u /* RM0433, memory map */
+#define HSI_HZ 64000000u  /* the clock after reset, and the UART's */
 
 /* Silicon of revision Y may read wrong data from the AXI SRAM, our RAM, unless its reads are issued one by one.
- * STM32H743 errata sheet (ES0392) 2.2.9; RM0433 2.2.5, 60.5.8 */
+ * STM32H743 errata sheet (ES0392), "Reading from AXI SRAM may lead to data read corruption" */
 #define DBGMCU_IDCODE 0x5C001000u /* 16-31 revision: 0x1003 is Y, 0x2003 V */
 #define AXI_TARG7_FN_MOD 0x51008108u
 
@@ -40,7 +40,7 @@
 
 static void caches_init(void)
 {
-    enum { SETS = 128, WAYS = 4 }; /* of 32 bytes: 16 KiB of data cache. STM32H743 datasheet (DS12110) 3.2 */
+    enum { SETS = 128, WAYS = 4 }; /* of 32 bytes: 16 KiB of data cache. STM32H743 datasheet (DS12110), features */
     MCE_REG(SCB_ICIALLU) = 0;
     MCE_REG(SCB_CSSELR) = 0;
     __asm__ volatile("dsb" ::: "memory");
@@ -56,7 +56,7 @@ static void caches_init(void)
 
 static void clock_init(void)
 {
-    /* The supply must be chosen once before the voltage may rise (RM0433 6.4.1): the LDO, as the board is wired. */
+    /* The supply must be chosen once before the voltage may rise (RM0433, PWR, system supply startup): the LDO, as the board is wired. */
     mce_set_field(PWR_CR3, 7u, 1u << 1 | 1u << 2);
     (void)mce_await(PWR_CSR1, 1u << 13, 1u << 13);
     mce_set_field(PWR_D3CR, 3u << 14, 3u << 14); /* VOS1 */
@@ -95,10 +95,10 @@ void mce_port_init(void)
     caches_init();
     clock_init();
     mce_set_field(RCC_D2CCIP2R, 7u, 3u); /* the UART's clock is HSI, whatever the core's is */
-    MCE_REG(RCC_AHB4ENR) |= 1u << 3;     /* GPIOD. RM0433 8.7.43 */
-    MCE_REG(RCC_APB1LENR) |= 1u << 18;   /* USART3. RM0433 8.7.45 */
+    MCE_REG(RCC_AHB4ENR) |= 1u << 3;     /* GPIOD */
+    MCE_REG(RCC_APB1LENR) |= 1u << 18;   /* USART3 */
     (void)MCE_REG(RCC_APB1LENR);
-    mce_stm32_pin(GPIOD, 8, 7); /* AF7: STM32H743 datasheet (DS12110), table 12 */
+    mce_stm32_pin(GPIOD, 8, 7); /* AF7: STM32H743 datasheet (DS12110), alternate functions */
     mce_stm32_pin(GPIOD, 9, 7);
     mce_systick_init();
     mce_stm32_usart_init((HSI_HZ + 115200u / 2u) / 115200u);

@@ -22,7 +22,7 @@
 
 extern const uint32_t mce__vectors[]; /* link.ld */
 
-/* Tells the ROM that this flash holds a program: an image definition block. RP2350 datasheet 5.1.5 and 5.9. */
+/* Tells the ROM that this flash holds a program: an image definition block. RP2350 datasheet 5.9. */
 __attribute__((used, section(".image_def"))) static const struct {
     uint32_t start, image_type, vector_item;
     const uint32_t *vectors;

@@ -38,12 +38,10 @@ class Nrf52840(Chip):
         if name == "HFCLKSTART":
             self.value["HFCLKSTARTED"] = 1
         if name in ("PSEL_TXD", "PSEL_RXD", "PSEL_RTS", "PSEL_CTS", "CONFIG"):
-            self.rule(self.value["ENABLE"] == 0, f"6.33: {name} is written while the UART is enabled")
+            self.rule(self.value["ENABLE"] == 0, f"{name} is written while the UART is enabled")
         if name == "ENABLE":
-            self.rule(
-                bool(self.value["OUTSET"] >> 6 & 1 and self.value["DIRSET"] >> 6 & 1), "6.33.3: TXD is no high output"
-            )
-            self.rule(self.value["PIN_CNF8"] & 3 == 0, "6.33.3: RXD's input buffer is not connected")
+            self.rule(bool(self.value["OUTSET"] >> 6 & 1 and self.value["DIRSET"] >> 6 & 1), "TXD is no high output")
+            self.rule(self.value["PIN_CNF8"] & 3 == 0, "RXD's input buffer is not connected")
         if name in ("STARTTX", "STARTRX", "TXD"):
             self.rule(self.value["ENABLE"] == 4, f"{name} while the UART is not enabled")
         if name == "TXD":

@@ -30,7 +30,7 @@ class Stm32(Chip):
 
 
 class UsartV2(Stm32):
-    """USART and LPUART of L4+ and H7. RM0432 51.6, RM0433 48.7"""
+    """USART and LPUART of L4+ and H7. RM0432, RM0433"""
 
     usart = 0
     tail_registers: ClassVar = {

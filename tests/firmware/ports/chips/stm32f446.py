@@ -32,10 +32,10 @@ class Stm32f446(Stm32):
         source = 8 * MHZ if self.bit("RCC_PLLCFGR", 22) else 16 * MHZ
         m, n, p = self.field("RCC_PLLCFGR", 0, 6), self.field("RCC_PLLCFGR", 6, 9), self.field("RCC_PLLCFGR", 16, 2)
         vco_in, vco = source / m, source / m * n
-        self.rule(0.95 * MHZ <= vco_in <= 2.1 * MHZ, "6.3.2: VCO input 1 to 2 MHz")
-        self.rule(50 <= n <= 432 and 100 * MHZ <= vco <= 432 * MHZ, "6.3.2: VCO 100 to 432 MHz")
-        self.rule(self.field("RCC_PLLCFGR", 24, 4) >= 2, "6.3.2: PLLQ 0 and 1 are wrong")
-        self.rule(self.field("RCC_PLLCFGR", 28, 3) >= 2, "6.3.2: PLLR 0 and 1 are wrong")
+        self.rule(0.95 * MHZ <= vco_in <= 2.1 * MHZ, "VCO input 1 to 2 MHz")
+        self.rule(50 <= n <= 432 and 100 * MHZ <= vco <= 432 * MHZ, "VCO 100 to 432 MHz")
+        self.rule(self.field("RCC_PLLCFGR", 24, 4) >= 2, "PLLQ 0 and 1 are wrong")
+        self.rule(self.field("RCC_PLLCFGR", 28, 3) >= 2, "PLLR 0 and 1 are wrong")
         return vco / (2 * p + 2)
 
     @property
@@ -53,7 +53,7 @@ class Stm32f446(Stm32):
     def check_clock(self) -> None:
         wait_states = self.field("FLASH_ACR", 0, 4)
         self.rule(wait_states >= ceil(self.core_hz / (30 * MHZ)) - 1, "table 5: too few wait states")
-        self.rule(self.core_hz <= (180 if self.overdriven() else 168) * MHZ, "5.1.4: beyond 168 MHz without over-drive")
+        self.rule(self.core_hz <= (180 if self.overdriven() else 168) * MHZ, "beyond 168 MHz without over-drive")
         self.rule(self.bus_hz(10) <= 45 * MHZ, "APB1 beyond 45 MHz")
         self.rule(self.bus_hz(13) <= 90 * MHZ, "APB2 beyond 90 MHz")
 
@@ -80,12 +80,12 @@ class Stm32f446(Stm32):
     def stored(self, name: str, old: int, new: int) -> None:
         if name.startswith("PWR"):
             self.rule(self.bit("RCC_APB1ENR", 28), "PWR has no clock")
-            self.rule(not (old ^ new) >> 14 & 3 or not self.bit("RCC_CR", 24), "5.4.1: VOS changes while the PLL is on")
-            self.rule(self.field("RCC_CFGR", 0, 2) != 2, "5.4.1: over-drive changes while the PLL is the clock")
+            self.rule(not (old ^ new) >> 14 & 3 or not self.bit("RCC_CR", 24), "VOS changes while the PLL is on")
+            self.rule(self.field("RCC_CFGR", 0, 2) != 2, "over-drive changes while the PLL is the clock")
         if name == "RCC_PLLCFGR":
-            self.rule(not self.bit("RCC_CR", 24), "6.3.2: PLLCFGR is written while the PLL is on")
+            self.rule(not self.bit("RCC_CR", 24), "PLLCFGR is written while the PLL is on")
         if name == "RCC_CR":
-            self.rule(not (old ^ new) >> 18 & 1 or not old >> 16 & 1, "6.3.1: HSEBYP changes while HSE is on")
+            self.rule(not (old ^ new) >> 18 & 1 or not old >> 16 & 1, "HSEBYP changes while HSE is on")
         if name == "RCC_CFGR":
             self.rule(
                 self.field("RCC_CFGR", 0, 2) != 2 or self.loaded("RCC_CR") >> 25 & 1 == 1, "PLL chosen, not ready"

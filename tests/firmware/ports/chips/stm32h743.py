@@ -40,11 +40,11 @@ class Stm32h743(UsartV2):
         vco_in = self.source_hz() / self.field("RCC_PLLCKSELR", 4, 6)
         vco = vco_in * (self.field("RCC_PLL1DIVR", 0, 9) + 1)
         low = (1, 2, 4, 8)[self.field("RCC_PLLCFGR", 2, 2)] * MHZ
-        self.rule(low <= vco_in <= 2 * low, "8.7.13: PLL1RGE does not suit the input")
-        self.rule(not self.bit("RCC_PLLCFGR", 1) and 192 * MHZ <= vco <= 836 * MHZ, "8.7.13: wide VCO 192 to 836 MHz")
-        self.rule(self.bit("RCC_PLLCFGR", 16), "8.7.13: output P is off")
+        self.rule(low <= vco_in <= 2 * low, "PLL1RGE does not suit the input")
+        self.rule(not self.bit("RCC_PLLCFGR", 1) and 192 * MHZ <= vco <= 836 * MHZ, "wide VCO 192 to 836 MHz")
+        self.rule(self.bit("RCC_PLLCFGR", 16), "output P is off")
         p = self.field("RCC_PLL1DIVR", 9, 7) + 1
-        self.rule(p % 2 == 0, "8.7.14: DIVP1 must be even")
+        self.rule(p % 2 == 0, "DIVP1 must be even")
         return vco / p
 
     @property
@@ -55,7 +55,7 @@ class Stm32h743(UsartV2):
     @property
     def baud(self) -> float:
         source = self.field("RCC_D2CCIP2R", 0, 3)
-        self.rule(source in (0, 3), "8.7.20: the model knows PCLK1 and HSI for the UART")
+        self.rule(source in (0, 3), "the model knows PCLK1 and HSI for the UART")
         return (64 * MHZ if source == 3 else self.bus_hz("RCC_D2CFGR", 4)) / self.value["USART_BRR"]
 
     def axi_hz(self) -> float:
@@ -90,15 +90,15 @@ class Stm32h743(UsartV2):
 
     def stored(self, name: str, old: int, new: int) -> None:
         if name == "PWR_CR3":
-            self.rule(not self.supply_chosen, "6.8.4: the supply is chosen twice")
-            self.rule(new & 7 == 6, "6.4.1: the board runs on the LDO")
+            self.rule(not self.supply_chosen, "the supply is chosen twice")
+            self.rule(new & 7 == 6, "the board runs on the LDO")
             self.supply_chosen = True
         if name == "PWR_D3CR":
-            self.rule(self.supply_chosen, "6.4.1: VOS before the supply is chosen")
+            self.rule(self.supply_chosen, "VOS before the supply is chosen")
         if name in ("RCC_PLLCKSELR", "RCC_PLLCFGR", "RCC_PLL1DIVR"):
             self.rule(not self.bit("RCC_CR", 24), f"{name} is written while the PLL is on")
         if name == "RCC_CR":
-            self.rule(not (old ^ new) >> 18 & 1 or not old >> 16 & 1, "8.7.2: HSEBYP changes while HSE is on")
+            self.rule(not (old ^ new) >> 18 & 1 or not old >> 16 & 1, "HSEBYP changes while HSE is on")
         if name == "RCC_CFGR":
             self.rule(new & 7 != 3 or self.loaded("RCC_CR") >> 25 & 1 == 1, "PLL chosen, not ready")
         if name in ("RCC_CFGR", "RCC_D1CFGR", "RCC_D2CFGR", "RCC_D3CFGR", "FLASH_ACR"):
@@ -114,4 +114,4 @@ class Stm32h743(UsartV2):
             self.usart_stored(name, new)
         if name == "USART_TDR":
             old_silicon = self.value["IDCODE"] >> 16 == 0x1003
-            self.rule(not old_silicon or self.bit("AXI_TARG7_FN_MOD", 0), "ES0392 2.2.9: AXI SRAM of revision Y")
+            self.rule(not old_silicon or self.bit("AXI_TARG7_FN_MOD", 0), "ES0392: AXI SRAM of revision Y")

@@ -27,9 +27,9 @@ class Stm32l4r5(UsartV2):
             return (4 * MHZ, 16 * MHZ, 0.0)[self.field("RCC_CFGR", 0, 2)]
         vco_in = (0.0, 4 * MHZ, 16 * MHZ, 0.0)[self.field("RCC_PLLCFGR", 0, 2)] / (self.field("RCC_PLLCFGR", 4, 4) + 1)
         vco = vco_in * self.field("RCC_PLLCFGR", 8, 7)
-        self.rule(2.66 * MHZ <= vco_in <= 8 * MHZ, "6.4.4: VCO input 2.66 to 8 MHz")
-        self.rule(64 * MHZ <= vco <= 344 * MHZ, "6.4.4: VCO 64 to 344 MHz")
-        self.rule(self.bit("RCC_PLLCFGR", 24), "6.4.4: output R is off")
+        self.rule(2.66 * MHZ <= vco_in <= 8 * MHZ, "VCO input 2.66 to 8 MHz")
+        self.rule(64 * MHZ <= vco <= 344 * MHZ, "VCO 64 to 344 MHz")
+        self.rule(self.bit("RCC_PLLCFGR", 24), "output R is off")
         return vco / (2 * self.field("RCC_PLLCFGR", 25, 2) + 2)
 
     @property
@@ -38,7 +38,7 @@ class Stm32l4r5(UsartV2):
 
     @property
     def baud(self) -> float:
-        self.rule(0x300 <= self.value["USART_BRR"] <= 0xFFFFF, "51.6.5: BRR 0x300 to 0xFFFFF")
+        self.rule(0x300 <= self.value["USART_BRR"] <= 0xFFFFF, "BRR 0x300 to 0xFFFFF")
         kernel = (self.core_hz, self.system_hz(), 16 * MHZ, 32768)[self.field("RCC_CCIPR", 10, 2)]
         return 256 * kernel / self.value["USART_BRR"]
 
@@ -56,24 +56,22 @@ class Stm32l4r5(UsartV2):
         if name.startswith("PWR"):
             self.rule(self.bit("RCC_APB1ENR1", 28), "PWR has no clock")
         if name == "RCC_PLLCFGR":
-            self.rule(not self.bit("RCC_CR", 24), "6.4.4: PLLCFGR is written while the PLL is on")
-            self.rule(self.field(name, 0, 2) != 2 or self.bit("RCC_CR", 8), "6.4.4: the PLL's source is off")
+            self.rule(not self.bit("RCC_CR", 24), "PLLCFGR is written while the PLL is on")
+            self.rule(self.field(name, 0, 2) != 2 or self.bit("RCC_CR", 8), "the PLL's source is off")
         if name in ("RCC_CFGR", "FLASH_ACR", "PWR_CR5", "PWR_CR1"):
             fast = self.system_hz() > 80 * MHZ
-            self.rule(self.field("PWR_CR1", 9, 2) == 1, "5.1.8: 120 MHz in range 2")
-            self.rule(not fast or not self.bit("PWR_CR5", 8), "5.1.8: beyond 80 MHz without boost")
-            self.rule(
-                self.field("FLASH_ACR", 0, 4) >= ceil(self.core_hz / (20 * MHZ)) - 1, "table 12: too few wait states"
-            )
+            self.rule(self.field("PWR_CR1", 9, 2) == 1, "120 MHz in range 2")
+            self.rule(not fast or not self.bit("PWR_CR5", 8), "beyond 80 MHz without boost")
+            self.rule(self.field("FLASH_ACR", 0, 4) >= ceil(self.core_hz / (20 * MHZ)) - 1, "too few wait states")
             self.rule(self.core_hz <= 120 * MHZ, "beyond 120 MHz")
             if name == "RCC_CFGR" and new & 3 == 3 and old & 3 != 3:
                 self.rule(self.bit("RCC_CR", 24), "PLL chosen, not on")
-                self.rule(not fast or self.field(name, 4, 4) >= 8, "5.1.8: to boost without halving the bus first")
+                self.rule(not fast or self.field(name, 4, 4) >= 8, "to boost without halving the bus first")
         if name.startswith("PG"):
             self.rule(self.bit("RCC_AHB2ENR", 6), "GPIOG has no clock")
         if name.startswith("USART"):
             self.rule(self.bit("RCC_APB1ENR2", 0), "LPUART1 has no clock")
             self.usart_stored(name, new)
         if name == "USART_TDR":
-            self.rule(self.bit("PWR_CR2", 9), "5.4.2: PG2 to PG15 have no supply")
+            self.rule(self.bit("PWR_CR2", 9), "PG2 to PG15 have no supply")
             self.rule(self.field("RCC_CCIPR", 10, 2) != 2 or self.bit("RCC_CR", 8), "LPUART1's clock is off")
