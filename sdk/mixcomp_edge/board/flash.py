@@ -79,7 +79,7 @@ def flash(elf: Path, board: Board, way: Way, progress: Progress, say: Callable[[
 
 def _copy(elf: Path, image: Image, board: Board, way: Way, progress: Progress, say: Callable[[str], None]) -> Flashed:
     data = encode_uf2(image.chunks, board.uf2_family)
-    elf.with_suffix(".uf2").write_bytes(data)
+    _write(elf.with_suffix(".uf2"), data)
     if way.drive is not None:
         found = drives.drives([way.drive])
         if not found:
@@ -91,3 +91,15 @@ def _copy(elf: Path, image: Image, board: Board, way: Way, progress: Progress, s
         place = drives.wait_for_drive(board, way.wait_s)
     drives.copy_to_drive(data, place, board, timeout_s=way.timeout_s, progress=progress)
     return Flashed(board.name, "uf2", str(place.folder), image.flash_bytes, image.ram_bytes)
+
+
+def _write(path: Path, data: bytes) -> None:
+    """For those who copy by hand: the file, whole or not at all."""
+    part = path.with_name(f".{path.name}.part")
+    try:
+        part.write_bytes(data)
+        part.replace(path)
+    except OSError as error:
+        raise BoardError(f"{path}: cannot write it ({error.strerror}).") from error
+    finally:
+        part.unlink(missing_ok=True)

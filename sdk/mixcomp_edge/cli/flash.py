@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -44,7 +46,7 @@ def register(app: typer.Typer) -> None:
 
         mixcomp-edge flash resnet8_qemu --port 5555
         """
-        from mixcomp_edge.board.flash import Flashed, Way, install
+        from mixcomp_edge.board.flash import Way, install
         from mixcomp_edge.build.cross import toolchain as find_chain
         from mixcomp_edge.build.firmware import build_firmware
         from mixcomp_edge.codegen.project import read_firmware
@@ -57,26 +59,27 @@ def register(app: typer.Typer) -> None:
         elf = build_firmware(folder, the_board, find_chain(toolchain))
         way = Way(probe=probe, drive=drive, port=port, wait_s=wait, timeout_s=timeout)
 
-        def show(result: Flashed) -> None:
+        try:
+            with progress_bar() as tell:
+                result, machine = install(
+                    elf, the_board, build_id, way,
+                    progress=lambda what, done, of: tell(f"{what}, bytes", done, of),
+                    say=lambda text: console.print(text, highlight=False, markup=False),
+                )  # fmt: skip
+        except KeyboardInterrupt:
+            console.print(f"Broken off: {the_board.name} may hold half a firmware. Flash it again.", highlight=False)
+            raise
+        with machine or nullcontext():
             if json:
                 print_json({**result.as_dict(), "folder": str(folder), "build_id": build_id.hex()})
-                return
-            output.print(
-                f"{folder}: on {result.board}, {result.flash_bytes:,} B of flash, {result.ram_bytes:,} B of RAM, by "
-                f"{result.method}: {result.where}.",
-                highlight=False,
-                soft_wrap=True,
-            )
-
-        with progress_bar() as tell:
-            result, machine = install(
-                elf, the_board, build_id, way,
-                progress=lambda what, done, of: tell(f"{what}, bytes", done, of),
-                say=lambda text: console.print(text, highlight=False, markup=False),
-            )  # fmt: skip
-        show(result)
-        if machine is not None:
-            with machine:
-                if port is not None:
-                    console.print(f"{the_board.name} runs until Ctrl-C.", highlight=False)
-                    machine.wait()
+            else:
+                output.print(
+                    f"{folder}: on {result.board}, {result.flash_bytes:,} B of flash, {result.ram_bytes:,} B of RAM, "
+                    f"by {result.method}: {result.where}.",
+                    highlight=False,
+                    soft_wrap=True,
+                )
+            sys.stdout.flush()  # a script may wait for it while the board of QEMU runs on
+            if machine is not None and port is not None:
+                console.print(f"{the_board.name} runs until Ctrl-C.", highlight=False)
+                machine.wait()
