@@ -19,6 +19,7 @@ from points import ALL_ROWS, EXPERIMENTS, FEW_ROWS
 HERE = Path(__file__).parent
 BEGIN, END = "<!-- results: written by render.py -->", "<!-- end of results -->"
 Result = dict[str, Any]
+POSIT_MAC_OVERHEAD = 0.21  # of a Posit4 MAC over a FixP4 one, two units side by side: host_sim/mac/README.md, ResNet-8
 DIFFERENCES = (
     ("paper: mixed - FixP4", "paper mixed", "paper fixp4"),
     ("best: mixed - FixP4", "best mixed", "best fixp4"),
@@ -60,13 +61,17 @@ def main_table(results: list[Result], order: tuple[str, ...]) -> str:
         of[result["point"]["row"]].append(result)
     body = []
     for row in (row for row in order if row in test):
+        trained = {r["point"]["float_seed"] if row == "float" else r["point"]["seed"] for r in of[row]}
+        tests, validations = ([by[row][seed] for seed in sorted(trained)] for by in (test, validation))
         shares = {posit_share(result) for result in of[row]}
         macs = {result.get("mac_share") for result in of[row]}
+        energy = {None if m is None else POSIT_MAC_OVERHEAD * m for m in macs}
         body.append([
-            row, points([*test[row].values()]), points([*validation[row].values()]), str(len(test[row])),
+            row, points(tests), points(validations), str(len(trained)),
             " … ".join(sorted({percent(share) for share in shares})), " … ".join(sorted({percent(m) for m in macs})),
+            " … ".join(sorted({percent(e) for e in energy})),
         ])  # fmt: skip
-    head = ("row", "test, %", "validation, %", "seeds", "parameters in Posit", "MACs in Posit")
+    head = ("row", "test, %", "validation, %", "seeds", "parameters in Posit", "MACs in Posit", "MAC energy over FixP4")
     gains = [
         [name, points(paired(test[a], test[b]), signed=True), points(paired(validation[a], validation[b]), signed=True)]
         for name, a, b in DIFFERENCES
