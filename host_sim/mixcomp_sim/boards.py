@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+
+from .elf import Segment
+from .errors import EmulatorError
 
 
 @dataclass(frozen=True)
@@ -22,6 +26,20 @@ class Board:
     vectors: int  # address of the vector table at reset
     memory: Memory
     options: tuple[str, ...]
+
+    def refuse_misplaced(self, segments: Sequence[Segment], reserved: int) -> None:
+        """EmulatorError for a segment outside of flash and RAM; `reserved` bytes at RAM's end are the stack's."""
+        flash, ram = self.memory.flash, self.memory.ram
+        for segment in segments:
+            end = segment.address + segment.size
+            in_flash = flash[0] <= segment.address and end <= sum(flash)
+            if not in_flash and not (ram[0] <= segment.address and end <= sum(ram) - reserved):
+                raise EmulatorError(
+                    f"the program has {segment.size} bytes at 0x{segment.address:08x}; QEMU's {self.machine} takes flash "
+                    f"at 0x{flash[0]:08x} ({flash[1]} bytes) and RAM at 0x{ram[0]:08x} ({ram[1]} bytes less the stack). "
+                    "Link it there.",
+                    kind="memory",
+                )
 
 
 @cache

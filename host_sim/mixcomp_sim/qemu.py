@@ -9,7 +9,6 @@ ours (`_STUB`), apart from the image, which must be linked for the board (boards
 from __future__ import annotations
 
 import shutil
-import subprocess
 import tempfile
 import time
 import weakref
@@ -19,14 +18,14 @@ from pathlib import Path
 from .boards import find_board
 from .cores import find_core
 from .counts import Counts, counts_of
-from .elf import Segment, Symbol, read_elf
+from .elf import Symbol, read_elf
 from .errors import EmulatorError
-from .gdb import XPSR, GdbClient, GdbError, GdbTimeout
+from .gdb import XPSR, GdbError, GdbTimeout
 from .hostcc import BuildError
 from .machine import DEFAULT_TIMEOUT_S, CallResult
 from .native import library_path
+from .qemu_process import QemuProcess
 
-PROGRAM = "qemu-system-arm"
 _END, _STOP, _ENABLE, _FAULT = 0x100, 0x102, 0x110, 0x120  # behind the vector table
 _STUB = {
     _END: "00bf00bf fee7",  # nop (counts are written here); nop (the call ends here); b .
@@ -37,7 +36,7 @@ _CPACR, _CPACR_FPU = 0xE000ED88, 0xF << 20  # full access to coprocessors 10 and
 _CFSR, _MMFAR, _BFAR = 0xE000ED28, 0xE000ED34, 0xE000ED38
 _THUMB = 1 << 24
 _PAINT = b"\xa5"
-_GUARD_BYTES = 1024  # below the stack: a byte that changes there is a stack overflow
+_GUARD_BYTES = 1024  # below the stack and behind the program's data: no byte may change there
 _SP, _LR, _PC = 13, 14, 15
 _FAULTS = (  # bits of CFSR, the telling ones first. Arm DDI 0553, D1.2.35 ff.
     (1 << 16, "illegal instruction"),
@@ -64,16 +63,14 @@ class QemuBoard:
         self._image = read_elf(elf)
         self._stack_bytes = stack_bytes
         self._top = sum(self.board.memory.ram)
-        self._check_memory()
+        self.board.refuse_misplaced(self._image.segments, reserved=stack_bytes + _GUARD_BYTES)
+        self._data_end = max((s.address + s.size for s in self._image.segments if s.writable), default=0)
         self._folder = Path(tempfile.mkdtemp(prefix="mixcomp-qemu-"))
         self._remove = weakref.finalize(self, shutil.rmtree, str(self._folder), ignore_errors=True)
-        self._end: weakref.finalize[..., QemuBoard] | None = None
-        self._counting = False
-        self._gdb = self._start(counting=False)
+        self._process = self._start(counting=False)
 
     def close(self) -> None:
-        if self._end is not None:
-            self._end()
+        self._process.end()
         self._remove()
 
     @property
@@ -118,6 +115,8 @@ class QemuBoard:
             self._restart(counting=True)
         painted = self._stack_bytes + _GUARD_BYTES
         self._gdb.write(self._top - painted, _PAINT * painted)
+        if self._data_end:
+            self._gdb.write(self._data_end, _PAINT * _GUARD_BYTES)
         state = dict(enumerate(args)) | {_SP: self._top, _LR: self.board.vectors + _END | 1}
         for number, value in (dict.fromkeys(range(13), 0) | state).items():
             self._gdb.set_register(number, value)
@@ -129,6 +128,15 @@ class QemuBoard:
                 f"{function}: stack overflow: {used} bytes or more on {self.core.name}. The stack has "
                 f"{self._stack_bytes} bytes; give QemuBoard(stack_bytes=) more.",
                 kind="stack overflow",
+            )
+        behind = self._gdb.read(self._data_end, _GUARD_BYTES) if self._data_end else b""
+        if written := behind.lstrip(_PAINT):
+            address = self._data_end + _GUARD_BYTES - len(written)
+            raise EmulatorError(
+                f"{function}: write at address 0x{address:08x}, behind the program's data, on {self.core.name}. QEMU does "
+                "not say by what instruction.",
+                kind="write",
+                address=address,
             )
         return CallResult(value - (value >> 31 << 32), used, self._counts(function) if count else None)
 
@@ -160,8 +168,8 @@ class QemuBoard:
             self._restart(self._counting)
             raise error from None
         except GdbError as error:
-            raise self._ended(function, error) from error
-        except EmulatorError:
+            raise self._process.ended(function, error) from error
+        except Exception:
             self._restart(self._counting)
             raise
 
@@ -187,32 +195,15 @@ class QemuBoard:
 
     # The process
 
-    def _start(self, counting: bool) -> GdbClient:
+    def _start(self, counting: bool) -> QemuProcess:
         self._counting = counting
-        program = shutil.which(PROGRAM)
-        if program is None:
-            raise EmulatorError(
-                f"{self.core.name} runs on QEMU, and {PROGRAM} is not installed. Install qemu-system-arm 7 or newer.",
-                kind="engine",
-            )
-        command = [program, "-machine", self.board.machine, *self.board.options, "-S", "-gdb", "stdio"]
-        command += ["-display", "none", "-serial", "none", "-monitor", "none"]
-        if counting:
-            command += ["-plugin", self._plugin()]
-        log = (self._folder / "log").open("wb")
-        with log:
-            process = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, cwd=self._folder
-            )
-        self._end = weakref.finalize(self, _kill, process)
-        assert process.stdin is not None
-        assert process.stdout is not None
+        process = QemuProcess(self.board, self._folder, self._plugin() if counting else "")
+        self._process, self._gdb = process, process.gdb
         try:
-            self._gdb = GdbClient(process.stdout, process.stdin)
             self._prepare()
         except GdbError as error:
-            raise self._ended("start", error) from error
-        return self._gdb
+            raise process.ended("start", error) from error
+        return process
 
     def _prepare(self) -> None:
         """Vector table, stub, program; then one run of the stub that turns FPU and MVE on."""
@@ -233,8 +224,7 @@ class QemuBoard:
     def _restart(self, counting: bool) -> None:
         """A new QEMU with the memory of the old one."""
         kept = [(s.address, self._gdb.read(s.address, s.size)) for s in self._image.segments if s.writable]
-        assert self._end is not None
-        self._end()
+        self._process.end()
         self._start(counting)
         for address, data in kept:
             self._gdb.write(address, data)
@@ -249,22 +239,6 @@ class QemuBoard:
         return ",".join([str(library), "out=counts", f"end={self.board.vectors + _END}", *code, *marks])
 
     # Errors
-
-    def _check_memory(self) -> None:
-        flash, ram = self.board.memory.flash, self.board.memory.ram
-
-        def inside(segment: Segment, area: tuple[int, int], reserved: int = 0) -> bool:
-            end = segment.address + segment.size
-            return area[0] <= segment.address and end <= sum(area) - reserved
-
-        for segment in self._image.segments:
-            if not (inside(segment, flash) or inside(segment, ram, self._stack_bytes + _GUARD_BYTES)):
-                raise EmulatorError(
-                    f"the program has {segment.size} bytes at 0x{segment.address:08x}; QEMU's {self.board.machine} "
-                    f"takes flash at 0x{flash[0]:08x} ({flash[1]} bytes) and RAM at 0x{ram[0]:08x} ({ram[1]} bytes "
-                    "less the stack). Link it there.",
-                    kind="memory",
-                )
 
     def _fault(self, function: str) -> EmulatorError:
         frame = self._gdb.registers()[_SP]
@@ -287,17 +261,3 @@ class QemuBoard:
         pc = self._gdb.registers()[_PC]
         where = f"stopped in {self._image.where(pc)}"
         return EmulatorError(f"{function}: timeout: ran longer than {timeout_s:g} s, {where}.", kind="timeout", pc=pc)
-
-    def _ended(self, function: str, error: Exception) -> EmulatorError:
-        assert self._end is not None
-        self._end()
-        words = (self._folder / "log").read_text(errors="replace").strip()
-        return EmulatorError(f"{function}: QEMU ({self.board.machine}): {error}. {words[-1000:]}", kind="engine")
-
-
-def _kill(process: subprocess.Popen[bytes]) -> None:
-    process.kill()
-    process.wait()
-    for pipe in (process.stdin, process.stdout):
-        if pipe is not None:
-            pipe.close()

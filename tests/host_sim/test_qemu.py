@@ -149,6 +149,22 @@ def test_faults_are_named_and_the_board_stays_usable(board, core):
     assert machine.call("sum", 1, 1, 1, 1).value == 4
 
 
+def test_a_write_behind_the_programs_data_is_noticed(board):
+    machine, _ = board("cortex-m55", CALLS)
+    cell = machine.symbol("cell").address
+    machine.call("store", cell, 7)
+    with pytest.raises(EmulatorError, match=f"write at address 0x{cell + 8:08x}, behind"):
+        machine.call("store", cell + 8, 1)
+    assert machine.call("sum", 1, 1, 1, 1).value == 4
+
+
+def test_an_exception_in_on_layer_reaches_the_caller_and_the_board_stays_usable(board):
+    machine, _ = board("cortex-m4", CALLS)
+    with pytest.raises(ZeroDivisionError):
+        machine.call("deep", 1, on_layer=lambda i: 1 // 0)
+    assert machine.call("sum", 1, 1, 1, 1).value == 4
+
+
 MVE = r"""
 #include <arm_mve.h>
 int8_t x[40], w[40];
@@ -207,7 +223,7 @@ def test_a_tail_predicated_loop_is_counted_as_a_person_counts_it(board, n, round
 def test_without_qemu_the_error_says_what_to_install(gcc, monkeypatch):
     elf = gcc.build("cortex-m55", CALLS, ".s", image_memory("cortex-m55"))
     monkeypatch.setenv("PATH", "/nonexistent")
-    with pytest.raises(EmulatorError, match=r"cortex-m55 runs on QEMU.*Install qemu-system-arm"):
+    with pytest.raises(EmulatorError, match=r"mps3-an547 is needed.*Install qemu-system-arm"):
         open_machine(elf, "cortex-m55")
 
 

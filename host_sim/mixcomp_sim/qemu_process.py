@@ -1,0 +1,55 @@
+"""One QEMU: started halted, driven over its debug stub on a pair of pipes, ended with the object that holds it."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import weakref
+from pathlib import Path
+
+from .boards import Board
+from .errors import EmulatorError
+from .gdb import GdbClient, GdbError
+
+PROGRAM = "qemu-system-arm"
+
+
+class QemuProcess:
+    """folder: where its plugin and its log write. plugin: what -plugin takes; empty for none."""
+
+    def __init__(self, board: Board, folder: Path, plugin: str) -> None:
+        self.board = board
+        self._log = folder / "log"
+        program = shutil.which(PROGRAM)
+        if program is None:
+            raise EmulatorError(
+                f"QEMU's {board.machine} is needed, but there is no {PROGRAM}. Install qemu-system-arm 7 or newer.",
+                kind="engine",
+            )
+        command = [program, "-machine", board.machine, *board.options, "-S", "-gdb", "stdio"]
+        command += ["-display", "none", "-serial", "none", "-monitor", "none"]
+        if plugin:
+            command += ["-plugin", plugin]
+        with self._log.open("wb") as log:
+            process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, cwd=folder)
+        self.end = weakref.finalize(self, _kill, process)
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            self.gdb = GdbClient(process.stdout, process.stdin)
+        except GdbError as error:
+            raise self.ended("start", error) from error
+
+    def ended(self, function: str, error: Exception) -> EmulatorError:
+        """Ends it; the error to raise holds QEMU's last words."""
+        self.end()
+        words = self._log.read_text(errors="replace").strip()
+        return EmulatorError(f"{function}: QEMU ({self.board.machine}): {error}. {words[-1000:]}", kind="engine")
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    process.kill()
+    process.wait()
+    for pipe in (process.stdin, process.stdout):
+        if pipe is not None:
+            pipe.close()
