@@ -35,9 +35,9 @@ class Board:
             in_flash = flash[0] <= segment.address and end <= sum(flash)
             if not in_flash and not (ram[0] <= segment.address and end <= sum(ram) - reserved):
                 raise EmulatorError(
-                    f"the program has {segment.size} bytes at 0x{segment.address:08x}; QEMU's {self.machine} takes flash "
-                    f"at 0x{flash[0]:08x} ({flash[1]} bytes) and RAM at 0x{ram[0]:08x} ({ram[1]} bytes less the stack). "
-                    "Link it there.",
+                    f"the program has {segment.size} bytes at 0x{segment.address:08x}; QEMU's {self.machine} "
+                    f"takes flash at 0x{flash[0]:08x} ({flash[1]} bytes) and RAM at 0x{ram[0]:08x} ({ram[1]} bytes "
+                    "less the stack). Link it there.",
                     kind="memory",
                 )
 

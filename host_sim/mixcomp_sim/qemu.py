@@ -133,8 +133,8 @@ class QemuBoard:
         if written := behind.lstrip(_PAINT):
             address = self._data_end + _GUARD_BYTES - len(written)
             raise EmulatorError(
-                f"{function}: write at address 0x{address:08x}, behind the program's data, on {self.core.name}. QEMU does "
-                "not say by what instruction.",
+                f"{function}: write at address 0x{address:08x}, behind the program's data, on {self.core.name}. "
+                "QEMU does not say by what instruction.",
                 kind="write",
                 address=address,
             )
