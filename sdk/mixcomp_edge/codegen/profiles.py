@@ -42,28 +42,34 @@ NETWORKS = {"resnet8": "ic01", "mobilenet": "vww01", "dscnn": "kws01", "autoenco
 def profile_of(graph: Graph, name: str | None) -> Profile | None:
     """The profile of that name, or the one of a built-in network; None: the runner's bytes are the model's codes."""
     source = graph.nodes[0]
-    assert isinstance(source, qops.QNode)
+    assert isinstance(source, qops.Input)
     found = PROFILES.get(name or NETWORKS.get(graph.name, ""))
     if name is not None and found is None:
         raise ExportError(f"unknown MLPerf Tiny profile '{name}'. Known are {', '.join(PROFILES)}.")
-    if found is not None and isinstance(source, qops.AffineInput):
-        if name is None:
-            return None
-        raise ExportError(
-            f"{name} sends the numbers of the data set, but {graph.name} normalises its input. Take the normalisation "
-            "out of the model; the task's to_input can do it."
-        )
-    if found is None or source.elements == found.elements:
+    if found is None or (reason := _unfit(found, source)) is None:
         return found
     if name is None:
         return None  # a network of that name with another input
-    raise ExportError(f"{name} sends {found.elements} elements, {graph.name} reads {source.elements}.")
+    raise ExportError(f"{graph.name} cannot answer as {name}: {reason}.")
 
 
-def byte_map(profile: Profile | None, source: qops.QNode) -> NDArray[np.uint8] | None:
+def _unfit(profile: Profile, source: qops.Input) -> str | None:
+    if source.elements != profile.elements:
+        return f"the runner sends {profile.elements} elements, the model reads {source.elements}"
+    if isinstance(source, qops.AffineInput):
+        if profile.value is None:
+            return "its input is normalised, which the firmware does not do with float32"
+        if len(np.unique(source.gain)) > 1 or len(np.unique(source.offset)) > 1:
+            return "it normalises its channels differently, and one table makes codes of all bytes"
+    return None
+
+
+def byte_map(profile: Profile | None, source: qops.Input) -> NDArray[np.uint8] | None:
     """The model's code for each byte of the runner, SPEC.md 6; None where they are the same."""
     if profile is None or profile.value is None:
         return None
-    steps = np.floor(profile.value(BYTES) / np.float32(source.type.scale) + np.float32(0.5))
-    codes = np.clip(steps + source.type.zero_point, source.type.low, source.type.high).astype(np.uint8)
+    real = profile.value(BYTES)
+    if isinstance(source, qops.AffineInput):
+        real = real * source.gain[0] + source.offset[0]
+    codes = source.type.quantize(real).astype(np.uint8)
     return None if np.array_equal(codes, BYTES) else codes

@@ -1,0 +1,74 @@
+"""MLPerf Tiny's performance mode, end to end against a firmware in QEMU."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from mixcomp_edge import QuantPlan, convert, export, load_task, prepare
+from mixcomp_edge.board.mlperf import Runner, measure, random_inputs, write_results
+from mixcomp_edge.board.port import Port
+from mixcomp_edge.board.qemu import QemuBoard
+from mixcomp_edge.build.cross import toolchain
+from mixcomp_edge.build.firmware import build_firmware
+from mixcomp_edge.errors import BoardError
+from mixcomp_edge.ir import interp
+from mixcomp_edge.targets.boards import board
+
+pytestmark = pytest.mark.skipif(shutil.which("qemu-system-arm") is None, reason="needs qemu-system-arm")
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory):
+    """(the bundle, QEMU's board that runs it): the anomaly detector, whose input is floats."""
+    task = load_task("autoencoder")
+    bundle = convert(prepare(task.model, task.calibration[:16], QuantPlan(), "autoencoder"))
+    folder = tmp_path_factory.mktemp("firmware") / "fw"
+    export(bundle, "", folder, board=board("mps2-an500"))
+    with QemuBoard(board("mps2-an500"), build_firmware(folder, board("mps2-an500"), toolchain())) as running:
+        yield bundle, running
+
+
+@pytest.fixture
+def runner(machine):
+    port = Port(machine[1].url)
+    yield Runner(port)
+    port.close()
+
+
+def test_performance_mode_gives_pythons_results_and_the_tree(machine, runner, tmp_path):
+    bundle, _ = machine
+    assert runner.input_bytes() == 2560
+    inputs = random_inputs(2560, floats=True)
+    performance = measure(runner, inputs, window_seconds=0.2)
+    assert performance.model == "ad01"
+    assert len(performance.windows) == 5
+    assert all(window.seconds >= 0.2 and window.inferences > 1 for window in performance.windows)
+
+    source, sink = bundle.graph.nodes[0].type, bundle.graph[bundle.graph.output].type
+    for data, window in zip(inputs, performance.windows, strict=True):
+        real = np.frombuffer(data, np.float32)
+        codes = np.clip(np.floor(real / np.float32(source.scale) + np.float32(0.5)) + source.zero_point, 0, 255)
+        y = interp.run(bundle.graph, codes.astype(np.int64)[None])[0]
+        error = np.mean((sink.scale * (y - sink.zero_point) - real) ** 2)
+        assert window.results == (pytest.approx(error, rel=1e-4),)
+
+    place = write_results(performance, runner, {"system_name": "mps2"}, tmp_path)
+    assert place == tmp_path / "results" / "mps2" / "ad" / "performance"
+    text = (place / "results.txt").read_text()
+    assert text.count("Throughput") == 5
+    assert f"Median throughput is {performance.median:.3f} inf./sec." in text
+    assert "Runtime requirements have been met" not in text  # 0.2 s are not 10
+    assert json.loads((place / "results.json").read_text())["model"] == "ad01"
+    assert "> db load 2560%" in (place / "log.txt").read_text()
+    assert (tmp_path / "systems" / "mps2.json").is_file()
+
+
+def test_an_error_of_the_board_is_an_error(runner):
+    with pytest.raises(BoardError, match="'infer 0 0' was answered by"):
+        runner.infer(0, 0, timeout=5)
+    with pytest.raises(BoardError, match="'db load 0' was answered by"):
+        runner.load(b"")
