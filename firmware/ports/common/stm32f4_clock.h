@@ -13,7 +13,7 @@
 #define STM32F4_RCC_AHB1ENR (STM32F4_RCC + 0x30u)
 #define STM32F4_RCC_APB1ENR (STM32F4_RCC + 0x40u)
 #define STM32F4_RCC_APB2ENR (STM32F4_RCC + 0x44u)
-#define STM32F4_PWR_CR 0x40007000u  /* 14-15 VOS, 16 ODEN, 17 ODSWEN */
+#define STM32F4_PWR_CR 0x40007000u  /* VOS (reset: scale 1, as full speed needs), 16 ODEN, 17 ODSWEN */
 #define STM32F4_PWR_CSR 0x40007004u /* 14 VOSRDY, 16 ODRDY, 17 ODSWRDY */
 #define STM32F4_FLASH_ACR 0x40023C00u
 #define STM32F4_HSI_HZ 16000000u
@@ -34,7 +34,6 @@ static inline uint32_t mce_stm32f4_clock_init(const mce_stm32f4_clock *clock, ui
 {
     MCE_REG(STM32F4_RCC_APB1ENR) |= 1u << 28; /* PWR */
     (void)MCE_REG(STM32F4_RCC_APB1ENR);       /* two bus cycles until the block answers: RM0390, RCC */
-    MCE_REG(STM32F4_PWR_CR) |= 3u << 14;      /* voltage scale 1, set while the PLL is off: RM0390, PWR_CR */
 
     MCE_REG(STM32F4_RCC_CR) |= clock->bypass ? 1u << 18 : 0u;
     MCE_REG(STM32F4_RCC_CR) |= 1u << 16;

@@ -11,7 +11,7 @@ import pytest
 
 from firmware.ports.chips.nrf52840 import Nrf52840
 from firmware.ports.chips.rp2 import Rp2040, Rp2350
-from firmware.ports.chips.stm32f446 import Stm32f446
+from firmware.ports.chips.stm32f4 import Stm32f405, Stm32f446
 from firmware.ports.chips.stm32h743 import Stm32h743
 from firmware.ports.chips.stm32l4r5 import Stm32l4r5
 from firmware.ports.machine import Machine, MachinePort
@@ -25,6 +25,7 @@ from mixcomp_edge.codegen.render import golden_vector
 from mixcomp_edge.targets.boards import boards
 
 CHIPS = {
+    "netduinoplus2": lambda: Stm32f405(external=True),
     "nrf52840-dk": Nrf52840,
     "nucleo-f446re": lambda: Stm32f446(external=True),
     "nucleo-f446re without the ST-LINK's clock": lambda: Stm32f446(external=False),

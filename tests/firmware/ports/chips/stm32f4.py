@@ -1,4 +1,5 @@
-"""STM32F446 on its NUCLEO board. Numbers were typed from the manual, not from the firmware."""
+"""STM32F446 on its NUCLEO board, STM32F405 on a Netduino Plus 2. Numbers were typed from the manuals, not from the
+firmware."""
 
 from __future__ import annotations
 
@@ -8,28 +9,32 @@ from typing import ClassVar
 from firmware.ports.chips.stm32 import MHZ, Stm32
 
 
-class Stm32f446(Stm32):
-    """RM0390. The board's clock is a signal of 8 MHz, or absent."""
+class Stm32f4(Stm32):
+    """What RM0390 and RM0090 have in common. `external`: whether the board's clock runs."""
 
     registers: ClassVar = {
         "RCC_CR": 0x40023800, "RCC_PLLCFGR": 0x40023804, "RCC_CFGR": 0x40023808, "RCC_AHB1ENR": 0x40023830,
-        "RCC_APB1ENR": 0x40023840, "PWR_CR": 0x40007000, "PWR_CSR": 0x40007004, "FLASH_ACR": 0x40023C00,
-        "USART_SR": 0x40004400, "USART_DR": 0x40004404, "USART_BRR": 0x40004408, "USART_CR1": 0x4000440C,
-        "USART_CR2": 0x40004410, "USART_CR3": 0x40004414, **Stm32.gpio_registers("PA", 0x40020000),
+        "RCC_APB1ENR": 0x40023840, "RCC_APB2ENR": 0x40023844, "PWR_CR": 0x40007000, "PWR_CSR": 0x40007004,
+        "FLASH_ACR": 0x40023C00, **Stm32.gpio_registers("PA", 0x40020000),
     }  # fmt: skip
-    reset: ClassVar = {"RCC_CR": 0x83, "RCC_PLLCFGR": 0x24003010, "PWR_CR": 0xC000, "PA_MODER": 0xA8000000}
-    uart_irq = 38
-    gpio, pins = "PA", ((2, 7), (3, 7))
+    gpio = "PA"
+    external_hz, bypass, overdrive = 0.0, False, False
+    limits_hz = (0.0, 0.0, 0.0)  # core, APB1, APB2
+    usart_clock = ("", 0, 0)  # its bit in an enable register; where its bus has its prescaler in CFGR
+
+    @staticmethod
+    def usart_registers(base: int) -> dict[str, int]:
+        return {f"USART_{name}": base + 4 * i for i, name in enumerate(("SR", "DR", "BRR", "CR1", "CR2", "CR3"))}
 
     def __init__(self, *, external: bool) -> None:
         super().__init__()
         self.external = external
 
     def hse(self) -> bool:
-        return self.external and self.bit("RCC_CR", 16) and self.bit("RCC_CR", 18)
+        return self.external and self.bit("RCC_CR", 16) and self.bit("RCC_CR", 18) == self.bypass
 
     def pll_hz(self) -> float:
-        source = 8 * MHZ if self.bit("RCC_PLLCFGR", 22) else 16 * MHZ
+        source = self.external_hz if self.bit("RCC_PLLCFGR", 22) else 16 * MHZ
         m, n, p = self.field("RCC_PLLCFGR", 0, 6), self.field("RCC_PLLCFGR", 6, 9), self.field("RCC_PLLCFGR", 16, 2)
         vco_in, vco = source / m, source / m * n
         self.rule(0.95 * MHZ <= vco_in <= 2.1 * MHZ, "VCO input 1 to 2 MHz")
@@ -40,7 +45,7 @@ class Stm32f446(Stm32):
 
     @property
     def core_hz(self) -> float:
-        hz = (16 * MHZ, 8 * MHZ, self.pll_hz())[self.field("RCC_CFGR", 0, 2)]
+        hz = (16 * MHZ, self.external_hz, self.pll_hz())[self.field("RCC_CFGR", 0, 2)]
         return hz / (1 << max(0, self.field("RCC_CFGR", 4, 4) - 7))
 
     def bus_hz(self, low: int) -> float:
@@ -48,17 +53,17 @@ class Stm32f446(Stm32):
 
     @property
     def baud(self) -> float:
-        return self.bus_hz(10) / self.value["USART_BRR"]
+        return self.bus_hz(self.usart_clock[2]) / self.value["USART_BRR"]
 
     def check_clock(self) -> None:
         wait_states = self.field("FLASH_ACR", 0, 4)
         self.rule(wait_states >= ceil(self.core_hz / (30 * MHZ)) - 1, "table 5: too few wait states")
-        self.rule(self.core_hz <= (180 if self.overdriven() else 168) * MHZ, "beyond 168 MHz without over-drive")
-        self.rule(self.bus_hz(10) <= 45 * MHZ, "APB1 beyond 45 MHz")
-        self.rule(self.bus_hz(13) <= 90 * MHZ, "APB2 beyond 90 MHz")
+        self.rule(self.core_hz <= 168 * MHZ or self.overdriven(), "beyond 168 MHz without over-drive")
+        for hz, limit_hz in zip((self.core_hz, self.bus_hz(10), self.bus_hz(13)), self.limits_hz, strict=True):
+            self.rule(hz <= limit_hz, f"a clock beyond {limit_hz / MHZ:g} MHz")
 
     def overdriven(self) -> bool:
-        return self.bit("PWR_CR", 16) and self.bit("PWR_CR", 17)
+        return self.overdrive and self.bit("PWR_CR", 16) and self.bit("PWR_CR", 17)
 
     def loaded(self, name: str) -> int:
         value = self.value[name]
@@ -69,7 +74,7 @@ class Stm32f446(Stm32):
             value = value & ~0xC | self.field("RCC_CFGR", 0, 2) << 2
         if name == "PWR_CSR":
             on = self.bit("RCC_CR", 24)
-            value = 1 << 14 | (1 << 16 if self.bit("PWR_CR", 16) and on else 0)
+            value = 1 << 14 | (1 << 16 if self.overdrive and self.bit("PWR_CR", 16) and on else 0)
             value |= 1 << 17 if self.overdriven() and on else 0
         if name == "USART_SR":
             value = 1 << 7 | 1 << 6 | (1 << 5 if self.waiting else 0)
@@ -95,7 +100,7 @@ class Stm32f446(Stm32):
         if name.startswith("PA"):
             self.rule(self.bit("RCC_AHB1ENR", 0), "GPIOA has no clock")
         if name.startswith("USART"):
-            self.rule(self.bit("RCC_APB1ENR", 17), "USART2 has no clock")
+            self.rule(self.bit(*self.usart_clock[:2]), "the USART has no clock")
         if name == "USART_DR":
             self.rule(self.bit("USART_CR1", 13) and self.bit("USART_CR1", 3), "sends while the transmitter is off")
             self.check_pins()
@@ -103,3 +108,23 @@ class Stm32f446(Stm32):
 
     def wants_interrupt(self) -> bool:
         return self.bit("USART_CR1", 13) and self.bit("USART_CR1", 2) and self.bit("USART_CR1", 5)
+
+
+class Stm32f446(Stm32f4):
+    """RM0390. The board's clock is a signal."""
+
+    registers: ClassVar = Stm32f4.registers | Stm32f4.usart_registers(0x40004400)  # USART2
+    reset: ClassVar = {"RCC_CR": 0x83, "RCC_PLLCFGR": 0x24003010, "PWR_CR": 0xC000, "PA_MODER": 0xA8000000}
+    uart_irq, pins, usart_clock = 38, ((2, 7), (3, 7)), ("RCC_APB1ENR", 17, 10)
+    external_hz, bypass, overdrive = 8 * MHZ, True, True
+    limits_hz = (180 * MHZ, 45 * MHZ, 90 * MHZ)
+
+
+class Stm32f405(Stm32f4):
+    """RM0090. The board's clock is a crystal."""
+
+    registers: ClassVar = Stm32f4.registers | Stm32f4.usart_registers(0x40011000)  # USART1
+    reset: ClassVar = {"RCC_CR": 0x83, "RCC_PLLCFGR": 0x24003010, "PWR_CR": 0x4000, "PA_MODER": 0xA8000000}
+    uart_irq, pins, usart_clock = 37, ((9, 7), (10, 7)), ("RCC_APB2ENR", 4, 13)
+    external_hz, bypass = 25 * MHZ, False
+    limits_hz = (168 * MHZ, 42 * MHZ, 84 * MHZ)
