@@ -63,7 +63,8 @@ def test_the_readme_shows_what_the_command_prints(run):
 
 
 def test_tables_for_people_fit_eighty_columns(run):
-    text = run().stdout
-    assert "mixed4" in text
-    assert "…" not in text
-    assert max(map(len, text.splitlines())) <= 80
+    tables, colon, _ = run().stdout.partition("operands:")
+    assert colon
+    assert "mixed4" in tables
+    assert "…" not in tables
+    assert max(map(len, tables.splitlines())) <= 80
