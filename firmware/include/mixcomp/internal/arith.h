@@ -11,6 +11,13 @@
 #define MCE_INLINE static inline
 #endif
 
+/* Shared by several calls in a kernel; one body is enough. */
+#if defined(__GNUC__)
+#define MCE_SHARED static __attribute__((noinline, unused))
+#else
+#define MCE_SHARED static
+#endif
+
 /* SPEC.md writes a >> n for floor(a / 2^n). C99 leaves two things to the compiler: >> of a negative number, and the
  * int32_t that a uint32_t above INT32_MAX becomes. gcc, clang, armclang and IAR all document the arithmetic shift and
  * two's complement. Only mce_round32 and mce_round_shift rely on it. */

@@ -55,35 +55,25 @@ MCE_INLINE const mce_word *mce_conv2d_pairs(int32_t packed, const mce_two_pixels
     return w;
 }
 
-/* The same for any shape. */
+/* The same, for any number of channels and any output. */
 MCE_INLINE const mce_word *mce_conv2d_any(mce_scheme scheme, const mce_two_pixels *in, const mce_sink *s,
                                           const int32_t *bias, const mce_word *table, const mce_word *w, int32_t first,
                                           int32_t last)
 {
-    for (int32_t o = first; o < last; o += 4) {
-        const int32_t pairs = last - o > 2 ? 2 : 1;
-        mce_quad_tile sum = {{bias[o], bias[o], pairs == 2 ? bias[o + 2] : 0, pairs == 2 ? bias[o + 2] : 0},
-                             {0, 0, 0, 0}};
-        if (scheme == MCE_QUAD) {
-            w = mce_quad_sum(in->patches, in->blocks, in->end, w, pairs, &sum);
+    for (int32_t o = first; o < last; o += 2) {
+        const int32_t second = o + 1 < last, a = bias[o], b = second ? bias[o + 1] : 0;
+        int32_t low[2] = {a, a}, high[2] = {b, b};
+        if (scheme == MCE_QUAD) { /* a group of four is two pairs, a last one or two are one */
+            const int32_t odd = (o - first) & 2, two = odd || last - o > 2;
+            mce_quad_pair(in->patches, in->blocks, in->end, w + (odd >> 1), two ? 2 : 1, low, high);
+            w += two && !odd ? 0 : two ? in->n / 2 : in->n / 4;
+        } else {
+            mce_pairs t = {a + in->offset0, a + in->offset1, b + in->offset0, b + in->offset1};
+            w = mce_pair_2x2(&t, in->patches, w, table, in->n);
+            low[0] = t.a0, low[1] = t.a1, high[0] = t.b0, high[1] = t.b1;
         }
-        for (int32_t i = 0; i < pairs; i++) {
-            const int32_t c = o + 2 * i, second = c + 1 < last, b = second ? bias[c + 1] : 0;
-            int32_t low[2], high[2];
-            if (scheme == MCE_QUAD) {
-                const int32_t t[2] = {i == 0 ? sum.t.a0 : sum.t.b0, i == 0 ? sum.t.a1 : sum.t.b1};
-                for (int32_t k = 0; k < 2; k++) {
-                    low[k] = sum.base[2 * i + k] + mce_quad_low(t[k]);
-                    high[k] = b + ((t[k] - mce_quad_low(t[k])) >> 12);
-                }
-            } else {
-                mce_pairs t = {bias[c] + in->offset0, bias[c] + in->offset1, b + in->offset0, b + in->offset1};
-                w = mce_pair_2x2(&t, in->patches, w, table, in->n);
-                low[0] = t.a0, low[1] = t.a1, high[0] = t.b0, high[1] = t.b1;
-            }
-            for (int32_t k = 0; k < in->count; k++) {
-                mce_sink_any(s, in->pixel + k, c, second, low[k], high[k]);
-            }
+        for (int32_t i = 0; i < in->count; i++) {
+            mce_sink_any(s, in->pixel + i, o, second, low[i], high[i]);
         }
     }
     return w;
@@ -102,7 +92,7 @@ MCE_INLINE void mce_conv2d_dsp(mce_type type, mce_scheme scheme, const mce_conv2
     const int32_t n = (p->window.kh * p->window.kw * depth + 7) & ~7, unit = scheme == MCE_QUAD ? 2 : 1;
     const mce_sink sink = mce_sink_of(&p->y, &p->requant, add, r, y);
     const int32_t plain = mce_sink_is_plain(&sink, outputs), packed = mce_is_packed(p->y.type);
-    const int32_t tiles = plain && packed && outputs % 4 == 0, one = p->requant.multiplier[0];
+    const int32_t in_tiles = plain && packed ? outputs & ~3 : 0, one = p->requant.multiplier[0];
     const int32_t m4[4] = {one, one, one, one};
     int64_t residual[16];
     if (scheme == MCE_QUAD && add != 0) {
@@ -127,14 +117,18 @@ MCE_INLINE void mce_conv2d_dsp(mce_type type, mce_scheme scheme, const mce_conv2
                 mce_pair_offsets(patches, n, &in.offset0, &in.offset1);
             }
             const int32_t last = first + outputs;
-            if (scheme == MCE_QUAD && tiles) {
-                w = mce_conv2d_tiles(&in, &sink, p->bias, group, first, last, m4, add != 0 ? residual : 0);
-            } else if (scheme == MCE_QUAD || !plain) {
-                w = mce_conv2d_any(scheme, &in, &sink, p->bias, table, group, first, last);
+            w = group;
+            if (scheme == MCE_QUAD) {
+                if (in_tiles > 0) {
+                    w = mce_conv2d_tiles(&in, &sink, p->bias, w, first, first + in_tiles, m4, add != 0 ? residual : 0);
+                }
+                w = mce_conv2d_any(scheme, &in, &sink, p->bias, table, w, first + in_tiles, last);
+            } else if (!plain) {
+                w = mce_conv2d_any(scheme, &in, &sink, p->bias, table, w, first, last);
             } else if (packed) {
-                w = mce_conv2d_pairs(1, &in, &sink, p->bias, table, group, first, last);
+                w = mce_conv2d_pairs(1, &in, &sink, p->bias, table, w, first, last);
             } else {
-                w = mce_conv2d_pairs(0, &in, &sink, p->bias, table, group, first, last);
+                w = mce_conv2d_pairs(0, &in, &sink, p->bias, table, w, first, last);
             }
         }
     }

@@ -124,7 +124,7 @@ MCE_INLINE void mce_dense_dsp(mce_type type, mce_scheme scheme, const mce_dense 
     }
     if (outputs >= 4) {
         const int32_t one = p->requant.multiplier[0], per_channel = p->requant.per_channel;
-        const int32_t m4[4] = {one, one, one, one};
+        const int32_t m4[4] = {one, one, one, one}, packed = mce_is_packed(p->y.type);
         mce_quad_job job = {w,
                             (const mce_word *)(const void *)words,
                             blocks,
@@ -135,14 +135,15 @@ MCE_INLINE void mce_dense_dsp(mce_type type, mce_scheme scheme, const mce_dense 
                             sink.zero,
                             y,
                             y,
-                            sink.flip * (mce_is_packed(p->y.type) ? 0x0101u : 0x00010001u),
+                            sink.flip * (packed ? 0x0101u : 0x00010001u),
                             outputs >> 2,
                             0,
                             0,
                             0,
-                            p->requant.shift};
+                            p->requant.shift,
+                            !packed};
         o = outputs & ~3;
-        w = mce_is_packed(p->y.type) ? mce_dense_tiles_4(&job) : mce_dense_tiles_8(&job);
+        w = mce_dense_tiles(&job);
     }
     for (; o < outputs; o += 4) {
         const int32_t two = outputs - o > 2;

@@ -171,113 +171,123 @@ MCE_INLINE const mce_word *mce_dense_quads(const mce_word_any *x, const mce_quad
 #define MCE_DENSE_STEP /* 8 weights of 4 channels: 32 multiply-accumulates in 23 instructions */                       \
     "ldr r7, [r0], #4\n\t" MCE_DENSE_HALF("", ", lsr #4") MCE_DENSE_HALF(", lsr #8", ", lsr #12")
 
-/* Tiles of four outputs of mce_quad_job, whose patches are x as it is, at any address. r0 x, r1 w, r2 and r6 masks,
- * r3 end of the block, r4 and r5 the pairs' sums, r7 a word of x; [sp] job, [sp, #4] block, [sp, #8] what earlier blocks
- * gave the low channels, with their bias. saturate: bits of an output; store: makes r8 of r8 r4 r9 r5 and stores it. */
-#define MCE_DENSE_TILES(saturate, store)                                                                               \
-    "push {r4-r11, lr}\n\t"                                                                                            \
-    "sub sp, sp, #20\n\t"                                                                                              \
-    "str r0, [sp]\n\t"                                                                                                 \
-    "ldr r1, [r0]\n\t"                                                                                                 \
-    "movw r2, #0xF00F\n\t"                                                                                             \
-    "movt r2, #0xF00F\n\t"                                                                                             \
-    "mov r6, #0x000F000F\n\t"                                                                                          \
-    "1:\n\t"                                                                                                           \
-    "ldr r12, [sp]\n\t"                                                                                                \
-    "ldrd r0, lr, [r12, #4]\n\t"                                                                                       \
-    "ldr r3, [r12, #16]\n\t"                                                                                           \
-    "str lr, [sp, #4]\n\t"                                                                                             \
-    "ldr r8, [r3]\n\t"                                                                                                 \
-    "ldr r9, [r3, #8]\n\t"                                                                                             \
-    "strd r8, r9, [sp, #8]\n\t"                                                                                        \
-    "ldr r4, [lr]\n\t"                                                                                                 \
-    "ldr r3, [lr, #8]\n\t"                                                                                             \
-    "mov r5, r4\n\t"                                                                                                   \
-    "4:\n\t"                                                                                                           \
-    "tst r3, #8\n\t"                                                                                                   \
-    "add r3, r1, r3, lsl #1\n\t"                                                                                       \
-    "beq 2f\n\t" MCE_DENSE_STEP "cmp r1, r3\n\t"                                                                       \
-    "beq 5f\n\t"                                                                                                       \
-    "2:\n\t" MCE_DENSE_STEP MCE_DENSE_STEP "cmp r1, r3\n\t"                                                            \
-    "bne 2b\n\t"                                                                                                       \
-    "5:\n\t"                                                                                                           \
-    "ldr r12, [sp]\n\t"                                                                                                \
-    "ldr lr, [sp, #4]\n\t"                                                                                             \
-    "ldrd r8, r9, [sp, #8]\n\t"                                                                                        \
-    "ldr r3, [r12, #12]\n\t"                                                                                           \
-    "cmp lr, r3\n\t" /* the flags last until beq */                                                                    \
-    "sbfx r3, r4, #0, #12\n\t"                                                                                         \
-    "sub r4, r4, r3\n\t"                                                                                               \
-    "add r8, r8, r3\n\t"                                                                                               \
-    "sbfx r3, r5, #0, #12\n\t"                                                                                         \
-    "sub r5, r5, r3\n\t"                                                                                               \
-    "add r9, r9, r3\n\t"                                                                                               \
-    "beq 3f\n\t"                                                                                                       \
-    "strd r8, r9, [sp, #8]\n\t"                                                                                        \
-    "ldr r10, [lr, #12]!\n\t"                                                                                          \
-    "ldr r3, [lr, #8]\n\t"                                                                                             \
-    "str lr, [sp, #4]\n\t"                                                                                             \
-    "add r4, r4, r10\n\t"                                                                                              \
-    "add r5, r5, r10\n\t"                                                                                              \
-    "b 4b\n\t"                                                                                                         \
-    "3:\n\t"                                                                                                           \
-    "ldr r3, [r12, #16]\n\t"                                                                                           \
-    "ldr r0, [r3, #4]\n\t"                                                                                             \
-    "ldr lr, [r3, #12]\n\t"                                                                                            \
-    "add r3, r3, #16\n\t"                                                                                              \
-    "str r3, [r12, #16]\n\t"                                                                                           \
-    "add r4, r0, r4, asr #12\n\t"                                                                                      \
-    "add r5, lr, r5, asr #12\n\t"                                                                                      \
-    "ldr r0, [r12, #20]\n\t"                                                                                           \
-    "ldr r3, [r12, #60]\n\t"                                                                                           \
-    "ldrd r10, lr, [r12, #24]\n\t"                                                                                     \
-    "lsl r8, r8, r3\n\t"                                                                                               \
-    "lsl r4, r4, r3\n\t"                                                                                               \
-    "lsl r9, r9, r3\n\t"                                                                                               \
-    "lsl r5, r5, r3\n\t"                                                                                               \
-    "ldr r3, [r0]\n\t"                                                                                                 \
-    "smmlar r8, r8, r3, lr\n\t"                                                                                        \
-    "ldr r3, [r0, #4]\n\t"                                                                                             \
-    "smmlar r4, r4, r3, lr\n\t"                                                                                        \
-    "ldr r3, [r0, #8]\n\t"                                                                                             \
-    "smmlar r9, r9, r3, lr\n\t"                                                                                        \
-    "ldr r3, [r0, #12]\n\t"                                                                                            \
-    "smmlar r5, r5, r3, lr\n\t"                                                                                        \
-    "add r0, r0, r10\n\t"                                                                                              \
-    "str r0, [r12, #20]\n\t"                                                                                           \
-    "usat r8, #" saturate ", r8\n\t"                                                                                   \
-    "usat r4, #" saturate ", r4\n\t"                                                                                   \
-    "usat r9, #" saturate ", r9\n\t"                                                                                   \
-    "usat r5, #" saturate ", r5\n\t"                                                                                   \
-    "orr r8, r8, r4, lsl #" saturate "\n\t"                                                                            \
-    "orr r9, r9, r5, lsl #" saturate "\n\t"                                                                            \
-    "ldr r3, [r12, #40]\n\t"                                                                                           \
-    "ldr r0, [r12, #32]\n\t"                                                                                           \
-    "orr r8, r8, r9, lsl #2*" saturate "\n\t"                                                                          \
-    "eor r8, r8, r3\n\t" store "str r0, [r12, #32]\n\t"                                                                \
-    "ldr r3, [r12, #44]\n\t"                                                                                           \
-    "subs r3, r3, #1\n\t"                                                                                              \
-    "str r3, [r12, #44]\n\t"                                                                                           \
-    "bne 1b\n\t"                                                                                                       \
-    "mov r0, r1\n\t"                                                                                                   \
-    "add sp, sp, #20\n\t"                                                                                              \
-    "pop {r4-r11, pc}\n\t"
-
-/* job->tiles tiles of 4-bit outputs. Returns the end of w. */
-static __attribute__((naked, noinline, unused)) const mce_word *mce_dense_tiles_4(__attribute__((unused))
-                                                                                  mce_quad_job *job)
-{ __asm__(MCE_DENSE_TILES("4", "strh r8, [r0], #2\n\t")); }
-
-/* The same with 8-bit outputs. */
-static __attribute__((naked, noinline, unused)) const mce_word *mce_dense_tiles_8(__attribute__((unused))
-                                                                                  mce_quad_job *job)
-{ __asm__(MCE_DENSE_TILES("8", "str r8, [r0], #4\n\t")); }
+/* job->tiles tiles of four outputs; the job's patches are x as it is, at any address. Returns the end of w.
+ * r0 x, r1 w, r2 and r6 masks, r3 end of the block, r4 and r5 the pairs' sums, r7 a word of x; [sp] job, [sp, #4] block,
+ * [sp, #8] what earlier blocks gave the low channels, with their bias. */
+MCE_NAKED const mce_word *mce_dense_tiles(__attribute__((unused)) mce_quad_job *job)
+{
+    __asm__("push {r4-r11, lr}\n\t"
+            "sub sp, sp, #20\n\t"
+            "str r0, [sp]\n\t"
+            "ldr r1, [r0]\n\t"
+            "movw r2, #0xF00F\n\t"
+            "movt r2, #0xF00F\n\t"
+            "mov r6, #0x000F000F\n\t"
+            "1:\n\t"
+            "ldr r12, [sp]\n\t"
+            "ldrd r0, lr, [r12, #4]\n\t"
+            "ldr r3, [r12, #16]\n\t"
+            "str lr, [sp, #4]\n\t"
+            "ldr r8, [r3]\n\t"
+            "ldr r9, [r3, #8]\n\t"
+            "strd r8, r9, [sp, #8]\n\t"
+            "ldr r4, [lr]\n\t"
+            "ldr r3, [lr, #8]\n\t"
+            "mov r5, r4\n\t"
+            "4:\n\t"
+            "tst r3, #8\n\t"
+            "add r3, r1, r3, lsl #1\n\t"
+            "beq 2f\n\t" MCE_DENSE_STEP "cmp r1, r3\n\t"
+            "beq 5f\n\t"
+            "2:\n\t" MCE_DENSE_STEP MCE_DENSE_STEP "cmp r1, r3\n\t"
+            "bne 2b\n\t"
+            "5:\n\t"
+            "ldr r12, [sp]\n\t"
+            "ldr lr, [sp, #4]\n\t"
+            "ldrd r8, r9, [sp, #8]\n\t"
+            "ldr r3, [r12, #12]\n\t"
+            "cmp lr, r3\n\t"
+            "sbfx r3, r4, #0, #12\n\t"
+            "sub r4, r4, r3\n\t"
+            "add r8, r8, r3\n\t"
+            "sbfx r3, r5, #0, #12\n\t"
+            "sub r5, r5, r3\n\t"
+            "add r9, r9, r3\n\t"
+            "beq 3f\n\t"
+            "strd r8, r9, [sp, #8]\n\t"
+            "ldr r10, [lr, #12]!\n\t"
+            "ldr r3, [lr, #8]\n\t"
+            "str lr, [sp, #4]\n\t"
+            "add r4, r4, r10\n\t"
+            "add r5, r5, r10\n\t"
+            "b 4b\n\t"
+            "3:\n\t"
+            "ldr r3, [r12, #16]\n\t"
+            "ldr r0, [r3, #4]\n\t"
+            "ldr lr, [r3, #12]\n\t"
+            "add r3, r3, #16\n\t"
+            "str r3, [r12, #16]\n\t"
+            "add r4, r0, r4, asr #12\n\t"
+            "add r5, lr, r5, asr #12\n\t"
+            "ldr r3, [r12, #60]\n\t"
+            "ldr r0, [r12, #20]\n\t"
+            "ldrd r10, lr, [r12, #24]\n\t"
+            "lsl r8, r8, r3\n\t"
+            "lsl r4, r4, r3\n\t"
+            "lsl r9, r9, r3\n\t"
+            "lsl r5, r5, r3\n\t"
+            "ldr r3, [r0]\n\t"
+            "smmlar r8, r8, r3, lr\n\t"
+            "ldr r3, [r0, #4]\n\t"
+            "smmlar r4, r4, r3, lr\n\t"
+            "ldr r3, [r0, #8]\n\t"
+            "smmlar r9, r9, r3, lr\n\t"
+            "ldr r3, [r0, #12]\n\t"
+            "smmlar r5, r5, r3, lr\n\t"
+            "add r0, r0, r10\n\t"
+            "str r0, [r12, #20]\n\t"
+            "ldr r3, [r12, #64]\n\t"
+            "ldr r10, [r12, #40]\n\t"
+            "ldr r0, [r12, #32]\n\t"
+            "cmp r3, #0\n\t"
+            "bne 6f\n\t"
+            "usat r8, #4, r8\n\t"
+            "usat r4, #4, r4\n\t"
+            "usat r9, #4, r9\n\t"
+            "usat r5, #4, r5\n\t"
+            "orr r8, r8, r4, lsl #4\n\t"
+            "orr r9, r9, r5, lsl #4\n\t"
+            "orr r8, r8, r9, lsl #8\n\t"
+            "eor r8, r8, r10\n\t"
+            "strh r8, [r0], #2\n\t"
+            "b 7f\n\t"
+            "6:\n\t"
+            "usat r8, #8, r8\n\t"
+            "usat r4, #8, r4\n\t"
+            "usat r9, #8, r9\n\t"
+            "usat r5, #8, r5\n\t"
+            "orr r8, r8, r4, lsl #8\n\t"
+            "orr r9, r9, r5, lsl #8\n\t"
+            "orr r8, r8, r9, lsl #16\n\t"
+            "eor r8, r8, r10\n\t"
+            "str r8, [r0], #4\n\t"
+            "7:\n\t"
+            "str r0, [r12, #32]\n\t"
+            "ldr r3, [r12, #44]\n\t"
+            "subs r3, r3, #1\n\t"
+            "str r3, [r12, #44]\n\t"
+            "bne 1b\n\t"
+            "mov r0, r1\n\t"
+            "add sp, sp, #20\n\t"
+            "pop {r4-r11, pc}\n\t");
+}
 
 #else
 
 /* The same in C, for PCs. */
-MCE_INLINE const mce_word *mce_dense_tiles(mce_quad_job *job, int32_t bits)
+static inline const mce_word *mce_dense_tiles(mce_quad_job *job)
 {
+    const int32_t bits = job->bytes ? 8 : 4;
     const mce_word *w = job->w;
     for (; job->tiles > 0; job->tiles--, job->bias += 4, job->m += job->m_advance / 4, job->y0 += bits / 2) {
         int32_t low[2] = {job->bias[0], job->bias[2]};
@@ -297,10 +307,5 @@ MCE_INLINE const mce_word *mce_dense_tiles(mce_quad_job *job, int32_t bits)
     }
     return w;
 }
-static inline const mce_word *mce_dense_tiles_4(mce_quad_job *job)
-{ return mce_dense_tiles(job, 4); }
-static inline const mce_word *mce_dense_tiles_8(mce_quad_job *job)
-{ return mce_dense_tiles(job, 8); }
-
 #endif
 #endif

@@ -25,10 +25,8 @@ MCE_INLINE void mce_cursor_next(mce_cursor *at, int32_t width)
     }
 }
 
-/* A patch as it grows. type and unit are constants. */
+/* A patch as it grows. The functions on it take the type of x and the unit, 1 or 2, as constants. */
 typedef struct mce_patch {
-    mce_type type;
-    int32_t unit; /* 1 or 2 */
     int32_t wide; /* 1: the channels fill whole words of x */
     mce_word *to; /* of the patch's pixel: where `next` goes, or its neighbour in the word before */
     int32_t next; /* elements so far */
@@ -45,84 +43,84 @@ MCE_INLINE int32_t mce_is_wide(mce_type type, int32_t depth)
 MCE_INLINE int32_t mce_patch_word(int32_t unit, int32_t i)
 { return unit == 1 ? 2 * i : i + (i & -2); }
 
-MCE_INLINE void mce_patch_put(mce_patch *p, int32_t v)
+MCE_INLINE void mce_patch_put(mce_type type, int32_t unit, mce_patch *p, int32_t v)
 {
-    mce_word *const word = p->to + mce_patch_word(p->unit, p->next >> 1);
+    mce_word *const word = p->to + mce_patch_word(unit, p->next >> 1);
     const uint32_t half = (uint32_t)v & 0xFFFFu;
     *word = (p->next & 1) == 0 ? half : *word | half << 16;
     p->next++;
 }
 
-MCE_INLINE void mce_patch_fill(mce_patch *p, int32_t v, int32_t n)
+MCE_SHARED void mce_patch_fill(mce_type type, int32_t unit, mce_patch *p, int32_t v, int32_t n)
 {
     const int32_t end = p->next + n;
     if (p->wide != 0) {
         const uint32_t both = ((uint32_t)v & 0xFFFFu) * 0x00010001u;
         for (; p->next < end; p->next += 2) {
-            p->to[mce_patch_word(p->unit, p->next >> 1)] = both;
+            p->to[mce_patch_word(unit, p->next >> 1)] = both;
         }
     }
     while (p->next < end) {
-        mce_patch_put(p, v);
+        mce_patch_put(type, unit, p, v);
     }
 }
 
 /* Words of x that hold n elements, n a multiple of their number in a word. */
-MCE_INLINE void mce_patch_words(mce_patch *p, const uint8_t *x, int32_t n)
+MCE_INLINE void mce_patch_words(mce_type type, int32_t unit, mce_patch *p, const uint8_t *x, int32_t n)
 {
     const mce_word_any *from = (const mce_word_any *)x;
-    const mce_word_any *const end = from + (mce_is_packed(p->type) ? n >> 3 : n >> 2);
+    const mce_word_any *const end = from + (mce_is_packed(type) ? n >> 3 : n >> 2);
     mce_word *to = p->to + p->next; /* two pixels of half a word an element */
     p->next += n;
     while (from != end) {
-        if (p->type == MCE_U4 && p->unit == 2) {
+        if (type == MCE_U4 && unit == 2) {
             from = mce_unpack8(from, &to);
-        } else if (mce_is_packed(p->type)) {
-            const uint32_t v = p->type == MCE_S4 ? *from++ ^ 0x88888888u : *from++;
+        } else if (mce_is_packed(type)) {
+            const uint32_t v = type == MCE_S4 ? *from++ ^ 0x88888888u : *from++;
             to[0] = v & 0x000F000Fu;
-            to[p->unit == 2 ? 1 : 2] = v >> 4 & 0x000F000Fu;
+            to[unit == 2 ? 1 : 2] = v >> 4 & 0x000F000Fu;
             to[4] = v >> 8 & 0x000F000Fu;
-            to[p->unit == 2 ? 5 : 6] = v >> 12 & 0x000F000Fu;
+            to[unit == 2 ? 5 : 6] = v >> 12 & 0x000F000Fu;
             to += 8;
         } else {
             const uint32_t v = *from++;
-            to[0] = p->type == MCE_S8 ? mce_sxtb16(v) : mce_uxtb16(v);
-            to[p->unit == 2 ? 1 : 2] = p->type == MCE_S8 ? mce_sxtb16_odd(v) : mce_uxtb16_odd(v);
+            to[0] = type == MCE_S8 ? mce_sxtb16(v) : mce_uxtb16(v);
+            to[unit == 2 ? 1 : 2] = type == MCE_S8 ? mce_sxtb16_odd(v) : mce_uxtb16_odd(v);
             to += 4;
         }
     }
 }
 
 /* n bytes of x in their order. unit is 1. */
-MCE_INLINE void mce_patch_bytes(mce_patch *p, const uint8_t *x, int32_t n)
+MCE_INLINE void mce_patch_bytes(mce_type type, int32_t unit, mce_patch *p, const uint8_t *x, int32_t n)
 {
     const uint8_t *const end = x + n;
     if ((p->next & 1) != 0 && n > 0) {
-        mce_patch_put(p, p->type == MCE_S8 ? (int8_t)*x : *x);
+        mce_patch_put(type, unit, p, type == MCE_S8 ? (int8_t)*x : *x);
         x++;
     }
     mce_word *to = p->to + p->next;
     p->next += (int32_t)(end - x);
     for (; x + 1 < end; x += 2, to += 2) {
-        const uint32_t low = p->type == MCE_S8 ? (uint32_t)(int8_t)x[0] & 0xFFFFu : x[0];
-        const uint32_t high = p->type == MCE_S8 ? (uint32_t)(int8_t)x[1] : x[1];
+        const uint32_t low = type == MCE_S8 ? (uint32_t)(int8_t)x[0] & 0xFFFFu : x[0];
+        const uint32_t high = type == MCE_S8 ? (uint32_t)(int8_t)x[1] : x[1];
         *to = low | high << 16;
     }
     if (x != end) {
-        *to = p->type == MCE_S8 ? (uint32_t)(int8_t)*x & 0xFFFFu : *x;
+        *to = type == MCE_S8 ? (uint32_t)(int8_t)*x & 0xFFFFu : *x;
     }
 }
 
 /* n elements of x from element `at` on; in a wide patch n is a multiple of the channels. */
-MCE_INLINE void mce_patch_run(mce_patch *p, const uint8_t *x, int32_t at, int32_t n)
+MCE_SHARED void mce_patch_run(mce_type type, int32_t unit, mce_patch *p, const uint8_t *x, int32_t at, int32_t n)
 {
     if (p->wide != 0) {
-        mce_patch_words(p, x + (mce_is_packed(p->type) ? at >> 1 : at), n);
-    } else if (!mce_is_packed(p->type) && p->unit == 1) {
-        mce_patch_bytes(p, x + at, n);
+        mce_patch_words(type, unit, p, x + (mce_is_packed(type) ? at >> 1 : at), n);
+    } else if (!mce_is_packed(type) && unit == 1) {
+        mce_patch_bytes(type, unit, p, x + at, n);
     } else {
         for (const int32_t end = at + n; at < end; at++) {
-            mce_patch_put(p, mce_load(p->type, x, at) + mce_patch_offset(p->type));
+            mce_patch_put(type, unit, p, mce_load(type, x, at) + mce_patch_offset(type));
         }
     }
 }
@@ -137,33 +135,33 @@ MCE_INLINE void mce_dsp_gather(mce_type type, int32_t unit, const mce_conv2d *p,
     const int32_t row = pixel.h * k->sh - k->top, column = pixel.w * k->sw - k->left;
     const int32_t zero = p->x.zero + mce_patch_offset(type), together = k->dw == 1 && p->groups == 1;
     const mce_span columns = mce_taps_inside(column, k->dw, k->kw, p->x.w);
-    mce_patch to = {type, unit, mce_is_wide(type, depth), patch, 0};
+    mce_patch to = {mce_is_wide(type, depth), patch, 0};
     if (together && to.wide != 0 && columns.end - columns.first == k->kw && row >= 0 &&
         row + (k->kh - 1) * k->dh < p->x.h) { /* no padding, whole words */
         int32_t at = (row * p->x.w + column) * p->x.c;
         for (int32_t i = 0; i < k->kh; i++, at += k->dh * p->x.w * p->x.c) {
-            mce_patch_run(&to, x, at, k->kw * depth);
+            mce_patch_words(type, unit, &to, x + (mce_is_packed(type) ? at >> 1 : at), k->kw * depth);
         }
         return;
     }
     for (int32_t i = 0; i < k->kh; i++) {
         const int32_t h = row + i * k->dh, at = (h * p->x.w + column) * p->x.c + channel;
         if (!mce_inside(h, p->x.h)) {
-            mce_patch_fill(&to, zero, k->kw * depth);
+            mce_patch_fill(type, unit, &to, zero, k->kw * depth);
             continue;
         }
-        mce_patch_fill(&to, zero, columns.first * depth);
+        mce_patch_fill(type, unit, &to, zero, columns.first * depth);
         if (together) {
-            mce_patch_run(&to, x, at + columns.first * depth, (columns.end - columns.first) * depth);
+            mce_patch_run(type, unit, &to, x, at + columns.first * depth, (columns.end - columns.first) * depth);
         } else {
             for (int32_t j = columns.first; j < columns.end; j++) {
-                mce_patch_run(&to, x, at + j * k->dw * p->x.c, depth);
+                mce_patch_run(type, unit, &to, x, at + j * k->dw * p->x.c, depth);
             }
         }
-        mce_patch_fill(&to, zero, (k->kw - columns.end) * depth);
+        mce_patch_fill(type, unit, &to, zero, (k->kw - columns.end) * depth);
     }
     while (to.next < padded) {
-        mce_patch_put(&to, 0);
+        mce_patch_put(type, unit, &to, 0);
     }
 }
 

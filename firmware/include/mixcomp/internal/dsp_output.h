@@ -99,7 +99,7 @@ MCE_INLINE void mce_sink_store(int32_t packed, uint8_t *y, uint32_t both)
 }
 
 /* y[pixel, o], and y[pixel, o + 1] where there is a second channel: any shape, any shift. */
-MCE_INLINE void mce_sink_any(const mce_sink *s, int32_t pixel, int32_t o, int32_t second, int32_t a, int32_t b)
+MCE_SHARED void mce_sink_any(const mce_sink *s, int32_t pixel, int32_t o, int32_t second, int32_t a, int32_t b)
 {
     const int32_t shift = s->requant->shift, *const m = s->requant->multiplier + o * s->step;
     for (int32_t c = 0; c <= second; c++) {

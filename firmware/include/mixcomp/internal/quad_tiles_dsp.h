@@ -9,7 +9,7 @@
 /* Read by the assembly at the offsets in brackets. */
 typedef struct mce_quad_job {
     const mce_word *w;                   /* [0] */
-    const mce_word *patches;             /* [4] as in mce_quad_4x2 */
+    const mce_word *patches;             /* [4] as in mce_quad_pair */
     const mce_quad_block *blocks, *last; /* [8, 12] the first and the last block */
     const int32_t *bias;                 /* [16] of the next channel, advanced */
     const int32_t *m;                    /* [20] multipliers of the next four channels, advanced by */
@@ -20,7 +20,7 @@ typedef struct mce_quad_job {
     int32_t tiles;           /* [44] at least 1, counted down */
     const int64_t *residual; /* [48] for each code of a residual element, what it adds to acc * m */
     const uint8_t *r0, *r1;  /* [52, 56] the residual's next four elements, advanced */
-    int32_t shift;           /* [60] dense only; 0 elsewhere */
+    int32_t shift, bytes;    /* [60, 64] dense only: of q32; 1: y has 8-bit elements */
 } mce_quad_job;
 
 #if defined(__ARM_FEATURE_DSP)
@@ -43,7 +43,7 @@ typedef struct mce_quad_job {
     "smlad r7, r11, r9, r7\n\t"
 
 /* A tile up to its accumulators. r0 patches, r1 w, r2 mask, r3 end of the block, r4 to r7 sums a0 a1 b0 b1 of
- * mce_quad; [sp] job, [sp, #4] block, [sp, #8] what earlier blocks gave the low channels, with their bias.
+ * the pairs at both pixels; [sp] job, [sp, #4] block, [sp, #8] what earlier blocks gave the low channels, with their bias.
  * Leaves r12 job; of pixel 0 r8 r4 r10 r6, of pixel 1 r9 r5 r11 r7 (channels 0 to 3). */
 #define MCE_QUAD_TILE                                                                                                  \
     "push {r4-r11, lr}\n\t"                                                                                            \
@@ -141,8 +141,7 @@ typedef struct mce_quad_job {
     "usat " pixel1 ", #4, " pixel1 "\n\t"
 
 /* job->tiles tiles. Returns the end of w. */
-static __attribute__((naked, noinline, unused)) const mce_word *mce_quad_tiles(__attribute__((unused))
-                                                                               mce_quad_job *job)
+MCE_NAKED const mce_word *mce_quad_tiles(__attribute__((unused)) mce_quad_job *job)
 {
     __asm__(MCE_QUAD_TILE "ldr r0, [r12, #20]\n\t"
                           "ldrd r2, lr, [r12, #24]\n\t" MCE_QUAD_SCALE("0", "r8", "r9") MCE_QUAD_SCALE("4", "r4", "r5")
@@ -163,8 +162,7 @@ static __attribute__((naked, noinline, unused)) const mce_word *mce_quad_tiles(_
     "ldr r3, [r3, #" m "]\n\t" MCE_QUAD_JOIN(pixel0, bit0) MCE_QUAD_JOIN(pixel1, bit1)
 
 /* The same with a residual of 4 bits. */
-static __attribute__((naked, noinline, unused)) const mce_word *mce_quad_tiles_add(__attribute__((unused))
-                                                                                   mce_quad_job *job)
+MCE_NAKED const mce_word *mce_quad_tiles_add(__attribute__((unused)) mce_quad_job *job)
 {
     __asm__(MCE_QUAD_TILE "str r1, [sp, #4]\n\t"
                           "ldrd r0, r1, [r12, #52]\n\t"
@@ -185,21 +183,27 @@ static __attribute__((naked, noinline, unused)) const mce_word *mce_quad_tiles_a
 /* The same in C, for PCs. */
 static inline const mce_word *mce_quad_tiles_add(mce_quad_job *job)
 {
+    const mce_quad_block *const end = job->last + 1;
     const mce_word *w = job->w;
-    for (; job->tiles > 0; job->tiles--, job->bias += 4, job->m += job->m_advance / 4, job->y0 += 2, job->y1 += 2) {
+    int32_t n = 0;
+    for (const mce_quad_block *block = job->blocks; block != end; block++) {
+        n += block->size;
+    }
+    for (; job->tiles > 0; job->tiles--, w += n / 2) {
         const int32_t *const bias = job->bias;
-        mce_quad_tile sum = {{bias[0], bias[0], bias[2], bias[2]}, {0, 0, 0, 0}};
-        w = mce_quad_sum(job->patches, job->blocks, job->last + 1, w, 2, &sum);
-        const int32_t t[2][2] = {{sum.t.a0, sum.t.b0}, {sum.t.a1, sum.t.b1}};
+        int32_t acc[4][2]; /* channel, pixel */
+        for (int32_t c = 0; c < 4; c++) {
+            acc[c][0] = acc[c][1] = bias[c];
+        }
+        mce_quad_pair(job->patches, job->blocks, end, w, 2, acc[0], acc[1]);
+        mce_quad_pair(job->patches, job->blocks, end, w + 1, 2, acc[2], acc[3]);
         uint32_t both[2] = {job->flip, job->flip};
         for (int32_t i = 0; i < 2; i++) {
             const uint8_t *const r = i == 0 ? job->r0 : job->r1;
             for (int32_t c = 0; c < 4; c++) {
-                const int32_t low = mce_quad_low(t[i][c >> 1]);
-                const int32_t acc = (c & 1) == 0 ? sum.base[c + i] + low : bias[c] + ((t[i][c >> 1] - low) >> 12);
                 const int64_t more = job->residual != 0 ? job->residual[r[c >> 1] >> 4 * (c & 1) & 0x0F]
                                                         : (int64_t)job->zero * ((int64_t)1 << 32) + ((int64_t)1 << 31);
-                both[i] ^= mce_usat4((int32_t)(((int64_t)acc * job->m[c] + more) >> 32)) << 4 * c;
+                both[i] ^= mce_usat4((int32_t)(((int64_t)acc[c][i] * job->m[c] + more) >> 32)) << 4 * c;
             }
         }
         if (job->residual != 0) {
@@ -207,6 +211,7 @@ static inline const mce_word *mce_quad_tiles_add(mce_quad_job *job)
         }
         *(mce_half_any *)job->y1 = (uint16_t)both[1];
         *(mce_half_any *)job->y0 = (uint16_t)both[0];
+        job->bias += 4, job->m += job->m_advance / 4, job->y0 += 2, job->y1 += 2;
     }
     return w;
 }
