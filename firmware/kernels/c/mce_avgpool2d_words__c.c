@@ -44,11 +44,10 @@ void mce_avgpool2d_words__c(const mce_pool2d *p, const uint8_t *x, /* [x.h][x.w]
                         }
                     }
                 }
-                for (int32_t half = 0; half < 2; half++) {
-                    for (int32_t part = 0; part < parts; part++) {
-                        const int32_t sum = (int32_t)(sums[part] >> 16 * half & 0xFFFFu) - n * zero;
-                        mce_store_output(&p->y, &p->requant, y, at++, sum, n - 1);
-                    }
+                for (int32_t i = 0; i < 2 * parts; i++) { /* channel i: the low halves, then the high ones */
+                    const uint32_t both = sums[i < parts ? i : i - parts];
+                    const int32_t sum = (int32_t)(i < parts ? both & 0xFFFFu : both >> 16);
+                    mce_store_output(&p->y, &p->requant, y, at++, sum - n * zero, n - 1);
                 }
             }
         }

@@ -103,12 +103,13 @@ MCE_INLINE void mce_conv2d_dsp(mce_type type, mce_scheme scheme, const mce_conv2
     mce_quad_block *const blocks = (mce_quad_block *)(void *)(patches + n);
     const mce_word *w = (const mce_word *)p->codes, *group = w;
     mce_two_pixels in = {patches, n, blocks, blocks, 0, 0, 0, 2};
+    mce_dsp_gather_begin(type, unit, p->window.kh * p->window.kw * depth, n, patches);
     for (int32_t first = 0; first < p->y.c; first += outputs, group = w) {
         mce_cursor at = {0, 0};
         for (in.pixel = 0; in.pixel < pixels; in.pixel += 2) {
             in.count = pixels - in.pixel < 2 ? 1 : 2;
             for (int32_t i = 0; i < in.count; i++) {
-                mce_dsp_gather(type, unit, p, x, at, first / outputs * depth, depth, n, patches + unit * i);
+                mce_dsp_gather(type, unit, p, x, at, first / outputs * depth, depth, patches + unit * i);
                 mce_cursor_next(&at, p->y.w);
             }
             if (scheme == MCE_QUAD) {

@@ -125,43 +125,53 @@ MCE_SHARED void mce_patch_run(mce_type type, int32_t unit, mce_patch *p, const u
     }
 }
 
-/* patch[i,j,c] = X[h*sh - top + i*dh, w*sw - left + j*dw, channel + c], c < depth, at pixel (h, w), then zeros up to
- * `padded` elements; X is x.zero in the padding. */
+/* Zeros from element `length` to `padded` in both patches: gathering does not touch them again. */
+MCE_INLINE void mce_dsp_gather_begin(mce_type type, int32_t unit, int32_t length, int32_t padded, mce_word *patches)
+{
+    for (int32_t i = 0; i < 2; i++) {
+        mce_patch to = {0, patches + unit * i, length & ~1};
+        while (to.next < padded) {
+            mce_patch_put(type, unit, &to, 0);
+        }
+    }
+}
+
+/* patch[i,j,c] = X[h*sh - top + i*dh, w*sw - left + j*dw, channel + c], c < depth, at pixel (h, w); X is x.zero in the
+ * padding. */
 MCE_INLINE void mce_dsp_gather(mce_type type, int32_t unit, const mce_conv2d *p, const uint8_t *x, /* [x.h][x.w][x.c] */
-                               mce_cursor pixel, int32_t channel, int32_t depth, int32_t padded,
+                               mce_cursor pixel, int32_t channel, int32_t depth,
                                mce_word *patch /* [padded/2], interleaved */)
 {
     const mce_window *const k = &p->window;
     const int32_t row = pixel.h * k->sh - k->top, column = pixel.w * k->sw - k->left;
-    const int32_t zero = p->x.zero + mce_patch_offset(type), together = k->dw == 1 && p->groups == 1;
-    const mce_span columns = mce_taps_inside(column, k->dw, k->kw, p->x.w);
     mce_patch to = {mce_is_wide(type, depth), patch, 0};
-    if (together && to.wide != 0 && columns.end - columns.first == k->kw && row >= 0 &&
-        row + (k->kh - 1) * k->dh < p->x.h) { /* no padding, whole words */
-        int32_t at = (row * p->x.w + column) * p->x.c;
-        for (int32_t i = 0; i < k->kh; i++, at += k->dh * p->x.w * p->x.c) {
-            mce_patch_words(type, unit, &to, x + (mce_is_packed(type) ? at >> 1 : at), k->kw * depth);
-        }
+    if (k->kh * k->kw == 1 && p->groups == 1 && to.wide != 0 && mce_inside(row, p->x.h) && mce_inside(column, p->x.w)) {
+        const int32_t at = (row * p->x.w + column) * depth;
+        mce_patch_words(type, unit, &to, x + (mce_is_packed(type) ? at >> 1 : at), depth);
         return;
     }
+    const int32_t zero = p->x.zero + mce_patch_offset(type), together = k->dw == 1 && p->groups == 1;
+    const mce_span columns = mce_taps_inside(column, k->dw, k->kw, p->x.w);
+    const int32_t before = columns.first * depth, after = (k->kw - columns.end) * depth;
     for (int32_t i = 0; i < k->kh; i++) {
         const int32_t h = row + i * k->dh, at = (h * p->x.w + column) * p->x.c + channel;
         if (!mce_inside(h, p->x.h)) {
             mce_patch_fill(type, unit, &to, zero, k->kw * depth);
             continue;
         }
-        mce_patch_fill(type, unit, &to, zero, columns.first * depth);
+        if (before != 0) {
+            mce_patch_fill(type, unit, &to, zero, before);
+        }
         if (together) {
-            mce_patch_run(type, unit, &to, x, at + columns.first * depth, (columns.end - columns.first) * depth);
+            mce_patch_run(type, unit, &to, x, at + before, k->kw * depth - before - after);
         } else {
             for (int32_t j = columns.first; j < columns.end; j++) {
                 mce_patch_run(type, unit, &to, x, at + j * k->dw * p->x.c, depth);
             }
         }
-        mce_patch_fill(type, unit, &to, zero, (k->kw - columns.end) * depth);
-    }
-    while (to.next < padded) {
-        mce_patch_put(type, unit, &to, 0);
+        if (after != 0) {
+            mce_patch_fill(type, unit, &to, zero, after);
+        }
     }
 }
 
