@@ -15,7 +15,7 @@ class Requant(ctypes.Structure):
 
 
 class Window(ctypes.Structure):
-    _fields_ = [(k, c_int32) for k in ("kh", "kw", "sh", "sw", "dh", "dw", "top", "left")]
+    _fields_ = [(k, c_uint16) for k in ("kh", "kw", "sh", "sw", "dh", "dw", "top", "left")]
 
 
 class Conv2d(ctypes.Structure):

@@ -41,10 +41,10 @@ typedef int16_t mce_scratch;
 
 /* A sliding window: kernel, stride, dilation, and the padding before the first row and column. */
 typedef struct mce_window {
-    int32_t kh, kw;
-    int32_t sh, sw;
-    int32_t dh, dw;
-    int32_t top, left;
+    uint16_t kh, kw;
+    uint16_t sh, sw;
+    uint16_t dh, dw;
+    uint16_t top, left;
 } mce_window;
 
 #ifdef __cplusplus

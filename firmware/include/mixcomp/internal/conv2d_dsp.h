@@ -23,8 +23,9 @@ MCE_INLINE const mce_word *mce_conv2d_tiles(const mce_two_pixels *in, const mce_
                                             const int64_t *residual)
 {
     const int32_t at0 = (in->pixel * s->to->c + first) >> 1, at1 = in->count == 2 ? at0 + (s->to->c >> 1) : at0;
-    mce_quad_job job = {w,          in->patches, in->blocks,        in->end - 1,         bias + first, m4, 0, s->zero,
-                        s->y + at0, s->y + at1,  s->flip * 0x0101u, (last - first) >> 2, residual,     0,  0, 0};
+    mce_quad_job job = {w,       in->patches, in->blocks, in->end - 1,       bias + first,        m4,       0,
+                        s->zero, s->y + at0,  s->y + at1, s->flip * 0x0101u, (last - first) >> 2, residual, 0,
+                        0,       0,           0};
     if (s->step != 0) {
         job.m = s->requant->multiplier + first;
         job.m_advance = 16;
@@ -103,7 +104,7 @@ MCE_INLINE void mce_conv2d_dsp(mce_type type, mce_scheme scheme, const mce_conv2
     mce_quad_block *const blocks = (mce_quad_block *)(void *)(patches + n);
     const mce_word *w = (const mce_word *)p->codes, *group = w;
     mce_two_pixels in = {patches, n, blocks, blocks, 0, 0, 0, 2};
-    mce_dsp_gather_begin(type, unit, p->window.kh * p->window.kw * depth, n, patches);
+    mce_dsp_gather_begin(unit, p->window.kh * p->window.kw * depth, n, patches);
     for (int32_t first = 0; first < p->y.c; first += outputs, group = w) {
         mce_cursor at = {0, 0};
         for (in.pixel = 0; in.pixel < pixels; in.pixel += 2) {

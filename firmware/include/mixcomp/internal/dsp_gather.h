@@ -43,7 +43,7 @@ MCE_INLINE int32_t mce_is_wide(mce_type type, int32_t depth)
 MCE_INLINE int32_t mce_patch_word(int32_t unit, int32_t i)
 { return unit == 1 ? 2 * i : i + (i & -2); }
 
-MCE_INLINE void mce_patch_put(mce_type type, int32_t unit, mce_patch *p, int32_t v)
+MCE_INLINE void mce_patch_put(int32_t unit, mce_patch *p, int32_t v)
 {
     mce_word *const word = p->to + mce_patch_word(unit, p->next >> 1);
     const uint32_t half = (uint32_t)v & 0xFFFFu;
@@ -51,7 +51,7 @@ MCE_INLINE void mce_patch_put(mce_type type, int32_t unit, mce_patch *p, int32_t
     p->next++;
 }
 
-MCE_SHARED void mce_patch_fill(mce_type type, int32_t unit, mce_patch *p, int32_t v, int32_t n)
+MCE_SHARED void mce_patch_fill(int32_t unit, mce_patch *p, int32_t v, int32_t n)
 {
     const int32_t end = p->next + n;
     if (p->wide != 0) {
@@ -61,7 +61,7 @@ MCE_SHARED void mce_patch_fill(mce_type type, int32_t unit, mce_patch *p, int32_
         }
     }
     while (p->next < end) {
-        mce_patch_put(type, unit, p, v);
+        mce_patch_put(unit, p, v);
     }
 }
 
@@ -96,7 +96,7 @@ MCE_INLINE void mce_patch_bytes(mce_type type, int32_t unit, mce_patch *p, const
 {
     const uint8_t *const end = x + n;
     if ((p->next & 1) != 0 && n > 0) {
-        mce_patch_put(type, unit, p, type == MCE_S8 ? (int8_t)*x : *x);
+        mce_patch_put(unit, p, type == MCE_S8 ? (int8_t)*x : *x);
         x++;
     }
     mce_word *to = p->to + p->next;
@@ -120,18 +120,18 @@ MCE_SHARED void mce_patch_run(mce_type type, int32_t unit, mce_patch *p, const u
         mce_patch_bytes(type, unit, p, x + at, n);
     } else {
         for (const int32_t end = at + n; at < end; at++) {
-            mce_patch_put(type, unit, p, mce_load(type, x, at) + mce_patch_offset(type));
+            mce_patch_put(unit, p, mce_load(type, x, at) + mce_patch_offset(type));
         }
     }
 }
 
 /* Zeros from element `length` to `padded` in both patches: gathering does not touch them again. */
-MCE_INLINE void mce_dsp_gather_begin(mce_type type, int32_t unit, int32_t length, int32_t padded, mce_word *patches)
+MCE_INLINE void mce_dsp_gather_begin(int32_t unit, int32_t length, int32_t padded, mce_word *patches)
 {
     for (int32_t i = 0; i < 2; i++) {
         mce_patch to = {0, patches + unit * i, length & ~1};
         while (to.next < padded) {
-            mce_patch_put(type, unit, &to, 0);
+            mce_patch_put(unit, &to, 0);
         }
     }
 }
@@ -156,11 +156,11 @@ MCE_INLINE void mce_dsp_gather(mce_type type, int32_t unit, const mce_conv2d *p,
     for (int32_t i = 0; i < k->kh; i++) {
         const int32_t h = row + i * k->dh, at = (h * p->x.w + column) * p->x.c + channel;
         if (!mce_inside(h, p->x.h)) {
-            mce_patch_fill(type, unit, &to, zero, k->kw * depth);
+            mce_patch_fill(unit, &to, zero, k->kw * depth);
             continue;
         }
         if (before != 0) {
-            mce_patch_fill(type, unit, &to, zero, before);
+            mce_patch_fill(unit, &to, zero, before);
         }
         if (together) {
             mce_patch_run(type, unit, &to, x, at + before, k->kw * depth - before - after);
@@ -170,7 +170,7 @@ MCE_INLINE void mce_dsp_gather(mce_type type, int32_t unit, const mce_conv2d *p,
             }
         }
         if (after != 0) {
-            mce_patch_fill(type, unit, &to, zero, after);
+            mce_patch_fill(unit, &to, zero, after);
         }
     }
 }
