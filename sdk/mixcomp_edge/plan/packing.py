@@ -177,6 +177,41 @@ def dw3x3(node: Weighted, x: qops.QNode, row_stride: int) -> Packed | None:
     return Packed(words, bias, table="levels", scratch_bytes=scratch)
 
 
+def swar(node: Weighted, x: qops.QNode, channels: int) -> Packed | None:
+    """fixp4 weights plus 8: nibbles i and i + 4 of a word are weight i of two channels; see internal/swar.h.
+
+    For each `channels` (2 or 4) channels [K/4][channels / 2] words, for a last one or two of four [K/4]; an odd one has a
+    neighbour of zeros. Blocks are so short that no weights overflow them."""
+    if not node.weights.codebook.is_twos_complement:
+        return None
+    groups = node.groups if isinstance(node, qops.Conv2d) else 1
+    order = byte_order(node.weights.codes.shape[1], x.shape[-1] // groups, x.type.bits)
+    levels = reduction_in_order(node.weights.levels, order)
+    words = [_swar_words(part, channels) for part in np.split(levels, groups)]
+    bias = node.weights.bias.astype(np.int64) + x.type.low * reduction(node).sum(axis=1)
+    if np.any(np.abs(bias) >= 1 << 31):
+        return None
+    return Packed(np.concatenate(words), bias.astype(np.int32), scratch_bytes=2 * levels.shape[1])
+
+
+def _swar_words(w: Int, channels: int) -> NDArray[np.uint32]:
+    """w (O, K) of one group."""
+    pairs = (np.pad(w, ((0, len(w) % 2), (0, 0))) + 8).reshape(-1, 2, w.shape[1] // 4, 4)  # pair, channel, word, weight
+    words = (pairs.transpose(0, 2, 1, 3).reshape(len(pairs), -1, 8) << 4 * np.arange(8)).sum(axis=2).astype(np.uint32)
+    whole = len(words) // (channels // 2) * (channels // 2)
+    tiles = words[:whole].reshape(-1, channels // 2, words.shape[1]).transpose(0, 2, 1)
+    return np.concatenate([tiles.ravel(), words[whole:].ravel()])
+
+
+def byte_order(length: int, depth: int, bits: int) -> NDArray[np.intp]:
+    """As `gather_order`, for patches of bytes: 4-bit elements come as 0 2 4 6 1 3 5 7 of each eight where the channels fill
+    words, all others as they are."""
+    order = np.pad(np.arange(length), (0, -length % 8), constant_values=-1)
+    if bits == 4 and depth % 8 == 0:
+        order = order.reshape(-1, 8)[:, [0, 2, 4, 6, 1, 3, 5, 7]].ravel()
+    return order
+
+
 def dense_quad(node: Weighted, x: qops.QNode) -> Packed | None:
     """As `quad`; a sum of x for each block, and a copy of x where it is s4 or does not fill words."""
     packed = quad(node, x)
@@ -250,6 +285,8 @@ PACKINGS: dict[str, Callable[[Any, qops.QNode], Packed | None]] = {
     "quad": quad,
     "pair": pair,
     "pair_table": pair_table,
+    "swar2": partial(swar, channels=2),
+    "swar4": partial(swar, channels=4),
     "dense_quad": dense_quad,
     "dense_four": dense_four,
     "dense_table": dense_table,

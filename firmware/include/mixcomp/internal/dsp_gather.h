@@ -12,19 +12,6 @@
 #include "mixcomp/internal/window.h"
 #include "mixcomp/kernels.h"
 
-/* An output pixel (h, w). */
-typedef struct mce_cursor {
-    int32_t h, w;
-} mce_cursor;
-
-MCE_INLINE void mce_cursor_next(mce_cursor *at, int32_t width)
-{
-    if (++at->w == width) {
-        at->w = 0;
-        at->h++;
-    }
-}
-
 /* A patch as it grows. The functions on it take the type of x and the unit, 1 or 2, as constants. */
 typedef struct mce_patch {
     int32_t wide; /* 1: the channels fill whole words of x */

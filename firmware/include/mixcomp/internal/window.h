@@ -8,6 +8,19 @@ typedef struct mce_span {
     int32_t first, end;
 } mce_span;
 
+/* An output pixel (h, w). */
+typedef struct mce_cursor {
+    int32_t h, w;
+} mce_cursor;
+
+MCE_INLINE void mce_cursor_next(mce_cursor *at, int32_t width)
+{
+    if (++at->w == width) {
+        at->w = 0;
+        at->h++;
+    }
+}
+
 /* Is 0 <= i < size? */
 MCE_INLINE int32_t mce_inside(int32_t i, int32_t size)
 { return (uint32_t)i < (uint32_t)size; }
