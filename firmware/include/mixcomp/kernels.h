@@ -86,21 +86,29 @@ void mce_conv2d_s8_w4__c(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_
 
 /* codes and scratch: swar2 (v6m) or swar4 (v7m) of sdk/mixcomp_edge/plan/packing.py. y may be r. */
 void mce_conv2d_u4_fx4__v6m(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
-void mce_conv2d_add_u4_fx4__v6m(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y, mce_scratch *scratch);
+void mce_conv2d_add_u4_fx4__v6m(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y,
+                                mce_scratch *scratch);
 void mce_conv2d_s4_fx4__v6m(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
-void mce_conv2d_add_s4_fx4__v6m(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y, mce_scratch *scratch);
+void mce_conv2d_add_s4_fx4__v6m(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y,
+                                mce_scratch *scratch);
 void mce_conv2d_u8_fx4__v6m(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
-void mce_conv2d_add_u8_fx4__v6m(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y, mce_scratch *scratch);
+void mce_conv2d_add_u8_fx4__v6m(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y,
+                                mce_scratch *scratch);
 void mce_conv2d_s8_fx4__v6m(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
-void mce_conv2d_add_s8_fx4__v6m(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y, mce_scratch *scratch);
+void mce_conv2d_add_s8_fx4__v6m(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y,
+                                mce_scratch *scratch);
 void mce_conv2d_u4_fx4__v7m(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
-void mce_conv2d_add_u4_fx4__v7m(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y, mce_scratch *scratch);
+void mce_conv2d_add_u4_fx4__v7m(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y,
+                                mce_scratch *scratch);
 void mce_conv2d_s4_fx4__v7m(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
-void mce_conv2d_add_s4_fx4__v7m(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y, mce_scratch *scratch);
+void mce_conv2d_add_s4_fx4__v7m(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y,
+                                mce_scratch *scratch);
 void mce_conv2d_u8_fx4__v7m(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
-void mce_conv2d_add_u8_fx4__v7m(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y, mce_scratch *scratch);
+void mce_conv2d_add_u8_fx4__v7m(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y,
+                                mce_scratch *scratch);
 void mce_conv2d_s8_fx4__v7m(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
-void mce_conv2d_add_s8_fx4__v7m(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y, mce_scratch *scratch);
+void mce_conv2d_add_s8_fx4__v7m(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y,
+                                mce_scratch *scratch);
 
 /* codes, levels, block and scratch: quad, pair or pair_table of sdk/mixcomp_edge/plan/packing.py. y may be r. */
 void mce_conv2d_u4_fx4__dsp(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);

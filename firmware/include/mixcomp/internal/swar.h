@@ -23,42 +23,137 @@ typedef struct mce_swar_sums {
     uint32_t v[8];
 } mce_swar_sums;
 
-/* Four products of each channel of `pairs` (1 or 2, a constant) at two pixels. */
-MCE_INLINE void mce_swar_step(int32_t pairs, const mce_swar_word *w, const uint8_t *x0, const uint8_t *x1, uint32_t *t)
+#if defined(__GNUC__) && defined(__ARM_ARCH_ISA_THUMB) && __ARM_ARCH_ISA_THUMB == 2
+
+/* Four products of four channels at two pixels in 33 instructions; compilers spill here. */
+#define MCE_SWAR_K(shift)                                                                                              \
+    "ldrb %[at0], [%[x0]], #1\n\t"                                                                                     \
+    "ldrb %[at1], [%[x1]], #1\n\t"                                                                                     \
+    "and %[l], %[m], %[v0]" shift "\n\t"                                                                               \
+    "mla %[t0], %[l], %[at0], %[t0]\n\t"                                                                               \
+    "mla %[t1], %[l], %[at1], %[t1]\n\t"                                                                               \
+    "and %[l], %[m], %[v1]" shift "\n\t"                                                                               \
+    "mla %[t2], %[l], %[at0], %[t2]\n\t"                                                                               \
+    "mla %[t3], %[l], %[at1], %[t3]\n\t"
+
+/* size products (a multiple of 8) of two pairs of channels at two pixels; the pointers advance. */
+MCE_INLINE void mce_swar_4x2(const uint8_t **p0, const uint8_t **p1, const mce_swar_word **from, int32_t size,
+                             uint32_t *t /* [4] */)
 {
-    const uint32_t mask = 0x000F000Fu, first = w[0], second = pairs == 2 ? w[1] : 0;
-    for (int32_t i = 0; i < 4; i++) {
-        const uint32_t at0 = x0[i], at1 = x1[i], lanes = first >> 4 * i & mask;
-        t[0] += lanes * at0;
-        t[1] += lanes * at1;
-        if (pairs == 2) {
-            const uint32_t more = second >> 4 * i & mask;
-            t[2] += more * at0;
-            t[3] += more * at1;
-        }
-    }
+    const uint8_t *x0 = *p0, *x1 = *p1;
+    const mce_swar_word *w = *from, *const end = w + size / 2;
+    uint32_t t0 = 0, t1 = 0, t2 = 0, t3 = 0, v0, v1, at0, at1, l, mask = 0x000F000Fu;
+    do {
+        __asm__("ldrd %[v0], %[v1], [%[w]], #8\n\t" MCE_SWAR_K("") MCE_SWAR_K(", lsr #4") MCE_SWAR_K(", lsr #8")
+                    MCE_SWAR_K(", lsr #12")
+                : [t0] "+r"(t0), [t1] "+r"(t1), [t2] "+r"(t2), [t3] "+r"(t3), [x0] "+r"(x0), [x1] "+r"(x1), [w] "+r"(w),
+                  [m] "+r"(mask), [v0] "=&r"(v0), [v1] "=&r"(v1), [at0] "=&r"(at0), [at1] "=&r"(at1), [l] "=&r"(l)
+                :
+                : "memory");
+    } while (w != end);
+    t[0] = t0, t[1] = t1, t[2] = t2, t[3] = t3;
+    *p0 = x0, *p1 = x1, *from = w;
 }
 
-/* n products (a multiple of 4) of each channel at two pixels; x0, x1: [n] bytes; w: [n/4][pairs]. Returns the end of w. */
+#else
+
+MCE_INLINE void mce_swar_4x2(const uint8_t **p0, const uint8_t **p1, const mce_swar_word **from, int32_t size,
+                             uint32_t *t /* [4] */)
+{
+    const mce_swar_word *w = *from;
+    t[0] = t[1] = t[2] = t[3] = 0;
+    for (const uint8_t *const end = *p0 + size; *p0 != end; w += 2) {
+        for (int32_t i = 0; i < 4; i++) {
+            const uint32_t at0 = *(*p0)++, at1 = *(*p1)++;
+            t[0] += (w[0] >> 4 * i & 0x000F000Fu) * at0;
+            t[1] += (w[0] >> 4 * i & 0x000F000Fu) * at1;
+            t[2] += (w[1] >> 4 * i & 0x000F000Fu) * at0;
+            t[3] += (w[1] >> 4 * i & 0x000F000Fu) * at1;
+        }
+    }
+    *from = w;
+}
+
+#endif
+
+#if defined(__GNUC__) && defined(__ARM_ARCH_ISA_THUMB) && __ARM_ARCH_ISA_THUMB == 1
+
+/* A product of two channels at two pixels in 8 instructions: MULS leaves the lane and takes the element. */
+#define MCE_SWAR_K(make, k)                                                                                            \
+    make "ands %[l], %[l], %[m]\n\t"                                                                                   \
+         "ldrb %[at], [%[x0], #" k "]\n\t"                                                                             \
+         "muls %[at], %[l], %[at]\n\t"                                                                                 \
+         "add %[t0], %[t0], %[at]\n\t"                                                                                 \
+         "ldrb %[at], [%[x1], #" k "]\n\t"                                                                             \
+         "muls %[at], %[l], %[at]\n\t"                                                                                 \
+         "add %[t1], %[t1], %[at]\n\t"
+#define MCE_SWAR_SHIFTED(n) "lsrs %[l], %[v], #" n "\n\t"
+#define MCE_SWAR_WORD(k0, k1, k2, k3)                                                                                  \
+    "ldmia %[w]!, {%[v]}\n\t" MCE_SWAR_K("movs %[l], %[v]\n\t", k0) MCE_SWAR_K(MCE_SWAR_SHIFTED("4"), k1)              \
+        MCE_SWAR_K(MCE_SWAR_SHIFTED("8"), k2) MCE_SWAR_K(MCE_SWAR_SHIFTED("12"), k3)
+
+/* size products (a multiple of 8) of a pair of channels at two pixels; the pointers advance. */
+MCE_INLINE void mce_swar_2x2(const uint8_t **p0, const uint8_t **p1, const mce_swar_word **from, int32_t size,
+                             uint32_t *t /* [2] */)
+{
+    const uint8_t *x0 = *p0, *x1 = *p1;
+    const mce_swar_word *w = *from, *const end = w + size / 4;
+    uint32_t t0 = 0, t1 = 0, v, at, l;
+    __asm__(".syntax unified\n\t1:\n\t" MCE_SWAR_WORD("0", "1", "2", "3")
+                MCE_SWAR_WORD("4", "5", "6", "7") "adds %[x0], %[x0], #8\n\t"
+                                                  "adds %[x1], %[x1], #8\n\t"
+                                                  "cmp %[w], %[end]\n\t"
+                                                  "bne 1b"
+            : [t0] "+h"(t0), [t1] "+h"(t1), [x0] "+l"(x0), [x1] "+l"(x1), [w] "+l"(w), [v] "=&l"(v), [at] "=&l"(at),
+              [l] "=&l"(l)
+            : [m] "l"(0x000F000Fu), [end] "h"(end)
+            : "memory", "cc");
+    t[0] = t0, t[1] = t1;
+    *p0 = x0, *p1 = x1, *from = w;
+}
+
+#else
+
+MCE_INLINE void mce_swar_2x2(const uint8_t **p0, const uint8_t **p1, const mce_swar_word **from, int32_t size,
+                             uint32_t *t /* [2] */)
+{
+    const mce_swar_word *w = *from;
+    t[0] = t[1] = 0;
+    for (const uint8_t *const end = *p0 + size; *p0 != end; w++) {
+        for (int32_t i = 0; i < 4; i++) {
+            t[0] += (*w >> 4 * i & 0x000F000Fu) * *(*p0)++;
+            t[1] += (*w >> 4 * i & 0x000F000Fu) * *(*p1)++;
+        }
+    }
+    *from = w;
+}
+
+#endif
+
+/* The halves of a pair's sums t at two pixels, added to those of its channels. */
+MCE_INLINE void mce_swar_fold(uint32_t *v /* [4] */, const uint32_t *t /* [2] */)
+{
+    v[0] += t[0] & 0xFFFFu;
+    v[1] += t[1] & 0xFFFFu;
+    v[2] += t[0] >> 16;
+    v[3] += t[1] >> 16;
+}
+
+/* n products (a multiple of 8) of each of 2 * pairs channels at two pixels, added to s; x0, x1: [n] bytes; w: [n/4][pairs].
+ * pairs is a constant, 1 or 2. Returns the end of w. */
 MCE_INLINE const mce_swar_word *mce_swar_sum(int32_t pairs, const uint8_t *x0, const uint8_t *x1,
                                              const mce_swar_word *w, int32_t n, int32_t block, mce_swar_sums *s)
 {
-    while (n > 0) {
+    uint32_t t[4];
+    for (; n > 0; n -= block) {
         const int32_t size = n < block ? n : block;
-        const uint8_t *const end = x0 + size;
-        uint32_t t[4] = {0, 0, 0, 0};
-        do {
-            mce_swar_step(pairs, w, x0, x1, t);
-            w += pairs;
-            x0 += 4;
-            x1 += 4;
-        } while (x0 != end);
-        for (int32_t i = 0; i < 2 * pairs; i++) {
-            const int32_t at = i < 2 ? i : i + 2;
-            s->v[at] += t[i] & 0xFFFFu;
-            s->v[at + 2] += t[i] >> 16;
+        if (pairs == 2) {
+            mce_swar_4x2(&x0, &x1, &w, size, t);
+            mce_swar_fold(s->v + 4, t + 2);
+        } else {
+            mce_swar_2x2(&x0, &x1, &w, size, t);
         }
-        n -= size;
+        mce_swar_fold(s->v, t);
     }
     return w;
 }
@@ -72,7 +167,7 @@ MCE_INLINE int32_t mce_swar_q32(int32_t acc, int32_t m, int32_t s)
     const int32_t ah = scaled >> 16, mh = m >> 16;
     const uint32_t al = (uint32_t)scaled & 0xFFFFu, ml = (uint32_t)m & 0xFFFFu;
     const int32_t middle = ah * (int32_t)ml + (int32_t)(al * ml >> 16); /* |ah * ml| <= 2^31 - 2^15 */
-    const uint32_t cross = al * (uint32_t)mh;                          /* < 2^31 */
+    const uint32_t cross = al * (uint32_t)mh;                           /* < 2^31 */
     const uint32_t low = ((uint32_t)middle & 0xFFFFu) + (cross & 0xFFFFu) + 0x8000u;
     return ah * mh + (middle >> 16) + (int32_t)(cross >> 16) + (int32_t)(low >> 16);
 }
