@@ -26,10 +26,27 @@
 MCE_INLINE int32_t mce_round32(int64_t wide)
 { return (int32_t)((wide + ((int64_t)1 << 31)) >> 32); }
 
+/* (a * m + 2^31) >> 32, 0 <= m < 2^31, |result| <= 2^30 */
+MCE_INLINE int32_t mce_multiply_high(int32_t a, int32_t m)
+{
+#if defined(__ARM_ARCH_ISA_THUMB) && __ARM_ARCH_ISA_THUMB == 1
+    /* No long multiplication: 16-bit halves, a = ah * 2^16 + al, m = mh * 2^16 + ml. What is below bit 16 of al * ml cannot
+     * reach the result, as 2^31 has no bit there. */
+    const int32_t ah = a >> 16, mh = m >> 16;
+    const uint32_t al = (uint32_t)a & 0xFFFFu, ml = (uint32_t)m & 0xFFFFu;
+    const int32_t middle = ah * (int32_t)ml + (int32_t)(al * ml >> 16); /* |ah * ml| <= 2^31 - 2^15 */
+    const uint32_t cross = al * (uint32_t)mh;                           /* < 2^31 */
+    const uint32_t low = ((uint32_t)middle & 0xFFFFu) + (cross & 0xFFFFu) + 0x8000u;
+    return ah * mh + (middle >> 16) + (int32_t)(cross >> 16) + (int32_t)(low >> 16);
+#else
+    return mce_round32((int64_t)a * m);
+#endif
+}
+
 /* ((acc << s) * m + 2^31) >> 32                                                                        SPEC.md 3
  * 0 <= m < 2^31, 0 <= s <= 30, and acc << s fits in int32 (lowering proves it), so |result| <= 2^30. */
 MCE_INLINE int32_t mce_q32(int32_t acc, int32_t m, int32_t s)
-{ return mce_round32((int64_t)(acc * ((int32_t)1 << s)) * m); }
+{ return mce_multiply_high(acc * ((int32_t)1 << s), m); }
 
 /* (sum + 2^(s-1)) >> s, 1 <= s <= 30. The sum comes modulo 2^32: only its end, rounding included, must fit in int32. */
 MCE_INLINE int32_t mce_round_shift(uint32_t sum, int32_t s)

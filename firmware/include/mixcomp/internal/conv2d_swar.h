@@ -1,8 +1,9 @@
-/* The bodies of mce_conv2d_<act>_fx4__<v6m,v7m> and mce_conv2d_add_<act>_fx4__<v6m,v7m>; type, halves and pairs are
+/* The bodies of mce_conv2d_<act>_fx4__<v6m,v7m> and mce_conv2d_add_<act>_fx4__<v6m,v7m>; type and pairs are
  * constants in each of them. */
 #ifndef MIXCOMP_INTERNAL_CONV2D_SWAR_H
 #define MIXCOMP_INTERNAL_CONV2D_SWAR_H
 
+#include "mixcomp/internal/dsp_output.h"
 #include "mixcomp/internal/swar.h"
 #include "mixcomp/internal/window.h"
 
@@ -66,68 +67,54 @@ MCE_INLINE void mce_swar_gather(mce_type type, const mce_conv2d *p, const uint8_
             patch = mce_swar_fill(patch, zero, k->kw * depth);
             continue;
         }
-        patch = mce_swar_fill(patch, zero, columns.first * depth);
+        if (columns.first != 0) {
+            patch = mce_swar_fill(patch, zero, columns.first * depth);
+        }
         for (int32_t j = columns.first; j < columns.end; j += together ? k->kw : 1) {
             const int32_t n = together ? (columns.end - columns.first) * depth : depth;
             patch = mce_swar_bytes(type, wide, x, at + j * k->dw * p->x.c, n, patch);
         }
-        patch = mce_swar_fill(patch, zero, (k->kw - columns.end) * depth);
+        if (columns.end != k->kw) {
+            patch = mce_swar_fill(patch, zero, (k->kw - columns.end) * depth);
+        }
     }
 }
 
-/* -8 * sum of n bytes (a multiple of 8), modulo 2^32 */
-MCE_INLINE uint32_t mce_swar_correction(const uint8_t *x, int32_t n)
+/* -8 * sum of n bytes (a multiple of 8), modulo 2^32. narrow: they are at most 15. */
+MCE_INLINE uint32_t mce_swar_correction(int32_t narrow, const uint8_t *x, int32_t n)
 {
     const mce_swar_word *words = (const mce_swar_word *)(const void *)x;
+    const int32_t most = narrow ? 16 : 64; /* words that four bytes or two halves can sum up */
     uint32_t sum = 0;
-    for (n >>= 2; n > 0; n -= 64) {
-        uint32_t both = 0; /* 64 words are 128 bytes a half: below 2^16 */
-        for (const mce_swar_word *const end = words + (n < 64 ? n : 64); words != end; words++) {
-            both += (*words & 0x00FF00FFu) + (*words >> 8 & 0x00FF00FFu);
+    for (n >>= 2; n > 0; n -= most) {
+        uint32_t both = 0;
+        for (const mce_swar_word *const end = words + (n < most ? n : most); words != end; words += 2) {
+            if (narrow) {
+                both += words[0];
+                both += words[1];
+            } else {
+                both += (words[0] & 0x00FF00FFu) + (words[0] >> 8 & 0x00FF00FFu);
+                both += (words[1] & 0x00FF00FFu) + (words[1] >> 8 & 0x00FF00FFu);
+            }
         }
+        both = narrow ? (both & 0x00FF00FFu) + (both >> 8 & 0x00FF00FFu) : both;
         sum += (both & 0xFFFFu) + (both >> 16);
     }
     return 0u - 8u * sum;
 }
 
-/* What the outputs of a call share. halves is a constant: the core has no long multiplication. */
-typedef struct mce_swar_sink {
-    const mce_conv2d *p;
-    const mce_conv2d_add *add; /* null (0) without a residual */
-    const uint8_t *r;
-    uint8_t *y;
-    int32_t elements;
-} mce_swar_sink;
-
-MCE_INLINE int32_t mce_swar_value(int32_t halves, const mce_swar_sink *s, int32_t acc, int32_t o, int32_t at)
+/* Channels o and, if there is one, o + 1 of a pixel. */
+MCE_INLINE void mce_swar_output(const mce_sink *s, int32_t plain, int32_t pixel, int32_t o, int32_t second, uint32_t a,
+                                uint32_t b)
 {
-    const mce_requant *const q = &s->p->requant;
-    const int32_t m = q->multiplier[q->per_channel != 0 ? o : 0];
-    int32_t v;
-    if (s->add != 0) {
-        const int32_t scaled = (int32_t)((uint32_t)acc << q->shift);
-        const int32_t r = (mce_load(s->add->r.type, s->r, at) - s->add->r.zero) * ((int32_t)1 << s->add->r_shift);
-        v = mce_round32((int64_t)scaled * m + (int64_t)r * s->add->r_multiplier);
+    const int32_t *const m = s->requant->multiplier + o * s->step, packed = mce_is_packed(s->to->type);
+    const int32_t at = mce_pair_bytes(packed, pixel * s->to->c + o);
+    if (!plain) {
+        mce_sink_any(s, pixel, o, second, (int32_t)a, (int32_t)b);
+    } else if (packed) {
+        mce_sink_store(1, s->y + at, mce_sink_pair(1, s, at, (int32_t)a, (int32_t)b, m[0], m[s->step]));
     } else {
-        v = halves ? mce_swar_q32(acc, m, q->shift) : mce_q32(acc, m, q->shift);
-    }
-    return mce_clamp(s->p->y.type, s->p->y.zero + v);
-}
-
-/* Channels o and, if there is one, o + 1 of a pixel. An even element and the next one share a byte of a packed y. */
-MCE_INLINE void mce_swar_output(int32_t halves, const mce_swar_sink *s, int32_t pixel, int32_t o, int32_t second,
-                                int32_t a, int32_t b)
-{
-    const mce_type type = s->p->y.type;
-    const int32_t at = pixel * s->p->y.c + o, va = mce_swar_value(halves, s, a, o, at);
-    const int32_t vb = second ? mce_swar_value(halves, s, b, o + 1, at + 1) : 0;
-    if (second && (at & 1) == 0) {
-        mce_store_pair(type, s->y, at, s->elements, va, vb);
-        return;
-    }
-    mce_store_any(type, s->y, at, s->elements, va);
-    if (second) {
-        mce_store_any(type, s->y, at + 1, s->elements, vb);
+        mce_sink_store(0, s->y + at, mce_sink_pair(0, s, at, (int32_t)a, (int32_t)b, m[0], m[s->step]));
     }
 }
 
@@ -135,14 +122,14 @@ MCE_INLINE void mce_swar_output(int32_t halves, const mce_swar_sink *s, int32_t 
  * y[h,w,o] = clamp(y.zero + q32(acc[o], m[o], s)), or with a residual as in SPEC.md 4.12               SPEC.md 4.1
  * Two pixels meet `pairs` pairs of channels at a time. packing swar2 or swar4: scratch [2][n] bytes, n = kh*kw*depth
  * rounded up to a multiple of 8. (|bias| + sum |level| * max|x|) * 2^s < 2^31; sums wrap on the way there. */
-MCE_INLINE void mce_conv2d_swar(mce_type type, int32_t halves, int32_t pairs, const mce_conv2d *p,
-                                const mce_conv2d_add *add, const uint8_t *x, const uint8_t *r, uint8_t *y,
-                                mce_scratch *scratch)
+MCE_INLINE void mce_conv2d_swar(mce_type type, int32_t pairs, const mce_conv2d *p, const mce_conv2d_add *add,
+                                const uint8_t *x, const uint8_t *r, uint8_t *y, mce_scratch *scratch)
 {
     const int32_t depth = p->x.c / p->groups, outputs = p->y.c / p->groups, pixels = p->y.h * p->y.w;
     const int32_t length = p->window.kh * p->window.kw * depth, n = (length + 7) & ~7;
     const int32_t block = mce_is_packed(type) ? MCE_SWAR_BLOCK_4 : MCE_SWAR_BLOCK_8;
-    const mce_swar_sink sink = {p, add, r, y, pixels * p->y.c};
+    const mce_sink sink = mce_sink_of(&p->y, &p->requant, add, r, y);
+    const int32_t plain = mce_sink_is_plain(&sink, outputs);
     uint8_t *const patches = (uint8_t *)(void *)scratch;
     const mce_swar_word *w = (const mce_swar_word *)p->codes, *group = w;
     for (int32_t i = 0; i < 2; i++) {
@@ -156,7 +143,7 @@ MCE_INLINE void mce_conv2d_swar(mce_type type, int32_t halves, int32_t pairs, co
             for (int32_t i = 0; i < count; i++) {
                 mce_swar_gather(type, p, x, at, first / outputs * depth, depth, patches + i * n);
                 mce_cursor_next(&at, p->y.w);
-                correction[i] = mce_swar_correction(patches + i * n, n);
+                correction[i] = mce_swar_correction(mce_is_packed(type), patches + i * n, n);
             }
             w = group;
             for (int32_t o = first; o < last; o += 2 * pairs) {
@@ -173,8 +160,8 @@ MCE_INLINE void mce_conv2d_swar(mce_type type, int32_t halves, int32_t pairs, co
                 }
                 for (int32_t c = 0; c < 2 * pairs && o + c < last; c += 2) {
                     for (int32_t i = 0; i < count; i++) {
-                        mce_swar_output(halves, &sink, pixel + i, o + c, o + c + 1 < last, (int32_t)sums.v[2 * c + i],
-                                        (int32_t)sums.v[2 * c + 2 + i]);
+                        mce_swar_output(&sink, plain, pixel + i, o + c, o + c + 1 < last, sums.v[2 * c + i],
+                                        sums.v[2 * c + 2 + i]);
                     }
                 }
             }

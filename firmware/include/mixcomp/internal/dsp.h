@@ -1,4 +1,4 @@
-/* The instructions of the DSP extension (Armv7E-M, Armv8-M Mainline with DSP) that the kernels in kernels/dsp use, one
+/* Saturation, and the instructions of the DSP extension (Armv7E-M, Armv8-M Mainline with DSP) that the kernels in kernels/dsp use, one
  * inline function each. Elsewhere the same functions are plain C, so that those kernels also run on a PC.
  * Arm DDI 0403 (Armv7-M Architecture Reference Manual), A7.7, defines them. */
 #ifndef MIXCOMP_INTERNAL_DSP_H
@@ -25,6 +25,28 @@ MCE_INLINE int32_t mce_high16(uint32_t v)
 
 MCE_INLINE uint32_t mce_ror(uint32_t v, uint32_t n) /* 0 < n < 32 */
 { return v >> n | v << (32u - n); }
+
+/* v clamped to 0..15 and 0..255 */
+#if defined(__ARM_FEATURE_SAT)
+MCE_INLINE uint32_t mce_usat4(int32_t v)
+{
+    uint32_t y;
+    __asm__("usat %0, #4, %1" : "=r"(y) : "r"(v));
+    return y;
+}
+
+MCE_INLINE uint32_t mce_usat8(int32_t v)
+{
+    uint32_t y;
+    __asm__("usat %0, #8, %1" : "=r"(y) : "r"(v));
+    return y;
+}
+#else
+MCE_INLINE uint32_t mce_usat4(int32_t v)
+{ return (uint32_t)(v < 0 ? 0 : v > 15 ? 15 : v); }
+MCE_INLINE uint32_t mce_usat8(int32_t v)
+{ return (uint32_t)(v < 0 ? 0 : v > 255 ? 255 : v); }
+#endif
 
 #if defined(__ARM_FEATURE_DSP)
 
@@ -105,20 +127,6 @@ MCE_MASKED(mce_masked8, "lsr #8")
 MCE_MASKED(mce_masked12, "lsr #12")
 #undef MCE_MASKED
 
-MCE_INLINE uint32_t mce_usat4(int32_t v)
-{
-    uint32_t y;
-    __asm__("usat %0, #4, %1" : "=r"(y) : "r"(v));
-    return y;
-}
-
-MCE_INLINE uint32_t mce_usat8(int32_t v)
-{
-    uint32_t y;
-    __asm__("usat %0, #8, %1" : "=r"(y) : "r"(v));
-    return y;
-}
-
 /* bytes 0 and 2, or 1 and 3, of v as halfwords */
 MCE_INLINE uint32_t mce_uxtb16(uint32_t v)
 {
@@ -186,11 +194,7 @@ MCE_INLINE int32_t mce_smlabb(uint32_t x, uint32_t w, int32_t acc)
 MCE_INLINE int32_t mce_smlatt(uint32_t x, uint32_t w, int32_t acc)
 { return (int32_t)((uint32_t)acc + (uint32_t)(mce_high16(x) * mce_high16(w))); }
 MCE_INLINE int32_t mce_smmlar(int32_t acc, int32_t m, int32_t add)
-{ return add + mce_round32((int64_t)acc * m); }
-MCE_INLINE uint32_t mce_usat4(int32_t v)
-{ return (uint32_t)(v < 0 ? 0 : v > 15 ? 15 : v); }
-MCE_INLINE uint32_t mce_usat8(int32_t v)
-{ return (uint32_t)(v < 0 ? 0 : v > 255 ? 255 : v); }
+{ return add + mce_multiply_high(acc, m); }
 MCE_INLINE uint32_t mce_halves(int32_t low, int32_t high)
 { return ((uint32_t)low & 0xFFFFu) | (uint32_t)high << 16; }
 MCE_INLINE uint32_t mce_uxtb16(uint32_t v)

@@ -36,6 +36,10 @@ typedef struct mce_swar_sums {
     "mla %[t2], %[l], %[at0], %[t2]\n\t"                                                                               \
     "mla %[t3], %[l], %[at1], %[t3]\n\t"
 
+#define MCE_SWAR_FOUR                                                                                                  \
+    "ldrd %[v0], %[v1], [%[w]], #8\n\t" MCE_SWAR_K("") MCE_SWAR_K(", lsr #4") MCE_SWAR_K(", lsr #8")                   \
+        MCE_SWAR_K(", lsr #12")
+
 /* size products (a multiple of 8) of two pairs of channels at two pixels; the pointers advance. */
 MCE_INLINE void mce_swar_4x2(const uint8_t **p0, const uint8_t **p1, const mce_swar_word **from, int32_t size,
                              uint32_t *t /* [4] */)
@@ -44,8 +48,7 @@ MCE_INLINE void mce_swar_4x2(const uint8_t **p0, const uint8_t **p1, const mce_s
     const mce_swar_word *w = *from, *const end = w + size / 2;
     uint32_t t0 = 0, t1 = 0, t2 = 0, t3 = 0, v0, v1, at0, at1, l, mask = 0x000F000Fu;
     do {
-        __asm__("ldrd %[v0], %[v1], [%[w]], #8\n\t" MCE_SWAR_K("") MCE_SWAR_K(", lsr #4") MCE_SWAR_K(", lsr #8")
-                    MCE_SWAR_K(", lsr #12")
+        __asm__(MCE_SWAR_FOUR MCE_SWAR_FOUR
                 : [t0] "+r"(t0), [t1] "+r"(t1), [t2] "+r"(t2), [t3] "+r"(t3), [x0] "+r"(x0), [x1] "+r"(x1), [w] "+r"(w),
                   [m] "+r"(mask), [v0] "=&r"(v0), [v1] "=&r"(v1), [at0] "=&r"(at0), [at1] "=&r"(at1), [l] "=&r"(l)
                 :
@@ -156,20 +159,6 @@ MCE_INLINE const mce_swar_word *mce_swar_sum(int32_t pairs, const uint8_t *x0, c
         mce_swar_fold(s->v, t);
     }
     return w;
-}
-
-/* ((acc << s) * m + 2^31) >> 32 from 16-bit halves: cores without a long multiplication need a fourth of a library call.
- * With A = acc << s = ah * 2^16 + al and m = mh * 2^16 + ml: what is below bit 16 of al*ml cannot reach the result, as
- * 2^31 has no bit there. */
-MCE_INLINE int32_t mce_swar_q32(int32_t acc, int32_t m, int32_t s)
-{
-    const int32_t scaled = (int32_t)((uint32_t)acc << s);
-    const int32_t ah = scaled >> 16, mh = m >> 16;
-    const uint32_t al = (uint32_t)scaled & 0xFFFFu, ml = (uint32_t)m & 0xFFFFu;
-    const int32_t middle = ah * (int32_t)ml + (int32_t)(al * ml >> 16); /* |ah * ml| <= 2^31 - 2^15 */
-    const uint32_t cross = al * (uint32_t)mh;                           /* < 2^31 */
-    const uint32_t low = ((uint32_t)middle & 0xFFFFu) + (cross & 0xFFFFu) + 0x8000u;
-    return ah * mh + (middle >> 16) + (int32_t)(cross >> 16) + (int32_t)(low >> 16);
 }
 
 #endif
