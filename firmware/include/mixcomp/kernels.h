@@ -21,7 +21,7 @@ typedef struct mce_conv2d {
     const void *levels;  /* int16_t [16], or uint32_t [256], or 0, as the kernel's packing says */
     const int32_t *bias; /* [y.c] */
     mce_requant requant;
-    int32_t block; /* packing quad: weights between two folds of the accumulators, a multiple of 8; else 0 */
+    int32_t block; /* packing quad, swar: weights between two folds of the accumulators, a multiple of 8; else 0 */
 } mce_conv2d;
 
 /* conv2d_add, SPEC.md 4.12: a conv2d and the residual r, of y's shape, that joins before the rounding. */
@@ -145,6 +145,12 @@ void mce_conv2d_add_u8_w4__c(const mce_conv2d_add *p, const uint8_t *x, const ui
                              mce_scratch *scratch);
 void mce_conv2d_add_s8_w4__c(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y,
                              mce_scratch *scratch);
+
+/* packing rows3x3: 3x3, no dilation, as many outputs as inputs, an even number, row stride 1 or 2 */
+void mce_dwconv2d_u4_w4_3x3__c(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_dwconv2d_s4_w4_3x3__c(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_dwconv2d_u8_w4_3x3__c(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_dwconv2d_s8_w4_3x3__c(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
 
 /* packing dw3x3s1 or dw3x3s2: 3x3, no dilation, as many outputs as inputs, row stride 1 or 2, y as wide as x */
 void mce_dwconv2d_u4_w4_3x3s1__dsp(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);

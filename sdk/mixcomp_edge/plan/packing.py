@@ -181,7 +181,7 @@ def swar(node: Weighted, x: qops.QNode, channels: int) -> Packed | None:
     """fixp4 weights plus 8: nibbles i and i + 4 of a word are weight i of two channels; see internal/swar.h.
 
     For each `channels` (2 or 4) channels [K/4][channels / 2] words, for a last one or two of four [K/4]; an odd one has a
-    neighbour of zeros. Blocks are so short that no weights overflow them."""
+    neighbour of zeros. A block's products of the largest x with each channel's weights fit in 16 bits."""
     if not node.weights.codebook.is_twos_complement:
         return None
     groups = node.groups if isinstance(node, qops.Conv2d) else 1
@@ -191,7 +191,19 @@ def swar(node: Weighted, x: qops.QNode, channels: int) -> Packed | None:
     bias = node.weights.bias.astype(np.int64) + x.type.low * reduction(node).sum(axis=1)
     if np.any(np.abs(bias) >= 1 << 31):
         return None
-    return Packed(np.concatenate(words), bias.astype(np.int32), scratch_bytes=2 * levels.shape[1])
+    block = swar_block(levels + 8, (1 << x.type.bits) - 1)
+    return Packed(np.concatenate(words), bias.astype(np.int32), block=block, scratch_bytes=2 * levels.shape[1])
+
+
+def swar_block(u: Int, peak: int) -> int:
+    """The longest block, a multiple of 8, in which the sum of peak * u stays below 2^16 in every channel.
+
+    u (O, K) 0..15; peak: the largest x, 15 or 255."""
+    length = u.shape[1]
+    for block in range(length, 8, -8):
+        if peak * np.add.reduceat(u, np.arange(0, length, block), axis=1).max() < 1 << 16:
+            return block
+    return 8  # 8 * 15 * 255 < 2^16
 
 
 def _swar_words(w: Int, channels: int) -> NDArray[np.uint32]:
@@ -210,6 +222,23 @@ def byte_order(length: int, depth: int, bits: int) -> NDArray[np.intp]:
     if bits == 4 and depth % 8 == 0:
         order = order.reshape(-1, 8)[:, [0, 2, 4, 6, 1, 3, 5, 7]].ravel()
     return order
+
+
+def rows3x3(node: Weighted, x: qops.QNode) -> Packed | None:
+    """As `rows`, for depthwise 3x3 without dilation, row stride 1 or 2, an output a channel, an even number of channels:
+    two rows share a multiplication, so the sum of either must fit in 16 bits; see internal/dwconv2d_3x3.h."""
+    assert isinstance(node, qops.DwConv2d)
+    window, channels = node.window, x.shape[2]
+    plain = window.kernel == (3, 3) and window.dilation == (1, 1) and window.stride[0] in (1, 2)
+    peak = max(x.type.high, -x.type.low)
+    if not plain or node.shape[2] != channels or channels % 2 or not np.all(
+        np.abs(node.weights.levels).sum(axis=0) * peak < 1 << 15
+    ):
+        return None
+    packed = rows(node, x)
+    assert packed is not None
+    width = (node.shape[1] - 1) * window.stride[1] + 3
+    return replace(packed, scratch_bytes=4 * 6 * width)
 
 
 def dense_quad(node: Weighted, x: qops.QNode) -> Packed | None:
@@ -282,6 +311,7 @@ def reduction_in_order(w: Int, order: NDArray[np.intp]) -> Int:
 PACKINGS: dict[str, Callable[[Any, qops.QNode], Packed | None]] = {
     "rows": rows,
     "rows_gathered": rows_gathered,
+    "rows3x3": rows3x3,
     "quad": quad,
     "pair": pair,
     "pair_table": pair_table,

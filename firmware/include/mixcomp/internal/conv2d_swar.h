@@ -127,7 +127,6 @@ MCE_INLINE void mce_conv2d_swar(mce_type type, int32_t pairs, const mce_conv2d *
 {
     const int32_t depth = p->x.c / p->groups, outputs = p->y.c / p->groups, pixels = p->y.h * p->y.w;
     const int32_t length = p->window.kh * p->window.kw * depth, n = (length + 7) & ~7;
-    const int32_t block = mce_is_packed(type) ? MCE_SWAR_BLOCK_4 : MCE_SWAR_BLOCK_8;
     const mce_sink sink = mce_sink_of(&p->y, &p->requant, add, r, y);
     const int32_t plain = mce_sink_is_plain(&sink, outputs);
     uint8_t *const patches = (uint8_t *)(void *)scratch;
@@ -154,9 +153,9 @@ MCE_INLINE void mce_conv2d_swar(mce_type type, int32_t pairs, const mce_conv2d *
                     sums.v[2 * c + 1] = bias + correction[1];
                 }
                 if (pairs == 2 && last - o > 2) {
-                    w = mce_swar_sum(2, patches, patches + n, w, n, block, &sums);
+                    w = mce_swar_sum(2, patches, patches + n, w, n, p->block, &sums);
                 } else {
-                    w = mce_swar_sum(1, patches, patches + n, w, n, block, &sums);
+                    w = mce_swar_sum(1, patches, patches + n, w, n, p->block, &sums);
                 }
                 for (int32_t c = 0; c < 2 * pairs && o + c < last; c += 2) {
                     for (int32_t i = 0; i < count; i++) {

@@ -2,15 +2,13 @@
  *
  * fixp4 weights plus 8 of two output channels a and b in the halves of a lane, u_a + 65536 * u_b: `word >> 4*i &
  * 0x000F000F` parts four lanes from a word. Times an unsigned activation x, summed up: T = sum x*u_a + 65536 * sum x*u_b,
- * with no carry between the halves for MCE_SWAR_BLOCK_4 products of 4-bit x (288 * 15*15 < 2^16) or MCE_SWAR_BLOCK_8 of
- * 8-bit x (16 * 255*15 < 2^16). Then S = half - 8 * sum x. Signed x runs as x + 8 or x + 128; the bias makes up for it. */
+ * with no carry between the halves while the sum of either stays below 2^16: a block of weights for which
+ * plan/packing.py proves it. Then S = half - 8 * sum x. Signed x runs as x + 8 or x + 128; the bias makes up for it. */
 #ifndef MIXCOMP_INTERNAL_SWAR_H
 #define MIXCOMP_INTERNAL_SWAR_H
 
 #include "mixcomp/internal/elements.h"
 #include "mixcomp/kernels.h"
-
-enum { MCE_SWAR_BLOCK_4 = 288, MCE_SWAR_BLOCK_8 = 16 };
 
 #if defined(__GNUC__)
 typedef uint32_t __attribute__((__may_alias__)) mce_swar_word; /* aligned to 4 bytes */
