@@ -103,19 +103,45 @@ MCE_INLINE uint32_t mce_swar_correction(int32_t narrow, const uint8_t *x, int32_
     return 0u - 8u * sum;
 }
 
-/* Channels o and, if there is one, o + 1 of a pixel. */
-MCE_INLINE void mce_swar_output(const mce_sink *s, int32_t plain, int32_t pixel, int32_t o, int32_t second, uint32_t a,
-                                uint32_t b)
+/* Two gathered pixels: what each adds to all sums, and where they are in y. */
+typedef struct mce_swar_pixels {
+    uint32_t correction[2];
+    int32_t pixel, count; /* count 1: there is no second one */
+} mce_swar_pixels;
+
+/* Channels o and o + 1 of two pixels from v: [2 channels][2 pixels]. second: there is a channel o + 1. */
+MCE_INLINE void mce_swar_output(const mce_sink *s, int32_t plain, const mce_swar_pixels *in, int32_t o, int32_t second,
+                                const uint32_t *v)
 {
-    const int32_t *const m = s->requant->multiplier + o * s->step, packed = mce_is_packed(s->to->type);
-    const int32_t at = mce_pair_bytes(packed, pixel * s->to->c + o);
+    const int32_t packed = mce_is_packed(s->to->type);
     if (!plain) {
-        mce_sink_any(s, pixel, o, second, (int32_t)a, (int32_t)b);
-    } else if (packed) {
-        mce_sink_store(1, s->y + at, mce_sink_pair(1, s, at, (int32_t)a, (int32_t)b, m[0], m[s->step]));
-    } else {
-        mce_sink_store(0, s->y + at, mce_sink_pair(0, s, at, (int32_t)a, (int32_t)b, m[0], m[s->step]));
+        for (int32_t i = 0; i < in->count; i++) {
+            mce_sink_any(s, in->pixel + i, o, second, (int32_t)v[i], (int32_t)v[2 + i]);
+        }
+        return;
     }
+    const int32_t *const m = s->requant->multiplier + o * s->step, ma = m[0], mb = m[s->step];
+    const int32_t at0 = mce_pair_bytes(packed, in->pixel * s->to->c + o);
+    const int32_t at1 =
+        in->count == 2 ? at0 + mce_pair_bytes(packed, s->to->c) : at0; /* then pixel 0 is written last */
+    if (packed) {
+        const uint32_t pixel0 = mce_sink_pair(1, s, at0, (int32_t)v[0], (int32_t)v[2], ma, mb);
+        const uint32_t pixel1 = mce_sink_pair(1, s, at1, (int32_t)v[1], (int32_t)v[3], ma, mb);
+        mce_sink_store(1, s->y + at1, pixel1);
+        mce_sink_store(1, s->y + at0, pixel0);
+    } else {
+        const uint32_t pixel0 = mce_sink_pair(0, s, at0, (int32_t)v[0], (int32_t)v[2], ma, mb);
+        const uint32_t pixel1 = mce_sink_pair(0, s, at1, (int32_t)v[1], (int32_t)v[3], ma, mb);
+        mce_sink_store(0, s->y + at1, pixel1);
+        mce_sink_store(0, s->y + at0, pixel0);
+    }
+}
+
+/* v: [2 channels][2 pixels] begins with the bias. */
+MCE_INLINE void mce_swar_begin(const mce_swar_pixels *in, int32_t a, int32_t b, uint32_t *v)
+{
+    v[0] = (uint32_t)a + in->correction[0], v[1] = (uint32_t)a + in->correction[1];
+    v[2] = (uint32_t)b + in->correction[0], v[3] = (uint32_t)b + in->correction[1];
 }
 
 /* acc[o] = bias[o] + sum_{i,j,c} w[o,i,j,c] * X[h*sh - top + i*dh, w*sw - left + j*dw, g*depth + c]
@@ -137,32 +163,26 @@ MCE_INLINE void mce_conv2d_swar(mce_type type, int32_t pairs, const mce_conv2d *
     for (int32_t first = 0; first < p->y.c; first += outputs, group = w) {
         mce_cursor at = {0, 0};
         for (int32_t pixel = 0; pixel < pixels; pixel += 2) {
-            const int32_t count = pixels - pixel < 2 ? 1 : 2, last = first + outputs;
-            uint32_t correction[2] = {0, 0};
-            for (int32_t i = 0; i < count; i++) {
+            const int32_t last = first + outputs;
+            mce_swar_pixels in = {{0, 0}, pixel, pixels - pixel < 2 ? 1 : 2};
+            for (int32_t i = 0; i < in.count; i++) {
                 mce_swar_gather(type, p, x, at, first / outputs * depth, depth, patches + i * n);
                 mce_cursor_next(&at, p->y.w);
-                correction[i] = mce_swar_correction(mce_is_packed(type), patches + i * n, n);
+                in.correction[i] = mce_swar_correction(mce_is_packed(type), patches + i * n, n);
             }
             w = group;
             for (int32_t o = first; o < last; o += 2 * pairs) {
-                mce_swar_sums sums;
-                for (int32_t c = 0; c < 2 * pairs; c++) {
-                    const uint32_t bias = o + c < last ? (uint32_t)p->bias[o + c] : 0;
-                    sums.v[2 * c] = bias + correction[0];
-                    sums.v[2 * c + 1] = bias + correction[1];
-                }
-                if (pairs == 2 && last - o > 2) {
-                    w = mce_swar_sum(2, patches, patches + n, w, n, p->block, &sums);
+                const int32_t *const bias = p->bias + o, left = last - o;
+                uint32_t v[8];
+                mce_swar_begin(&in, bias[0], left > 1 ? bias[1] : 0, v);
+                if (pairs == 2 && left > 2) {
+                    mce_swar_begin(&in, bias[2], left > 3 ? bias[3] : 0, v + 4);
+                    w = mce_swar_sum(2, patches, patches + n, w, n, p->block, v);
+                    mce_swar_output(&sink, plain, &in, o + 2, left > 3, v + 4);
                 } else {
-                    w = mce_swar_sum(1, patches, patches + n, w, n, p->block, &sums);
+                    w = mce_swar_sum(1, patches, patches + n, w, n, p->block, v);
                 }
-                for (int32_t c = 0; c < 2 * pairs && o + c < last; c += 2) {
-                    for (int32_t i = 0; i < count; i++) {
-                        mce_swar_output(&sink, plain, pixel + i, o + c, o + c + 1 < last, sums.v[2 * c + i],
-                                        sums.v[2 * c + 2 + i]);
-                    }
-                }
+                mce_swar_output(&sink, plain, &in, o, left > 1, v);
             }
         }
     }

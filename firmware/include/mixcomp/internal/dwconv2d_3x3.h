@@ -26,21 +26,28 @@ MCE_INLINE void mce_3x3_plane(mce_type type, const mce_conv2d *p, const uint8_t 
     const int32_t pixel_bytes = mce_is_packed(type) ? p->x.c >> 1 : p->x.c, line = p->x.w * pixel_bytes;
     const int32_t sh = p->window.sh, left = p->window.left, rows = 3 + sh;
     const uint8_t *const first = x + (mce_is_packed(type) ? c >> 1 : c);
+    const int32_t all = row >= 0 && row + rows <= p->x.h;
     for (int32_t k = 0; k < width; k++, plane += 6) {
         const int32_t w = k - left, present = mce_inside(w, p->x.w);
-        int32_t even[5], odd[5];
-        for (int32_t i = 0; i < rows; i++) {
-            const int32_t h = row + i;
-            if (present && mce_inside(h, p->x.h)) {
-                const mce_elements2 v = mce_load2_any(type, first + h * line + w * pixel_bytes);
-                even[i] = v.even, odd[i] = v.odd;
-            } else {
-                even[i] = odd[i] = p->x.zero;
-            }
+        const uint8_t *at = first + row * line + w * pixel_bytes;
+        mce_elements2 v0 = {p->x.zero, p->x.zero}, v1 = v0, v2 = v0, v3 = v0, v4 = v0;
+        if (present && all) {
+            v0 = mce_load2_any(type, at);
+            v1 = mce_load2_any(type, at + line);
+            v2 = mce_load2_any(type, at + 2 * line);
+            v3 = mce_load2_any(type, at + 3 * line);
+            v4 = sh == 2 ? mce_load2_any(type, at + 4 * line) : v4;
+        } else if (present) {
+            v0 = mce_inside(row, p->x.h) ? mce_load2_any(type, at) : v0;
+            v1 = mce_inside(row + 1, p->x.h) ? mce_load2_any(type, at + line) : v1;
+            v2 = mce_inside(row + 2, p->x.h) ? mce_load2_any(type, at + 2 * line) : v2;
+            v3 = mce_inside(row + 3, p->x.h) ? mce_load2_any(type, at + 3 * line) : v3;
+            v4 = sh == 2 && mce_inside(row + 4, p->x.h) ? mce_load2_any(type, at + 4 * line) : v4;
         }
-        plane[0] = even[0] + even[sh] * 65536, plane[1] = even[1] + even[1 + sh] * 65536;
-        plane[2] = even[2] + even[2 + sh] * 65536, plane[3] = odd[0] + odd[sh] * 65536;
-        plane[4] = odd[1] + odd[1 + sh] * 65536, plane[5] = odd[2] + odd[2 + sh] * 65536;
+        const mce_elements2 q0 = sh == 1 ? v1 : v2, q1 = sh == 1 ? v2 : v3, q2 = sh == 1 ? v3 : v4;
+        plane[0] = v0.even + q0.even * 65536, plane[1] = v1.even + q1.even * 65536;
+        plane[2] = v2.even + q2.even * 65536, plane[3] = v0.odd + q0.odd * 65536;
+        plane[4] = v1.odd + q1.odd * 65536, plane[5] = v2.odd + q2.odd * 65536;
     }
 }
 

@@ -16,11 +16,6 @@ typedef uint32_t __attribute__((__may_alias__)) mce_swar_word; /* aligned to 4 b
 typedef uint32_t mce_swar_word;
 #endif
 
-/* Sums of two or four channels at two pixels (i), modulo 2^32: v[2*c + i]. */
-typedef struct mce_swar_sums {
-    uint32_t v[8];
-} mce_swar_sums;
-
 #if defined(__GNUC__) && defined(__ARM_ARCH_ISA_THUMB) && __ARM_ARCH_ISA_THUMB == 2
 
 /* Four products of four channels at two pixels in 33 instructions; compilers spill here. */
@@ -140,21 +135,22 @@ MCE_INLINE void mce_swar_fold(uint32_t *v /* [4] */, const uint32_t *t /* [2] */
     v[3] += t[1] >> 16;
 }
 
-/* n products (a multiple of 8) of each of 2 * pairs channels at two pixels, added to s; x0, x1: [n] bytes; w: [n/4][pairs].
+/* n products (a multiple of 8) of each of 2 * pairs channels at two pixels, added to v; x0, x1: [n] bytes; w: [n/4][pairs].
  * pairs is a constant, 1 or 2. Returns the end of w. */
 MCE_INLINE const mce_swar_word *mce_swar_sum(int32_t pairs, const uint8_t *x0, const uint8_t *x1,
-                                             const mce_swar_word *w, int32_t n, int32_t block, mce_swar_sums *s)
+                                             const mce_swar_word *w, int32_t n, int32_t block,
+                                             uint32_t *v /* [pairs][2 channels][2 pixels] */)
 {
     uint32_t t[4];
     for (; n > 0; n -= block) {
         const int32_t size = n < block ? n : block;
         if (pairs == 2) {
             mce_swar_4x2(&x0, &x1, &w, size, t);
-            mce_swar_fold(s->v + 4, t + 2);
+            mce_swar_fold(v + 4, t + 2);
         } else {
             mce_swar_2x2(&x0, &x1, &w, size, t);
         }
-        mce_swar_fold(s->v, t);
+        mce_swar_fold(v, t);
     }
     return w;
 }
