@@ -58,18 +58,34 @@ MCE_INLINE int32_t mce_3x3_sum(const int32_t *x, const int32_t *w)
            x[13] * w[7] + x[14] * w[8];
 }
 
-/* Channels o and o + 1 of a pixel from their accumulators without bias. */
-MCE_INLINE void mce_3x3_output(const mce_sink *s, int32_t plain, const int32_t *bias, int32_t pixel, int32_t o,
-                               int32_t a, int32_t b)
+/* Weights of two channels, column by column, and how they end. */
+typedef struct mce_3x3_pair {
+    int32_t even[MCE_3X3_TAPS], odd[MCE_3X3_TAPS];
+    int32_t bias[2], m[2];
+    int32_t o; /* the first channel */
+} mce_3x3_pair;
+
+/* Two rows of outputs, the first from `pixel` on; at: plane, step words a pixel. below: there is a second row. In plain ones
+ * the outputs of both channels lie together; packed is a constant then. */
+MCE_INLINE void mce_3x3_rows(const mce_sink *s, int32_t plain, int32_t packed, const mce_3x3_pair *c, const int32_t *at,
+                             int32_t step, int32_t pixel, int32_t below)
 {
-    const int32_t packed = mce_is_packed(s->to->type), at = mce_pair_bytes(packed, pixel * s->to->c + o);
-    const int32_t *const m = s->requant->multiplier + o * s->step;
-    if (!plain) {
-        mce_sink_any(s, pixel, o, 1, a + bias[0], b + bias[1]);
-    } else if (packed) {
-        mce_sink_store(1, s->y + at, mce_sink_pair(1, s, at, a + bias[0], b + bias[1], m[0], m[s->step]));
-    } else {
-        mce_sink_store(0, s->y + at, mce_sink_pair(0, s, at, a + bias[0], b + bias[1], m[0], m[s->step]));
+    const int32_t pitch = mce_pair_bytes(packed, s->to->c), line = below ? s->to->w * pitch : 0;
+    int32_t to = mce_pair_bytes(packed, pixel * s->to->c + c->o);
+    for (const int32_t last = pixel + s->to->w; pixel < last; pixel++, at += step, to += pitch) {
+        const int32_t a = mce_3x3_sum(at, c->even), b = mce_3x3_sum(at + 3, c->odd);
+        const int32_t a_p = mce_low16((uint32_t)a), b_p = mce_low16((uint32_t)b);
+        const int32_t ap = a_p + c->bias[0], aq = ((a - a_p) >> 16) + c->bias[0];
+        const int32_t bp = b_p + c->bias[1], bq = ((b - b_p) >> 16) + c->bias[1];
+        if (plain) { /* without a second row q is stored first, then p in its place */
+            mce_sink_store(packed, s->y + to + line, mce_sink_pair(packed, s, 0, aq, bq, c->m[0], c->m[1]));
+            mce_sink_store(packed, s->y + to, mce_sink_pair(packed, s, 0, ap, bp, c->m[0], c->m[1]));
+        } else {
+            mce_sink_any(s, pixel, c->o, 1, ap, bp);
+            if (below) {
+                mce_sink_any(s, pixel + s->to->w, c->o, 1, aq, bq);
+            }
+        }
     }
 }
 
@@ -86,24 +102,27 @@ MCE_INLINE void mce_dwconv2d_3x3(mce_type type, const mce_conv2d *p, const uint8
     const int16_t *const level = (const int16_t *)p->levels;
     const uint8_t *const codes = (const uint8_t *)p->codes;
     int32_t *const plane = (int32_t *)(void *)scratch;
-    for (int32_t c = 0; c < p->x.c; c += 2) {
-        int32_t even[MCE_3X3_TAPS], odd[MCE_3X3_TAPS]; /* column by column */
+    for (int32_t o = 0; o < p->x.c; o += 2) {
+        mce_3x3_pair c;
+        c.o = o;
+        for (int32_t i = 0; i < 2; i++) {
+            c.bias[i] = p->bias[o + i];
+            c.m[i] = p->requant.multiplier[(o + i) * sink.step];
+        }
         for (int32_t t = 0; t < MCE_3X3_TAPS; t++) {
-            const uint8_t both = codes[(t * p->y.c + c) >> 1];
-            even[t % 3 * 3 + t / 3] = level[both & 0x0F];
-            odd[t % 3 * 3 + t / 3] = level[both >> 4];
+            const uint8_t both = codes[(t * p->y.c + o) >> 1];
+            c.even[t % 3 * 3 + t / 3] = level[both & 0x0F];
+            c.odd[t % 3 * 3 + t / 3] = level[both >> 4];
         }
         for (int32_t h = 0; h < p->y.h; h += 2) {
-            const int32_t *at = plane;
-            mce_3x3_plane(type, p, x, c, h * p->window.sh - p->window.top, width, plane);
-            for (int32_t w = 0; w < p->y.w; w++, at += step) {
-                const int32_t a = mce_3x3_sum(at, even), b = mce_3x3_sum(at + 3, odd);
-                const int32_t a_p = mce_low16((uint32_t)a), b_p = mce_low16((uint32_t)b);
-                const int32_t pixel = h * p->y.w + w;
-                mce_3x3_output(&sink, plain, p->bias + c, pixel, c, a_p, b_p);
-                if (h + 1 < p->y.h) {
-                    mce_3x3_output(&sink, plain, p->bias + c, pixel + p->y.w, c, (a - a_p) >> 16, (b - b_p) >> 16);
-                }
+            const int32_t pixel = h * p->y.w, below = h + 1 < p->y.h;
+            mce_3x3_plane(type, p, x, o, h * p->window.sh - p->window.top, width, plane);
+            if (!plain) {
+                mce_3x3_rows(&sink, 0, 0, &c, plane, step, pixel, below);
+            } else if (mce_is_packed(p->y.type)) {
+                mce_3x3_rows(&sink, 1, 1, &c, plane, step, pixel, below);
+            } else {
+                mce_3x3_rows(&sink, 1, 0, &c, plane, step, pixel, below);
             }
         }
     }
