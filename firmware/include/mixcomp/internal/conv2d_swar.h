@@ -37,7 +37,13 @@ MCE_INLINE uint8_t *mce_swar_bytes(mce_type type, int32_t wide, const uint8_t *x
             to[i] = (uint8_t)(mce_load(type, x, at + i) + mce_swar_offset(type));
         }
     } else {
-        for (int32_t i = 0; i < n; i++) {
+        int32_t i = 0;
+#if defined(__ARM_FEATURE_UNALIGNED)
+        for (; i + 4 <= n; i += 4) {
+            *(mce_word_any *)(to + i) = *(const mce_word_any *)(x + at + i) ^ flip;
+        }
+#endif
+        for (; i < n; i++) {
             to[i] = (uint8_t)(x[at + i] ^ (flip & 0xFFu));
         }
     }
@@ -59,6 +65,10 @@ MCE_INLINE void mce_swar_gather(mce_type type, const mce_conv2d *p, const uint8_
     const mce_window *const k = &p->window;
     const int32_t row = pixel.h * k->sh - k->top, column = pixel.w * k->sw - k->left;
     const int32_t zero = p->x.zero + mce_swar_offset(type), wide = depth % 8 == 0;
+    if (k->kh * k->kw == 1 && wide && mce_inside(row, p->x.h) && mce_inside(column, p->x.w)) {
+        mce_swar_bytes(type, 1, x, (row * p->x.w + column) * p->x.c + channel, depth, patch);
+        return;
+    }
     const int32_t together = k->dw == 1 && p->groups == 1;
     const mce_span columns = mce_taps_inside(column, k->dw, k->kw, p->x.w);
     for (int32_t i = 0; i < k->kh; i++) {
@@ -107,6 +117,7 @@ MCE_INLINE uint32_t mce_swar_correction(int32_t narrow, const uint8_t *x, int32_
 typedef struct mce_swar_pixels {
     uint32_t correction[2];
     int32_t pixel, count; /* count 1: there is no second one */
+    int32_t at, pitch;    /* bytes to the first pixel's outputs, and from there to the second's or 0 */
 } mce_swar_pixels;
 
 /* Channels o and o + 1 of two pixels from v: [2 channels][2 pixels]. second: there is a channel o + 1. */
@@ -121,9 +132,7 @@ MCE_INLINE void mce_swar_output(const mce_sink *s, int32_t plain, const mce_swar
         return;
     }
     const int32_t *const m = s->requant->multiplier + o * s->step, ma = m[0], mb = m[s->step];
-    const int32_t at0 = mce_pair_bytes(packed, in->pixel * s->to->c + o);
-    const int32_t at1 =
-        in->count == 2 ? at0 + mce_pair_bytes(packed, s->to->c) : at0; /* then pixel 0 is written last */
+    const int32_t at0 = in->at + mce_pair_bytes(packed, o), at1 = at0 + in->pitch; /* pixel 0 is written last */
     if (packed) {
         const uint32_t pixel0 = mce_sink_pair(1, s, at0, (int32_t)v[0], (int32_t)v[2], ma, mb);
         const uint32_t pixel1 = mce_sink_pair(1, s, at1, (int32_t)v[1], (int32_t)v[3], ma, mb);
@@ -154,7 +163,7 @@ MCE_INLINE void mce_conv2d_swar(mce_type type, int32_t pairs, const mce_conv2d *
     const int32_t depth = p->x.c / p->groups, outputs = p->y.c / p->groups, pixels = p->y.h * p->y.w;
     const int32_t length = p->window.kh * p->window.kw * depth, n = (length + 7) & ~7;
     const mce_sink sink = mce_sink_of(&p->y, &p->requant, add, r, y);
-    const int32_t plain = mce_sink_is_plain(&sink, outputs);
+    const int32_t plain = mce_sink_is_plain(&sink, outputs), packed = mce_is_packed(p->y.type);
     uint8_t *const patches = (uint8_t *)(void *)scratch;
     const mce_swar_word *w = (const mce_swar_word *)p->codes, *group = w;
     for (int32_t i = 0; i < 2; i++) {
@@ -164,7 +173,8 @@ MCE_INLINE void mce_conv2d_swar(mce_type type, int32_t pairs, const mce_conv2d *
         mce_cursor at = {0, 0};
         for (int32_t pixel = 0; pixel < pixels; pixel += 2) {
             const int32_t last = first + outputs;
-            mce_swar_pixels in = {{0, 0}, pixel, pixels - pixel < 2 ? 1 : 2};
+            mce_swar_pixels in = {{0, 0}, pixel, pixels - pixel < 2 ? 1 : 2, mce_pair_bytes(packed, pixel * p->y.c), 0};
+            in.pitch = in.count == 2 ? mce_pair_bytes(packed, p->y.c) : 0;
             for (int32_t i = 0; i < in.count; i++) {
                 mce_swar_gather(type, p, x, at, first / outputs * depth, depth, patches + i * n);
                 mce_cursor_next(&at, p->y.w);
