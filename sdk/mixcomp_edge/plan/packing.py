@@ -180,8 +180,8 @@ def dw3x3(node: Weighted, x: qops.QNode, row_stride: int) -> Packed | None:
 def swar(node: Weighted, x: qops.QNode, channels: int) -> Packed | None:
     """fixp4 weights plus 8: nibbles i and i + 4 of a word are weight i of two channels; see internal/swar.h.
 
-    For each `channels` (2 or 4) channels [K/4][channels / 2] words, for a last one or two of four [K/4]; an odd one has a
-    neighbour of zeros. A block's products of the largest x with each channel's weights fit in 16 bits."""
+    For each `channels` (2 or 4) channels [K/4][channels / 2] words, for a last one or two of four [K/4]; an odd one
+    has a neighbour of zeros. A block's products of the largest x with each channel's weights fit in 16 bits."""
     if not node.weights.codebook.is_twos_complement:
         return None
     groups = node.groups if isinstance(node, qops.Conv2d) else 1
@@ -216,8 +216,8 @@ def _swar_words(w: Int, channels: int) -> NDArray[np.uint32]:
 
 
 def byte_order(length: int, depth: int, bits: int) -> NDArray[np.intp]:
-    """As `gather_order`, for patches of bytes: 4-bit elements come as 0 2 4 6 1 3 5 7 of each eight where the channels fill
-    words, all others as they are."""
+    """As `gather_order`, for patches of bytes: 4-bit elements come as 0 2 4 6 1 3 5 7 of each eight where the channels
+    fill words, all others as they are."""
     order = np.pad(np.arange(length), (0, -length % 8), constant_values=-1)
     if bits == 4 and depth % 8 == 0:
         order = order.reshape(-1, 8)[:, [0, 2, 4, 6, 1, 3, 5, 7]].ravel()
@@ -225,14 +225,17 @@ def byte_order(length: int, depth: int, bits: int) -> NDArray[np.intp]:
 
 
 def rows3x3(node: Weighted, x: qops.QNode) -> Packed | None:
-    """As `rows`, for depthwise 3x3 without dilation, row stride 1 or 2, an output a channel, an even number of channels:
-    two rows share a multiplication, so the sum of either must fit in 16 bits; see internal/dwconv2d_3x3.h."""
+    """As `rows`, for depthwise 3x3 without dilation, row stride 1 or 2, an output a channel, an even number of them: two
+    rows share a multiplication, so the sum of either must fit in 16 bits; see internal/dwconv2d_3x3.h."""
     assert isinstance(node, qops.DwConv2d)
     window, channels = node.window, x.shape[2]
     plain = window.kernel == (3, 3) and window.dilation == (1, 1) and window.stride[0] in (1, 2)
     peak = max(x.type.high, -x.type.low)
-    if not plain or node.shape[2] != channels or channels % 2 or not np.all(
-        np.abs(node.weights.levels).sum(axis=0) * peak < 1 << 15
+    if (
+        not plain
+        or node.shape[2] != channels
+        or channels % 2
+        or not np.all(np.abs(node.weights.levels).sum(axis=0) * peak < 1 << 15)
     ):
         return None
     packed = rows(node, x)
