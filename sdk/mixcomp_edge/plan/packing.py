@@ -225,7 +225,7 @@ def byte_order(length: int, depth: int, bits: int) -> NDArray[np.intp]:
 
 
 def rows3x3(node: Weighted, x: qops.QNode) -> Packed | None:
-    """As `rows`, for depthwise 3x3 without dilation, row stride 1 or 2, an output a channel, an even number of them: two
+    """As `rows`, for depthwise 3x3 without dilation, row stride 1 or 2, an output a channel, channels in pairs: two
     rows share a multiplication, so the sum of either must fit in 16 bits; see internal/dwconv2d_3x3.h."""
     assert isinstance(node, qops.DwConv2d)
     window, channels = node.window, x.shape[2]
