@@ -130,7 +130,8 @@ class Emulator:
         """Call function with up to four words and run it to its return.
 
         count: count instructions (15 to 40 % slower); budget: most instructions of a counted call; timeout_s: most
-        time of any call; on_layer(i): called when execution reaches mce_layer_<i>_end, with memory as it is then.
+        processor time of any call; on_layer(i): called when execution reaches mce_layer_<i>_end, with memory as it is
+        then.
         flash: follow every fetch and every read of constants through that flash and its caches (several times slower);
         the image's own flash stands for it, wherever that is linked. It needs count; pace is that of `FlashModel`.
         EmulatorError for a fault, an exhausted budget or a timeout. A loop without end needs one of these two.

@@ -8,10 +8,12 @@ from __future__ import annotations
 import os
 import select
 import time
+from collections.abc import Callable
 from typing import IO
 
 _CHUNK_BYTES = 1024  # of memory in one packet; QEMU's packets end at 4096 characters
-_REPLY_TIMEOUT_S = 10.0
+_REPLY_TIMEOUT_S = 60.0  # of a stopped processor: only a dead or a very busy machine takes as long
+_POLL_S = 0.1
 XPSR = 25  # register number of xPSR in the M-profile description
 
 
@@ -64,15 +66,18 @@ class GdbClient:
         """One instruction."""
         self._ask("s")
 
-    def resume(self, timeout_s: float) -> None:
-        """Run until a breakpoint. After GdbTimeout the processor is stopped where it was."""
+    def resume(self, expired: Callable[[], bool]) -> None:
+        """Run until a breakpoint, asking every now and then whether it takes too long. After GdbTimeout the processor
+        is stopped where it was."""
         self._send("c")
-        try:
-            self._stopped(self._receive(timeout_s))
-        except GdbTimeout:
-            os.write(self._out, b"\x03")
-            self._stopped(self._receive(_REPLY_TIMEOUT_S))
-            raise
+        while True:
+            try:
+                return self._stopped(self._receive(_POLL_S))
+            except GdbTimeout:
+                if expired():
+                    os.write(self._out, b"\x03")
+                    self._stopped(self._receive(_REPLY_TIMEOUT_S))
+                    raise
 
     @staticmethod
     def _stopped(reply: str) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .elf import Symbol
     from .flash import Stalls
 
-DEFAULT_TIMEOUT_S = 8.0  # an endless loop is told within ten seconds; a caller with long work says so
+DEFAULT_TIMEOUT_S = 5.0  # of processor time: an endless loop is told within ten seconds; long work asks for more
 ANY_CHIP = Memory(flash=(0x08000000, 32 << 20), ram=(0x20000000, 16 << 20))  # enough for any model
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-import time
 import weakref
 from collections.abc import Callable
 from pathlib import Path
@@ -142,7 +141,7 @@ class QemuBoard:
 
     def _run(self, function: str, entry: int, timeout_s: float, on_layer: Callable[[int], None] | None) -> None:
         """From entry to the end, stopping at each layer mark where on_layer wants it."""
-        gdb, deadline = self._gdb, time.monotonic() + timeout_s
+        gdb, deadline = self._gdb, self._process.cpu_seconds() + timeout_s
         marks = self._image.marks if on_layer is not None else ()
         passed = 0
         try:
@@ -151,7 +150,7 @@ class QemuBoard:
             for mark in set(marks):
                 gdb.set_breakpoint(mark)
             while True:
-                gdb.resume(max(0.0, deadline - time.monotonic()))
+                gdb.resume(lambda: self._process.cpu_seconds() > deadline)
                 pc = gdb.registers()[_PC]
                 if pc == self.board.vectors + _STOP:
                     break

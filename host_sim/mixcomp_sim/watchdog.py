@@ -28,9 +28,10 @@ _thread: threading.Thread | None = None
 
 @contextmanager
 def guard(timeout_s: float, stop: Callable[[], None]) -> Iterator[Deadline]:
-    """Call stop from another thread, every 20 ms, once timeout_s has passed and until the block is left."""
+    """Call stop from another thread, every 20 ms, once this process has computed for timeout_s and until the block is
+    left. Time of the clock on the wall would cut a call short on a busy machine."""
     global _thread
-    deadline = Deadline(time.monotonic() + timeout_s, stop)
+    deadline = Deadline(time.process_time() + timeout_s, stop)
     with _lock:
         _deadlines.add(deadline)
         _busy.set()
@@ -49,7 +50,7 @@ def _watch() -> None:
         _busy.wait()
         time.sleep(_PERIOD_S)
         with _lock:
-            now = time.monotonic()
+            now = time.process_time()
             for deadline in _deadlines:
                 if now > deadline.at:
                     deadline.expired = True

@@ -307,10 +307,10 @@ def test_a_model_that_runs_wild_is_told_with_function_line_and_cause(tiny_bundle
     at = next(i for i, line in enumerate(lines) if line.startswith("    (void)a;"))
     lines.insert(at, f"    {sabotage}")
     source.write_text("\n".join(lines))
-    start = time.monotonic()
+    start = time.process_time()
     with pytest.raises(EmulatorError, match=cause) as caught:
         verify(tmp_path / "c", on="emulator", count=1)
-    assert time.monotonic() - start < 20  # with the compiler's time
+    assert time.process_time() - start < 10
     found = re.search(r"in mce_tiny_run\+0x[0-9a-f]+ \(mce_tiny\.c:(\d+), pc 0x", str(caught.value))
     assert found, caught.value
     if "volatile uint8_t big" not in sabotage:  # a frame is made at the function's first line
