@@ -2,7 +2,8 @@
 
 `cpu` is this process and needs nothing. `cpu:2`, `gpu`, `gpu:4` and `gpu:4x2` (four on each of two nodes) are Fabric's
 (extra `train`). For several devices Fabric starts the same command once for each; all of them walk the same batches and
-take their share of each, so that the global batch is that of one process."""
+take their share of each, so that the global batch is that of one process. Over several nodes the command is started
+once on each, with MASTER_ADDR, MASTER_PORT and NODE_RANK set, or by torchrun or SLURM; all see one file system."""
 
 from __future__ import annotations
 

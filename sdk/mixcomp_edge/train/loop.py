@@ -84,34 +84,48 @@ def _fit(
 
     for epoch in range(first, recipe.epochs):
         model.train()
-        loss_mean, accuracy_mean = 0.0, 0.0
+        meter = _Meter(engine)
         with torch.random.fork_rng(devices=[]):  # dropout draws from the global generator
             torch.manual_seed(epoch_seed(recipe, epoch))
             parts = batches(task, split, recipe, epoch, engine.rank, engine.world)
-            for index, (x, target, weight) in enumerate(parts):
+            for step, (x, target, weight) in enumerate(parts, start=epoch * per_epoch + 1):
                 x, target = x.to(engine.device), target.to(engine.device)
                 output = step_model(x)
                 with torch.no_grad():
                     soft = teacher(x) if teacher is not None else None
                 loss = weight * mixed_loss(task, recipe, output, target, soft)
-                step = epoch * per_epoch + index + 1
                 step_optimizer.zero_grad(set_to_none=True)
                 engine.backward(loss + dampening(step / steps))
                 step_optimizer.step()
                 scheduler.step()
                 if listener is not None:
-                    seen = min(index + 1, 50)
-                    mean = engine.sum(torch.stack([loss.detach(), weight * _right(output.detach(), target)]))
-                    loss_now, accuracy_now = (mean / engine.world).tolist()
-                    loss_mean += (loss_now - loss_mean) / seen
-                    accuracy_mean += (accuracy_now - accuracy_mean) / seen
+                    meter.add(loss.detach(), weight * _right(output.detach(), target))
                     if engine.rank == 0:
-                        shown = None if math.isnan(accuracy_mean) else accuracy_mean
-                        listener(Progress(stage, epoch, recipe.epochs, step, steps, loss_mean, shown))
+                        listener(Progress(stage, epoch, recipe.epochs, step, steps, meter.loss, meter.shown_accuracy))
         if checkpoint is not None and engine.rank == 0:
             checkpoints.save(checkpoint, key, epoch + 1, model, optimizer, scheduler)
     engine.barrier()
+    if teacher is not None:
+        teacher.to("cpu")
     return model.to("cpu").eval()
+
+
+class _Meter:
+    """Running means over about the last fifty steps of an epoch, over all ranks."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine, self.steps, self.loss, self.accuracy = engine, 0, 0.0, 0.0
+
+    def add(self, loss: Tensor, right: Tensor) -> None:
+        """loss, right: of this rank's part, weighted so that their mean over the ranks is that of the batch."""
+        self.steps = min(self.steps + 1, 50)
+        loss_now, right_now = (self.engine.sum(torch.stack([loss, right])) / self.engine.world).tolist()
+        self.loss += (loss_now - self.loss) / self.steps
+        self.accuracy += (right_now - self.accuracy) / self.steps
+
+    @property
+    def shown_accuracy(self) -> float | None:
+        return None if math.isnan(self.accuracy) else self.accuracy
 
 
 def _right(output: Tensor, target: Tensor) -> Tensor:
