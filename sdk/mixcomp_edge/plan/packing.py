@@ -66,28 +66,29 @@ def quad(node: Weighted, x: qops.QNode) -> Packed | None:
         return None
     order = gather_order(node, x)
     padded = reduction_in_order(node.weights.levels, order)  # (O, K)
-    block = quad_block(padded)
+    groups = node.groups if isinstance(node, qops.Conv2d) else 1
+    parts = np.split(padded, groups)
+    block = quad_block(parts)
     if block is None:
         return None
-    groups = node.groups if isinstance(node, qops.Conv2d) else 1
-    words = [_quad_words(part) for part in np.split(padded, groups)]
+    words = [_quad_words(part) for part in parts]
     bias = shifted_bias(node, x)
     blocks = -(-padded.shape[1] // block)
     scratch = 4 * padded.shape[1] + 12 * blocks
     return None if bias is None else Packed(np.concatenate(words), bias, block=block, scratch_bytes=scratch)
 
 
-def quad_block(w: Int) -> int | None:
+def quad_block(parts: list[Int]) -> int | None:
     """The longest block, a multiple of 8, in which the low channel of each pair stays in 12 signed bits for all
     activations 0..15; None if the high channel could leave its 20 bits.
 
-    w (O, K): even rows are low channels, odd rows high ones."""
-    high = w[1::2]
+    parts: (O, K) of each group, whose even rows are low channels and odd rows high ones."""
+    high = np.concatenate([w[1::2] for w in parts])
     if high.size and max(15 * np.maximum(high, 0).sum(axis=1).max(), 15 * np.maximum(-high, 0).sum(axis=1).max()) >= (
         HIGH_LIMIT
     ):
         return None
-    low, length = w[0::2], w.shape[1]
+    low, length = np.concatenate([w[0::2] for w in parts]), parts[0].shape[1]
     for block in range(length, 0, -8):
         starts = np.arange(0, length, block)
         top = 15 * np.add.reduceat(np.maximum(low, 0), starts, axis=1).max()
@@ -160,6 +161,7 @@ def dw3x3(node: Weighted, x: qops.QNode, row_stride: int) -> Packed | None:
     window, channels = node.window, x.shape[2]
     together = 8 if x.type.bits == 4 else 4
     plain = window.kernel == (3, 3) and window.dilation == (1, 1) and window.stride[0] == row_stride
+    plain &= window.padding[1] <= 3  # a plane holds the columns of the outputs, 3 at least: no more fit before x
     if not plain or node.shape[2] != channels or channels % together or node.type.bits != x.type.bits:
         return None
     levels = node.weights.levels

@@ -1,0 +1,168 @@
+"""Single layers for kernel tests: one operator on an input of any type, weights and inputs random or the worst there
+are. Shapes leave every remainder: 1 to 17 channels and more, odd sizes, strides, dilation, paddings beyond the
+kernel."""
+
+from __future__ import annotations
+
+from math import prod
+
+import numpy as np
+
+from mixcomp_edge.ir import qops
+from mixcomp_edge.ir.graph import Graph, Window
+from mixcomp_edge.ir.qops import QType, Requant
+from mixcomp_edge.ir.verify import verify
+from mixcomp_edge.numerics import codebook
+
+TOP = 2**31 - 1
+FORMATS = ("fixp4", "fixp4", "posit4", "posit4sc8", "posit4e1")
+CHANNELS = (*range(1, 18), 8, 16, 16, 24, 32, 40)
+Rng = np.random.Generator
+
+
+def layer(op: str, dtype: str, rng: Rng) -> tuple[Graph, np.ndarray]:
+    """(a graph that ends in the operator, inputs (N, *shape) that push it to its ends)."""
+    while True:
+        graph = _graph(op, dtype, rng)
+        if graph is not None:
+            return verify(graph), _inputs(graph, rng)
+
+
+def _graph(op: str, dtype: str, rng: Rng) -> Graph | None:
+    x_type, y_type = _type(dtype, rng), _type(str(rng.choice(qops.DTYPES)), rng)
+    if op == "dense":
+        shape = (int(rng.choice([*range(1, 34), 64, 250, 256, 640, 4400])),)
+        x = qops.Input(name="x", inputs=(), shape=shape, type=x_type)
+        out = int(rng.integers(1, 14)) if shape[0] < 1000 else 3
+        node = qops.Dense(
+            name="y",
+            inputs=("x",),
+            shape=(out,),
+            type=y_type,
+            weights=_weights((out, shape[0]), out, x_type, y_type, rng),
+        )
+        return Graph("alone", (x, node), "y")
+    group_channels, groups = int(rng.choice(CHANNELS)), int(rng.choice([1, 1, 2, 3]))
+    channels = group_channels * (1 if op in ("dwconv2d", "avgpool2d") else groups)
+    if op in ("dwconv2d", "avgpool2d") and rng.random() < 0.5:  # what kernels that read words ask for
+        channels = int(rng.choice([8, 16, 24]))
+    shape = (int(rng.integers(1, 8)), int(rng.integers(1, 8)), channels)
+    x = qops.Input(name="x", inputs=(), shape=shape, type=x_type)
+    window = _window(op, rng)
+    size = window.output_size(*shape[:2])
+    if min(size) < 1:
+        return None
+    common = {"name": "y", "inputs": ("x",), "type": y_type, "window": window}
+    taps = prod(window.kernel)
+    if op == "avgpool2d":
+        return _pool(x, common, size, rng)
+    if op == "dwconv2d":
+        out = channels * int(rng.choice([1, 1, 1, 2]))
+        if rng.random() < 0.6 and out == channels:  # as wide as x: what the kernels for DSP and MVE ask for
+            common["type"] = y_type = _type(str(rng.choice(["u", "s"])) + dtype[1], rng)
+        weights = _weights((taps, out), out, x_type, y_type, rng, depthwise=True)
+        return Graph("alone", (x, qops.DwConv2d(shape=(*size, out), weights=weights, **common)), "y")
+    out = groups * int(rng.integers(1, 10 if groups == 1 else 6))
+    common |= {"shape": (*size, out), "groups": groups}
+    common["weights"] = _weights((out, taps * group_channels), out, x_type, y_type, rng)
+    if op == "conv2d":
+        return Graph("alone", (x, qops.Conv2d(**common)), "y")
+    return _with_residual(x, common, rng)
+
+
+def _with_residual(x: qops.QNode, common: dict, rng: Rng) -> Graph:
+    """The residual is a convolution of x itself, so that it is as large as y, of any type."""
+    r_type = _type(str(rng.choice([common["type"].dtype, *qops.DTYPES])), rng)
+    r = qops.Conv2d(**common | {"name": "r", "type": r_type, "weights": common["weights"]})
+    shift = int(rng.integers(0, min(30, (TOP // r_type.peak).bit_length() - 1) + 1))
+    multiplier = min(
+        TOP, int(rng.choice([0, TOP, 2**30, 2 ** (31 - shift), 3 * 2 ** (29 - shift) if shift < 30 else 1]))
+    )
+    node = qops.Conv2dAdd(**common | {"inputs": ("x", "r")}, residual_multiplier=multiplier, residual_shift=shift)
+    return Graph("alone", (x, r, node), "y")
+
+
+def _pool(x: qops.QNode, common: dict, size: tuple[int, int], rng: Rng) -> Graph | None:
+    window = common["window"]
+    inside = [
+        any(0 <= o * s - before + t * d < extent for t in range(k))
+        for extent, n, k, s, d, before in zip(
+            x.shape[:2], size, window.kernel, window.stride, window.dilation, window.padding[:2], strict=True
+        )
+        for o in range(n)
+    ]
+    if not all(inside):
+        return None
+    taps = prod(window.kernel)
+    by = _requant(taps * x.type.peak, common["type"], rng, int(rng.choice([1, taps])))
+    between = qops.MaxPool2d(name="z", inputs=("x",), shape=x.shape, type=x.type, window=Window((1, 1)))  # as it is
+    node = qops.AvgPool2d(shape=(*size, x.shape[2]), requant=by, **common | {"inputs": ("z",)})
+    return Graph("alone", (x, between, node), "y")
+
+
+def _window(op: str, rng: Rng) -> Window:
+    kernels = {"dwconv2d": [3, 3, 3, 3, 3, 1, 2, 5], "avgpool2d": [1, 2, 3, 7]}.get(op, [1, 1, 2, 3, 3, 4])
+    kernel = tuple(int(k) for k in rng.choice(kernels, 2))
+    if rng.random() < 0.5:
+        kernel = (kernel[0], kernel[0])
+    stride, dilation = (tuple(int(n) for n in rng.choice(choice, 2)) for choice in ([1, 1, 2, 2, 3], [1, 1, 1, 1, 2]))
+    if op == "avgpool2d":
+        dilation = (1, 1)
+    if op == "dwconv2d" and rng.random() < 0.6:  # what kernels of its own serve
+        kernel, stride, dilation = (3, 3), (int(rng.integers(1, 3)), stride[1]), (1, 1)
+    most = 1 if op == "avgpool2d" else 6
+    padding = tuple(int(n) for n in rng.choice([0, 0, 1, 1, min(2, most), most], 4))
+    return Window(kernel, stride, dilation, padding)
+
+
+def _type(dtype: str, rng: Rng) -> QType:
+    return QType(dtype, 0.0625, _zero(dtype, rng))
+
+
+def _zero(dtype: str, rng: Rng) -> int:
+    plain = QType(dtype, 1.0)
+    return int(rng.choice([0, 0, plain.low, plain.high, 3]))
+
+
+def _requant(peak: int, y: QType, rng: Rng, length: int) -> Requant:
+    """Half of the time without a shift, which has a short way in some kernels, else any that fits."""
+    room = min(30, (TOP // max(peak, 1)).bit_length() - 1)
+    shift = 0 if rng.random() < 0.5 else int(rng.integers(0, room + 1))
+    fitting = min(TOP, 2 * (y.high - y.low + 1) * 2 ** (32 - shift) // max(peak, 1))
+    multiplier = rng.integers(0, (fitting if rng.random() < 0.75 else TOP) + 1, length)
+    return Requant(multiplier.astype(np.int32), shift)
+
+
+def _weights(
+    shape: tuple[int, int], out: int, x: QType, y: QType, rng: Rng, *, depthwise: bool = False
+) -> qops.Weights:
+    """Random codes, or the extreme level of a sign for each place of the reduction, the other sign for some outputs and
+    nothing for others."""
+    book = codebook(str(rng.choice(FORMATS)))
+    codes = rng.choice([c for c in range(16) if c not in book.unused], shape)
+    if rng.random() < (0.25 if depthwise else 0.5):
+        high, low = int(np.argmax(book.levels)), int(np.argmin(book.levels))
+        place = rng.random(prod(shape) // out) < rng.choice([0.5, 0.0, 1.0])
+        signs = place[None, :] ^ (rng.random(out) < 0.5)[:, None]  # (O, K)
+        signs = signs.T if depthwise else signs
+        codes = np.where(signs, high, low)
+        idle = rng.random(out) < rng.choice([0.0, 0.4])
+        codes[(slice(None), idle) if depthwise else idle] = 0
+    magnitudes = np.abs(np.array(book.levels)[codes]).sum(axis=0 if depthwise else 1)  # (O,)
+    sums = int(magnitudes.max()) * max(abs(x.low), abs(x.high))
+    spread = int(rng.choice([0, sums, TOP - sums, min(TOP - sums, 64 * sums + 1)]))
+    bias = rng.integers(-spread, spread + 1, out)
+    by = _requant(sums + spread, y, rng, int(rng.choice([1, out])))
+    return qops.Weights(book, codes.astype(np.uint8), bias.astype(np.int32), by)
+
+
+def _inputs(graph: Graph, rng: Rng) -> np.ndarray:
+    """(5, *shape): random, the ends, and what makes the last node's first output as large or as small as it can be."""
+    x, node = graph.nodes[0], graph.nodes[-1]
+    low, high = x.type.low, x.type.high
+    found = [rng.integers(low, high + 1, x.shape), np.full(x.shape, low), np.full(x.shape, high)]
+    if isinstance(node, qops.WEIGHTED):
+        signs = qops.reduction(node)[int(rng.integers(0, node.weights.bias.size))] > 0  # (K,)
+        period = np.resize(signs, x.shape)
+        found += [np.where(period, high, low), np.where(period, low, high)]
+    return np.array(found)

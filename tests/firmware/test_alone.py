@@ -1,0 +1,146 @@
+"""Every kernel of the catalogue alone, against the interpreter: on this machine, where plain C stands in for what the
+instruction set has, and as machine code. Each layer goes to every kernel that can serve it, not only to the one that a
+target would choose."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from zlib import crc32
+
+import numpy as np
+import pytest
+
+from firmware import alone, build, layers
+from mixcomp_edge.build.cross import toolchains
+from mixcomp_edge.ir import interp, qops
+from mixcomp_edge.ir.graph import Graph, Window
+from mixcomp_edge.ir.qops import QType, Requant
+from mixcomp_edge.ir.verify import verify
+from mixcomp_edge.numerics import codebook
+from mixcomp_edge.numerics.packing import pack_elements
+from mixcomp_edge.plan.kernels import Kernel, catalogue
+from mixcomp_edge.targets import Target, targets
+from mixcomp_sim import Machine, image_memory, open_machine
+
+OPS = ("conv2d", "conv2d_add", "dwconv2d", "dense", "avgpool2d")
+EXAMPLES = int(os.environ.get("MCE_TEST_EXAMPLES", "60"))
+ISAS = sorted({kernel.isa for kernel in catalogue()} - {"c"})
+
+
+def wrong(
+    op: str, dtype: str, isas: set[str], examples: int, run: Callable[[alone.Call], bytes]
+) -> tuple[list[str], set[str]]:
+    """(what differs, the kernels that were met) over seeded layers of one operator and type of x: `examples`, and more
+    until every kernel had one."""
+    rng = np.random.default_rng(crc32(f"{op} {dtype}".encode()))
+    found, met = [], set()
+    for seen in range(10 * examples):
+        if seen >= examples and met == expected(op, dtype, isas):
+            break
+        graph, inputs = layers.layer(op, dtype, rng)
+        node = graph.nodes[-1]
+        served = [(k, packed) for k in catalogue() if k.isa in isas and (packed := k.pack(graph, node)) is not None]
+        for x in inputs:
+            values = {name: value[0] for name, value in interp.steps(graph, x[None])} | {graph.nodes[0].name: x}
+            want = pack_elements(values[node.name], node.type.bits)
+            for kernel, packed in served:
+                met.add(kernel.name)
+                for in_place in (False, True) if may_be_in_place(graph, node, kernel) else (False,):
+                    if run(alone.Call(graph, node, kernel, packed, values, in_place)) != want:
+                        found.append(f"{kernel.name} in_place={in_place}: {describe(graph, node)}")
+    return found, met
+
+
+def may_be_in_place(graph: Graph, node: qops.QNode, kernel: Kernel) -> bool:
+    return kernel.op == "conv2d_add" and kernel.in_place and graph["r"].type.bits == node.type.bits
+
+
+def describe(graph: Graph, node: qops.QNode) -> str:
+    """Enough to make the layer again."""
+    x, window = graph.sources(node)[0], getattr(node, "window", "")
+    book = node.weights.codebook.name if isinstance(node, qops.WEIGHTED) else ""
+    return f"{x.shape} {x.type} -> {node.shape} {node.type} {window} groups={getattr(node, 'groups', '')} {book}"
+
+
+def expected(op: str, dtype: str, isas: set[str]) -> set[str]:
+    return {k.name for k in catalogue() if k.op == op and dtype in k.act and k.isa in isas}
+
+
+@pytest.mark.parametrize("dtype", qops.DTYPES)
+@pytest.mark.parametrize("op", OPS)
+def test_every_kernel_equals_the_interpreter_on_this_machine(op, dtype, kernels):
+    isas = {kernel.isa for kernel in catalogue()}
+    found, met = wrong(op, dtype, isas, EXAMPLES, lambda call: call.on_host(kernels))
+    assert found == []
+    assert met == expected(op, dtype, isas)
+
+
+def test_the_overflow_proof_pairs_the_channels_of_each_group(kernels):
+    """Three outputs a group: the second group's low channels are the fourth and the sixth. Their sums of 24 weights of
+    -8 leave 12 bits, those of the others are 0."""
+    x = qops.Input(name="x", inputs=(), shape=(1, 1, 48), type=QType("u4", 1.0))
+    codes = np.zeros((6, 24), np.uint8)
+    codes[[3, 5]] = 8
+    by = Requant(np.array([2**26], np.int32), 0)
+    held = qops.Weights(codebook("fixp4"), codes, np.full(6, 4000, np.int32), by)
+    node = qops.Conv2d(
+        name="y", inputs=("x",), shape=(1, 1, 6), type=QType("u8", 1.0), weights=held, window=Window((1, 1)), groups=2
+    )
+    graph, values = verify(Graph("alone", (x, node), "y")), {"x": np.full((1, 1, 48), 15)}
+    served = [(k, packed) for k in catalogue() if (packed := k.pack(graph, node)) is not None]
+    assert len(served) >= 3
+    for kernel, packed in served:
+        found = alone.Call(graph, node, kernel, packed, values).on_host(kernels)
+        assert list(found) == [63, 63, 63, 18, 63, 18], kernel.name
+
+
+def test_padding_wider_than_all_columns_of_a_row_of_outputs(kernels):
+    """One output, three columns wide, before x begins."""
+    x = qops.Input(name="x", inputs=(), shape=(3, 1, 8), type=QType("u4", 1.0))
+    by = Requant(np.array([2**30], np.int32), 0)
+    held = qops.Weights(codebook("fixp4"), np.ones((9, 8), np.uint8), np.full(8, 20, np.int32), by)
+    window = Window((3, 3), (1, 3), (1, 1), (0, 4, 0, 0))
+    node = qops.DwConv2d(name="y", inputs=("x",), shape=(1, 1, 8), type=QType("u4", 1.0), weights=held, window=window)
+    graph, values = verify(Graph("alone", (x, node), "y")), {"x": np.full((3, 1, 8), 15)}
+    for kernel in catalogue():
+        if (packed := kernel.pack(graph, node)) is not None:
+            assert alone.Call(graph, node, kernel, packed, values).on_host(kernels) == bytes([0x55] * 4), kernel.name
+
+
+@pytest.fixture(scope="module", params=[(isa, chain) for isa in ISAS for chain in ("gcc", "zig")], ids="-".join)
+def machine(request, tmp_path_factory):
+    """(instruction set, an emulated core with an image of all its kernels)."""
+    isa, chain = request.param
+    if chain not in toolchains() or "MCE_TEST_LIBRARY" in os.environ:
+        pytest.skip("no such compiler, or under the sanitizers")
+    core = next((t for t in targets().values() if isa in t.isas and t.core), None)
+    if core is None:
+        pytest.skip(f"no emulator runs {isa}")
+    return isa, image(isa, core, chain, tmp_path_factory.mktemp(f"{isa}-{chain}"))
+
+
+def image(isa: str, core: Target, chain: str, folder: Path) -> Machine:
+    mine = [kernel for kernel in catalogue() if kernel.isa == isa]
+    source, script = folder / "image.c", folder / "image.ld"
+    source.write_text(alone.image_source([kernel.name for kernel in mine]))
+    memory = image_memory(core.core)
+    areas = {"FLASH (rx)": memory.flash, "RAM (rw)": memory.ram}
+    lines = "".join(f"{name} : ORIGIN = {at}, LENGTH = {size}\n" for name, (at, size) in areas.items())
+    script.write_text(f"MEMORY {{\n{lines}}}\n" + (build.FIRMWARE / "ports" / "emulated" / "sections.ld").read_text())
+    sources = [*(build.FIRMWARE / kernel.source for kernel in mine), source]
+    objects = toolchains()[chain].compile(sources, [build.FIRMWARE / "include"], core, folder, ())
+    return open_machine(toolchains()[chain].link(objects, core, folder / "image.elf", script, "mce_call"), core.core)
+
+
+@pytest.mark.parametrize("dtype", qops.DTYPES)
+@pytest.mark.parametrize("op", OPS)
+def test_every_kernel_equals_the_interpreter_as_machine_code(op, dtype, machine):
+    isa, emulator = machine
+    names, order = expected(op, dtype, {isa}), [kernel.name for kernel in catalogue() if kernel.isa == isa]
+    if not names:
+        pytest.skip(f"{isa} has no kernel of its own for {op} on {dtype}")
+    found, met = wrong(op, dtype, {isa}, EXAMPLES // 2, lambda call: call.on_core(emulator, order.index(call.name)))
+    assert found == []
+    assert met == names
