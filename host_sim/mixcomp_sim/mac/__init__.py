@@ -2,8 +2,9 @@
 their energy counted. Needs NumPy; yosys only where the Verilog or the library has changed.
 
 from mixcomp_sim import mac
-netlist = mac.netlist(mac.unit("mixed4"))
-print(netlist.gate_equivalents, netlist.depth)
+from mixcomp_sim.mac.netlist import netlist
+gates = netlist(mac.unit("mixed4"))
+print(gates.gate_equivalents, gates.depth)
 """
 
 from .files import MacError

@@ -72,19 +72,21 @@ def _shares(
     return lambda part: over(*mixed, part), lambda part: over(base, alone, part)
 
 
+Choice = tuple[int, int, tuple[Stream, ...]]  # parameters, MACs, layers
+
+
 def most_macs(layers: Sequence[Stream], eta: float) -> tuple[Stream, ...]:
     """The layers with the most MACs among those choices that hold at most eta of all parameters: an exact knapsack."""
     room = eta * sum(layer.parameters for layer in layers)
-    best: list[tuple[int, int, tuple[Stream, ...]]] = [
-        (0, 0, ())
-    ]  # parameters, MACs: more of one buys more of the other
+    best: list[Choice] = [(0, 0, ())]  # by rising parameters, and MACs that rise with them
     for layer in layers:
         more = [(p + layer.parameters, m + layer.macs, (*c, layer)) for p, m, c in best if p + layer.parameters <= room]
         best = _undominated(sorted([*best, *more], key=lambda entry: (entry[0], -entry[1])))
     return best[-1][2]
 
 
-def _undominated(entries: list[tuple[int, int, tuple[Stream, ...]]]) -> list[tuple[int, int, tuple[Stream, ...]]]:
+def _undominated(entries: list[Choice]) -> list[Choice]:
+    """Without those that hold more parameters for no more MACs."""
     kept = entries[:1]
     for entry in entries[1:]:
         if entry[1] > kept[-1][1]:

@@ -6,8 +6,8 @@ gate delays  every input changes at the clock edge and each gate answers after i
              to and fro before it settles, and each of these glitches counts, however short: an upper bound, since real
              gates swallow pulses shorter than their own delay.
 
-The state register needs no loop over time: the caller knows the register's value in every cycle, and `check` that the
-gates compute the next one from it."""
+The state register needs no loop over time: the caller knows what it holds in every cycle, and compares `next_state`,
+what the gates make of it, with what must come next."""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ from rich import box
 from rich.table import Table
 
 from mixcomp_edge.cli.common import JsonFlag, console, output, print_json, progress_bar
+from mixcomp_edge.errors import ToolchainError
 
 if TYPE_CHECKING:
     from mixcomp_sim.mac.measure import Figure
@@ -37,8 +38,10 @@ def register(app: typer.Typer) -> None:
         Gates are simulated on operands of real layers; every sum is compared with arithmetic on the way. How it is
         counted, and what it is worth: host_sim/mac/README.md.
         """
-        from mixcomp_sim.mac.table import make_table
-
+        try:
+            from mixcomp_sim.mac.table import make_table
+        except ModuleNotFoundError as error:
+            raise ToolchainError(f"mac: {error.name} is missing: pip install 'mixcomp-edge[mac]'.") from error
         if synthesize:
             _synthesize()
         if record:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import builtins
 import json
+import sys
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from mixcomp_edge import cli
+from mixcomp_edge.errors import ToolchainError
 
 README = Path(__file__).resolve().parents[3] / "host_sim" / "mac" / "README.md"
 
@@ -68,3 +71,19 @@ def test_tables_for_people_fit_eighty_columns(run):
     assert "mixed4" in tables
     assert "…" not in tables
     assert max(map(len, tables.splitlines())) <= 80
+
+
+def test_without_the_simulator_the_error_says_what_to_install(run, monkeypatch):
+    monkeypatch.delitem(sys.modules, "mixcomp_sim.mac.table", raising=False)
+    monkeypatch.setattr(builtins, "__import__", refuse_unicorn(builtins.__import__))
+    with pytest.raises(ToolchainError, match=r"mac: unicorn is missing: pip install 'mixcomp-edge\[mac\]'"):
+        run("--json")
+
+
+def refuse_unicorn(imports):
+    def refusing(name, *arguments, **keywords):
+        if name.startswith("mixcomp_sim.mac"):
+            raise ModuleNotFoundError("No module named 'unicorn'", name="unicorn")
+        return imports(name, *arguments, **keywords)
+
+    return refusing
