@@ -18,7 +18,7 @@ void mce_port_put(uint8_t byte);
 void mce_port_receive_irq(void);
 
 /* Cycles of the core's clock (MCE_BOARD_CLOCK_HZ) since mce_port_init; never goes back. common/systick.c gives it for
- * every core with a SysTick that counts the core's clock. Called outside interrupts only. */
+ * every core with a SysTick that counts the core's clock. Called outside interrupts only, at least once an inference. */
 uint64_t mce_port_cycles(void);
 
 /* Given by the app: takes one received byte, inside the interrupt. */

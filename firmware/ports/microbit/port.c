@@ -18,7 +18,7 @@
 void mce_port_tick_irq(void) {}
 
 /* The timer wraps after 268 s; a wrap is seen as long as this is called once between two of them, as it is at least once
- * a layer. */
+ * an inference. */
 uint64_t mce_port_cycles(void)
 {
     static uint32_t wraps, last;
