@@ -27,7 +27,9 @@ class HostDevice:
         self.c.test_input_code.argtypes = [ctypes.c_float, ctypes.c_float, ctypes.c_int]
         self.reset()
 
-    def reset(self, kind: int = 0) -> None:
+    def reset(self, kind: int = 0, tick: int = 400_000) -> None:
+        """`tick`: microseconds that pass from one look at the clock to the next."""
+        self.c.test_tick(tick)
         self.c.test_reset(kind)
 
     def boot(self) -> bytes:

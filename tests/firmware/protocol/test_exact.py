@@ -13,6 +13,7 @@ from firmware.protocol.test_text import load, sums
 from mixcomp_edge.board.frames import Damaged, Decoder, Frame
 from mixcomp_edge.board.messages import BUSY, Command, Region
 from mixcomp_edge.board.session import LIMIT, Refused, Session
+from mixcomp_edge.board.wire import wire_cost
 from mixcomp_edge.errors import BoardError
 from support.faulty_wire import Faults
 
@@ -102,6 +103,18 @@ def test_a_run_gives_output_checksums_and_cycles(device):
         assert run.output == layers[-1]
         assert [record.crc for record in run.records] == [zlib.crc32(layer) for layer in layers]
         assert run.cycles == sum(record.cycles for record in run.records)
+
+
+def test_a_run_costs_on_the_wire_what_was_predicted(device):
+    device.reset(tick=1)  # no time for signs of life
+    session = open_session(device)
+    before = session.port.sent + session.port.received
+    session.run(inputs(4))
+    spent = session.port.sent + session.port.received - before
+    frames = 2 * 5  # two writes, run, two reads, each with its answer; each may save a byte of COBS
+    predicted = wire_cost(INPUTS, 4, 3)
+    assert predicted.total - frames <= spent <= predicted.total
+    assert predicted.payload == INPUTS + 4
 
 
 @pytest.mark.parametrize("wanted", [[0], [1], [2], [0, 1, 2], [0, 2]])
