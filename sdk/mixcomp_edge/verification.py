@@ -23,6 +23,7 @@ from mixcomp_edge.plan.layout import Layout
 from mixcomp_edge.targets import DEFAULT, emulated
 from mixcomp_edge.targets.boards import Board, board
 from mixcomp_edge.transports import Transport
+from mixcomp_edge.transports.board import BoardTransport
 
 if TYPE_CHECKING:
     from mixcomp_edge.transports.emulator import EmulatedCore
@@ -74,6 +75,8 @@ def opened(
             )
         yield bundle, layout, source
         return
+    if the_board is not None and target_name not in (None, the_board.target.name):
+        raise ExportError(f"{the_board.name} is a {the_board.target.name}, not a {target_name}. Drop --target.")
     bundle = load_bundle(source)
     with tempfile.TemporaryDirectory(prefix="mixcomp-project-") as folder:
         project = Path(folder) / bundle.graph.name
@@ -92,8 +95,6 @@ def open_transport(on: str, project: Path, layout: Layout, chain_name: str | Non
     if kind == "qemu" and place:
         return _qemu_board(place, project, layout, chain_name)
     if kind == "serial" and place:
-        from mixcomp_edge.transports.board import BoardTransport
-
         bundle, _ = read_project(project)
         build_id = read_firmware(project)[1] if has_firmware(project) else None
         return BoardTransport(on, place, layout, bundle.sha256, build_id)
@@ -105,7 +106,6 @@ def _qemu_board(name: str, project: Path, layout: Layout, chain_name: str | None
     from mixcomp_edge.board.qemu import QemuBoard
     from mixcomp_edge.build.cross import toolchain
     from mixcomp_edge.build.firmware import build_firmware
-    from mixcomp_edge.transports.board import BoardTransport
 
     the_board, build_id = read_firmware(project)
     if the_board.name != name:
@@ -143,12 +143,10 @@ def verify(
     with opened(source, target_name, board(place) if kind == "qemu" and place else None) as (bundle, layout, project):
         transport = open_transport(on, project, layout, chain_name)
         try:
-            cost = getattr(transport, "cost", None)
-            if cost is not None and notice is not None:
-                notice(_forecast(cost(), count))
+            if isinstance(transport, BoardTransport) and notice is not None:
+                notice(_forecast(transport.cost(), count))
             verdict = compare(transport, layout, make_inputs(bundle.graph, count, seed), progress)
-            wire = getattr(transport, "wire", None)
-            return verdict if wire is None else replace(verdict, wire=wire())
+            return replace(verdict, wire=transport.wire()) if isinstance(transport, BoardTransport) else verdict
         finally:
             transport.close()
 
