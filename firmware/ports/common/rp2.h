@@ -1,6 +1,7 @@
-/* Clocks and UART 0 of RP2040 and RP2350: the same blocks at other addresses. A port that uses it defines MCE_RP2_RESETS,
- * _CLOCKS, _XOSC, _PLL_SYS, _IO_BANK0, _PADS_BANK0 and _UART0, the reset bits MCE_RP2_RESET_IO, _PADS, _PLL and _UART,
- * and the PLL's MCE_RP2_PLL_MULTIPLY, _DIVIDE1 and _DIVIDE2, includes this in its port.c once, and calls mce_rp2_init.
+/* Clocks and UART 0 of RP2040 and RP2350: the same blocks at other addresses. A port that uses it defines
+ * MCE_RP2_RESETS, _CLOCKS, _XOSC, _PLL_SYS, _IO_BANK0, _PADS_BANK0 and _UART0, the reset bits MCE_RP2_RESET_IO, _PADS,
+ * _PLL and _UART, and the PLL's MCE_RP2_PLL_MULTIPLY, _DIVIDE1 and _DIVIDE2, includes this in its port.c once, and calls
+ * mce_rp2_clock_init, then mce_rp2_uart_init.
  * Registers: RP2040 datasheet 2.14 (resets), 2.15 (clocks), 2.16 (XOSC), 2.18 (PLL), 2.19 (GPIO), 4.2 (UART, an Arm
  * PL011); RP2350 datasheet 7.5, 8.1, 8.2, 8.6, 9.11, 12.1. */
 #ifndef MCE_RP2_H

@@ -1,5 +1,5 @@
-/* USART of STM32F4 (and F1, F2): status and data registers come first. A port that uses it defines MCE_STM32_USART_BASE,
- * includes this in its port.c once, and calls mce_stm32_usart_init with the clock of the USART's bus.
+/* USART of STM32F4 (and F1, F2): status and data registers come first. A port that uses it defines
+ * MCE_STM32_USART_BASE, includes this in its port.c once, and calls mce_stm32_usart_init with the clock of the USART's bus.
  * Registers: RM0390 (STM32F446), RM0090 (STM32F405), chapter USART. */
 #ifndef MCE_STM32_USART_V1_H
 #define MCE_STM32_USART_V1_H

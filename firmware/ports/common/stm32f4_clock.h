@@ -56,7 +56,8 @@ static inline uint32_t mce_stm32f4_clock_init(const mce_stm32f4_clock *clock, ui
             return STM32F4_HSI_HZ;
         }
     }
-    /* The wait states must be in force before the clock rises (RM0390, FLASH, read access latency): caches and prefetch come with them. */
+    /* The wait states must be in force before the clock rises (RM0390, FLASH, read access latency); caches and prefetch
+     * come with them. */
     const uint32_t access = clock->wait_states | 1u << 8 | 1u << 9 | 1u << 10;
     MCE_REG(STM32F4_FLASH_ACR) = access;
     if (!mce_await(STM32F4_FLASH_ACR, 0xFu, clock->wait_states)) {

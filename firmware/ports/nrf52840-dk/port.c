@@ -17,7 +17,7 @@ void mce_port_init(void)
     MCE_REG(CLOCK_HFCLKSTARTED) = 0;
     MCE_REG(CLOCK_HFCLKSTART) = 1;               /* the crystal: 40 ppm instead of 1.5 %, for the times that we tell */
     (void)mce_await(CLOCK_HFCLKSTARTED, 1u, 1u); /* without it the core runs on at 64 MHz from the internal one */
-    MCE_REG(NVMC_ICACHECNF) = 1u;                /* flash has two wait states; the cache hides them. */
+    MCE_REG(NVMC_ICACHECNF) = 1u;                /* flash has two wait states; the cache hides them */
     mce_systick_init();
     mce_nrf_uart_init();
 }

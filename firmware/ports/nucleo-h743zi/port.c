@@ -20,9 +20,9 @@
 #define RCC_D2CCIP2R (RCC + 0x54u) /* 0-2 USART234578SEL */
 #define RCC_AHB4ENR (RCC + 0xE0u)
 #define RCC_APB1LENR (RCC + 0xE8u)
-#define PWR_CSR1 0x58024804u /* 13 ACTVOSRDY. */
-#define PWR_CR3 0x5802480Cu  /* 0 BYPASS, 1 LDOEN, 2 SCUEN. */
-#define PWR_D3CR 0x58024818u /* 13 VOSRDY, 14-15 VOS. */
+#define PWR_CSR1 0x58024804u /* 13 ACTVOSRDY */
+#define PWR_CR3 0x5802480Cu  /* 0 BYPASS, 1 LDOEN, 2 SCUEN */
+#define PWR_D3CR 0x58024818u /* 13 VOSRDY, 14-15 VOS */
 #define FLASH_ACR 0x52002000u
 #define GPIOD 0x58020C00u /* RM0433, memory map */
 #define HSI_HZ 64000000u  /* the clock after reset, and the UART's */
@@ -56,7 +56,8 @@ static void caches_init(void)
 
 static void clock_init(void)
 {
-    /* The supply must be chosen once before the voltage may rise (RM0433, PWR, system supply startup): the LDO, as the board is wired. */
+    /* The supply must be chosen once before the voltage may rise (RM0433, PWR, system supply startup): the LDO, as the
+     * board is wired. */
     mce_set_field(PWR_CR3, 7u, 1u << 1 | 1u << 2);
     (void)mce_await(PWR_CSR1, 1u << 13, 1u << 13);
     mce_set_field(PWR_D3CR, 3u << 14, 3u << 14); /* VOS1 */
