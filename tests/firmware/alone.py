@@ -29,7 +29,7 @@ class Call:
         buffers = [self.hold(c_uint8, pack_elements(values[s.name], s.type.bits)) for s in sources]
         self.y = buffers[1] if in_place else garbage(node.nbytes)
         self.params = self.struct(graph, node, packed)
-        scratch = [garbage(packed.scratch_bytes)] if packed.scratch_bytes else []
+        scratch = [] if packed.scratch_bytes is None else [garbage(packed.scratch_bytes)]
         self.buffers = [*buffers, self.y, *scratch]
 
     def hold(self, ctype: type, values: object) -> Memory:
@@ -50,10 +50,11 @@ class Call:
             book = node.weights.codebook
             table = self.hold(*((c_int16, book.levels) if packed.table == "levels" else (c_uint32, book.pairs))).address
         bias, by = self.hold(c_int32, packed.bias).pointer, self.requant(node.weights.requant)
+        blocks = self.hold(c_uint8, packed.blocks).pointer if packed.blocks.size else None
         if isinstance(node, qops.Dense):
-            return structs.Dense(x, y, codes, table, bias, by, packed.block)
+            return structs.Dense(x, y, codes, table, bias, by, blocks)
         groups = x.c if isinstance(node, qops.DwConv2d) else node.groups
-        conv = structs.Conv2d(x, y, self.window(node), groups, codes, table, bias, by, packed.block)
+        conv = structs.Conv2d(x, y, self.window(node), groups, codes, table, bias, by, blocks)
         if not isinstance(node, qops.Conv2dAdd):
             return conv
         r = graph.sources(node)[1]

@@ -28,7 +28,7 @@ class Conv2d(ctypes.Structure):
         ("levels", c_void_p),
         ("bias", POINTER(c_int32)),
         ("requant", Requant),
-        ("block", c_int32),
+        ("blocks", POINTER(c_uint8)),
     ]
 
 
@@ -44,7 +44,7 @@ class Dense(ctypes.Structure):
         ("levels", c_void_p),
         ("bias", POINTER(c_int32)),
         ("requant", Requant),
-        ("block", c_int32),
+        ("blocks", POINTER(c_uint8)),
     ]
 
 

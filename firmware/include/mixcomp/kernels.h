@@ -21,7 +21,8 @@ typedef struct mce_conv2d {
     const void *levels;  /* int16_t [16], or uint32_t [256], or 0, as the kernel's packing says */
     const int32_t *bias; /* [y.c] */
     mce_requant requant;
-    int32_t block; /* packing quad, swar: weights between two folds of the accumulators, a multiple of 8; else 0 */
+    const uint8_t
+        *blocks; /* packing quad, swar: lengths of the blocks of a reduction in units of 8, then 0; else null */
 } mce_conv2d;
 
 /* conv2d_add, SPEC.md 4.12: a conv2d and the residual r, of y's shape, that joins before the rounding. */
@@ -39,7 +40,7 @@ typedef struct mce_dense {
     const void *levels;  /* int16_t [16], or uint32_t [256], or 0, as the kernel's packing says */
     const int32_t *bias; /* [outputs] */
     mce_requant requant;
-    int32_t block; /* as in mce_conv2d */
+    const uint8_t *blocks; /* as in mce_conv2d */
 } mce_dense;
 
 typedef struct mce_add { /* SPEC.md 4.4 */
@@ -84,7 +85,7 @@ void mce_conv2d_s4_w4__c(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_
 void mce_conv2d_u8_w4__c(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
 void mce_conv2d_s8_w4__c(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
 
-/* codes and scratch: swar2 (v6m) or swar4 (v7m) of sdk/mixcomp_edge/plan/packing.py. y may be r. */
+/* codes and scratch: swar2 (v6m) or swar4 (v7m) of sdk/mixcomp_edge/plan/packing. y may be r. */
 void mce_conv2d_u4_fx4__v6m(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
 void mce_conv2d_add_u4_fx4__v6m(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y,
                                 mce_scratch *scratch);
@@ -110,7 +111,7 @@ void mce_conv2d_s8_fx4__v7m(const mce_conv2d *p, const uint8_t *x, uint8_t *y, m
 void mce_conv2d_add_s8_fx4__v7m(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y,
                                 mce_scratch *scratch);
 
-/* codes, levels, block and scratch: quad, pair or pair_table of sdk/mixcomp_edge/plan/packing.py. y may be r. */
+/* codes, levels, block and scratch: quad, pair or pair_table of sdk/mixcomp_edge/plan/packing. y may be r. */
 void mce_conv2d_u4_fx4__dsp(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
 void mce_conv2d_s4_fx4__dsp(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
 void mce_conv2d_u8_fx4__dsp(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);

@@ -118,9 +118,9 @@ class _Placement:
             return "x"
         return self.at(self.layout.arena.offsets[name])
 
-    def scratch(self, name: str) -> str | None:
+    def scratch(self, name: str) -> str:
         offset = self.layout.arena.scratch.get(name)
-        return None if offset is None else self.at(offset)
+        return "NULL" if offset is None else f"(void *)({self.at(offset)})"
 
     @staticmethod
     def at(offset: int) -> str:

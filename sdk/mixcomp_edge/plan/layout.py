@@ -50,7 +50,7 @@ def lay_out(graph: Graph, target: Target) -> Layout:
     if not steps:
         raise ExportError(f"{graph.name}: the model computes nothing.")
     in_place = frozenset(step.node.name for step in steps if step.kernel.in_place)
-    arena = plan_arena(graph, {step.node.name: step.packed.scratch_bytes for step in steps}, in_place)
+    arena = plan_arena(graph, {step.node.name: step.packed.scratch_bytes or 0 for step in steps}, in_place)
     return Layout(graph, target, tuple(steps), arena)
 
 

@@ -231,7 +231,7 @@ def test_the_known_networks_need_no_byte_more_than_the_lower_bound(name):
     integer = lower(quantized(graph, x, input_positive=True))
     layout = lay_out(integer, target("cortex-m4"))
     assert layout.arena.total_bytes == layout.arena.lower_bound_bytes
-    scratch = {s.node.name: s.packed.scratch_bytes for s in layout.steps}
+    scratch = {s.node.name: s.packed.scratch_bytes or 0 for s in layout.steps}
     replay(integer, scratch, layout.arena)
 
 

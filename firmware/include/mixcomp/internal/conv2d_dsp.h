@@ -84,8 +84,8 @@ MCE_INLINE const mce_word *mce_conv2d_any(mce_scheme scheme, const mce_two_pixel
  * y[h,w,o] = clamp(y.zero + q32(acc[o], m[o], s)), or with a residual as in SPEC.md 4.12               SPEC.md 4.1
  * Two pixels meet four channels at a time. s4 runs as x + 8, and the bias makes up for it. add and r are null (0) in
  * conv2d. scratch: [n] words for two patches, in quad then its blocks; n = kh*kw*depth rounded up to a multiple of 8.
- * quad: the low channel's sum over a block of p->block weights fits in 12 bits, the high one's over all in 20; pair:
- * (|bias| + sum |level| * max|x|) * 2^s < 2^31 and the offset wraps there and back. plan/packing.py proves it. */
+ * quad: the low channel's sum over a block of p->blocks fits in 12 bits, the high one's over all in 20; pair:
+ * (|bias| + sum |level| * max|x|) * 2^s < 2^31 and the offset wraps there and back. plan/packing proves it. */
 MCE_INLINE void mce_conv2d_dsp(mce_type type, mce_scheme scheme, const mce_conv2d *p, const mce_conv2d_add *add,
                                const uint8_t *x, const uint8_t *r, uint8_t *y, mce_scratch *scratch)
 {
@@ -114,7 +114,7 @@ MCE_INLINE void mce_conv2d_dsp(mce_type type, mce_scheme scheme, const mce_conv2
                 mce_cursor_next(&at, p->y.w);
             }
             if (scheme == MCE_QUAD) {
-                in.end = mce_quad_blocks(patches, n, p->block, blocks);
+                in.end = mce_quad_blocks(patches, p->blocks, blocks);
             } else if (scheme == MCE_PAIR) {
                 mce_pair_offsets(patches, n, &in.offset0, &in.offset1);
             }

@@ -187,10 +187,10 @@ MCE_INLINE void mce_conv2d_swar(mce_type type, int32_t pairs, const mce_conv2d *
                 mce_swar_begin(&in, bias[0], left > 1 ? bias[1] : 0, v);
                 if (pairs == 2 && left > 2) {
                     mce_swar_begin(&in, bias[2], left > 3 ? bias[3] : 0, v + 4);
-                    w = mce_swar_sum(2, patches, patches + n, w, n, p->block, v);
+                    w = mce_swar_sum(2, patches, patches + n, w, p->blocks, v);
                     mce_swar_output(&sink, plain, &in, o + 2, left > 3, v + 4);
                 } else {
-                    w = mce_swar_sum(1, patches, patches + n, w, n, p->block, v);
+                    w = mce_swar_sum(1, patches, patches + n, w, p->blocks, v);
                 }
                 mce_swar_output(&sink, plain, &in, o, left > 1, v);
             }

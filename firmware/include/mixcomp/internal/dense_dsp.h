@@ -8,22 +8,37 @@
 MCE_INLINE int32_t mce_dense_per_word(mce_type type)
 { return mce_is_packed(type) ? 8 : 4; }
 
-/* One block for each `size` of n inputs, and one for the rest; offset1 is of no use. Returns their end. */
-MCE_INLINE mce_quad_block *mce_dense_blocks(mce_type type, const mce_word_any *x, int32_t n, int32_t size,
-                                            mce_quad_block *block)
+/* -8 * sum of n elements of x, n a multiple of 8 */
+MCE_INLINE int32_t mce_dense_offset(mce_type type, const mce_word_any *x, int32_t n)
 {
-    const int32_t words = mce_is_packed(type) ? 1 : 2; /* of eight elements */
-    for (; n > 0; n -= size, block++) {
-        block->size = n < size ? n : size;
-        block->offset0 = block->offset1 = 0;
-        for (int32_t k = 0; k < block->size; k += 8, x += words) {
-            block->offset0 = mce_smlad(mce_dense_lanes(type, x, 0), 0xFFF8FFF8u, block->offset0);
-            block->offset0 = mce_smlad(mce_dense_lanes(type, x, 1), 0xFFF8FFF8u, block->offset0);
-            block->offset0 = mce_smlad(mce_dense_lanes(type, x, 2), 0xFFF8FFF8u, block->offset0);
-            block->offset0 = mce_smlad(mce_dense_lanes(type, x, 3), 0xFFF8FFF8u, block->offset0);
-        }
+    int32_t sum = 0;
+    for (; n > 0; n -= 8, x += mce_is_packed(type) ? 1 : 2) {
+        sum = mce_smlad(mce_dense_lanes(type, x, 0), 0xFFF8FFF8u, sum);
+        sum = mce_smlad(mce_dense_lanes(type, x, 1), 0xFFF8FFF8u, sum);
+        sum = mce_smlad(mce_dense_lanes(type, x, 2), 0xFFF8FFF8u, sum);
+        sum = mce_smlad(mce_dense_lanes(type, x, 3), 0xFFF8FFF8u, sum);
+    }
+    return sum;
+}
+
+/* The blocks of packed inputs, lengths as in mce_conv2d; offset1 is of no use. Returns their end. */
+MCE_INLINE mce_quad_block *mce_dense_blocks(const mce_word_any *x, const uint8_t *lengths, mce_quad_block *block)
+{
+    for (; *lengths != 0; x += *lengths++, block++) {
+        block->size = 8 * *lengths;
+        block->offset0 = mce_dense_offset(MCE_U4, x, block->size);
+        block->offset1 = 0;
     }
     return block;
+}
+
+MCE_INLINE int32_t mce_dense_count(const uint8_t *lengths)
+{
+    int32_t count = 0;
+    while (lengths[count] != 0) {
+        count++;
+    }
+    return count;
 }
 
 /* The words of x. They are copied where x must change: s4 becomes u4 by adding 8, and an incomplete group of eight is
@@ -75,17 +90,15 @@ MCE_INLINE int32_t mce_dense_bias(const mce_dense *p, int32_t o, int32_t outputs
 
 /* acc[o] = bias[o] + sum_i level(o,i) * x[i]
  * y[o] = clamp(y.zero + q32(acc[o], m[o], s))                                                          SPEC.md 4.3
- * Bounds as in internal/conv2d_dsp.h. scratch: the blocks (one where the scheme has none), then x if it is copied. */
+ * Bounds as in internal/conv2d_dsp.h. scratch: quad: the blocks; then x if it is copied. */
 MCE_INLINE void mce_dense_dsp(mce_type type, mce_scheme scheme, const mce_dense *p, const uint8_t *x, uint8_t *y,
                               mce_scratch *scratch)
 {
     const int32_t inputs = p->x.h * p->x.w * p->x.c, outputs = p->y.h * p->y.w * p->y.c, n = (inputs + 7) & ~7;
-    const int32_t size = scheme == MCE_QUAD ? p->block : n;
     mce_quad_block *const blocks = (mce_quad_block *)(void *)scratch;
-    mce_word *const copy = (mce_word *)(void *)(blocks + (n + size - 1) / size);
-    const mce_word_any *const words = mce_dense_words(type, x, inputs, copy);
+    const int32_t count = scheme == MCE_QUAD ? mce_dense_count(p->blocks) : 0;
+    const mce_word_any *const words = mce_dense_words(type, x, inputs, (mce_word *)(void *)(blocks + count));
     const mce_sink sink = mce_sink_of(&p->y, &p->requant, 0, 0, y);
-    const mce_quad_block *const end = mce_dense_blocks(type, words, n, size, blocks);
     const mce_word *w = (const mce_word *)p->codes;
     int32_t o = 0;
     if (scheme == MCE_PAIR_TABLE) {
@@ -105,7 +118,7 @@ MCE_INLINE void mce_dense_dsp(mce_type type, mce_scheme scheme, const mce_dense 
         return;
     }
     if (scheme == MCE_FOUR) {
-        const int32_t offset = blocks->offset0;
+        const int32_t offset = mce_dense_offset(type, words, n);
         for (; o + 4 <= outputs; o += 4) {
             const int32_t *const bias = p->bias + o;
             mce_dense_four sum = {bias[0] + offset, bias[1] + offset, bias[2] + offset, bias[3] + offset};
@@ -122,6 +135,7 @@ MCE_INLINE void mce_dense_dsp(mce_type type, mce_scheme scheme, const mce_dense 
         }
         return;
     }
+    const mce_quad_block *const end = mce_dense_blocks(words, p->blocks, blocks);
     if (outputs >= 4) {
         const int32_t one = p->requant.multiplier[0], per_channel = p->requant.per_channel;
         const int32_t m4[4] = {one, one, one, one}, packed = mce_is_packed(p->y.type);

@@ -35,10 +35,17 @@ typedef struct mce_dense_four {
     "ldr %[v], [%[x]], #4\n\t"                                                                                         \
     "ldrd %[wa], %[wb], [%[w]], #8\n\t" MCE_FOUR_LANES(extend " %[xl], %[v]\n\t", "wa")                                \
         MCE_FOUR_LANES(extend " %[xl], %[v], ror #8\n\t", "wb")
-#define MCE_FOUR_ASM(extend)                                                                                           \
-    __asm__("1:\n\t" MCE_FOUR_HALF(extend) MCE_FOUR_HALF(extend) "cmp %[w], %[end]\n\tbne 1b"                          \
+#define MCE_FOUR_STEP(extend) MCE_FOUR_HALF(extend) MCE_FOUR_HALF(extend)
+#define MCE_FOUR_ASM(extend) /* an odd step first, then two a turn */                                                  \
+    __asm__("tst %[l], #8\n\t"                                                                                         \
+            "beq 1f\n\t" MCE_FOUR_STEP(extend) "cmp %[w], %[end]\n\t"                                                  \
+                                               "beq 2f\n\t"                                                            \
+                                               "1:\n\t" MCE_FOUR_STEP(extend)                                          \
+                                                   MCE_FOUR_STEP(extend) "cmp %[w], %[end]\n\t"                        \
+                                                                         "bne 1b\n\t"                                  \
+                                                                         "2:"                                          \
             : [a] "+r"(a), [b] "+r"(b), [c] "+r"(c), [d] "+r"(d), [x] "+r"(x), [w] "+r"(w), [v] "=&r"(v),              \
-              [wa] "=&r"(wa), [wb] "=&r"(wb), [xl] "=&r"(xl), [l] "=&r"(l)                                             \
+              [wa] "=&r"(wa), [wb] "=&r"(wb), [xl] "=&r"(xl), [l] "+r"(l)                                              \
             : [m] "r"(0x000F000Fu), [end] "r"(end)                                                                     \
             : "memory", "cc")
 #endif
@@ -50,7 +57,7 @@ MCE_INLINE const mce_word *mce_dense_masked(mce_type type, const mce_word_any *x
     const mce_word *const end = w + n / 2;
     int32_t a = sum->a, b = sum->b, c = sum->c, d = sum->d;
 #if defined(__ARM_FEATURE_DSP)
-    uint32_t v, wa, wb, xl, l;
+    uint32_t v, wa, wb, xl, l = (uint32_t)n;
     if (type == MCE_S8) {
         MCE_FOUR_ASM("sxtb16");
     } else {
@@ -232,10 +239,12 @@ MCE_NAKED const mce_word *mce_dense_tiles(__attribute__((unused)) mce_quad_job *
             "ldr r3, [r12, #60]\n\t"
             "ldr r0, [r12, #20]\n\t"
             "ldrd r10, lr, [r12, #24]\n\t"
+            "cbz r3, 8f\n\t"
             "lsl r8, r8, r3\n\t"
             "lsl r4, r4, r3\n\t"
             "lsl r9, r9, r3\n\t"
             "lsl r5, r5, r3\n\t"
+            "8:\n\t"
             "ldr r3, [r0]\n\t"
             "smmlar r8, r8, r3, lr\n\t"
             "ldr r3, [r0, #4]\n\t"

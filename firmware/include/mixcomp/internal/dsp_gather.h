@@ -3,7 +3,7 @@
  *
  * Order. Along the input channels of one kernel position, where they fill whole words: packed elements 0 4 1 5 2 6 3 7 of
  * each eight, bytes 0 2 1 3 of each four; that is how masks and UXTB16 part a word. Otherwise as they come.
- * sdk/mixcomp_edge/plan/packing.py packs the weights in the same order. */
+ * sdk/mixcomp_edge/plan/packing packs the weights in the same order. */
 #ifndef MIXCOMP_INTERNAL_DSP_GATHER_H
 #define MIXCOMP_INTERNAL_DSP_GATHER_H
 

@@ -6,7 +6,7 @@
 #include "mixcomp/internal/elements.h"
 #include "mixcomp/kernels.h"
 
-/* How weights are packed, by the names of plan/packing.py. */
+/* How weights are packed, by the names of plan/packing. */
 typedef enum mce_scheme { MCE_QUAD, MCE_PAIR, MCE_PAIR_TABLE, MCE_FOUR } mce_scheme;
 
 /* What makes a signed type unsigned, by flipping its sign bit: kernels saturate in that offset binary. */

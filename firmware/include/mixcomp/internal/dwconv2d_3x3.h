@@ -91,7 +91,7 @@ MCE_INLINE void mce_3x3_rows(const mce_sink *s, int32_t plain, int32_t packed, c
 
 /* acc[o] = bias[o] + sum_{i,j} level(code[i,j,o]) * X[h*sh - top + i, w*sw - left + j, o]
  * y[h,w,o] = clamp(y.zero + q32(acc[o], m[o], s)), 3x3, no dilation, sh 1 or 2, y.c = x.c even         SPEC.md 4.2
- * Two rows of outputs share each multiplication: |sum| of either stays below 2^15 for every x (plan/packing.py proves
+ * Two rows of outputs share each multiplication: |sum| of either stays below 2^15 for every x (plan/packing proves
  * it). codes: [9][y.c/2] bytes, tap by tap. scratch: [(y.w - 1)*sw + 3][6] words.
  * (|bias| + sum |level| * max|x|) * 2^s < 2^31. */
 MCE_INLINE void mce_dwconv2d_3x3(mce_type type, const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch)

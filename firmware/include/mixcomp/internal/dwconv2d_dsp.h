@@ -9,7 +9,7 @@
  * p and q below it, run at once, on columns of the x words that both need: [width][3 + sh].
  *
  * Packed: x_p + 2048 * x_q is one halfword, so a product with w does a multiply-accumulate for either row. It is exact:
- * the low sum fits in 11 bits, -1024 <= S_p <= 1023 for all x 0..15 (plan/packing.py proves it), the rest is S_q. */
+ * the low sum fits in 11 bits, -1024 <= S_p <= 1023 for all x 0..15 (plan/packing proves it), the rest is S_q. */
 
 enum { MCE_DW_TAPS = 9 };
 

@@ -16,12 +16,12 @@ typedef struct mce_quad_block {
     int32_t offset0, offset1, size;
 } mce_quad_block;
 
-/* The blocks of two interleaved pixels, x [n/4][2][2], of `size` weights and a rest. Returns their end. */
-MCE_INLINE mce_quad_block *mce_quad_blocks(const mce_word *x, int32_t n, int32_t size, mce_quad_block *block)
+/* The blocks of two interleaved pixels, x [n/4][2][2]; lengths as in mce_conv2d. Returns their end. */
+MCE_INLINE mce_quad_block *mce_quad_blocks(const mce_word *x, const uint8_t *lengths, mce_quad_block *block)
 {
     const uint32_t minus8 = 0xFFF8FFF8u;
-    for (int32_t left = n; left > 0; left -= size, block++) {
-        const int32_t length = left < size ? left : size;
+    for (; *lengths != 0; lengths++, block++) {
+        const int32_t length = 8 * *lengths;
         const mce_word *const end = x + length;
         int32_t s0 = 0, s1 = 0;
         do {

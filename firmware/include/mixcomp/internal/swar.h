@@ -3,7 +3,7 @@
  * fixp4 weights plus 8 of two output channels a and b in the halves of a lane, u_a + 65536 * u_b: `word >> 4*i &
  * 0x000F000F` parts four lanes from a word. Times an unsigned activation x, summed up: T = sum x*u_a + 65536 * sum x*u_b,
  * with no carry between the halves while the sum of either stays below 2^16: a block of weights for which
- * plan/packing.py proves it. Then S = half - 8 * sum x. Signed x runs as x + 8 or x + 128; the bias makes up for it. */
+ * plan/packing proves it. Then S = half - 8 * sum x. Signed x runs as x + 8 or x + 128; the bias makes up for it. */
 #ifndef MIXCOMP_INTERNAL_SWAR_H
 #define MIXCOMP_INTERNAL_SWAR_H
 
@@ -135,20 +135,19 @@ MCE_INLINE void mce_swar_fold(uint32_t *v /* [4] */, const uint32_t *t /* [2] */
     v[3] += t[1] >> 16;
 }
 
-/* n products (a multiple of 8) of each of 2 * pairs channels at two pixels, added to v; x0, x1: [n] bytes; w: [n/4][pairs].
- * pairs is a constant, 1 or 2. Returns the end of w. */
+/* The products of each of 2 * pairs channels at two pixels, added to v; lengths as in mce_conv2d; x0, x1: [n] bytes;
+ * w: [n/4][pairs]. pairs is a constant, 1 or 2. Returns the end of w. */
 MCE_INLINE const mce_swar_word *mce_swar_sum(int32_t pairs, const uint8_t *x0, const uint8_t *x1,
-                                             const mce_swar_word *w, int32_t n, int32_t block,
+                                             const mce_swar_word *w, const uint8_t *lengths,
                                              uint32_t *v /* [pairs][2 channels][2 pixels] */)
 {
     uint32_t t[4];
-    for (; n > 0; n -= block) {
-        const int32_t size = n < block ? n : block;
+    for (; *lengths != 0; lengths++) {
         if (pairs == 2) {
-            mce_swar_4x2(&x0, &x1, &w, size, t);
+            mce_swar_4x2(&x0, &x1, &w, 8 * *lengths, t);
             mce_swar_fold(v + 4, t + 2);
         } else {
-            mce_swar_2x2(&x0, &x1, &w, size, t);
+            mce_swar_2x2(&x0, &x1, &w, 8 * *lengths, t);
         }
         mce_swar_fold(v, t);
     }

@@ -1,0 +1,36 @@
+"""How weights lie in flash, one function a layout: each reads a node and gives what its kernels expect, or None where
+they would not be exact or cannot run. A layout is the kernel's: codes, biases and scratch belong together.
+
+The functions that split a reduction also prove it: for the layer's real weights and every input, no field of a packed
+accumulator overflows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from mixcomp_edge.ir import qops
+from mixcomp_edge.plan.packing.dsp import dense_four, dense_quad, dense_table, dw3x3, pair, pair_table, quad
+from mixcomp_edge.plan.packing.packed import Packed
+from mixcomp_edge.plan.packing.portable import rows, rows3x3, rows_gathered, words
+from mixcomp_edge.plan.packing.swar import swar
+
+__all__ = ["PACKINGS", "Packed"]
+
+PACKINGS: dict[str, Callable[[Any, qops.QNode], Packed | None]] = {
+    "rows": rows,
+    "rows_gathered": rows_gathered,
+    "rows3x3": rows3x3,
+    "quad": quad,
+    "pair": pair,
+    "pair_table": pair_table,
+    "swar2": partial(swar, channels=2),
+    "swar4": partial(swar, channels=4),
+    "dense_quad": dense_quad,
+    "dense_four": dense_four,
+    "dense_table": dense_table,
+    "words": words,
+    "dw3x3s1": partial(dw3x3, row_stride=1),
+    "dw3x3s2": partial(dw3x3, row_stride=2),
+}

@@ -1,0 +1,166 @@
+"""Packings of kernels/dsp: four multiply-accumulates in one SMLAD (`quad`), or two."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mixcomp_edge.ir import qops
+from mixcomp_edge.plan.packing.packed import (
+    Int,
+    Packed,
+    Weighted,
+    cut,
+    gather_order,
+    group_count,
+    reduction_in_order,
+    shifted_bias,
+)
+
+# The fields of internal/quad_dsp.h, and of the upper row of internal/dwconv2d_dsp.h.
+LOW_MIN, LOW_MAX, HIGH_LIMIT = -2048, 2047, 1 << 19
+ROW_MIN, ROW_MAX = -1024, 1023
+BLOCK_BYTES = 12  # of mce_quad_block
+
+
+def quad(node: Weighted, x: qops.QNode) -> Packed | None:
+    """Two output channels in a 16-bit lane: u_a + 4096 * w_b, u_a = w_a + 8; see internal/quad_dsp.h.
+
+    Needs fixp4 weights. s4 inputs run as x + 8, which the bias makes up for. For each four channels [K/4][2] words, for
+    a last one or two [K/4]; K is rounded up to a multiple of 8."""
+    if not node.weights.codebook.is_twos_complement:
+        return None
+    order = gather_order(node, x)
+    padded = reduction_in_order(node.weights.levels, order)  # (O, K)
+    parts = np.split(padded, group_count(node))
+    low, high = np.concatenate([part[0::2] for part in parts]), np.concatenate([part[1::2] for part in parts])
+    sums = 15 * np.maximum(np.maximum(high, 0).sum(axis=1), np.maximum(-high, 0).sum(axis=1))
+    bias = shifted_bias(node, x)
+    if bias is None or sums.max(initial=0) >= HIGH_LIMIT:
+        return None
+    blocks = quad_blocks(low)
+    words = [_quad_words(part) for part in parts]
+    scratch = 4 * padded.shape[1] + BLOCK_BYTES * (len(blocks) - 1)
+    return Packed(np.concatenate(words), bias, blocks=blocks, scratch_bytes=scratch)
+
+
+def quad_blocks(low: Int) -> NDArray[np.uint8]:
+    """Blocks in which the low channel of each pair stays in 12 signed bits for all activations 0..15; low (O, K)."""
+
+    def fits(part: Int) -> bool:
+        top, bottom = np.maximum(part, 0).sum(axis=1).max(), np.minimum(part, 0).sum(axis=1).min()
+        return bool(15 * top <= LOW_MAX and 15 * bottom >= LOW_MIN)
+
+    return cut(low, fits)
+
+
+def _quad_words(w: Int) -> NDArray[np.uint32]:
+    """w (O, K) of one group to words: nibbles from the lowest: a0 b3 a2 b0 a1 b2 a3 b1 of weights 0..3."""
+    outputs, length = w.shape
+    w = np.pad(w, ((0, outputs % 2), (0, 0)))
+    low, high = (w[0::2] + 8).reshape(-1, length // 4, 4), w[1::2].reshape(-1, length // 4, 4) & 15
+    nibbles = [
+        low[..., 0],
+        high[..., 3],
+        low[..., 2],
+        high[..., 0],
+        low[..., 1],
+        high[..., 2],
+        low[..., 3],
+        high[..., 1],
+    ]
+    words = np.sum([n << 4 * i for i, n in enumerate(nibbles)], axis=0).astype(np.uint32)  # (pairs, K/4)
+    paired = len(words) // 2 * 2
+    fours = words[:paired].reshape(-1, 2, length // 4).transpose(0, 2, 1)
+    return np.concatenate([fours.ravel(), words[paired:].ravel()])
+
+
+def pair(node: Weighted, x: qops.QNode) -> Packed | None:
+    """fixp4 weights plus 8: nibbles i and i + 4 of a word are weights 2i and 2i + 1; see internal/pair_dsp.h.
+
+    For each two channels [K/8][2] words; a last odd one has a neighbour of zeros."""
+    if not node.weights.codebook.is_twos_complement:
+        return None
+    nibbles = reduction_in_order(node.weights.levels, gather_order(node, x)) + 8
+    return _paired(node, x, nibbles.reshape(len(nibbles), -1, 4, 2).transpose(0, 1, 3, 2), empty=8, table="")
+
+
+def pair_table(node: Weighted, x: qops.QNode) -> Packed | None:
+    """Codes of any format, byte i of a word holds weights 2i (low nibble) and 2i + 1; otherwise as `pair`."""
+    order = gather_order(node, x)
+    nibbles = np.where(order < 0, 0, node.weights.codes[:, order].astype(np.int64))
+    return _paired(node, x, nibbles, empty=0, table="pairs")
+
+
+def _paired(node: Weighted, x: qops.QNode, nibbles: Int, empty: int, table: str) -> Packed | None:
+    """nibbles (O, ...) of each channel, in the order of their place in the words."""
+    flat = nibbles.reshape(len(nibbles), -1)
+    groups = group_count(node)
+    words = []
+    for part in np.split(flat, groups):
+        even = np.pad(part, ((0, len(part) % 2), (0, 0)), constant_values=empty).reshape(-1, 2, flat.shape[1] // 8, 8)
+        words.append((even << 4 * np.arange(8)).sum(axis=3).transpose(0, 2, 1).astype(np.uint32).ravel())
+    bias = shifted_bias(node, x)
+    scratch = 4 * flat.shape[1]
+    return None if bias is None else Packed(np.concatenate(words), bias, table, scratch_bytes=scratch)
+
+
+def dw3x3(node: Weighted, x: qops.QNode, row_stride: int) -> Packed | None:
+    """Depthwise 3x3 without dilation, an output a channel, as wide as x, channels in whole words of x: words
+    [channels / 8 or 4][9 taps, column by column], a nibble a channel; see internal/dwconv2d_dsp.h.
+
+    4-bit inputs: two rows share an accumulator, so the sum of one must fit in 11 bits for all x 0..15."""
+    assert isinstance(node, qops.DwConv2d)
+    window, channels = node.window, x.shape[2]
+    together = 8 if x.type.bits == 4 else 4
+    plain = window.kernel == (3, 3) and window.dilation == (1, 1) and window.stride[0] == row_stride
+    plain &= window.padding[1] <= 3  # a plane holds the columns of the outputs, 3 at least: no more fit before x
+    if not plain or node.shape[2] != channels or channels % together or node.type.bits != x.type.bits:
+        return None
+    levels = node.weights.levels
+    if x.type.bits == 4:
+        top, bottom = np.maximum(levels, 0).sum(axis=0).max(), np.minimum(levels, 0).sum(axis=0).min()
+        if 15 * top > ROW_MAX or 15 * bottom < ROW_MIN:
+            return None
+    bias = shifted_bias(node, x)
+    if bias is None:
+        return None
+    codes = node.weights.codes.reshape(3, 3, -1, together).transpose(2, 1, 0, 3).astype(np.uint32)  # word, column, row
+    words = (codes << 4 * np.arange(together, dtype=np.uint32)).sum(axis=3).astype(np.uint32).ravel()
+    width = (node.shape[1] - 1) * window.stride[1] + 3
+    scratch = 4 * (9 * together // 2 + width * (3 + window.stride[0]))
+    return Packed(words, bias, table="levels", scratch_bytes=scratch)
+
+
+def dense_quad(node: Weighted, x: qops.QNode) -> Packed | None:
+    """As `quad`; a sum of x for each block, and a copy of x where it is s4 or does not fill words."""
+    packed = quad(node, x)
+    return packed and _without_patches(packed, x)
+
+
+def dense_four(node: Weighted, x: qops.QNode) -> Packed | None:
+    """fixp4 weights plus 8: nibble c of a word is weight 0 of channel c, nibble c + 4 its weight 1; see
+    internal/dense_sums_dsp.h. For each four channels [K/2] words; channels that are not there have zeros."""
+    if not node.weights.codebook.is_twos_complement:
+        return None
+    levels = reduction_in_order(node.weights.levels, gather_order(node, x))
+    levels = np.pad(levels, ((0, -len(levels) % 4), (0, 0))) + 8
+    nibbles = levels.reshape(-1, 4, levels.shape[1] // 2, 2).transpose(0, 2, 3, 1)  # (O/4, K/2, 2, 4)
+    words = (nibbles.reshape(-1, 8) << 4 * np.arange(8)).sum(axis=1).astype(np.uint32)
+    bias = shifted_bias(node, x)
+    return None if bias is None else _without_patches(Packed(words, bias), x)
+
+
+def dense_table(node: Weighted, x: qops.QNode) -> Packed | None:
+    """As `pair_table`, with the scratch of `dense_quad`."""
+    packed = pair_table(node, x)
+    return packed and _without_patches(packed, x)
+
+
+def _without_patches(packed: Packed, x: qops.QNode) -> Packed:
+    padded = -(-x.elements // 8) * 8
+    copied = x.type.dtype == "s4" or x.elements % 8
+    blocks = BLOCK_BYTES * max(len(packed.blocks) - 1, 0)
+    return replace(packed, scratch_bytes=blocks + (padded * x.type.bits // 8 if copied else 0))

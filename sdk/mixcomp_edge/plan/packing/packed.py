@@ -1,0 +1,87 @@
+"""What every packing is made of: its result, the order in which a kernel meets a reduction, and blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from math import prod
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mixcomp_edge.ir import qops
+from mixcomp_edge.ir.qops import reduction
+
+Weighted = qops.Conv2d | qops.DwConv2d | qops.Dense
+Int = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Packed:
+    """What a kernel reads of a layer: codes, a flat array of bytes, or words where `word_bytes` is 4; bias (O,);
+    `table`, what it reads of the codebook: "levels" (16 of them), "pairs" (256 pairs) or nothing; `blocks` of
+    mce_conv2d, with their 0; bytes of scratch in RAM, None where the kernel takes no such
+    argument."""
+
+    codes: NDArray[np.uint8] | NDArray[np.uint32] = field(default_factory=lambda: np.zeros(0, np.uint8))
+    bias: NDArray[np.int32] = field(default_factory=lambda: np.zeros(0, np.int32))
+    table: str = ""
+    blocks: NDArray[np.uint8] = field(default_factory=lambda: np.zeros(0, np.uint8))
+    scratch_bytes: int | None = None
+
+    @property
+    def nbytes(self) -> int:
+        """Flash for codes, biases and blocks."""
+        return self.codes.nbytes + self.bias.nbytes + self.blocks.nbytes
+
+
+def shifted_bias(node: Weighted, x: qops.QNode) -> NDArray[np.int32] | None:
+    """The bias for kernels that read s4 as x + 8; None if it leaves int32."""
+    shift = 8 * reduction(node).sum(axis=1) if x.type.dtype == "s4" else 0
+    bias = node.weights.bias.astype(np.int64) - shift
+    return bias.astype(np.int32) if np.all(np.abs(bias) < 1 << 31) else None
+
+
+def gather_order(node: Weighted, x: qops.QNode) -> NDArray[np.intp]:
+    """(K,) for each place of a gathered patch the index of its element in the reduction, -1 for a zero; K is a multiple
+    of 8. internal/dsp_gather.h reads in this order."""
+    length = node.weights.codes.shape[1]
+    depth = x.shape[-1] // node.groups if isinstance(node, qops.Conv2d) else prod(x.shape)
+    within = {4: (0, 4, 1, 5, 2, 6, 3, 7), 8: (0, 2, 1, 3)}[x.type.bits]
+    order = np.pad(np.arange(length), (0, -length % 8), constant_values=-1)
+    if depth % len(within) == 0 or isinstance(node, qops.Dense):
+        order = order.reshape(-1, len(within))[:, list(within)].ravel()
+    return order
+
+
+def byte_order(length: int, depth: int, bits: int) -> NDArray[np.intp]:
+    """As `gather_order`, for patches of bytes: 4-bit elements come as 0 2 4 6 1 3 5 7 of each eight where the channels
+    fill words, all others as they are."""
+    order = np.pad(np.arange(length), (0, -length % 8), constant_values=-1)
+    if bits == 4 and depth % 8 == 0:
+        order = order.reshape(-1, 8)[:, [0, 2, 4, 6, 1, 3, 5, 7]].ravel()
+    return order
+
+
+def reduction_in_order(w: Int, order: NDArray[np.intp]) -> Int:
+    """w (O, K) with its columns in that order, 0 where it has -1."""
+    return np.where(order < 0, 0, w[:, order])
+
+
+def cut(w: Int, fits: Callable[[Int], bool]) -> NDArray[np.uint8]:
+    """Cuts the columns of w (O, K), K a multiple of 8, into the fewest stretches that fit, each a multiple of 8: their
+    lengths in units of 8, at most 255, and a 0. Eight columns always fit."""
+    lengths = []
+    start, units = 0, w.shape[1] // 8
+    while start < units:
+        length = 1
+        while start + length < units and length < 255 and fits(w[:, 8 * start : 8 * (start + length + 1)]):
+            length += 1
+        lengths.append(length)
+        start += length
+    return np.array([*lengths, 0], np.uint8)
+
+
+def group_count(node: Weighted) -> int:
+    """Groups of a convolution, whose channels never share words."""
+    return node.groups if isinstance(node, qops.Conv2d) else 1

@@ -1,0 +1,38 @@
+"""Packings of internal/swar.h: two output channels in the halves of a word, for cores without the DSP extension."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mixcomp_edge.ir import qops
+from mixcomp_edge.ir.qops import reduction
+from mixcomp_edge.plan.packing.packed import Int, Packed, Weighted, byte_order, cut, group_count, reduction_in_order
+
+
+def swar(node: Weighted, x: qops.QNode, channels: int) -> Packed | None:
+    """fixp4 weights plus 8: nibbles i and i + 4 of a word are weight i of two channels; see internal/swar.h.
+
+    For each `channels` (2 or 4) channels [K/4][channels / 2] words, for a last one or two of four [K/4]; an odd one
+    has a neighbour of zeros. A block's products of the largest x with each channel's weights fit in 16 bits."""
+    if not node.weights.codebook.is_twos_complement:
+        return None
+    groups = group_count(node)
+    order = byte_order(node.weights.codes.shape[1], x.shape[-1] // groups, x.type.bits)
+    levels = reduction_in_order(node.weights.levels, order)
+    words = [_swar_words(part, channels) for part in np.split(levels, groups)]
+    bias = node.weights.bias.astype(np.int64) + x.type.low * reduction(node).sum(axis=1)
+    if np.any(np.abs(bias) >= 1 << 31):
+        return None
+    peak = (1 << x.type.bits) - 1
+    blocks = cut(levels + 8, lambda part: bool(peak * part.sum(axis=1).max() < 1 << 16))
+    return Packed(np.concatenate(words), bias.astype(np.int32), blocks=blocks, scratch_bytes=2 * levels.shape[1])
+
+
+def _swar_words(w: Int, channels: int) -> NDArray[np.uint32]:
+    """w (O, K) of one group."""
+    pairs = (np.pad(w, ((0, len(w) % 2), (0, 0))) + 8).reshape(-1, 2, w.shape[1] // 4, 4)  # pair, channel, word, weight
+    words = (pairs.transpose(0, 2, 1, 3).reshape(len(pairs), -1, 8) << 4 * np.arange(8)).sum(axis=2).astype(np.uint32)
+    whole = len(words) // (channels // 2) * (channels // 2)
+    tiles = words[:whole].reshape(-1, channels // 2, words.shape[1]).transpose(0, 2, 1)
+    return np.concatenate([tiles.ravel(), words[whole:].ravel()])
