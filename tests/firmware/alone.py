@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import ctypes
 import struct
-from ctypes import c_int16, c_int32, c_uint8, c_uint32
+from ctypes import c_int16, c_int32, c_uint8, c_uint16, c_uint32
 
 import numpy as np
 
@@ -86,28 +86,30 @@ class Call:
                 places[memory.address] = at
                 emulator.write(at, memory.bytes())
                 at += -(-len(memory.bytes()) // 4) * 4
-        words = list(_words(self.params, places))
-        emulator.write(at, struct.pack(f"<{len(words)}I", *words))
+        params = _bytes(self.params, places)
+        emulator.write(at, params)
         arguments = [index, at, *(places[b.address] for b in self.buffers)]
         arguments += [0] * (6 - len(arguments))
-        emulator.write(at + 4 * len(words), struct.pack("<6I", *arguments))
-        emulator.call("mce_call", at + 4 * len(words))
+        emulator.write(at + len(params), struct.pack("<6I", *arguments))
+        emulator.call("mce_call", at + len(params))
         return bytes(emulator.read(places[self.y.address], len(self.y.bytes())))
 
 
-def _words(value: ctypes.Structure, places: dict[int, int]) -> list[int]:
-    """A struct as a 32-bit core sees it; each pointer by its place there."""
-    found: list[int] = []
-    for name, _ in value._fields_:
+def _bytes(value: ctypes.Structure, places: dict[int, int]) -> bytes:
+    """A struct as a 32-bit core sees it; each pointer by its place there. No field needs padding before it."""
+    found = b""
+    for name, ctype in value._fields_:
         field = getattr(value, name)
         if isinstance(field, ctypes.Structure):
-            found += _words(field, places)
+            found += _bytes(field, places)
+        elif ctype is c_uint16:
+            found += struct.pack("<H", field)
         elif isinstance(field, ctypes._Pointer):
-            found.append(places[ctypes.cast(field, ctypes.c_void_p).value])
-        elif isinstance(field, int) and field in places:
-            found.append(places[field])
+            found += struct.pack("<I", places[ctypes.cast(field, ctypes.c_void_p).value] if field else 0)
+        elif ctype is ctypes.c_void_p:
+            found += struct.pack("<I", places[field] if field else 0)
         else:
-            found.append((field or 0) & 0xFFFFFFFF)
+            found += struct.pack("<I", field & 0xFFFFFFFF)
     return found
 
 
