@@ -33,7 +33,7 @@ def with_float_model(point: Point, work: Path, fraction: float, tell: Tell) -> T
     assert task.train is not None
     assert task.test is not None
     if fraction < 1.0:
-        task = replace(task, train=_first(task.train, fraction), test=_first(task.test, max(fraction, 0.2)))
+        task = replace(task, train=_every(task.train, fraction), test=_every(task.test, max(fraction, 0.2)))
     if task.float_recipe is None:
         return task
     file = work / "float" / f"{point.task}-{point.float_seed}-{fraction:g}.safetensors"
@@ -50,7 +50,7 @@ def with_float_model(point: Point, work: Path, fraction: float, tell: Tell) -> T
     return replace(task, float_recipe=None)
 
 
-def _first(split: Split, fraction: float) -> Split:
+def _every(split: Split, fraction: float) -> Split:
     """Every k-th sample, about that share of them."""
     return Split(split.x[:: round(1 / fraction)], split.y[:: round(1 / fraction)])
 
@@ -79,7 +79,7 @@ def measure(point: Point, known: Results, work: Path, fraction: float, tell: Tel
         return {**result, "validation": validation, "test": test, "seconds": round(time.monotonic() - began, 1)}
 
     assert task.train is not None
-    task = replace(task, train=_first(task.train, point.share))
+    task = replace(task, train=_every(task.train, point.share))
     recipe = load_recipe(point.recipe, task.recipe).with_(
         epochs=point.epochs, seed=point.seed, threads=1, **point.changes
     )

@@ -14,6 +14,8 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from mixcomp_edge.train.tasks import BUILTIN
+
 console = Console(stderr=True)  # progress, notes and errors
 # Results. Into a pipe or a file, wide tables keep their columns.
 output = Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else 160)
@@ -30,8 +32,7 @@ TaskArgument = Annotated[
     str,
     typer.Argument(
         metavar="TASK",
-        help="digits, fashion, resnet8, resnet20, spoken_digits, bearings, bearings10, dscnn, mobilenet, autoencoder, "
-        "or file.py:function, a function that returns a mixcomp_edge.Task.",
+        help=f"{', '.join(BUILTIN)}, or file.py:function, a function that returns a mixcomp_edge.Task.",
     ),
 ]
 

@@ -43,10 +43,10 @@ def top1(output: np.ndarray, target: np.ndarray) -> float:
 class Task:
     """What `quantize` and `run` work on.
 
-    `model` takes `to_input(raw)`: float32 (N, *input_shape), channels first as in torch. `calibration` holds such
-    inputs, from training data only. Without data (`train` and `test` None) a task claims bits, counts and memory,
-    never accuracy. `validation` is apart from `train`: recipes, plans and selectors are chosen on it, so that `test`
-    stays unseen until the last figure. `float_recipe` says how to train the model first when its weights are not
+    `model` takes `to_input(raw)`: float32 (N, *input_shape), channels first as in torch, or int64 tokens. `calibration`
+    holds such inputs, from training data only. Without data (`train` and `test` None) a task claims bits, counts and
+    memory, never accuracy. `validation` is apart from `train`: recipes, plans and selectors are chosen on it, so that
+    `test` stays unseen until the last figure. `float_recipe` says how to train the model first when its weights are not
     pretrained. A task that is not `exportable` has operators without C: `quantized_modules.py` trains it in torch."""
 
     name: str
