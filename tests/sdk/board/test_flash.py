@@ -65,7 +65,7 @@ def test_a_silent_port_is_an_error_within_its_time():
         begin = time.monotonic()
         with pytest.raises(BoardError, match="silent"):
             await_answer(f"socket://127.0.0.1:{server.getsockname()[1]}", bytes(8), limit_s=0.5)
-        assert time.monotonic() - begin < 6
+        assert time.monotonic() - begin < 15
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def command(*words) -> list[str]:
 
 
 def test_the_command_prints_one_object(folder):
-    done = subprocess.run(command("flash", folder, "--json"), capture_output=True, text=True, timeout=120, check=True)
+    done = subprocess.run(command("flash", folder, "--json"), capture_output=True, text=True, timeout=300, check=True)
     value = json.loads(done.stdout)
     assert (value["board"], value["method"]) == ("mps2-an386", "qemu")
     assert value["build_id"] == read_firmware(folder)[1].hex()
@@ -102,7 +102,7 @@ def test_the_command_prints_one_object(folder):
 
 def test_the_wrong_board_is_refused(folder):
     done = subprocess.run(
-        command("flash", folder, "--board", "pico"), capture_output=True, text=True, timeout=120, check=False
+        command("flash", folder, "--board", "pico"), capture_output=True, text=True, timeout=300, check=False
     )
     assert done.returncode == 2
     assert "was exported for mps2-an386, not for pico" in done.stderr
@@ -118,7 +118,7 @@ def test_ctrl_c_ends_the_machine(folder):
         assert f"127.0.0.1:{port}" in process.stdout.readline()
         assert await_answer(f"socket://127.0.0.1:{port}", read_firmware(folder)[1]).model == "tiny"
         process.send_signal(signal.SIGINT)
-        assert process.wait(20) == 130
+        assert process.wait(60) == 130
     finally:
         process.kill()
         process.communicate()
@@ -128,6 +128,6 @@ def test_ctrl_c_ends_the_machine(folder):
 
 def test_a_folder_without_a_board_is_refused(tiny_bundle, tmp_path):
     export(tiny_bundle, "cortex-m4", tmp_path / "c")
-    done = subprocess.run(command("flash", tmp_path / "c"), capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command("flash", tmp_path / "c"), capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 2
     assert "exported without a board" in done.stderr
