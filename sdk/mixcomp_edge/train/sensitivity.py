@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -110,7 +110,7 @@ def measure(
         w = weight.numpy().astype(np.float64)
         absolute, weighted = {}, {}
         for variant in (FIXED, *variants):
-            plan = LayerPlan(variant, base.granularity, base.act_bits, base.quantizer, base.scale)
+            plan = replace(base, weights=variant)
             with torch.no_grad():
                 error = weight_quantizer(weight.numpy(), plan, recipe)(weight).numpy() - w
             absolute[variant] = float(np.abs(error).sum())
@@ -147,7 +147,7 @@ def formats(model: Quantizable, chosen: dict[str, str], base: LayerPlan, recipe:
     before = {name: model.layer(name).quantizer for name in chosen}
     try:
         for name, variant in chosen.items():
-            plan = LayerPlan(variant, base.granularity, base.act_bits, base.quantizer, base.scale)
+            plan = replace(base, weights=variant)
             model.layer(name).quantizer = weight_quantizer(model.layer(name).weight.detach().numpy(), plan, recipe)
         yield
     finally:
