@@ -20,14 +20,14 @@ from mixcomp_edge.verification import compare, make_inputs, verify
 
 ARRAY = re.compile(r"static const (u?int\d+_t) (\w+)\[(\d+)\] = \{\n(.*?)\n\};", re.S)
 INPUTS = 8
-# Bits whose flip changes some output for sure: a code's level, an accumulator by at least one step of the output, a
-# multiplier by more than that step's share. Lower bits of a multiplier may change no output of any input.
-BITS = {"codes": range(4), "bias": range(9, 14), "multiplier": range(26, 30)}
+# Bits whose flip moves some output: of a code, any that some element of its array has; of a bias, a good part of
+# an output's step; of a multiplier, its upper ones. Its lower bits may change no output of any input.
+BITS = {"codes": range(32), "bias": range(9, 14), "multiplier": range(26, 30)}
 
 
 class Net(nn.Module):
     """A convolution on the 8-bit input, depthwise, 1x1, one with a residual, dense. Reductions are multiples of 8 and
-    channels fill words, so that no layout has unused bits; biases keep each channel off its limits."""
+    channels fill words, so that no layout pads them; biases keep each channel off its limits."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -37,7 +37,8 @@ class Net(nn.Module):
         self.sum = nn.Conv2d(16, 16, 3, padding=1)
         self.fc = nn.Linear(256, 8)
         for layer in (self.stem, self.depth, self.point, self.sum):
-            nn.init.constant_(layer.bias, 0.7)
+            nn.init.uniform_(layer.weight, -0.1, 0.2)
+            nn.init.constant_(layer.bias, 0.2)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = self.stem(x).relu()
@@ -56,6 +57,7 @@ def bundle(act_bits: int, weights: str) -> Bundle:
         if isinstance(node, qops.WEIGHTED):
             channels = values[node.name].reshape(-1, node.shape[-1])
             assert min(len(np.unique(channel)) for channel in channels.T) > 1, node.name
+            assert np.mean(channels != 0, axis=0).min() > 0.3, node.name
     return found
 
 
@@ -67,12 +69,19 @@ def arrays(project: Path) -> Iterator[tuple[re.Match[str], str]]:
             yield found, role
 
 
-def flips(role: str, count: int, itemsize: int, seed: int) -> Iterator[tuple[int, int]]:
-    """Two (index, bit) of an array; of codes any bit of the element, which holds two codes or more."""
+def values_of(array: re.Match[str]) -> list[int]:
+    return [int(value.strip().rstrip("u"), 0) for value in array[4].split(",") if value.strip()]
+
+
+def flips(role: str, values: list[int], seed: int) -> Iterator[tuple[int, int]]:
+    """Two (index, bit) of an array; of codes any bit that some element has, since a layout may leave others unused."""
     rng = np.random.default_rng(seed)
+    used = int(np.bitwise_or.reduce(values))
+    bits = [bit for bit in BITS[role] if used >> bit & 1 or role != "codes"]
     for _ in range(2):
-        bit = int(rng.integers(8 * itemsize)) if role == "codes" else int(rng.choice(BITS[role]))
-        yield int(rng.integers(count)), bit
+        index, bit = int(rng.integers(len(values))), int(rng.choice(bits))
+        nibble = values[index] >> bit // 4 * 4 & 15
+        yield index, bit - (role == "codes" and bit % 4 == 3 and nibble in (0, 8))  # 0 and NaR count the same
 
 
 def layers(project: Path) -> int:
@@ -86,9 +95,8 @@ def test_a_flipped_bit_of_the_header_is_caught_on_the_host(tmp_path):
     assert layers(tmp_path / "c") == sum(isinstance(step.node, qops.WEIGHTED) for step in layout.steps) == 5
     assert verify(tmp_path / "c", count=INPUTS).mismatches == 0
     for seed, (found, role) in enumerate(list(arrays(tmp_path / "c"))):
-        values = [int(value, 0) for value in found[4].replace("u,", ",").split(",") if value.strip()]
-        itemsize = int(re.sub(r"\D", "", found[1])) // 8
-        index, bit = next(flips(role, len(values), itemsize, seed))
+        values = values_of(found)
+        index, bit = next(flips(role, values, seed))
         values[index] ^= 1 << bit
         start, end = found.span(4)
         header.write_text(original[:start] + ", ".join(map(str, values)) + original[end:])
@@ -112,7 +120,7 @@ def test_a_flipped_bit_of_the_image_is_caught_on_each_core(core, weights, act_bi
         for seed, (found, role) in enumerate(arrays(tmp_path / "c")):
             place, itemsize = emulated.emulator.symbol(found[2]), int(re.sub(r"\D", "", found[1])) // 8
             assert place.size == int(found[3]) * itemsize
-            for index, bit in flips(role, int(found[3]), itemsize, seed):
+            for index, bit in flips(role, values_of(found), seed):
                 address = place.address + index * itemsize + bit // 8
                 (byte,) = emulated.emulator.read(address, 1)
                 emulated.emulator.write(address, bytes([byte ^ 1 << bit % 8]))
