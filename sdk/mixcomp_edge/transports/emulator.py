@@ -101,7 +101,7 @@ class EmulatedCore:
                 f"{chip.name} has flash with wait states, which QEMU cannot follow for {self.target.name}."
             )
         self._write_input(x)
-        pace, timeout_s = mean_pace(counts, chip), 8 * self.timeout_s
+        pace, timeout_s = mean_pace(counts, chip), 2 * self.timeout_s
         try:
             result = self.emulator.call(ENTRY, count=True, flash=chip.flash, pace=pace, timeout_s=timeout_s)
         except EmulatorError:  # Unicorn's memory hooks break some programs that run well without them
