@@ -127,15 +127,15 @@ def measure_core(core: EmulatedCore, layout: Layout, inputs: np.ndarray, chip: C
     for x in inputs:
         packed = pack_elements(x, source.type.bits)
         counts, stack_bytes = core.count(packed)
-        if not runs:
-            stalls = core.stalls(packed, chip, counts) if follow_flash else None
-            followed = stalls is not None or chip.flash.miss_cycles == 0
-            parts = costs(counts, chip, stalls)
-            functions = instructions_by_function(core.elf, counts)
         runs.append(counts.layers)
         stack = max(stack, stack_bytes)
         want = pack_elements(interp.run(graph, x[None])[0], output.type.bits)
         exact &= core.output_bytes() == want
+        if len(runs) == 1:  # after the comparison: following the flash runs the model once more
+            stalls = core.stalls(packed, chip, counts) if follow_flash else None
+            followed = stalls is not None or chip.flash.miss_cycles == 0
+            parts = costs(counts, chip, stalls)
+            functions = instructions_by_function(core.elf, counts)
     mean = np.rint(np.mean(runs, axis=0)).astype(int)
     macs = [qops.macs(step.node) for step in layout.steps]
     sections = section_bytes(core.elf)
