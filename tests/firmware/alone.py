@@ -44,7 +44,7 @@ class Call:
         if isinstance(node, qops.AvgPool2d):
             return structs.Pool2d(x, y, self.window(node), self.requant(node.requant))
         assert isinstance(node, qops.WEIGHTED)
-        codes = self.hold(c_uint32 if packed.codes.itemsize == 4 else c_uint8, packed.codes).address
+        codes = self.hold({1: c_uint8, 2: c_uint16, 4: c_uint32}[packed.codes.itemsize], packed.codes).address
         table = None
         if packed.table:
             book = node.weights.codebook

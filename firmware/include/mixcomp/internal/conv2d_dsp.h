@@ -16,6 +16,14 @@ typedef struct mce_two_pixels {
     int32_t pixel, count;               /* the first one; 1: there is no second */
 } mce_two_pixels;
 
+/* Accumulators of two channels begin with their biases a and b. */
+MCE_INLINE mce_pairs mce_pairs_begin(const mce_two_pixels *in, int32_t a, int32_t b)
+{
+    const mce_pairs sum = {mce_wrap_add(a, in->offset0), mce_wrap_add(a, in->offset1), mce_wrap_add(b, in->offset0),
+                           mce_wrap_add(b, in->offset1)};
+    return sum;
+}
+
 /* Channels first to last of both pixels, whole tiles of 4-bit outputs; m4: [4] the one multiplier, if there is one.
  * residual: [16], null (0) in conv2d. */
 MCE_INLINE const mce_word *mce_conv2d_tiles(const mce_two_pixels *in, const mce_sink *s, const int32_t *bias,
@@ -46,7 +54,7 @@ MCE_INLINE const mce_word *mce_conv2d_pairs(int32_t packed, const mce_two_pixels
     const int32_t *m = s->requant->multiplier + first * s->step, step = s->step, next = packed ? 1 : 2;
     for (int32_t o = first; o < last; o += 2, m += 2 * step, at0 += next, at1 += next) {
         const int32_t a = bias[o], b = bias[o + 1], ma = m[0], mb = m[step];
-        mce_pairs sum = {a + in->offset0, a + in->offset1, b + in->offset0, b + in->offset1};
+        mce_pairs sum = mce_pairs_begin(in, a, b);
         w = mce_pair_2x2(&sum, in->patches, w, table, in->n);
         const uint32_t pixel0 = mce_sink_pair(packed, s, at0, sum.a0, sum.b0, ma, mb);
         const uint32_t pixel1 = mce_sink_pair(packed, s, at1, sum.a1, sum.b1, ma, mb);
@@ -69,7 +77,7 @@ MCE_INLINE const mce_word *mce_conv2d_any(mce_scheme scheme, const mce_two_pixel
             mce_quad_pair(in->patches, in->blocks, in->end, w + (odd >> 1), two ? 2 : 1, low, high);
             w += two && !odd ? 0 : two ? in->n / 2 : in->n / 4;
         } else {
-            mce_pairs t = {a + in->offset0, a + in->offset1, b + in->offset0, b + in->offset1};
+            mce_pairs t = mce_pairs_begin(in, a, b);
             w = mce_pair_2x2(&t, in->patches, w, table, in->n);
             low[0] = t.a0, low[1] = t.a1, high[0] = t.b0, high[1] = t.b1;
         }

@@ -121,14 +121,16 @@ MCE_INLINE void mce_dense_dsp(mce_type type, mce_scheme scheme, const mce_dense 
         const int32_t offset = mce_dense_offset(type, words, n);
         for (; o + 4 <= outputs; o += 4) {
             const int32_t *const bias = p->bias + o;
-            mce_dense_four sum = {bias[0] + offset, bias[1] + offset, bias[2] + offset, bias[3] + offset};
+            mce_dense_four sum = {mce_wrap_add(bias[0], offset), mce_wrap_add(bias[1], offset),
+                                  mce_wrap_add(bias[2], offset), mce_wrap_add(bias[3], offset)};
             w = mce_dense_masked(type, words, w, n, &sum);
             mce_dense_store_four(&sink, o, &sum);
         }
         for (; o < outputs; o += 4) {
-            mce_dense_four sum = {p->bias[o] + offset, mce_dense_bias(p, o + 1, outputs) + offset,
-                                  mce_dense_bias(p, o + 2, outputs) + offset,
-                                  mce_dense_bias(p, o + 3, outputs) + offset};
+            mce_dense_four sum = {mce_wrap_add(p->bias[o], offset),
+                                  mce_wrap_add(mce_dense_bias(p, o + 1, outputs), offset),
+                                  mce_wrap_add(mce_dense_bias(p, o + 2, outputs), offset),
+                                  mce_wrap_add(mce_dense_bias(p, o + 3, outputs), offset)};
             w = mce_dense_masked(type, words, w, n, &sum);
             mce_dense_store(&sink, o, outputs, sum.a, sum.b);
             mce_dense_store(&sink, o + 2, outputs, sum.c, sum.d);

@@ -142,7 +142,8 @@ MCE_INLINE const mce_word *mce_dense_quads(const mce_word_any *x, const mce_quad
                                            int32_t *low /* [2] */, mce_dense_pair *sum)
 {
     for (; block != end; block++) {
-        sum->a += block->offset0, sum->b += block->offset0;
+        sum->a = mce_wrap_add(sum->a, block->offset0);
+        sum->b = mce_wrap_add(sum->b, block->offset0);
         for (int32_t k = 0; k < block->size; k += 8, x++) {
             for (int32_t i = 0; i < 4; i += 2, w++) {
                 const uint32_t x0 = mce_dense_lanes(MCE_U4, x, i), x1 = mce_dense_lanes(MCE_U4, x, i + 1);

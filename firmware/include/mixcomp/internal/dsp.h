@@ -17,6 +17,10 @@ typedef uint16_t mce_half_any;
 typedef uint32_t mce_word;
 #endif
 
+/* a + b, modulo 2^32: an offset may leave int32 before the products that it belongs to bring the sum back. */
+MCE_INLINE int32_t mce_wrap_add(int32_t a, int32_t b)
+{ return (int32_t)((uint32_t)a + (uint32_t)b); }
+
 /* Two signed halfwords of a word. */
 MCE_INLINE int32_t mce_low16(uint32_t v)
 { return (int16_t)(v & 0xFFFFu); }

@@ -24,7 +24,7 @@ typedef struct mce_sink {
     int32_t zero;     /* of y, in offset binary */
     int32_t step;     /* from one multiplier to the next */
     uint32_t flip;    /* the sign bits of two outputs of a signed type */
-    int64_t rounding; /* with a residual: half, y's zero point and the residual's */
+    int64_t rounding; /* with a residual: half, less what its zero point would add */
 } mce_sink;
 
 MCE_INLINE mce_sink mce_sink_of(const mce_tensor *to, const mce_requant *requant, const mce_conv2d_add *add,
@@ -32,7 +32,7 @@ MCE_INLINE mce_sink mce_sink_of(const mce_tensor *to, const mce_requant *requant
 {
     const int32_t zero = to->zero + mce_offset_binary(to->type);
     const uint32_t flip = to->type == MCE_S4 ? 0x88u : to->type == MCE_S8 ? 0x8080u : 0;
-    int64_t rounding = (int64_t)zero * ((int64_t)1 << 32) + ((int64_t)1 << 31);
+    int64_t rounding = (int64_t)1 << 31;
     if (add != 0) {
         rounding -= (int64_t)(add->r.zero * ((int32_t)1 << add->r_shift)) * add->r_multiplier;
     }
@@ -58,16 +58,18 @@ MCE_INLINE int32_t mce_sink_value(const mce_sink *s, int32_t acc, int32_t m, int
     if (s->add == 0) {
         return mce_smmlar(acc, m, s->zero);
     }
-    const int32_t residual = r * ((int32_t)1 << s->add->r_shift); /* its zero point is in `rounding` */
-    return (int32_t)((s->rounding + (int64_t)acc * m + (int64_t)residual * s->add->r_multiplier) >> 32);
+    const int32_t residual = r * ((int32_t)1 << s->add->r_shift);                /* its zero point is in `rounding` */
+    const int64_t more = s->rounding + (int64_t)residual * s->add->r_multiplier; /* |both products| < 2^62 */
+    return s->zero + (int32_t)((more + (int64_t)acc * m) >> 32);
 }
 
-/* For each code of a 4-bit residual, the 64-bit number that it, y's zero point and the rounding add to acc * m. */
+/* For each code of a 4-bit residual, the 64-bit number that it, y's zero point and the rounding add to acc * m. The sums
+ * fit: y has 4 bits there, |zero| < 2^4. */
 MCE_INLINE void mce_sink_residuals(const mce_sink *s, int64_t *residual /* [16] */)
 {
     for (int32_t code = 0; code < 16; code++) {
         const int32_t r = mce_nibble(s->add->r.type, code) * ((int32_t)1 << s->add->r_shift);
-        residual[code] = s->rounding + (int64_t)r * s->add->r_multiplier;
+        residual[code] = s->rounding + (int64_t)s->zero * ((int64_t)1 << 32) + (int64_t)r * s->add->r_multiplier;
     }
 }
 

@@ -210,7 +210,7 @@ MCE_INLINE void mce_dw_plane(const mce_conv2d *p, const uint8_t *x, int32_t chan
 
 /* acc[o] = bias[o] + sum_{i,j} level(code[i,j,o]) * X[h*sh - top + i, w*sw - left + j, o]
  * y[h,w,o] = clamp(y.zero + q32(acc[o], m[o], s)), 3x3, no dilation, sh 1 or 2, y.c = x.c, y as wide as x  SPEC.md 4.2
- * codes: packing dw3x3, [words][9] with taps column by column, one nibble a channel. scratch: [pairs][9] lane pairs of
+ * codes: packing dw3x3, [words][9] of 32 bits (packed x) or 16, with taps column by column, one nibble a channel. scratch: [pairs][9] lane pairs of
  * levels, then the plane [(y.w - 1)*sw + 3][3 + sh]. (|bias| + sum |level| * max|x|) * 2^s < 2^31.
  * type and sh are constants in each kernel. */
 MCE_INLINE void mce_dwconv2d_dsp(mce_type type, int32_t sh, const mce_conv2d *p, const uint8_t *x, uint8_t *y,
@@ -219,14 +219,15 @@ MCE_INLINE void mce_dwconv2d_dsp(mce_type type, int32_t sh, const mce_conv2d *p,
     const int32_t packed = mce_is_packed(type), pairs = packed ? 4 : 2, channels = 2 * pairs;
     const int32_t rows = 3 + sh, width = (p->y.w - 1) * p->window.sw + 3, pixel_bytes = packed ? p->x.c >> 1 : p->x.c;
     const int16_t *const level = (const int16_t *)p->levels;
-    const mce_word *codes = (const mce_word *)p->codes;
+    const mce_word *wide = (const mce_word *)p->codes;
+    const uint16_t *narrow = (const uint16_t *)p->codes;
     mce_word *const w = (mce_word *)(void *)scratch, *const plane = w + MCE_DW_TAPS * pairs;
     const uint32_t fill = (uint32_t)p->x.zero & (packed ? 0x0Fu : 0xFFu);
     const uint32_t zero = fill * (packed ? 0x11111111u : 0x01010101u), sign = packed ? 0x88888888u : 0x80808080u;
     const uint32_t y_flip = p->y.type == MCE_S4 || p->y.type == MCE_S8 ? sign : 0;
     int32_t ends[8][2];
     const mce_dw_sink sink = {p->requant.shift, p->y.zero + mce_offset_binary(p->y.type), (const int32_t (*)[2])ends};
-    for (int32_t c = 0; c < p->x.c; c += channels, codes += MCE_DW_TAPS) {
+    for (int32_t c = 0; c < p->x.c; c += channels, wide += MCE_DW_TAPS, narrow += MCE_DW_TAPS) {
         const int32_t channel_bytes = packed ? c >> 1 : c;
         uint8_t *to = y + channel_bytes;
         for (int32_t i = 0; i < channels; i++) {
@@ -235,8 +236,9 @@ MCE_INLINE void mce_dwconv2d_dsp(mce_type type, int32_t sh, const mce_conv2d *p,
         }
         for (int32_t j = 0; j < pairs; j++) {
             for (int32_t t = 0; t < MCE_DW_TAPS; t++) {
-                const uint32_t low = (uint32_t)level[codes[t] >> 4 * j & 0x0Fu];
-                const uint32_t high = (uint32_t)level[codes[t] >> 4 * (j + pairs) & 0x0Fu];
+                const uint32_t codes = packed ? wide[t] : narrow[t];
+                const uint32_t low = (uint32_t)level[codes >> 4 * j & 0x0Fu];
+                const uint32_t high = (uint32_t)level[codes >> 4 * (j + pairs) & 0x0Fu];
                 w[j * MCE_DW_TAPS + t] = (low & 0xFFFFu) | high << 16;
             }
         }

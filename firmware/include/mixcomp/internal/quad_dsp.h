@@ -59,7 +59,8 @@ MCE_SHARED void mce_quad_pair(const mce_word *x, const mce_quad_block *block, co
 {
     int32_t t[2] = {0, 0};
     for (; block != end; block++) {
-        t[0] += block->offset0, t[1] += block->offset1;
+        t[0] = mce_wrap_add(t[0], block->offset0);
+        t[1] = mce_wrap_add(t[1], block->offset1);
         for (int32_t k = 0; k < block->size; k += 4, w += step) {
             for (int32_t i = 0; i < 2; i++, x += 2) {
                 t[i] = mce_smlad(x[0], *w & MCE_QUAD_MASK, t[i]);

@@ -18,12 +18,13 @@ Int = NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class Packed:
-    """What a kernel reads of a layer: codes, a flat array of bytes, or words where `word_bytes` is 4; bias (O,);
-    `table`, what it reads of the codebook: "levels" (16 of them), "pairs" (256 pairs) or nothing; `blocks` of
-    mce_conv2d, with their 0; bytes of scratch in RAM, None where the kernel takes no such
-    argument."""
+    """What a kernel reads of a layer: codes, a flat array of bytes or little-endian words; bias (O,); `table`, what it
+    reads of the codebook: "levels" (16 of them), "pairs" (256 pairs) or nothing; `blocks` of mce_conv2d, with their 0;
+    bytes of scratch in RAM, None where the kernel takes no such argument."""
 
-    codes: NDArray[np.uint8] | NDArray[np.uint32] = field(default_factory=lambda: np.zeros(0, np.uint8))
+    codes: NDArray[np.uint8] | NDArray[np.uint16] | NDArray[np.uint32] = field(
+        default_factory=lambda: np.zeros(0, np.uint8)
+    )
     bias: NDArray[np.int32] = field(default_factory=lambda: np.zeros(0, np.int32))
     table: str = ""
     blocks: NDArray[np.uint8] = field(default_factory=lambda: np.zeros(0, np.uint8))
