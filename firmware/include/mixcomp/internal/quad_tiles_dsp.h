@@ -25,6 +25,9 @@ typedef struct mce_quad_job {
 
 #if defined(__ARM_FEATURE_DSP)
 
+/* A field more or less, and the offsets above are wrong. */
+typedef char mce_quad_job_is_as_the_assembly_reads_it[sizeof(mce_quad_job) == 68 ? 1 : -1];
+
 #define MCE_QUAD_STEP_REGISTERS                                                                                        \
     "ldrd r8, r9, [r1], #8\n\t"                                                                                        \
     "ldrd r10, r11, [r0], #8\n\t"                                                                                      \
