@@ -243,7 +243,7 @@ def test_a_layout_numbers_what_computes_and_counts_its_constants(name):
     weighted = [step for step in layout.steps if hasattr(step.node, "weights")]
     biases = sum(4 * len(step.node.weights.bias) for step in weighted)
     multipliers = sum(4 * step.node.weights.requant.multiplier.size for step in weighted)
-    codes = sum(step.packed.codes.nbytes for step in weighted)
+    codes = sum(step.packed.codes.nbytes + step.packed.blocks.nbytes for step in weighted)
     others = 4 + 4 + 8 + 512  # relu, avgpool, concat, softmax
     assert layout.weight_bytes == codes + biases + multipliers + others
 
