@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import typer
+from rich.console import Console
 from typer.testing import CliRunner
 
 from mixcomp_edge.bench import measure, networks, run
@@ -45,7 +46,8 @@ def test_the_object_has_the_layers_and_their_peers(tmp_path):
 
 @pytest.fixture
 def made_up(monkeypatch):
-    """The command with a result that nobody measured."""
+    """The command with a result that nobody measured, on a terminal that cuts no column."""
+    monkeypatch.setattr("mixcomp_edge.cli.bench.output", Console(width=200))
     app = typer.Typer()
     register(app)
     monkeypatch.setattr(run, "run_bench", lambda targets, **words: [result(instructions=1000)])
