@@ -118,19 +118,6 @@ MCE_INLINE const mce_word_any *mce_unpack8(const mce_word_any *x, mce_word **to)
     return x;
 }
 
-/* v >> 4, 8, 12 & mask, in one instruction each: the mask waits in a register. */
-#define MCE_MASKED(name, shift)                                                                                        \
-    MCE_INLINE uint32_t name(uint32_t v, uint32_t mask)                                                                \
-    {                                                                                                                  \
-        uint32_t y;                                                                                                    \
-        __asm__("and %0, %1, %2, " shift : "=r"(y) : "r"(mask), "r"(v));                                               \
-        return y;                                                                                                      \
-    }
-MCE_MASKED(mce_masked4, "lsr #4")
-MCE_MASKED(mce_masked8, "lsr #8")
-MCE_MASKED(mce_masked12, "lsr #12")
-#undef MCE_MASKED
-
 /* bytes 0 and 2, or 1 and 3, of v as halfwords */
 MCE_INLINE uint32_t mce_uxtb16(uint32_t v)
 {
@@ -157,14 +144,6 @@ MCE_INLINE uint32_t mce_sxtb16_odd(uint32_t v)
     return y;
 }
 
-/* a - b in each halfword */
-MCE_INLINE uint32_t mce_ssub16(uint32_t a, uint32_t b)
-{
-    uint32_t y;
-    __asm__("ssub16 %0, %1, %2" : "=r"(y) : "r"(a), "r"(b));
-    return y;
-}
-
 #else
 
 MCE_INLINE const mce_word *mce_load2(const mce_word *x, uint32_t *first, uint32_t *second)
@@ -173,12 +152,6 @@ MCE_INLINE const mce_word *mce_load2(const mce_word *x, uint32_t *first, uint32_
     *second = x[1];
     return x + 2;
 }
-MCE_INLINE uint32_t mce_masked4(uint32_t v, uint32_t mask)
-{ return v >> 4 & mask; }
-MCE_INLINE uint32_t mce_masked8(uint32_t v, uint32_t mask)
-{ return v >> 8 & mask; }
-MCE_INLINE uint32_t mce_masked12(uint32_t v, uint32_t mask)
-{ return v >> 12 & mask; }
 MCE_INLINE const mce_word_any *mce_unpack8(const mce_word_any *x, mce_word **to)
 {
     mce_word *const y = *to;
@@ -209,8 +182,6 @@ MCE_INLINE uint32_t mce_sxtb16(uint32_t v)
 { return mce_halves((int8_t)(v & 0xFFu), (int8_t)(v >> 16 & 0xFFu)); }
 MCE_INLINE uint32_t mce_sxtb16_odd(uint32_t v)
 { return mce_sxtb16(v >> 8); }
-MCE_INLINE uint32_t mce_ssub16(uint32_t a, uint32_t b)
-{ return mce_halves(mce_low16(a) - mce_low16(b), mce_high16(a) - mce_high16(b)); }
 
 #endif
 #endif
