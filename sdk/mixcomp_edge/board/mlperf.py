@@ -12,6 +12,7 @@ import json
 import math
 import random
 import re
+import secrets
 import statistics
 import struct
 import sys
@@ -64,16 +65,30 @@ class Runner:
         self.port, self.timeout = port, timeout
         self.log: list[str] = []
         self._rest = b""
-        self.command("")  # ends what may lie in the board's buffer; an error is expected
+        self._synchronize()
+
+    def _synchronize(self) -> None:
+        """What is heard from here on answers our own commands. A board that starts, or that takes a command to its end
+        which another has begun, says m-ready too; only a word that nobody else sent tells its answer from those."""
+        word = f"sync-{secrets.token_hex(4)}"
+        lines = self.command(f"%{word}")
+        while f"e-[Unknown command: {word}]" not in lines:
+            lines = self._answer(word, time.monotonic() + self.timeout)
 
     def command(self, text: str, timeout: float | None = None) -> list[str]:
         """The answer's lines, without m-ready."""
         self.log.append(f"> {text}%")
         wire = f"{text}%".encode("ascii")
-        lines: list[str] = []
         until = time.monotonic() + (timeout or self.timeout) + len(wire) * BITS_PER_BYTE / BAUD
         try:
             self.port.write(wire)
+        except PortLost as error:
+            raise BoardError(f"{self.port.url}: the port was lost ({error}).") from error
+        return self._answer(text, until)
+
+    def _answer(self, text: str, until: float) -> list[str]:
+        lines: list[str] = []
+        try:
             while not lines or lines[-1] != "m-ready":
                 left = until - time.monotonic()
                 if left <= 0:
