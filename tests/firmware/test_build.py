@@ -43,10 +43,12 @@ def test_the_headers_serve_cpp(compiler, tmp_path):
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_kernels_include_only_stdint():
+def test_kernels_include_only_stdint_and_in_one_place_the_vector_intrinsics():
     files = [*build.SOURCES, *(build.FIRMWARE / "include" / "mixcomp").rglob("*.h")]
-    found = {name for f in files for name in re.findall(r"#include\s+(\S+)", f.read_text())}
-    assert {name for name in found if not name.startswith('"mixcomp/')} == {"<stdint.h>"}
+    found = {(name, f.name) for f in files for name in re.findall(r"#include\s+(\S+)", f.read_text())}
+    outside = {(name, where) for name, where in found if not name.startswith('"mixcomp/')}
+    assert {name for name, where in outside if where != "mve.h"} == {"<stdint.h>"}
+    assert [name for name, where in outside if where == "mve.h"] == ["<arm_mve.h>"]
 
 
 def sanitized(folder: Path) -> dict[str, str]:

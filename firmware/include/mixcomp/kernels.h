@@ -137,6 +137,32 @@ void mce_conv2d_add_u8_w4__dsp(const mce_conv2d_add *p, const uint8_t *x, const 
 void mce_conv2d_add_s8_w4__dsp(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y,
                                mce_scratch *scratch);
 
+/* codes, levels, bias and scratch: channel_pairs or channel_pairs_table of sdk/mixcomp_edge/plan/packing. y may be r. */
+void mce_conv2d_u4_fx4__mve(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_conv2d_add_u4_fx4__mve(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y,
+                                mce_scratch *scratch);
+void mce_conv2d_s4_fx4__mve(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_conv2d_add_s4_fx4__mve(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y,
+                                mce_scratch *scratch);
+void mce_conv2d_u8_fx4__mve(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_conv2d_add_u8_fx4__mve(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y,
+                                mce_scratch *scratch);
+void mce_conv2d_s8_fx4__mve(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_conv2d_add_s8_fx4__mve(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y,
+                                mce_scratch *scratch);
+void mce_conv2d_u4_w4__mve(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_conv2d_add_u4_w4__mve(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y,
+                               mce_scratch *scratch);
+void mce_conv2d_s4_w4__mve(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_conv2d_add_s4_w4__mve(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y,
+                               mce_scratch *scratch);
+void mce_conv2d_u8_w4__mve(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_conv2d_add_u8_w4__mve(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y,
+                               mce_scratch *scratch);
+void mce_conv2d_s8_w4__mve(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_conv2d_add_s8_w4__mve(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y,
+                               mce_scratch *scratch);
+
 /* scratch as for conv2d. y may be r when both have as many bits an element. */
 void mce_conv2d_add_u4_w4__c(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y,
                              mce_scratch *scratch);

@@ -12,6 +12,7 @@ from typing import Any
 
 from mixcomp_edge.ir import qops
 from mixcomp_edge.plan.packing.dsp import dense_four, dense_quad, dense_table, dw3x3, pair, pair_table, quad
+from mixcomp_edge.plan.packing.mve import channel_pairs, channel_pairs_table
 from mixcomp_edge.plan.packing.packed import Packed
 from mixcomp_edge.plan.packing.portable import rows, rows3x3, rows_gathered, words
 from mixcomp_edge.plan.packing.swar import swar
@@ -31,6 +32,8 @@ PACKINGS: dict[str, Callable[[Any, qops.QNode], Packed | None]] = {
     "dense_four": dense_four,
     "dense_table": dense_table,
     "words": words,
+    "channel_pairs": channel_pairs,
+    "channel_pairs_table": channel_pairs_table,
     "dw3x3s1": partial(dw3x3, row_stride=1),
     "dw3x3s2": partial(dw3x3, row_stride=2),
 }
