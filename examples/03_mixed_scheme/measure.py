@@ -140,5 +140,5 @@ def integers(bundle: Bundle, task: Task, split: Split) -> float:
 
 
 def fingerprint(point: Point, result: dict[str, Any], fraction: float) -> str:
-    what = [point.task, fraction, result["plan"], result["recipe"]]
+    what = [point.task, fraction * point.share, result["plan"], result["recipe"]]
     return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:16]

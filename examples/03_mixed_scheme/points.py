@@ -9,11 +9,11 @@ from typing import Any
 SEEDS = (0, 1, 2)
 METHODS = (("entropy", "max"), ("max", "max"), ("mse", "mse"))  # to scale FixP4 and Posit; the first is the paper's
 ETA = 0.1  # of the parameters, at most, in Posit
-EPOCHS = {"spoken_digits": 4, "bearings": 4, "bearings10": 4, "resnet8": 1, "resnet20": 1, "clinc150": 2, "sst2": 1,
+EPOCHS = {"spoken_digits": 20, "bearings": 4, "bearings10": 4, "resnet8": 4, "resnet20": 4, "clinc150": 2, "sst2": 1,
           "spoken_digits_gru": 4}  # fmt: skip
-QUESTION_EPOCHS = {"bearings": 3, "spoken_digits": 3, "resnet8": 1}
+QUESTION_EPOCHS = {"bearings": 3, "spoken_digits": 3, "resnet8": 3}
 FLOAT_BY_SEED = ("bearings", "bearings10")  # trained anew for each seed; the others have one float model for all
-SHARE = {"resnet8": 0.2, "resnet20": 0.2}  # of the training images: what one slow processor allows
+QUESTION_SHARE = {"resnet8": 0.1}  # of the training images: what one slow processor allows
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,7 @@ class Point:
     criterion: str = "gradient"
     draw: int = 0  # of the criterion "random"
     fall_back: bool = True
+    share: float = 1.0  # of the training set that the retraining sees
     changes: dict[str, Any] = field(default_factory=dict)  # of the recipe
 
     @property
@@ -41,17 +42,12 @@ class Point:
         return f"{self.task}/{self.row}/{self.seed}"
 
     @property
-    def share(self) -> float:
-        """Of the training set that the retraining sees."""
-        return SHARE.get(self.task, 1.0)
-
-    @property
     def float_seed(self) -> int:
         """Of the float training that the retraining starts from."""
         return self.seed if self.task in FLOAT_BY_SEED else 0
 
     def as_dict(self) -> dict[str, Any]:
-        return {**asdict(self), "share": self.share, "float_seed": self.float_seed}
+        return {**asdict(self), "float_seed": self.float_seed}
 
 
 # The source has no scales beside the binary point, and one format a layer: powers of two, one a tensor, and what the
@@ -77,6 +73,11 @@ ALL_ROWS = ("float", "paper fixp4", "paper mixed", "best fixp4", "best mixed", "
 FEW_ROWS = ("float", "best fixp4", "best mixed")
 
 
+def question(task: str) -> dict[str, Any]:
+    """What each training of a question may cost."""
+    return {"epochs": QUESTION_EPOCHS[task], "share": QUESTION_SHARE.get(task, 1.0)}
+
+
 def networks(task: str) -> list[Point]:
     """Float, FixP4, mixed and all Posit under both recipes, W4A4, three seeds."""
     return [point for seed in SEEDS for point in rows(task, seed, ALL_ROWS)]
@@ -94,7 +95,7 @@ def wide(task: str) -> list[Point]:
 
 def order(task: str) -> list[Point]:
     """The plan by sensitivity against ten random plans that fill the same budget."""
-    shared: dict[str, Any] = {"formats": "mixed", "epochs": QUESTION_EPOCHS[task], "fall_back": False}
+    shared: dict[str, Any] = {"formats": "mixed", "fall_back": False, **question(task)}
     by = [Point(task, f"by {name}", 0, criterion=name, **shared) for name in ("gradient", "fisher", "error")]
     return by + [Point(task, f"random {draw}", 0, criterion="random", draw=draw, **shared) for draw in range(10)]
 
@@ -102,7 +103,7 @@ def order(task: str) -> list[Point]:
 def scaled(task: str) -> list[Point]:
     """posit4, posit4sc4 and posit4sc8 for all layers under each way to normalise, and under learned scales."""
     return [
-        Point(task, f"{book} {method}", 0, book, quantizer=method, epochs=QUESTION_EPOCHS[task])
+        Point(task, f"{book} {method}", 0, book, quantizer=method, **question(task))
         for method, book in product(("max", "std", "learned"), ("posit4", "posit4sc4", "posit4sc8"))
     ]
 
@@ -110,8 +111,8 @@ def scaled(task: str) -> list[Point]:
 def scales(task: str) -> list[Point]:
     """FixP4, mixed and all Posit under `paper`'s quantizers: power-of-two or free scales, one a tensor or a channel."""
     return [
-        Point(task, f"{formats} {granularity} {scale}", 0, formats, "paper", QUESTION_EPOCHS[task],
-              granularity=granularity, scale=scale, fall_back=False)
+        Point(task, f"{formats} {granularity} {scale}", 0, formats, "paper",
+              granularity=granularity, scale=scale, fall_back=False, **question(task))
         for granularity, scale, formats in product(("tensor", "channel"), ("pow2", "free"), ("fixp4", "mixed", "posit"))
     ]  # fmt: skip
 
@@ -127,11 +128,20 @@ def untrained(task: str) -> list[Point]:
     ]  # fmt: skip
 
 
+def calibration(task: str) -> list[Point]:
+    """`paper` with one thing changed: how FixP4 and Posit find their scales. Three seeds."""
+    return [
+        Point(task, f"{formats} {fixed}/{posit}", seed, formats, **question(task), **PAPER,
+              changes={"quantizer_even": fixed, "quantizer_uneven": posit})
+        for seed, (fixed, posit), formats in product(SEEDS, METHODS, ("fixp4", "mixed"))
+    ]  # fmt: skip
+
+
 def estimators(task: str) -> list[Point]:
     """The four gradients, all layers in Posit, three seeds."""
     names = ("straight", "tanh", "tanh_as_printed", "linear")
     return [
-        Point(task, name, seed, "posit", epochs=QUESTION_EPOCHS[task], changes={"estimator": name})
+        Point(task, name, seed, "posit", changes={"estimator": name}, **question(task))
         for seed, name in product(SEEDS, names)
     ]
 
@@ -139,7 +149,7 @@ def estimators(task: str) -> list[Point]:
 def eta(task: str) -> list[Point]:
     """The share of the parameters in Posit."""
     return [
-        Point(task, f"eta {share:.0%}", 0, "mixed", epochs=QUESTION_EPOCHS[task], eta=share, fall_back=False)
+        Point(task, f"eta {share:.0%}", 0, "mixed", eta=share, fall_back=False, **question(task))
         for share in (0.0, 0.05, 0.1, 0.15, 0.2, 0.5, 1.0)
     ]
 
@@ -150,6 +160,7 @@ EXPERIMENTS = {
     "order": (order, ("spoken_digits", "resnet8")),
     "scaled": (scaled, ("spoken_digits", "resnet8")),
     "scales": (scales, ("bearings", "spoken_digits", "resnet8")),
+    "calibration": (calibration, ("bearings", "spoken_digits", "resnet8")),
     "estimators": (estimators, ("spoken_digits", "resnet8")),
     "eta": (eta, ("spoken_digits", "resnet8")),
     "few": (few, ("clinc150", "spoken_digits_gru", "bearings10", "sst2", "resnet20")),

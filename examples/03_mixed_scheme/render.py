@@ -26,6 +26,7 @@ DIFFERENCES = (
     ("best: all Posit - FixP4", "best posit", "best fixp4"),
     ("best FixP4 - float", "best fixp4", "float"),
     ("best mixed - float", "best mixed", "float"),
+    ("best fall-back - float", "best fall-back", "float"),
 )
 
 
@@ -53,8 +54,17 @@ def posit_share(result: Result) -> float | None:
     return None if "plan" not in result else float(result["plan"]["default"]["weights"] != "fixp4")
 
 
+def fallen_back(results: list[Result]) -> list[Result]:
+    """What `quantize --fall-back` ships, by seed: the mixed plan only where its validation accuracy is higher."""
+    best = {(r["point"]["row"], r["point"]["seed"]): r for r in results if r["point"]["row"] in FEW_ROWS}
+    pairs = [(mixed, best.get(("best fixp4", seed))) for (row, seed), mixed in best.items() if row == "best mixed"]
+    chosen = [mixed if mixed["validation"] > fixed["validation"] else fixed for mixed, fixed in pairs if fixed]
+    return [{**result, "point": {**result["point"], "row": "best fall-back"}} for result in chosen]
+
+
 def main_table(results: list[Result], order: tuple[str, ...]) -> str:
     """Accuracy of each row, and the differences paired by seed."""
+    results, order = results + fallen_back(results), (*order, "best fall-back")
     test, validation = by_row(results), by_row(results, "validation")
     of = {result["point"]["row"]: [] for result in results}
     for result in results:
@@ -172,6 +182,19 @@ def untrained_table(results: list[Result]) -> str:
     return table(head, ([*key, *(row.get(name, "open") for name in formats)] for key, row in grid.items()))
 
 
+def calibration_table(results: list[Result]) -> str:
+    """FixP4, mixed and their difference by seed for each way to find a scale."""
+    test, share = by_row(results), {r["point"]["row"]: percent(posit_share(r)) for r in results}
+    body = []
+    for way in dict.fromkeys(row.split()[1] for row in test):
+        fixed, mixed = test.get(f"fixp4 {way}", {}), test.get(f"mixed {way}", {})
+        if gain := paired(mixed, fixed):
+            accuracies = (points([*fixed.values()]), points([*mixed.values()]))
+            body.append([way, *accuracies, points(gain, signed=True), str(len(gain)), share[f"mixed {way}"]])
+    head = ("found by, FixP4/Posit", "FixP4: test, %", "mixed: test, %", "gain, points", "seeds", "parameters in Posit")
+    return table(head, body)
+
+
 TABLES: dict[str, Callable[[list[Result]], str]] = {
     "networks": lambda results: main_table(results, ALL_ROWS),
     "few": lambda results: main_table(results, FEW_ROWS),
@@ -180,6 +203,7 @@ TABLES: dict[str, Callable[[list[Result]], str]] = {
     "order": order_table,
     "scaled": simple_table,
     "scales": simple_table,
+    "calibration": calibration_table,
     "estimators": estimators_table,
     "eta": simple_table,
 }

@@ -75,3 +75,15 @@ def test_a_finished_point_is_skipped_and_an_unfinished_file_never_shows(example,
             run.run("few", "bearings10", points, tmp_path, tmp_path, 1.0)
     assert asked == [("float", 0), ("best fixp4", 1), ("best mixed", 2), ("best mixed", 2)]
     assert [path.name for path in tmp_path.iterdir()] == ["few_bearings10.json"]
+
+
+def test_the_fall_back_takes_mixed_only_where_validation_is_higher(example):
+    def result(row, seed, validation, test):
+        return {"point": {"row": row, "seed": seed}, "validation": validation, "test": test}
+
+    results = [result("best fixp4", 0, 0.8, 0.1), result("best mixed", 0, 0.9, 0.2), result("best mixed", 2, 0.9, 0.2)]
+    results += [result("best fixp4", 1, 0.9, 0.3), result("best mixed", 1, 0.9, 0.4)]
+    chosen = example("render").fallen_back(results)
+    assert [(r["point"]["row"], r["point"]["seed"], r["test"]) for r in chosen] == [
+        ("best fall-back", 0, 0.2), ("best fall-back", 1, 0.3),
+    ]  # fmt: skip
