@@ -213,7 +213,7 @@ def cost(results: list[Result]) -> str:
     trained = [r["point"] for r in results if r["point"]["formats"] != "float"]
     epochs = sorted({point["epochs"] * point["share"] for point in trained})
     minutes = sum(r["seconds"] for r in results) / 60
-    spent = f"{minutes:.0f} minutes in all on one shared core"
+    spent = f"{minutes:.0f} minutes by the clock on one shared core, pauses included"
     return f"Epochs of retraining: {' or '.join(f'{count:g}' for count in epochs) or 'none'}; {spent}.\n"
 
 

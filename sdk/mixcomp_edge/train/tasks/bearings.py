@@ -41,7 +41,7 @@ def _task(name: str, kinds: range) -> Task:
         model=seeded(partial(VibrationCnn, len(kinds))),
         input_shape=(1, 1, WINDOW),
         calibration=standardize(sample(train)),
-        recipe=Recipe(epochs=10, batch_size=64),
+        recipe=Recipe(epochs=10, batch_size=64, distill=0.5, temperature=4.0),
         train=train,
         validation=validation,
         test=test,

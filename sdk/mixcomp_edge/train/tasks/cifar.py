@@ -22,17 +22,19 @@ from mixcomp_edge.train.tasks.weights import pretrained
 SHAPE = (3, 32, 32)
 SCRATCH = Recipe(epochs=30, lr=0.05, weight_decay=1e-4)  # for random weights
 RETRAIN = Recipe(epochs=4, batch_size=64, lr=3e-3, lr_step=1e-2)  # DECISIONS.md, "Retraining"
+FOLLOW = RETRAIN.with_(distill=0.5, temperature=4.0)  # DECISIONS.md, "The best recipe"
 NORMALIZE = Normalize(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))  # the authors of the ResNet-20 weights
 
 
 def resnet8() -> Task:
     origin = "github.com/mlcommons/tiny, benchmark/training/image_classification/trained_models"
-    return _task("resnet8", ResNet8, "mlperf_tiny/resnet8_ic.safetensors", origin, raw_pixels, (0.0,))
+    return _task("resnet8", ResNet8, "mlperf_tiny/resnet8_ic.safetensors", origin, RETRAIN, raw_pixels, (0.0,))
 
 
 def resnet20() -> Task:
     origin = "github.com/akamaster/pytorch_resnet_cifar10, pretrained_models"
-    return _task("resnet20", ResNet20, "resnet_cifar10/resnet20.safetensors", origin, NORMALIZE, NORMALIZE.black())
+    weights = "resnet_cifar10/resnet20.safetensors"
+    return _task("resnet20", ResNet20, weights, origin, FOLLOW, NORMALIZE, NORMALIZE.black())
 
 
 def _task(
@@ -40,6 +42,7 @@ def _task(
     network: Callable[[], nn.Module],
     weights: str,
     origin: str,
+    retrain: Recipe,
     to_input: Callable[[np.ndarray], Tensor],
     black: tuple[float, ...],
 ) -> Task:
@@ -61,7 +64,7 @@ def _task(
         model=model,
         input_shape=SHAPE,
         calibration=to_input(pixels),
-        recipe=RETRAIN,
+        recipe=retrain,
         train=train,
         validation=validation,
         test=test,

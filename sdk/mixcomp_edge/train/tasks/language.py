@@ -43,7 +43,7 @@ def _task(
         model=seeded(partial(TextEncoder, len(words), length, classes)),
         input_shape=(length,),
         calibration=to_tokens(sample(train)),
-        recipe=Recipe(epochs=epochs[1], batch_size=64),
+        recipe=Recipe(epochs=epochs[1], batch_size=64, distill=0.5, temperature=4.0),
         train=train,
         validation=validation,
         test=test,
