@@ -6,7 +6,11 @@
  * the rest of that read.
  *
  * Time runs in units of 1/256 cycle: each executed halfword takes `pace` units, each stall what it stalls.
- * Unicorn calls mce_flash_block and mce_flash_read; tests feed mce_flash_trace. The structures are mirrored in flash.py. */
+ * Unicorn calls mce_flash_block and mce_flash_read; tests feed mce_flash_trace. The structures are mirrored in flash.py.
+ *
+ * Before it calls a hook of memory, Unicorn sets pc and the IT bits to those of the reading instruction, so that a hook may
+ * look at them. Its translated code expects the IT bits to be 0 all through a block and does not clear them: the next block
+ * would be translated as part of an IT block that has ended, and its conditions be wrong. mce_flash_read clears them. */
 #include <stdint.h>
 
 typedef struct {
@@ -25,10 +29,13 @@ typedef struct {
     uint64_t now, busy, ready; /* the port is busy until; the prefetched sector is ready at */
     uint32_t prefetched;       /* its number + 1; 0: none */
     uint32_t last_sector;      /* the last fetch's sector + 1: what the core's buffer holds */
-    uint32_t last_data;        /* the last uncached data read's sector + 1 */
     uint32_t base, length;     /* of the flash, bytes */
-    uint32_t miss, pace, fetch_shift, prefetch, unified, data_buffer;
+    uint32_t miss, pace, fetch_shift, prefetch, unified;
+    uint32_t epsr;                                                          /* Unicorn's number of that register */
+    int (*write_register)(void *engine, int number, const uint32_t *value); /* uc_reg_write */
 } mce_flash;
+
+static const uint32_t THUMB_OUTSIDE_IT = 1u << 24; /* EPSR: T set, IT clear. Arm DDI 0403, B1.4.2 */
 
 /* 1: hit. A miss fills the sector. */
 static int cache_access(mce_cache *c, uint32_t address)
@@ -119,19 +126,19 @@ EXPORT void mce_flash_block(void *engine, uint64_t start, uint32_t size, mce_fla
 EXPORT void mce_flash_read(void *engine, int type, uint64_t address, int size, int64_t value, mce_flash *f)
 {
     mce_cache *c = f->unified ? &f->icache : &f->dcache;
-    const uint32_t sector = (uint32_t)address >> f->fetch_shift;
 
-    (void)engine;
     (void)type;
     (void)size;
     (void)value;
+    if (engine != 0) {
+        f->write_register(engine, (int)f->epsr, &THUMB_OUTSIDE_IT);
+    }
     if ((uint32_t)address - f->base >= f->length) {
         return;
     }
-    if (c->ways != 0 ? cache_access(c, (uint32_t)address) : f->data_buffer && f->last_data == sector + 1) {
+    if (c->ways != 0 && cache_access(c, (uint32_t)address)) {
         return;
     }
-    f->last_data = sector + 1;
     read_array(f, 1);
 }
 

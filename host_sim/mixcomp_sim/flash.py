@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from unicorn.arm_const import UC_ARM_REG_EPSR
+from unicorn.unicorn_py3.unicorn import uclib
 
 from .chips import Cache, Flash
 from .native import library_path
@@ -57,7 +59,6 @@ class _State(ctypes.Structure):
         ("ready", ctypes.c_uint64),
         ("prefetched", ctypes.c_uint32),
         ("last_sector", ctypes.c_uint32),
-        ("last_data", ctypes.c_uint32),
         ("base", ctypes.c_uint32),
         ("length", ctypes.c_uint32),
         ("miss", ctypes.c_uint32),
@@ -65,7 +66,8 @@ class _State(ctypes.Structure):
         ("fetch_shift", ctypes.c_uint32),
         ("prefetch", ctypes.c_uint32),
         ("unified", ctypes.c_uint32),
-        ("data_buffer", ctypes.c_uint32),
+        ("epsr", ctypes.c_uint32),
+        ("write_register", ctypes.c_void_p),
     )
 
 
@@ -108,6 +110,8 @@ class FlashModel:
             fetch_shift=flash.read_bytes.bit_length() - 1,
             prefetch=flash.prefetch,
             unified=flash.unified,
+            epsr=UC_ARM_REG_EPSR,
+            write_register=ctypes.cast(uclib.uc_reg_write, ctypes.c_void_p).value,
         )
 
     def _cache(self, cache: Cache | None, sector_bytes: int) -> _Cache:

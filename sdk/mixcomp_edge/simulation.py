@@ -57,7 +57,6 @@ class Simulation:
     latency_ms: float
     energy_uj: float
     error: dict[str, float]
-    flash_followed: bool  # False: cycles lack the waiting for flash, because the emulator could not follow it
     macs: int
     flash_bytes: dict[str, int]
     ram_bytes: dict[str, int]
@@ -133,7 +132,6 @@ def measure_core(core: EmulatedCore, layout: Layout, inputs: np.ndarray, chip: C
         exact &= core.output_bytes() == want
         if len(runs) == 1:  # after the comparison: following the flash runs the model once more
             stalls = core.stalls(packed, chip, counts) if follow_flash else None
-            followed = stalls is not None or chip.flash.miss_cycles == 0
             parts = costs(counts, chip, stalls)
             functions = instructions_by_function(core.elf, counts)
     mean = np.rint(np.mean(runs, axis=0)).astype(int)
@@ -166,7 +164,6 @@ def measure_core(core: EmulatedCore, layout: Layout, inputs: np.ndarray, chip: C
         latency_ms=whole.latency_ms,
         energy_uj=whole.energy_uj,
         error={"cycles": whole.cycles_error, "energy": whole.energy_error},
-        flash_followed=followed,
         macs=sum(macs),
         flash_bytes={"weights": layout.weight_bytes, "code": code, "total": layout.weight_bytes + code},
         ram_bytes={"arena": core.arena.size, "stack": stack, "total": sections["ram"] + stack},

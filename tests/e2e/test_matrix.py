@@ -14,6 +14,7 @@ from mixcomp_edge.ir import ops, qops
 from mixcomp_edge.lower import simplify
 from mixcomp_edge.numerics.packing import pack_elements
 from mixcomp_edge.plan.layout import lay_out
+from mixcomp_edge.simulation import simulate
 from mixcomp_edge.targets import target, targets
 from mixcomp_edge.train.frontend import import_model
 from mixcomp_edge.train.quantize import quantize
@@ -135,6 +136,14 @@ def test_unicorn_and_qemu_count_the_same_instructions_in_every_layer(task, core,
     assert (
         theirs.total > sum(qops.macs(step.node) for step in layout.steps) / 20
     )  # four MACs in an instruction, at most
+
+
+@pytest.mark.usefixtures("data_folder")
+def test_the_flash_is_followed_without_changing_what_the_network_computes(bundle_file):
+    """clang's code for it has loads inside IT blocks, from flash. `simulate` compares the counts of both runs itself."""
+    result = simulate(bundle_file("resnet8", 4, "fixp4"), target_name="cortex-m3", chain_name="zig")
+    assert result.bit_exact
+    assert result.stall_cycles > 100_000
 
 
 def test_quantize_without_epochs_gives_the_calibrated_bundle_and_both_accuracies():

@@ -24,6 +24,8 @@ V7M = [
     "strd {a},{d2},[r7,#{w}]", "ldrsb.w {a},[r7,#{i5}]", "adr.w r12,1f\n .balign 4\n1:", "mov.w {a},{b},ror #{s}",
     "teq {a},{b}", "nop.w", "cmp {a},{b}\n ite gt\n movgt {a},#{i}\n suble {a},{a},#1",
     "cmp {a},{b}\n itttt ne\n addne {a},#1\n lslne {b},#1\n movne {c},{a}\n eorne {c},{b}",
+    "adr.w r12,1f\n cmp {a},{b}\n iteet ne\n ldrne.w {a},[r12]\n ldrbeq.w {b},[r12,#1]\n ldreq.w {c},[r7,#{w}]\n"
+    " ldmne r12,{{r2,r3}}\n .balign 4\n1:",
 ]  # fmt: skip
 DSP = [
     "smlad {a},{b},{c},{d}", "smuad {a},{b},{c}", "smlabb {a},{b},{c},{d}", "smmulr {a},{b},{c}",

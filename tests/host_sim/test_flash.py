@@ -5,6 +5,7 @@ import random
 import pytest
 
 from host_sim.flash_judge import Judge
+from host_sim.random_programs import random_program
 from mixcomp_sim import Emulator, EmulatorError
 from mixcomp_sim.chips import Cache, Flash, chips, find_chip
 from mixcomp_sim.flash import FlashModel
@@ -116,6 +117,46 @@ def test_a_program_stalls_where_it_reads_its_constants(chip, gcc):
     assert first.read_cycles >= first.read_misses * chip.flash.wait_states
     assert rest.read_misses <= 2
     assert emulator.call("run", count=True).stalls is None
+
+
+CONDITIONAL = """.text
+.type run,%function
+.global run
+run: movs r0,#0
+ movs r3,#10
+ adr r1,table
+again: tst r3,#1
+ ite ne
+ ldrne r2,[r1]
+ ldreq r2,[r1,#4]
+ add r0,r2
+ subs r3,#1
+ bne again
+ bx lr
+.balign 4
+table: .word 3,5
+"""
+
+
+def test_loads_inside_it_blocks_are_followed_and_the_block_still_ends(mainline, gcc):
+    """Unicorn leaves the IT bits set behind a hook of memory, and what follows would run on their condition."""
+    emulator = Emulator(gcc.build(mainline, CONDITIONAL), mainline)
+    result = emulator.call("run", count=True, flash=Flash(3, 4, False))
+    assert result.value == 5 * 3 + 5 * 5
+    assert result.counts == emulator.call("run", count=True).counts
+    assert result.stalls[0].read_misses == 10  # a skipped load reads nothing
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_random_program_computes_the_same_when_it_is_followed(core, seed, gcc):
+    emulator = Emulator(gcc.build(core, random_program(core, seed)), core)
+    buffer = emulator.symbol("buffer").address
+    plain = emulator.call("run", count=True)
+    memory = emulator.read(buffer, 256)
+    emulator.write(buffer, bytes(256))
+    followed = emulator.call("run", count=True, flash=find_chip("stm32l4r5").flash)
+    assert (followed.value, followed.counts, emulator.read(buffer, 256)) == (plain.value, plain.counts, memory)
+    assert any(stalls.cycles for stalls in followed.stalls)
 
 
 def test_after_a_fault_nothing_is_followed_any_more(gcc):

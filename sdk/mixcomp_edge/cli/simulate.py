@@ -70,8 +70,6 @@ def print_simulation(result: Simulation, *, per_layer: bool = False) -> None:
         f"output {'equal to Python, to the bit' if result.bit_exact else 'DIFFERS from Python'}",
         highlight=False,
     )
-    if not result.flash_followed:
-        output.print("[bold]note:[/] the emulator could not follow the flash: its waiting is missing in the cycles")
     if not result.fits:
         chip = result.chip_bytes
         output.print(

@@ -19,7 +19,7 @@ from mixcomp_edge.ir import qops
 from mixcomp_edge.plan.layout import Layout
 from mixcomp_edge.targets import Target
 from mixcomp_edge.transports import Progress
-from mixcomp_sim import CallResult, Counts, Emulator, EmulatorError, Machine, image_memory, open_machine
+from mixcomp_sim import CallResult, Counts, Emulator, Machine, image_memory, open_machine
 from mixcomp_sim.chips import Chip
 from mixcomp_sim.cost import mean_pace
 from mixcomp_sim.flash import Stalls
@@ -92,8 +92,8 @@ class EmulatedCore:
         return result.counts, result.stack_bytes
 
     def stalls(self, x: bytes, chip: Chip, counts: Counts) -> tuple[Stalls, ...] | None:
-        """What that inference waits for a chip's flash; None for memory without wait states, and where Unicorn fails
-        to follow it. counts: of the same inference. Only Unicorn can follow addresses."""
+        """What that inference waits for a chip's flash; None for memory without wait states. counts: of the same
+        inference, which following must not change. Only Unicorn can follow addresses."""
         if chip.flash.miss_cycles == 0:
             return None
         if not isinstance(self.emulator, Emulator):
@@ -102,11 +102,10 @@ class EmulatedCore:
             )
         self._write_input(x)
         pace, timeout_s = mean_pace(counts, chip), 2 * self.timeout_s
-        try:
-            result = self.emulator.call(ENTRY, count=True, flash=chip.flash, pace=pace, timeout_s=timeout_s)
-        except EmulatorError:  # Unicorn's memory hooks break some programs that run well without them
-            return None
-        return result.stalls if result.counts == counts else None
+        result = self.emulator.call(ENTRY, count=True, flash=chip.flash, pace=pace, timeout_s=timeout_s)
+        if result.counts != counts:
+            raise RuntimeError(f"{self.target.name}: the emulator ran other instructions while the flash was followed")
+        return result.stalls
 
     def output_bytes(self) -> bytes:
         """The output of the last run."""
