@@ -140,7 +140,7 @@ def test_unicorn_and_qemu_count_the_same_instructions_in_every_layer(task, core,
 
 @pytest.mark.usefixtures("data_folder")
 def test_the_flash_is_followed_without_changing_what_the_network_computes(bundle_file):
-    """clang's code for it has loads inside IT blocks, from flash. `simulate` compares the counts of both runs itself."""
+    """clang's code for it loads from flash inside IT blocks. `simulate` compares the counts of both runs itself."""
     result = simulate(bundle_file("resnet8", 4, "fixp4"), target_name="cortex-m3", chain_name="zig")
     assert result.bit_exact
     assert result.stall_cycles > 100_000
