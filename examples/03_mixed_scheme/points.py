@@ -129,9 +129,11 @@ def untrained(task: str) -> list[Point]:
 
 
 def calibration(task: str) -> list[Point]:
-    """`paper` with one thing changed: how FixP4 and Posit find their scales. Three seeds."""
+    """`paper` with one thing changed: how FixP4 and Posit find their scales. Three seeds; as long as in `networks` where
+    that is cheap."""
+    budget = question(task) if task in QUESTION_SHARE else {"epochs": EPOCHS[task]}
     return [
-        Point(task, f"{formats} {fixed}/{posit}", seed, formats, **question(task), **PAPER,
+        Point(task, f"{formats} {fixed}/{posit}", seed, formats, **budget, **PAPER,
               changes={"quantizer_even": fixed, "quantizer_uneven": posit})
         for seed, (fixed, posit), formats in product(SEEDS, METHODS, ("fixp4", "mixed"))
     ]  # fmt: skip
