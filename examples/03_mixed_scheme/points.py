@@ -129,7 +129,7 @@ def untrained(task: str) -> list[Point]:
 
 
 def calibration(task: str) -> list[Point]:
-    """`paper` with one thing changed: how FixP4 and Posit find their scales. Three seeds; as long as in `networks` where
+    """`paper` with one thing changed: how FixP4 and Posit find their scales. Three seeds; as long as `networks` where
     that is cheap."""
     budget = question(task) if task in QUESTION_SHARE else {"epochs": EPOCHS[task]}
     return [
