@@ -12,7 +12,7 @@ import numpy as np
 from mixcomp_edge.errors import TargetError
 from mixcomp_edge.ir import interp, qops
 from mixcomp_edge.numerics.packing import pack_elements
-from mixcomp_edge.plan.layout import Layout
+from mixcomp_edge.plan.layout import Layout, Step
 from mixcomp_edge.targets import emulated
 from mixcomp_edge.verification import emulated_core, make_inputs, opened
 
@@ -35,6 +35,8 @@ class LayerCost:
     cycles: int
     stall_cycles: int
     energy_uj: float
+    flash_bytes: int  # weights, biases, multipliers
+    ram_bytes: int  # of the arena, in use while it runs
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,7 @@ def simulate(
 
     chip_name: one of mixcomp_sim.chips(); by default the one that stands for the target's core."""
     with opened(source, target_name) as (bundle, layout, project):
-        chip = _chip(chip_name, layout)
+        chip = chip_for(chip_name, layout)
         core = emulated_core(project, layout, chain_name)
         try:
             return measure_core(core, layout, make_inputs(bundle.graph, count), chip)
@@ -95,7 +97,7 @@ def simulate(
             core.close()
 
 
-def _chip(name: str | None, layout: Layout) -> Chip:
+def chip_for(name: str | None, layout: Layout) -> Chip:
     """The chip of that name, or the one for the target's core."""
     from mixcomp_sim.chips import chips, default_chip, find_chip
 
@@ -115,7 +117,7 @@ def measure_core(core: EmulatedCore, layout: Layout, inputs: np.ndarray, chip: C
     from mixcomp_sim.cost import costs, total
     from mixcomp_sim.profile import Span, chrome_trace, instructions_by_function
 
-    follow_flash, chip = chip is not None, chip or _chip(None, layout)
+    follow_flash, chip = chip is not None, chip or chip_for(None, layout)
     graph = layout.graph
     source, output = graph.nodes[0], graph[graph.output]
     assert isinstance(source, qops.QNode)
@@ -141,8 +143,8 @@ def measure_core(core: EmulatedCore, layout: Layout, inputs: np.ndarray, chip: C
     whole = total(parts)
     layers = tuple(
         LayerCost(
-            step.node.name, step.node.op, _format(step.node), step.node.type.bits, m, int(n),
-            round(part.cycles), round(part.stall_cycles), part.energy_uj,
+            step.node.name, step.node.op, _format(step), step.node.type.bits, m, int(n),
+            round(part.cycles), round(part.stall_cycles), part.energy_uj, step.constant_bytes, layout.live_bytes(step),
         )
         for step, m, n, part in zip(layout.steps, macs, mean, parts, strict=False)
     )  # fmt: skip
@@ -173,8 +175,10 @@ def measure_core(core: EmulatedCore, layout: Layout, inputs: np.ndarray, chip: C
     )
 
 
-def _format(node: qops.QNode) -> str:
-    return node.weights.codebook.name if isinstance(node, qops.WEIGHTED) else ""
+def _format(step: Step) -> str:
+    if not isinstance(step.node, qops.WEIGHTED):
+        return ""
+    return step.node.weights.codebook.name if step.kernel.weight_bits == 4 else "s8"
 
 
 def section_bytes(elf: Path) -> dict[str, int]:

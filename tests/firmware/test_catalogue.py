@@ -27,11 +27,12 @@ def test_the_catalogue_lists_the_files_of_the_kernel_folders():
 @pytest.mark.parametrize("kernel", KERNELS, ids=NAMES)
 def test_a_catalogue_entry_says_what_its_name_says(kernel):
     name = re.fullmatch(
-        r"mce_([a-z0-9]+(?:_add)?)(?:_([us][48])_(w4|fx4))?(?:_(?:3x3(?:s[12])?|words))?__(\w+)", kernel.name
+        r"mce_([a-z0-9]+(?:_add)?)(?:_([us][48])_(w4|fx4|w8))?(?:_(?:3x3(?:s[12])?|words))?__(\w+)", kernel.name
     )
     op, act, weights, isa = name.groups()
     assert (kernel.op, kernel.isa) == (op, isa)
     assert kernel.act == ((act,) if act else ("u4", "s4", "u8", "s8"))
+    assert kernel.weight_bits == (8 if weights == "w8" else 4)
     assert kernel.packing in (*PACKINGS, "")
     assert bool(weights) <= bool(kernel.packing)
     assert kernel.in_place == (op in ("add", "rescale", "conv2d_add"))

@@ -1,7 +1,7 @@
 /* The kernels: one parameter struct an operator, one function a kernel.
  *
  * mce_<op>_<act>_<weight>__<isa>: left of __ what it computes (equal to the bit on every ISA), right of it how.
- * act is the type of x (u4 s4 u8 s8); y may have any type. Operators without weights take the types at run time.
+ * act is the type of x (u4 s4 u8 s8), weight what a code is (fx4, w4 by table, w8 a level); y may have any type. Operators without weights take the types at run time.
  * x and y never overlap, except where a kernel says that y may be x. */
 #ifndef MIXCOMP_KERNELS_H
 #define MIXCOMP_KERNELS_H
@@ -208,6 +208,31 @@ void mce_dense_u4_w4__c(const mce_dense *p, const uint8_t *x, uint8_t *y);
 void mce_dense_s4_w4__c(const mce_dense *p, const uint8_t *x, uint8_t *y);
 void mce_dense_u8_w4__c(const mce_dense *p, const uint8_t *x, uint8_t *y);
 void mce_dense_s8_w4__c(const mce_dense *p, const uint8_t *x, uint8_t *y);
+
+/* Weights in bytes, each a level: what the 4-bit kernels are compared with. Packings byte_rows, byte_pairs, byte_3x3s1,
+ * byte_3x3s2, byte_fours. y may be r. */
+void mce_conv2d_u8_w8__c(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_conv2d_add_u8_w8__c(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y,
+                             mce_scratch *scratch);
+void mce_dwconv2d_u8_w8__c(const mce_conv2d *p, const uint8_t *x, uint8_t *y);
+void mce_dense_u8_w8__c(const mce_dense *p, const uint8_t *x, uint8_t *y);
+void mce_conv2d_s8_w8__c(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_conv2d_add_s8_w8__c(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y,
+                             mce_scratch *scratch);
+void mce_dwconv2d_s8_w8__c(const mce_conv2d *p, const uint8_t *x, uint8_t *y);
+void mce_dense_s8_w8__c(const mce_dense *p, const uint8_t *x, uint8_t *y);
+void mce_conv2d_u8_w8__dsp(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_conv2d_add_u8_w8__dsp(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y,
+                               mce_scratch *scratch);
+void mce_dwconv2d_u8_w8_3x3s1__dsp(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_dwconv2d_u8_w8_3x3s2__dsp(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_dense_u8_w8__dsp(const mce_dense *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_conv2d_s8_w8__dsp(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_conv2d_add_s8_w8__dsp(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y,
+                               mce_scratch *scratch);
+void mce_dwconv2d_s8_w8_3x3s1__dsp(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_dwconv2d_s8_w8_3x3s2__dsp(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_dense_s8_w8__dsp(const mce_dense *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
 
 /* y may be a or b when they have as many bits an element as y. */
 void mce_add__c(const mce_add *p, const uint8_t *a, const uint8_t *b, uint8_t *y);

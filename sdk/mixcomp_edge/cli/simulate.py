@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import json as json_format
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 
 from mixcomp_edge.cli.common import ChainOption, JsonFlag, SourceArgument, TargetOption, output, print_json
 from mixcomp_edge.simulation import Simulation
+
+if TYPE_CHECKING:
+    from mixcomp_edge.bench.int8 import Comparison
+
+
+class Width(StrEnum):
+    """What --compare takes."""
+
+    INT8 = "int8"
+
 
 BAR = 12  # characters of a full share bar
 
@@ -29,6 +40,9 @@ def register(app: typer.Typer) -> None:
             Path | None,
             typer.Option("--trace", metavar="FILE", help="Write a profile for Perfetto or speedscope."),
         ] = None,
+        compare: Annotated[
+            Width | None, typer.Option("--compare", help="Put an int8 build of the same network beside it.")
+        ] = None,
         count: Annotated[int, typer.Option("--count", "-n", help="Inputs to run.", min=1)] = 1,
         toolchain: ChainOption = None,
         json: JsonFlag = False,
@@ -38,20 +52,28 @@ def register(app: typer.Typer) -> None:
         Instructions are counted on an emulated core; flash and RAM are those of the linked image: exact. Cycles are a
         model of the core and of the chip's flash and caches, energy one of its run current: each with its error.
 
+        --compare int8 builds the same layers with 8-bit weights and activations, by our kernels for bytes; CMSIS-NN's
+        instructions stand beside where they are known for the network and core.
+
         Exit code 1 when the core's output differs from Python's.
 
         Example: mixcomp-edge simulate resnet8.mce --target cortex-m4 --chip stm32l4r5 --per-layer --trace resnet8.json
         """
+        from mixcomp_edge.bench.int8 import compare_int8
         from mixcomp_edge.simulation import simulate as measure
 
         result = measure(source, target_name=target, count=count, chain_name=toolchain, chip_name=chip)
         if trace is not None:
             trace.write_text(json_format.dumps(result.profile))
+        comparison = None if compare is None else compare_int8(source, result, chain_name=toolchain)
         if json:
-            print_json(result.as_dict())
+            print_json(result.as_dict() | ({} if comparison is None else {"compare": comparison.as_dict()}))
         else:
             print_simulation(result, per_layer=per_layer)
-        raise typer.Exit(0 if result.bit_exact else 1)
+            if comparison is not None:
+                print_comparison(result, comparison, per_layer=per_layer)
+        exact = result.bit_exact and (comparison is None or comparison.int8.bit_exact)
+        raise typer.Exit(0 if exact else 1)
 
 
 def print_simulation(result: Simulation, *, per_layer: bool = False) -> None:
@@ -76,6 +98,47 @@ def print_simulation(result: Simulation, *, per_layer: bool = False) -> None:
             f"[bold red]too large for {result.chip}[/]: {chip['flash']:,} B of flash, {chip['ram']:,} B of RAM",
             highlight=False,
         )
+
+
+def print_comparison(ours: Simulation, comparison: Comparison, *, per_layer: bool = False) -> None:
+    """Ours, int8 and their ratio: in total, and below each other layer by layer if wanted."""
+    int8, ratio, peer = comparison.int8, comparison.ratio, comparison.cmsis_nn_total
+    if per_layer:
+        output.print(_layers_beside(ours, comparison))
+    table = Table("beside int8", *[Column(name, justify="right") for name in ("ours", "int8", "ours / int8")])
+    rows = (
+        ("instructions", ours.instructions, int8.instructions, "instructions"),
+        ("cycles", ours.cycles, int8.cycles, "cycles"),
+        ("energy, µJ", round(ours.energy_uj), round(int8.energy_uj), "energy"),
+        ("flash, B", ours.flash_bytes["total"], int8.flash_bytes["total"], "flash"),
+        ("RAM, B", ours.ram_bytes["total"], int8.ram_bytes["total"], "ram"),
+    )
+    for name, a, b, key in rows:
+        table.add_row(name, f"{a:,}", f"{b:,}", f"{ratio[key]:.2f}")
+    if peer is not None:
+        table.add_row("instructions of CMSIS-NN int8", "", f"{peer:,}", f"{ours.instructions / peer:.2f}")
+    output.print(table)
+    if peer is not None and int8.instructions > 1.1 * peer:
+        output.print(
+            f"[bold]note:[/] our int8 kernels take {int8.instructions / peer:.2f} times the instructions of CMSIS-NN's "
+            f"({comparison.cmsis_nn_version}) on {ours.target}: compare with those.",
+            highlight=False,
+        )
+    if not int8.bit_exact:
+        output.print("[bold red]the int8 build's output differs from Python[/]")
+
+
+def _layers_beside(ours: Simulation, comparison: Comparison) -> Table:
+    names = ("instr.", "int8", "CMSIS-NN", "cycles", "int8", "µJ", "int8", "flash", "int8", "RAM", "int8")
+    table = Table("layer", *[Column(name, justify="right", no_wrap=True) for name in names])
+    for a, b in zip(ours.layers, comparison.int8.layers, strict=True):
+        peer = comparison.cmsis_nn.get(a.name)
+        table.add_row(
+            a.name, _short(a.instructions), _short(b.instructions), "" if peer is None else _short(peer),
+            _short(a.cycles), _short(b.cycles), f"{a.energy_uj:,.3g}", f"{b.energy_uj:,.3g}",
+            f"{a.flash_bytes:,}", f"{b.flash_bytes:,}", f"{a.ram_bytes:,}", f"{b.ram_bytes:,}",
+        )  # fmt: skip
+    return table
 
 
 def _layers(result: Simulation) -> Table:

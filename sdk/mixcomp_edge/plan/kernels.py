@@ -25,6 +25,7 @@ class Kernel:
     act: tuple[str, ...]
     isa: str
     packing: str = ""
+    weight_bits: int = 4
     in_place: bool = False
 
     @property
@@ -67,13 +68,14 @@ def catalogue() -> tuple[Kernel, ...]:
     return tuple(kernels)
 
 
-def candidates(graph: Graph, node: Node, isas: tuple[str, ...]) -> list[tuple[Kernel, Packed]]:
+def candidates(graph: Graph, node: Node, isas: tuple[str, ...], weight_bits: int = 4) -> list[tuple[Kernel, Packed]]:
     """The kernels that can serve a node, the preferred one first: by the target's order of instruction sets, then by
-    the catalogue's order. ExportError if there is none."""
+    the catalogue's order. ExportError if there is none. weight_bits: of a weight in flash, where the node has some."""
     found = []
     for isa in isas:
         for kernel in catalogue():
-            if kernel.isa == isa and (packed := kernel.pack(graph, node)) is not None:
+            wanted = kernel.weight_bits == weight_bits or not isinstance(node, qops.WEIGHTED)
+            if kernel.isa == isa and wanted and (packed := kernel.pack(graph, node)) is not None:
                 found.append((kernel, packed))
     if not found:
         raise ExportError(f"{node.name}: no kernel for {node.op} and its types among those for {', '.join(isas)}.")

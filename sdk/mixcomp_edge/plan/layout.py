@@ -23,6 +23,18 @@ class Step:
     kernel: Kernel
     packed: Packed
 
+    @property
+    def constant_bytes(self) -> int:
+        """Flash for its codes, biases, multipliers and tables."""
+        node = self.node
+        if isinstance(node, qops.WEIGHTED):
+            return self.packed.nbytes + node.weights.requant.multiplier.nbytes
+        if isinstance(node, qops.Softmax):
+            return node.table.nbytes
+        if isinstance(node, qops.Rescale | qops.AvgPool2d):
+            return node.requant.multiplier.nbytes
+        return sum(requant.multiplier.nbytes for requant in node.requants) if isinstance(node, qops.Concat) else 0
+
 
 @dataclass(frozen=True, eq=False)
 class Layout:
@@ -36,30 +48,24 @@ class Layout:
     @property
     def weight_bytes(self) -> int:
         """Flash for codes, biases and multipliers."""
-        return sum(_constant_bytes(step) for step in self.steps)
+        return sum(step.constant_bytes for step in self.steps)
+
+    def live_bytes(self, step: Step) -> int:
+        """RAM of the arena that holds something while a step runs: inputs, output, scratch, and what waits."""
+        at = self.graph.nodes.index(step.node)
+        return sum(buffer.nbytes for buffer, _ in self.arena.buffers if buffer.first <= at <= buffer.last)
 
 
-def lay_out(graph: Graph, target: Target) -> Layout:
-    """Chooses kernels and plans the arena."""
+def lay_out(graph: Graph, target: Target, weight_bits: int = 4) -> Layout:
+    """Chooses kernels and plans the arena. weight_bits: 4, or 8 for a build to compare with."""
     steps: list[Step] = []
     for node in graph.nodes[1:]:
         assert isinstance(node, qops.QNode)
         if not isinstance(node, qops.Reshape):
-            kernel, packed = candidates(graph, node, target.isas)[0]
+            kernel, packed = candidates(graph, node, target.isas, weight_bits)[0]
             steps.append(Step(len(steps), node, kernel, packed))
     if not steps:
         raise ExportError(f"{graph.name}: the model computes nothing.")
     in_place = frozenset(step.node.name for step in steps if step.kernel.in_place)
     arena = plan_arena(graph, {step.node.name: step.packed.scratch_bytes or 0 for step in steps}, in_place)
     return Layout(graph, target, tuple(steps), arena)
-
-
-def _constant_bytes(step: Step) -> int:
-    node = step.node
-    if isinstance(node, qops.WEIGHTED):
-        return step.packed.nbytes + node.weights.requant.multiplier.nbytes
-    if isinstance(node, qops.Softmax):
-        return node.table.nbytes
-    if isinstance(node, qops.Rescale | qops.AvgPool2d):
-        return node.requant.multiplier.nbytes
-    return sum(requant.multiplier.nbytes for requant in node.requants) if isinstance(node, qops.Concat) else 0

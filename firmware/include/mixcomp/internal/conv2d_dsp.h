@@ -2,6 +2,7 @@
 #ifndef MIXCOMP_INTERNAL_CONV2D_DSP_H
 #define MIXCOMP_INTERNAL_CONV2D_DSP_H
 
+#include "mixcomp/internal/bytes_dsp.h"
 #include "mixcomp/internal/dsp_gather.h"
 #include "mixcomp/internal/dsp_output.h"
 #include "mixcomp/internal/pair_dsp.h"
@@ -22,6 +23,14 @@ MCE_INLINE mce_pairs mce_pairs_begin(const mce_two_pixels *in, int32_t a, int32_
     const mce_pairs sum = {mce_wrap_add(a, in->offset0), mce_wrap_add(a, in->offset1), mce_wrap_add(b, in->offset0),
                            mce_wrap_add(b, in->offset1)};
     return sum;
+}
+
+/* Their sums over a patch, in every scheme but quad. Returns the end of w. */
+MCE_INLINE const mce_word *mce_pairs_sum(mce_scheme scheme, mce_pairs *sum, const mce_two_pixels *in,
+                                         const mce_word *table, const mce_word *w)
+{
+    return scheme == MCE_BYTES ? mce_bytes_2x2(sum, in->patches, w, in->n)
+                               : mce_pair_2x2(sum, in->patches, w, table, in->n);
 }
 
 /* Channels first to last of both pixels, whole tiles of 4-bit outputs; m4: [4] the one multiplier, if there is one.
@@ -45,9 +54,9 @@ MCE_INLINE const mce_word *mce_conv2d_tiles(const mce_two_pixels *in, const mce_
 }
 
 /* Channels first to last of both pixels, two channels at a time. packed is a constant: y has 4-bit elements. */
-MCE_INLINE const mce_word *mce_conv2d_pairs(int32_t packed, const mce_two_pixels *in, const mce_sink *s,
-                                            const int32_t *bias, const mce_word *table, const mce_word *w,
-                                            int32_t first, int32_t last)
+MCE_INLINE const mce_word *mce_conv2d_pairs(mce_scheme scheme, int32_t packed, const mce_two_pixels *in,
+                                            const mce_sink *s, const int32_t *bias, const mce_word *table,
+                                            const mce_word *w, int32_t first, int32_t last)
 {
     int32_t at0 = mce_pair_bytes(packed, in->pixel * s->to->c + first);
     int32_t at1 = in->count == 2 ? at0 + mce_pair_bytes(packed, s->to->c) : at0; /* then pixel 0 is written last */
@@ -55,7 +64,7 @@ MCE_INLINE const mce_word *mce_conv2d_pairs(int32_t packed, const mce_two_pixels
     for (int32_t o = first; o < last; o += 2, m += 2 * step, at0 += next, at1 += next) {
         const int32_t a = bias[o], b = bias[o + 1], ma = m[0], mb = m[step];
         mce_pairs sum = mce_pairs_begin(in, a, b);
-        w = mce_pair_2x2(&sum, in->patches, w, table, in->n);
+        w = mce_pairs_sum(scheme, &sum, in, table, w);
         const uint32_t pixel0 = mce_sink_pair(packed, s, at0, sum.a0, sum.b0, ma, mb);
         const uint32_t pixel1 = mce_sink_pair(packed, s, at1, sum.a1, sum.b1, ma, mb);
         mce_sink_store(packed, s->y + at1, pixel1);
@@ -78,7 +87,7 @@ MCE_INLINE const mce_word *mce_conv2d_any(mce_scheme scheme, const mce_two_pixel
             w += two && !odd ? 0 : two ? in->n / 2 : in->n / 4;
         } else {
             mce_pairs t = mce_pairs_begin(in, a, b);
-            w = mce_pair_2x2(&t, in->patches, w, table, in->n);
+            w = mce_pairs_sum(scheme, &t, in, table, w);
             low[0] = t.a0, low[1] = t.a1, high[0] = t.b0, high[1] = t.b1;
         }
         for (int32_t i = 0; i < in->count; i++) {
@@ -136,9 +145,9 @@ MCE_INLINE void mce_conv2d_dsp(mce_type type, mce_scheme scheme, const mce_conv2
             } else if (!plain) {
                 w = mce_conv2d_any(scheme, &in, &sink, p->bias, table, w, first, last);
             } else if (packed) {
-                w = mce_conv2d_pairs(1, &in, &sink, p->bias, table, w, first, last);
+                w = mce_conv2d_pairs(scheme, 1, &in, &sink, p->bias, table, w, first, last);
             } else {
-                w = mce_conv2d_pairs(0, &in, &sink, p->bias, table, w, first, last);
+                w = mce_conv2d_pairs(scheme, 0, &in, &sink, p->bias, table, w, first, last);
             }
         }
     }

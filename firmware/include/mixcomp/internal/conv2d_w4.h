@@ -1,4 +1,4 @@
-/* The body of mce_conv2d_<act>_w4__c; type is a constant in each of them. */
+/* The body of mce_conv2d_<act>_w4__c and _w8__c; type and bits of a code are constants in each of them. */
 #ifndef MIXCOMP_INTERNAL_CONV2D_W4_H
 #define MIXCOMP_INTERNAL_CONV2D_W4_H
 
@@ -47,11 +47,11 @@ MCE_INLINE void mce_conv2d_store_sum(const mce_conv2d_add *p, const uint8_t *r, 
  * The patch under the kernel is decoded once and meets every output channel of its group.
  * (|bias| + sum |level| * max|x|) * 2^s < 2^31 (lowering proves it), so no partial sum leaves int32.
  * add and r are null (0) in conv2d; each kernel passes them as constants. */
-MCE_INLINE void mce_conv2d_w4(mce_type type, const mce_conv2d *p, const mce_conv2d_add *add,
-                              const uint8_t *x, /* [x.h][x.w][x.c] */
-                              const uint8_t *r, /* [y.h][y.w][y.c] */
-                              uint8_t *y,       /* [y.h][y.w][y.c] */
-                              mce_scratch *patch /* [kh][kw][x.c/groups] */)
+MCE_INLINE void mce_conv2d_rows(mce_type type, int32_t bits, const mce_conv2d *p, const mce_conv2d_add *add,
+                                const uint8_t *x, /* [x.h][x.w][x.c] */
+                                const uint8_t *r, /* [y.h][y.w][y.c] */
+                                uint8_t *y,       /* [y.h][y.w][y.c] */
+                                mce_scratch *patch /* [kh][kw][x.c/groups] */)
 {
     const int32_t depth = p->x.c / p->groups, outputs = p->y.c / p->groups;
     const int32_t n = p->window.kh * p->window.kw * depth;
@@ -59,20 +59,21 @@ MCE_INLINE void mce_conv2d_w4(mce_type type, const mce_conv2d *p, const mce_conv
     for (int32_t h = 0; h < p->y.h; h++) {
         for (int32_t w = 0; w < p->y.w; w++) {
             const int32_t row = h * p->window.sh - p->window.top, column = w * p->window.sw - p->window.left;
-            const uint8_t *codes = (const uint8_t *)p->codes; /* row o: [ceil(n/2)] */
+            const uint8_t *codes = (const uint8_t *)p->codes; /* row o: [mce_row_bytes] */
             int32_t o = 0;
             for (int32_t g = 0; g < p->groups; g++) {
                 mce_conv2d_gather(type, p, x, row, column, g * depth, depth, patch);
                 for (const int32_t end = o + outputs; o < end; o++) {
                     const int32_t acc =
-                        mce_dot_w4(MCE_SCRATCH, p->bias[o], patch, codes, (const int16_t *)p->levels, n);
+                        bits == 8 ? mce_dot_w8(MCE_SCRATCH, p->bias[o], patch, codes, n)
+                                  : mce_dot_w4(MCE_SCRATCH, p->bias[o], patch, codes, (const int16_t *)p->levels, n);
                     if (add == 0) {
                         mce_store_output(&p->y, &p->requant, y, at, acc, o);
                     } else {
                         mce_conv2d_store_sum(add, r, y, at, p->y.h * p->y.w * p->y.c, acc, o);
                     }
                     at++;
-                    codes += (n + 1) >> 1;
+                    codes += mce_row_bytes(bits, n);
                 }
             }
         }

@@ -2,7 +2,7 @@
 #ifndef MIXCOMP_INTERNAL_DENSE_DSP_H
 #define MIXCOMP_INTERNAL_DENSE_DSP_H
 
-#include "mixcomp/internal/dense_sums_dsp.h"
+#include "mixcomp/internal/bytes_dsp.h"
 
 /* Elements in a word of x. */
 MCE_INLINE int32_t mce_dense_per_word(mce_type type)
@@ -88,6 +88,11 @@ MCE_INLINE void mce_dense_store_four(const mce_sink *s, int32_t o, const mce_den
 MCE_INLINE int32_t mce_dense_bias(const mce_dense *p, int32_t o, int32_t outputs)
 { return o < outputs ? p->bias[o] : 0; }
 
+/* Adds the products of four channels to sum. Returns the end of w. */
+MCE_INLINE const mce_word *mce_dense_sum_four(mce_type type, mce_scheme scheme, const mce_word_any *x,
+                                              const mce_word *w, int32_t n, mce_dense_four *sum)
+{ return scheme == MCE_BYTES ? mce_dense_bytes(type, x, w, n, sum) : mce_dense_masked(type, x, w, n, sum); }
+
 /* acc[o] = bias[o] + sum_i level(o,i) * x[i]
  * y[o] = clamp(y.zero + q32(acc[o], m[o], s))                                                          SPEC.md 4.3
  * Bounds as in internal/conv2d_dsp.h. scratch: quad: the blocks; then x if it is copied. */
@@ -117,13 +122,13 @@ MCE_INLINE void mce_dense_dsp(mce_type type, mce_scheme scheme, const mce_dense 
         }
         return;
     }
-    if (scheme == MCE_FOUR) {
-        const int32_t offset = mce_dense_offset(type, words, n);
+    if (scheme == MCE_FOUR || scheme == MCE_BYTES) {
+        const int32_t offset = scheme == MCE_FOUR ? mce_dense_offset(type, words, n) : 0;
         for (; o + 4 <= outputs; o += 4) {
             const int32_t *const bias = p->bias + o;
             mce_dense_four sum = {mce_wrap_add(bias[0], offset), mce_wrap_add(bias[1], offset),
                                   mce_wrap_add(bias[2], offset), mce_wrap_add(bias[3], offset)};
-            w = mce_dense_masked(type, words, w, n, &sum);
+            w = mce_dense_sum_four(type, scheme, words, w, n, &sum);
             mce_dense_store_four(&sink, o, &sum);
         }
         for (; o < outputs; o += 4) {
@@ -131,7 +136,7 @@ MCE_INLINE void mce_dense_dsp(mce_type type, mce_scheme scheme, const mce_dense 
                                   mce_wrap_add(mce_dense_bias(p, o + 1, outputs), offset),
                                   mce_wrap_add(mce_dense_bias(p, o + 2, outputs), offset),
                                   mce_wrap_add(mce_dense_bias(p, o + 3, outputs), offset)};
-            w = mce_dense_masked(type, words, w, n, &sum);
+            w = mce_dense_sum_four(type, scheme, words, w, n, &sum);
             mce_dense_store(&sink, o, outputs, sum.a, sum.b);
             mce_dense_store(&sink, o + 2, outputs, sum.c, sum.d);
         }

@@ -35,4 +35,25 @@ MCE_INLINE int32_t mce_dot_w4(int32_t kind, int32_t acc, const void *x, /* [n] *
     return acc;
 }
 
+/* The same with bytes, each a level itself. */
+MCE_INLINE int32_t mce_dot_w8(int32_t kind, int32_t acc, const void *x, /* [n] */
+                              const uint8_t *codes,                     /* [n] */
+                              int32_t n)
+{
+    const int8_t *const level = (const int8_t *)codes;
+    const int32_t pairs = n >> 1;
+    for (int32_t k = 0; k < pairs; k++) {
+        acc += mce_dot_even(kind, x, k) * level[2 * k];
+        acc += mce_dot_odd(kind, x, k) * level[2 * k + 1];
+    }
+    if ((n & 1) != 0) {
+        acc += mce_dot_even(kind, x, pairs) * level[n - 1];
+    }
+    return acc;
+}
+
+/* Bytes of a row of n codes. bits, a constant, is 4 or 8. */
+MCE_INLINE int32_t mce_row_bytes(int32_t bits, int32_t n)
+{ return bits == 8 ? n : (n + 1) >> 1; }
+
 #endif

@@ -7,7 +7,7 @@
 #include "mixcomp/kernels.h"
 
 /* How weights are packed, by the names of plan/packing. */
-typedef enum mce_scheme { MCE_QUAD, MCE_PAIR, MCE_PAIR_TABLE, MCE_FOUR } mce_scheme;
+typedef enum mce_scheme { MCE_QUAD, MCE_PAIR, MCE_PAIR_TABLE, MCE_FOUR, MCE_BYTES } mce_scheme;
 
 /* What makes a signed type unsigned, by flipping its sign bit: kernels saturate in that offset binary. */
 MCE_INLINE int32_t mce_offset_binary(mce_type type)

@@ -1,4 +1,4 @@
-/* The body of mce_dwconv2d_3x3_<act>_w4__dsp; type is a constant in each of them. */
+/* The body of mce_dwconv2d_<act>_<weight>_3x3s<sh>__dsp; type and bits of a code are constants in each of them. */
 #ifndef MIXCOMP_INTERNAL_DWCONV2D_DSP_H
 #define MIXCOMP_INTERNAL_DWCONV2D_DSP_H
 
@@ -212,9 +212,10 @@ MCE_INLINE void mce_dw_plane(const mce_conv2d *p, const uint8_t *x, int32_t chan
  * y[h,w,o] = clamp(y.zero + q32(acc[o], m[o], s)), 3x3, no dilation, sh 1 or 2, y.c = x.c, y as wide as x  SPEC.md 4.2
  * codes: packing dw3x3, [words][9] of 32 bits (packed x) or 16, with taps column by column, one nibble a channel. scratch: [pairs][9] lane pairs of
  * levels, then the plane [(y.w - 1)*sw + 3][3 + sh]. (|bias| + sum |level| * max|x|) * 2^s < 2^31.
- * type and sh are constants in each kernel. */
-MCE_INLINE void mce_dwconv2d_dsp(mce_type type, int32_t sh, const mce_conv2d *p, const uint8_t *x, uint8_t *y,
-                                 mce_scratch *scratch)
+ * 8 bits, with x in bytes: codes [words][9] of 32 bits, a byte a channel. type, bits and sh are constants in each
+ * kernel. */
+MCE_INLINE void mce_dwconv2d_dsp(mce_type type, int32_t bits, int32_t sh, const mce_conv2d *p, const uint8_t *x,
+                                 uint8_t *y, mce_scratch *scratch)
 {
     const int32_t packed = mce_is_packed(type), pairs = packed ? 4 : 2, channels = 2 * pairs;
     const int32_t rows = 3 + sh, width = (p->y.w - 1) * p->window.sw + 3, pixel_bytes = packed ? p->x.c >> 1 : p->x.c;
@@ -236,6 +237,10 @@ MCE_INLINE void mce_dwconv2d_dsp(mce_type type, int32_t sh, const mce_conv2d *p,
         }
         for (int32_t j = 0; j < pairs; j++) {
             for (int32_t t = 0; t < MCE_DW_TAPS; t++) {
+                if (bits == 8) {
+                    w[j * MCE_DW_TAPS + t] = mce_sxtb16(wide[t] >> 8 * j);
+                    continue;
+                }
                 const uint32_t codes = packed ? wide[t] : narrow[t];
                 const uint32_t low = (uint32_t)level[codes >> 4 * j & 0x0Fu];
                 const uint32_t high = (uint32_t)level[codes >> 4 * (j + pairs) & 0x0Fu];

@@ -12,6 +12,7 @@ from typing import Any
 
 from mixcomp_edge.ir import qops
 from mixcomp_edge.plan.packing.dsp import dense_four, dense_quad, dense_table, dw3x3, pair, pair_table, quad
+from mixcomp_edge.plan.packing.in_bytes import byte_3x3, byte_fours, byte_pairs, byte_rows, byte_rows_gathered
 from mixcomp_edge.plan.packing.mve import channel_pairs, channel_pairs_table
 from mixcomp_edge.plan.packing.packed import Packed
 from mixcomp_edge.plan.packing.portable import rows, rows3x3, rows_gathered, words
@@ -36,4 +37,10 @@ PACKINGS: dict[str, Callable[[Any, qops.QNode], Packed | None]] = {
     "channel_pairs_table": channel_pairs_table,
     "dw3x3s1": partial(dw3x3, row_stride=1),
     "dw3x3s2": partial(dw3x3, row_stride=2),
+    "byte_rows": byte_rows,
+    "byte_rows_gathered": byte_rows_gathered,
+    "byte_pairs": byte_pairs,
+    "byte_fours": byte_fours,
+    "byte_3x3s1": partial(byte_3x3, row_stride=1),
+    "byte_3x3s2": partial(byte_3x3, row_stride=2),
 }

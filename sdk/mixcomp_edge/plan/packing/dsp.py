@@ -138,7 +138,7 @@ def dw3x3(node: Weighted, x: qops.QNode, row_stride: int) -> Packed | None:
 def dense_quad(node: Weighted, x: qops.QNode) -> Packed | None:
     """As `quad`; a sum of x for each block, and a copy of x where it is s4 or does not fill words."""
     packed = quad(node, x)
-    return packed and _without_patches(packed, x)
+    return packed and without_patches(packed, x)
 
 
 def dense_four(node: Weighted, x: qops.QNode) -> Packed | None:
@@ -151,16 +151,17 @@ def dense_four(node: Weighted, x: qops.QNode) -> Packed | None:
     nibbles = levels.reshape(-1, 4, levels.shape[1] // 2, 2).transpose(0, 2, 3, 1)  # (O/4, K/2, 2, 4)
     words = (nibbles.reshape(-1, 8) << 4 * np.arange(8)).sum(axis=1).astype(np.uint32)
     bias = shifted_bias(node, x)
-    return None if bias is None else _without_patches(Packed(words, bias), x)
+    return None if bias is None else without_patches(Packed(words, bias), x)
 
 
 def dense_table(node: Weighted, x: qops.QNode) -> Packed | None:
     """As `pair_table`, with the scratch of `dense_quad`."""
     packed = pair_table(node, x)
-    return packed and _without_patches(packed, x)
+    return packed and without_patches(packed, x)
 
 
-def _without_patches(packed: Packed, x: qops.QNode) -> Packed:
+def without_patches(packed: Packed, x: qops.QNode) -> Packed:
+    """The packing of a dense layer: scratch for its blocks, and for x where the kernel copies it."""
     padded = -(-x.elements // 8) * 8
     copied = x.type.dtype == "s4" or x.elements % 8
     blocks = BLOCK_BYTES * max(len(packed.blocks) - 1, 0)

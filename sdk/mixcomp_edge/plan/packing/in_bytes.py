@@ -1,0 +1,69 @@
+"""Weights in bytes, each the level itself: layouts of an int8 build to put beside ours (`simulate --compare`).
+Any codebook whose levels fit; no bound that weights of 8 bits in general would not keep."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mixcomp_edge.ir import qops
+from mixcomp_edge.plan.packing.dsp import dw3x3, without_patches
+from mixcomp_edge.plan.packing.packed import Int, Packed, Weighted, gather_order, group_count, reduction_in_order
+
+
+def byte_rows(node: Weighted, x: qops.QNode) -> Packed | None:
+    """The rows of SPEC.md 2, a byte a weight."""
+    return Packed(_bytes(node.weights.levels).ravel(), node.weights.bias) if _fit(node) else None
+
+
+def byte_rows_gathered(node: Weighted, x: qops.QNode) -> Packed | None:
+    """As `byte_rows`, for kernels that copy the patch under the kernel into halfwords first."""
+    packed = byte_rows(node, x)
+    return packed and replace(packed, scratch_bytes=2 * node.weights.codes.shape[1])
+
+
+def byte_pairs(node: Weighted, x: qops.QNode) -> Packed | None:
+    """For each two channels [K/4][2] words: of four weights in the order of a gathered patch the bytes 0 2 1 3. K is
+    rounded up to a multiple of 8; a last odd channel has a neighbour of zeros."""
+    if not _fit(node):
+        return None
+    levels = reduction_in_order(node.weights.levels, gather_order(node, x))
+    levels = levels.reshape(len(levels), -1, 4)[..., [0, 2, 1, 3]]
+    words = [_words(part, channels=2) for part in np.split(levels, group_count(node))]
+    return Packed(np.concatenate(words), node.weights.bias, scratch_bytes=4 * levels[0].size)
+
+
+def byte_fours(node: Weighted, x: qops.QNode) -> Packed | None:
+    """Dense: for each four channels [K/4][4] words, bytes as they are; channels that are not there have zeros."""
+    if not _fit(node):
+        return None
+    levels = node.weights.levels
+    levels = np.pad(levels, ((0, 0), (0, -levels.shape[1] % 8))).reshape(len(levels), -1, 4)
+    return without_patches(Packed(_words(levels, channels=4), node.weights.bias), x)
+
+
+def byte_3x3(node: Weighted, x: qops.QNode, row_stride: int) -> Packed | None:
+    """Where `dw3x3` serves bytes of x: words [channels / 4][9 taps, column by column], a byte a channel."""
+    packed = dw3x3(node, x, row_stride)
+    if packed is None or not _fit(node):
+        return None
+    levels = node.weights.levels.reshape(3, 3, -1, 4).transpose(2, 1, 0, 3)  # word, column, row, channel
+    return replace(packed, codes=_bytes(levels).view(np.uint32).ravel(), table="")
+
+
+def _fit(node: Weighted) -> bool:
+    levels = node.weights.codebook.levels
+    return min(levels) >= -128 and max(levels) <= 127
+
+
+def _bytes(levels: Int) -> NDArray[np.uint8]:
+    return np.ascontiguousarray(levels.astype(np.int8)).view(np.uint8)
+
+
+def _words(levels: Int, channels: int) -> NDArray[np.uint32]:
+    """levels (O, K/4, 4) of one group to words [O/channels][K/4][channels]."""
+    padded = np.pad(levels, ((0, -len(levels) % channels), (0, 0), (0, 0)))
+    tiles = padded.reshape(-1, channels, *levels.shape[1:]).transpose(0, 2, 1, 3)
+    return _bytes(tiles).view("<u4").astype(np.uint32).ravel()
