@@ -42,6 +42,17 @@ MCE_INLINE void mce_conv2d_store_sum(const mce_conv2d_add *p, const uint8_t *r, 
     mce_store_any(conv->y.type, y, i, n, mce_clamp(conv->y.type, conv->y.zero + v));
 }
 
+/* Output i, of channel o. */
+MCE_INLINE void mce_conv2d_store(const mce_conv2d *p, const mce_conv2d_add *add, const uint8_t *r, uint8_t *y,
+                                 int32_t i, int32_t acc, int32_t o)
+{
+    if (add == 0) {
+        mce_store_output(&p->y, &p->requant, y, i, acc, o);
+    } else {
+        mce_conv2d_store_sum(add, r, y, i, p->y.h * p->y.w * p->y.c, acc, o);
+    }
+}
+
 /* acc[o] = bias[o] + sum_{i,j,c} level(code[o,i,j,c]) * X[h*sh - top + i*dh, w*sw - left + j*dw, g*depth + c]
  * y[h,w,o] = clamp(y.zero + q32(acc[o], m[o], s)), or with a residual as above                         SPEC.md 4.1
  * The patch under the kernel is decoded once and meets every output channel of its group.
@@ -64,15 +75,18 @@ MCE_INLINE void mce_conv2d_rows(mce_type type, int32_t bits, const mce_conv2d *p
             for (int32_t g = 0; g < p->groups; g++) {
                 mce_conv2d_gather(type, p, x, row, column, g * depth, depth, patch);
                 for (const int32_t end = o + outputs; o < end; o++) {
-                    const int32_t acc =
-                        bits == 8 ? mce_dot_w8(MCE_SCRATCH, p->bias[o], patch, codes, n)
-                                  : mce_dot_w4(MCE_SCRATCH, p->bias[o], patch, codes, (const int16_t *)p->levels, n);
-                    if (add == 0) {
-                        mce_store_output(&p->y, &p->requant, y, at, acc, o);
+                    int32_t acc;
+                    if (bits == 8 && o + 1 < end) {
+                        const mce_two_sums two = mce_dot2_w8(MCE_SCRATCH, p->bias + o, patch, codes, n);
+                        mce_conv2d_store(p, add, r, y, at++, two.first, o++);
+                        codes += n;
+                        acc = two.second;
+                    } else if (bits == 8) {
+                        acc = mce_dot_w8(MCE_SCRATCH, p->bias[o], patch, codes, n);
                     } else {
-                        mce_conv2d_store_sum(add, r, y, at, p->y.h * p->y.w * p->y.c, acc, o);
+                        acc = mce_dot_w4(MCE_SCRATCH, p->bias[o], patch, codes, (const int16_t *)p->levels, n);
                     }
-                    at++;
+                    mce_conv2d_store(p, add, r, y, at++, acc, o);
                     codes += mce_row_bytes(bits, n);
                 }
             }

@@ -14,9 +14,18 @@ MCE_INLINE void mce_dense_rows(mce_type type, int32_t bits, const mce_dense *p, 
     const int32_t inputs = p->x.h * p->x.w * p->x.c, outputs = p->y.h * p->y.w * p->y.c;
     const uint8_t *codes = (const uint8_t *)p->codes; /* row o: [mce_row_bytes] */
     for (int32_t o = 0; o < outputs; o++) {
-        const int32_t acc = bits == 8
-                                ? mce_dot_w8((int32_t)type, p->bias[o], x, codes, inputs)
-                                : mce_dot_w4((int32_t)type, p->bias[o], x, codes, (const int16_t *)p->levels, inputs);
+        int32_t acc;
+        if (bits == 8 && o + 1 < outputs) {
+            const mce_two_sums two = mce_dot2_w8((int32_t)type, p->bias + o, x, codes, inputs);
+            mce_store_output(&p->y, &p->requant, y, o, two.first, o);
+            codes += inputs;
+            o++;
+            acc = two.second;
+        } else if (bits == 8) {
+            acc = mce_dot_w8((int32_t)type, p->bias[o], x, codes, inputs);
+        } else {
+            acc = mce_dot_w4((int32_t)type, p->bias[o], x, codes, (const int16_t *)p->levels, inputs);
+        }
         mce_store_output(&p->y, &p->requant, y, o, acc, o);
         codes += mce_row_bytes(bits, inputs);
     }

@@ -52,6 +52,34 @@ MCE_INLINE int32_t mce_dot_w8(int32_t kind, int32_t acc, const void *x, /* [n] *
     return acc;
 }
 
+/* Sums of two rows. */
+typedef struct mce_two_sums {
+    int32_t first, second;
+} mce_two_sums;
+
+/* Two neighbouring rows of n bytes: each element of x is read once for both. */
+MCE_INLINE mce_two_sums mce_dot2_w8(int32_t kind, const int32_t *bias /* [2] */, const void *x, /* [n] */
+                                    const uint8_t *codes,                                       /* [2][n] */
+                                    int32_t n)
+{
+    const int8_t *const a = (const int8_t *)codes, *const b = a + n;
+    const int32_t pairs = n >> 1;
+    mce_two_sums sum = {bias[0], bias[1]};
+    for (int32_t k = 0; k < pairs; k++) {
+        const int32_t even = mce_dot_even(kind, x, k), odd = mce_dot_odd(kind, x, k);
+        sum.first += even * a[2 * k];
+        sum.first += odd * a[2 * k + 1];
+        sum.second += even * b[2 * k];
+        sum.second += odd * b[2 * k + 1];
+    }
+    if ((n & 1) != 0) {
+        const int32_t last = mce_dot_even(kind, x, pairs);
+        sum.first += last * a[n - 1];
+        sum.second += last * b[n - 1];
+    }
+    return sum;
+}
+
 /* Bytes of a row of n codes. bits, a constant, is 4 or 8. */
 MCE_INLINE int32_t mce_row_bytes(int32_t bits, int32_t n)
 { return bits == 8 ? n : (n + 1) >> 1; }
