@@ -23,7 +23,7 @@ from .counts import Counts, make_counts
 from .elf import Symbol, read_elf
 from .errors import EmulatorError
 from .flash import FlashModel
-from .machine import DEFAULT_TIMEOUT_S, CallResult
+from .machine import DEFAULT_TIMEOUT_S, CallResult, LayerPasses, as_int32, call_entry
 from .memory import PAGE_BYTES, data_bytes, map_image, plan_regions
 from .native import BlockCounter, Hook
 from .stack import GUARD_BYTES, TOP, Stack
@@ -87,8 +87,7 @@ class Emulator:
         self._counter: BlockCounter | None = None
         self._fault: _Fault | None = None
         self._mark_hooks: list[int] = []
-        self._on_layer: Callable[[int], None] | None = None
-        self._passed = 0
+        self._passes = LayerPasses((), None)
 
     @property
     def layers(self) -> int:
@@ -136,9 +135,7 @@ class Emulator:
         the image's own flash stands for it, wherever that is linked. It needs count; pace is that of `FlashModel`.
         EmulatorError for a fault, an exhausted budget or a timeout. A loop without end needs one of these two.
         """
-        if len(args) > len(_ARGUMENTS):
-            raise ValueError(f"{function}: {len(args)} arguments, but only four fit into registers")
-        entry = self.symbol(function).address
+        entry = call_entry(self, function, args)
         uc = self._uc
         self._watch_layers(on_layer)
         counter = self._arm_counter(budget) if count else None
@@ -161,8 +158,8 @@ class Emulator:
             if counts.total > budget:
                 raise self._stop_error(function, "budget", f"executed {counts.total} instructions, {budget} allowed")
         stalls = None if model is None else model.stalls()
-        value = int(uc.reg_read(arm_const.UC_ARM_REG_R0))
-        return CallResult(value - (value >> 31 << 32), self._stack.used_bytes(), counts, stalls)
+        value = as_int32(int(uc.reg_read(arm_const.UC_ARM_REG_R0)))
+        return CallResult(value, self._stack.used_bytes(), counts, stalls)
 
     def _run(self, entry: int, args: tuple[int, ...]) -> None:
         """From a fresh core to the function's return, a fault or a stop."""
@@ -226,8 +223,8 @@ class Emulator:
 
     def _watch_layers(self, on_layer: Callable[[int], None] | None) -> None:
         """Code hooks on exactly the marks. Blocks translated under other hooks are dropped."""
-        self._on_layer, self._passed = on_layer, 0
-        if bool(self._mark_hooks) == (on_layer is not None and bool(self._image.marks)):
+        self._passes = LayerPasses(self._image.marks, on_layer)
+        if bool(self._mark_hooks) == bool(self._passes.marks):
             return
         if self._mark_hooks:
             for handle in self._mark_hooks:
@@ -239,10 +236,7 @@ class Emulator:
         self._uc.ctl_flush_tb()
 
     def _on_mark(self, uc: Any, address: int, size: int, _: object) -> None:
-        marks = self._image.marks
-        while self._on_layer is not None and self._passed < len(marks) and marks[self._passed] == address:
-            self._passed += 1  # marks of empty layers share an address
-            self._on_layer(self._passed - 1)
+        self._passes.at(address)
 
     def _on_access(self, uc: Any, access: int, address: int, size: int, value: int, _: object) -> bool:
         kind = _ACCESS.get(access, "access")

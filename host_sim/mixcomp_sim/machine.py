@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -49,6 +49,30 @@ class Machine(Protocol):
     ) -> CallResult: ...
 
     def close(self) -> None: ...
+
+
+def call_entry(machine: Machine, function: str, args: Sequence[int]) -> int:
+    """Address of a function that is about to be called; ValueError where its arguments do not fit into registers."""
+    if len(args) > 4:
+        raise ValueError(f"{function}: {len(args)} arguments, but only four fit into registers")
+    return machine.symbol(function).address
+
+
+def as_int32(register: int) -> int:
+    """A register's 32 bits as a signed number."""
+    return register - (register >> 31 << 32)
+
+
+class LayerPasses:
+    """Tells a listener of each layer mark that execution reaches; marks of empty layers share an address."""
+
+    def __init__(self, marks: Sequence[int], on_layer: Callable[[int], None] | None) -> None:
+        self.marks, self._on_layer, self._passed = marks if on_layer else (), on_layer, 0
+
+    def at(self, address: int) -> None:
+        while self._on_layer and self._passed < len(self.marks) and self.marks[self._passed] == address:
+            self._passed += 1
+            self._on_layer(self._passed - 1)
 
 
 def open_machine(elf: Path | bytes, core: str, engine: str | None = None) -> Machine:

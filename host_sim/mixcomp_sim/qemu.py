@@ -21,7 +21,7 @@ from .elf import Symbol, read_elf
 from .errors import EmulatorError
 from .gdb import XPSR, GdbError, GdbTimeout
 from .hostcc import BuildError
-from .machine import DEFAULT_TIMEOUT_S, CallResult
+from .machine import DEFAULT_TIMEOUT_S, CallResult, LayerPasses, as_int32, call_entry
 from .native import library_path
 from .qemu_process import QemuProcess
 
@@ -107,9 +107,7 @@ class QemuBoard:
 
         EmulatorError for a fault, a timeout, a stack that overflowed, or a QEMU that ended.
         """
-        if len(args) > 4:
-            raise ValueError(f"{function}: {len(args)} arguments, but only four fit into registers")
-        entry = self.symbol(function).address
+        entry = call_entry(self, function, args)
         if count and not self._counting:
             self._restart(counting=True)
         painted = self._stack_bytes + _GUARD_BYTES
@@ -120,7 +118,7 @@ class QemuBoard:
         for number, value in (dict.fromkeys(range(13), 0) | state).items():
             self._gdb.set_register(number, value)
         self._run(function, entry, timeout_s, on_layer)
-        value = self._gdb.registers()[0]
+        value = as_int32(self._gdb.registers()[0])
         used = -(-len(self._gdb.read(self._top - painted, painted).lstrip(_PAINT)) // 4) * 4
         if used > self._stack_bytes:
             raise EmulatorError(
@@ -137,17 +135,16 @@ class QemuBoard:
                 kind="write",
                 address=address,
             )
-        return CallResult(value - (value >> 31 << 32), used, self._counts(function) if count else None)
+        return CallResult(value, used, self._counts(function) if count else None)
 
     def _run(self, function: str, entry: int, timeout_s: float, on_layer: Callable[[int], None] | None) -> None:
         """From entry to the end, stopping at each layer mark where on_layer wants it."""
         gdb, deadline = self._gdb, self._process.cpu_seconds() + timeout_s
-        marks = self._image.marks if on_layer is not None else ()
-        passed = 0
+        passes = LayerPasses(self._image.marks, on_layer)
         try:
             gdb.set_register(_PC, entry)
             gdb.set_register(XPSR, _THUMB)
-            for mark in set(marks):
+            for mark in set(passes.marks):
                 gdb.set_breakpoint(mark)
             while True:
                 gdb.resume(lambda: self._process.cpu_seconds() > deadline)
@@ -156,11 +153,9 @@ class QemuBoard:
                     break
                 if pc == self.board.vectors + _FAULT:
                     raise self._fault(function)
-                while on_layer is not None and passed < len(marks) and marks[passed] == pc:
-                    passed += 1  # marks of empty layers share an address
-                    on_layer(passed - 1)
+                passes.at(pc)
                 gdb.step()  # off the breakpoint
-            for mark in set(marks):
+            for mark in set(passes.marks):
                 gdb.clear_breakpoint(mark)
         except GdbTimeout:
             error = self._stopped(function, timeout_s)
