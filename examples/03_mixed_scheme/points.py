@@ -129,13 +129,13 @@ def untrained(task: str) -> list[Point]:
 
 
 def calibration(task: str) -> list[Point]:
-    """`paper` with one thing changed: how FixP4 and Posit find their scales. Three seeds; as long as `networks` where
-    that is cheap."""
-    budget = question(task) if task in QUESTION_SHARE else {"epochs": EPOCHS[task]}
+    """`paper` with one thing changed: how its scales are found, and then one a channel. Three seeds."""
+    budget = question(task) if task in QUESTION_SHARE else {"epochs": EPOCHS[task]}  # full where it is cheap
+    ways = [(method, "tensor") for method in METHODS] + [(METHODS[-1], "channel")]
     return [
-        Point(task, f"{formats} {fixed}/{posit}", seed, formats, **budget, **PAPER,
-              changes={"quantizer_even": fixed, "quantizer_uneven": posit})
-        for seed, (fixed, posit), formats in product(SEEDS, METHODS, ("fixp4", "mixed"))
+        Point(task, f"{formats} {fixed}/{posit} {granularity}", seed, formats, **budget,
+              **{**PAPER, "granularity": granularity}, changes={"quantizer_even": fixed, "quantizer_uneven": posit})
+        for seed, ((fixed, posit), granularity), formats in product(SEEDS, ways, ("fixp4", "mixed"))
     ]  # fmt: skip
 
 

@@ -186,12 +186,12 @@ def calibration_table(results: list[Result]) -> str:
     """FixP4, mixed and their difference by seed for each way to find a scale."""
     test, share = by_row(results), {r["point"]["row"]: percent(posit_share(r)) for r in results}
     body = []
-    for way in dict.fromkeys(row.split()[1] for row in test):
+    for way in dict.fromkeys(row.split(maxsplit=1)[1] for row in test):
         fixed, mixed = test.get(f"fixp4 {way}", {}), test.get(f"mixed {way}", {})
         if gain := paired(mixed, fixed):
             accuracies = (points([*fixed.values()]), points([*mixed.values()]))
             body.append([way, *accuracies, points(gain, signed=True), str(len(gain)), share[f"mixed {way}"]])
-    head = ("found by, FixP4/Posit", "FixP4: test, %", "mixed: test, %", "gain, points", "seeds", "parameters in Posit")
+    head = ("found by; one a", "FixP4: test, %", "mixed: test, %", "gain, points", "seeds", "parameters in Posit")
     return table(head, body)
 
 
