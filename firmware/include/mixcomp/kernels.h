@@ -189,6 +189,12 @@ void mce_dwconv2d_s4_w4_3x3s2__dsp(const mce_conv2d *p, const uint8_t *x, uint8_
 void mce_dwconv2d_u8_w4_3x3s2__dsp(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
 void mce_dwconv2d_s8_w4_3x3s2__dsp(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
 
+/* packing slices3x3: 3x3, no dilation, as many outputs as inputs, a multiple of eight */
+void mce_dwconv2d_u4_w4_3x3__mve(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_dwconv2d_s4_w4_3x3__mve(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_dwconv2d_u8_w4_3x3__mve(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_dwconv2d_s8_w4_3x3__mve(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+
 void mce_dwconv2d_u4_w4__c(const mce_conv2d *p, const uint8_t *x, uint8_t *y);
 void mce_dwconv2d_s4_w4__c(const mce_conv2d *p, const uint8_t *x, uint8_t *y);
 void mce_dwconv2d_u8_w4__c(const mce_conv2d *p, const uint8_t *x, uint8_t *y);

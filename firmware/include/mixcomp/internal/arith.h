@@ -18,6 +18,18 @@
 #define MCE_SHARED static
 #endif
 
+#if defined(__arm__)
+
+/* A function that is all assembly. Compilers see no use of its argument and no register that it changes, so gcc must not
+ * reason about it (noipa); clang does not. */
+#if defined(__clang__)
+#define MCE_NAKED static __attribute__((naked, noinline, unused))
+#else
+#define MCE_NAKED static __attribute__((naked, noinline, noipa, unused))
+#endif
+
+#endif
+
 /* SPEC.md writes a >> n for floor(a / 2^n). C99 leaves two things to the compiler: >> of a negative number, and the
  * int32_t that a uint32_t above INT32_MAX becomes. gcc, clang, armclang and IAR all document the arithmetic shift and
  * two's complement. Only mce_round32 and mce_round_shift rely on it. */

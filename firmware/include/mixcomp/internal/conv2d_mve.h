@@ -10,14 +10,6 @@
 
 #define MCE_MVE_PIXELS 3
 
-/* The levels as bytes; a layer with others has another kernel. */
-MCE_INLINE void mce_mve_table(const void *levels, int8_t *table /* [16] */)
-{
-    for (int32_t i = 0; i < 16; i++) {
-        table[i] = (int8_t)((const int16_t *)levels)[i];
-    }
-}
-
 /* The weights of two channels in 16 bytes; table is null (0) for fixp4, as a constant. */
 MCE_INLINE void mce_mve_weights(const int8_t *table, mce_q v, mce_q *a, mce_q *b)
 {
@@ -30,16 +22,72 @@ MCE_INLINE void mce_mve_weights(const int8_t *table, mce_q v, mce_q *a, mce_q *b
     }
 }
 
-/* acc[c], acc[step + c], acc[2*step + c] = bias[c] + sum w[c] * x over three patches, for c < channels; an odd last one
- * has a neighbour without weights. */
-MCE_INLINE const uint8_t *mce_mve_sums3(const int8_t *table, const uint8_t *w, /* [channels/2][n] */
-                                        const uint8_t *x,                      /* [3][n] */
-                                        int32_t n, const int32_t *bias, mce_sum *acc, int32_t channels, int32_t step)
+#if defined(__ARM_FEATURE_MVE)
+
+/* As mce_mve_sums3 for fixp4. 13 instructions for 96 products and 16 for each two channels, where compilers take 24. */
+MCE_NAKED void mce_mve_sums3_fixp4(const uint8_t *w, const uint8_t *x, int32_t blocks, const int32_t *bias,
+                                   mce_sum *acc, const int32_t *end, int32_t pitch)
 {
-    for (const int32_t *const end = bias + channels; bias < end; bias += 2, acc += 2) {
-        const uint8_t *x0 = x, *x1 = x + n, *x2 = x1 + n;
+    __asm__ volatile("push {r4-r11, lr}\n\t"
+                     "ldr r11, [sp, #36]\n\t" /* acc; end stays at [sp, #40] */
+                     "mov r12, r2\n\t"
+                     "mov r7, r0\n\t"
+                     "mov r9, r3\n\t"
+                     "ldr r5, [sp, #44]\n\t" /* pitch */
+                     "add r3, r1, r5\n\t"
+                     "add r5, r3, r5\n\t"
+                     "vmov.i8 q3, #0xF0\n"
+                     "1:\n\t"
+                     "ldrd r0, r2, [r9], #8\n\t"
+                     "mov r4, r0\n\t"
+                     "mov r6, r2\n\t"
+                     "mov r8, r0\n\t"
+                     "mov r10, r2\n\t"
+                     "dls lr, r12\n"
+                     "2:\n\t"
+                     "vldrb.8 q0, [r7], #16\n\t"
+                     "vshl.i8 q1, q0, #4\n\t"
+                     "vldrb.8 q2, [r1], #16\n\t"
+                     "vmladava.s8 r0, q1, q2\n\t"
+                     "vand q0, q0, q3\n\t"
+                     "vmladava.s8 r2, q0, q2\n\t"
+                     "vldrb.8 q2, [r3], #16\n\t"
+                     "vmladava.s8 r4, q1, q2\n\t"
+                     "vmladava.s8 r6, q0, q2\n\t"
+                     "vldrb.8 q2, [r5], #16\n\t"
+                     "vmladava.s8 r8, q1, q2\n\t"
+                     "vmladava.s8 r10, q0, q2\n\t"
+                     "le lr, 2b\n\t"
+                     "strd r0, r2, [r11], #8\n\t"
+                     "strd r4, r6, [r11], #8\n\t"
+                     "strd r8, r10, [r11], #8\n\t"
+                     "sub r1, r1, r12, lsl #4\n\t"
+                     "sub r3, r3, r12, lsl #4\n\t"
+                     "sub r5, r5, r12, lsl #4\n\t"
+                     "ldr r0, [sp, #40]\n\t"
+                     "cmp r9, r0\n\t"
+                     "bne 1b\n\t"
+                     "pop {r4-r11, pc}");
+}
+
+#endif
+
+/* acc[c/2][i][c%2] = bias[c] + sum w[c] * x[i] over three patches, for c < channels, an even number. Sums of patches
+ * that are not there are of no use. */
+MCE_SHARED void mce_mve_sums3(const int8_t *table, const uint8_t *w, /* [channels/2][16*blocks] */
+                              const uint8_t *x,                      /* [3][pitch] */
+                              int32_t pitch, int32_t blocks, const int32_t *bias, mce_sum *acc, int32_t channels)
+{
+#if defined(__ARM_FEATURE_MVE)
+    if (table == 0) {
+        mce_mve_sums3_fixp4(w, x, blocks, bias, acc, bias + channels, pitch);
+        return;
+    }
+#endif
+    for (const int32_t *const end = bias + channels; bias < end; bias += 2, acc += 6) {
+        const uint8_t *x0 = x, *x1 = x + pitch, *x2 = x1 + pitch;
         int32_t a0 = bias[0], b0 = bias[1], a1 = a0, b1 = b0, a2 = a0, b2 = b0;
-        int32_t left = n >> 4;
+        int32_t left = blocks;
         do {
             mce_q a, b, at;
             mce_mve_weights(table, mce_q_load(w), &a, &b);
@@ -54,21 +102,18 @@ MCE_INLINE const uint8_t *mce_mve_sums3(const int8_t *table, const uint8_t *w, /
             b2 = mce_q_dot(b2, b, at);
             w += 16, x0 += 16, x1 += 16, x2 += 16;
         } while (--left != 0);
-        acc[0] = a0, acc[1] = b0;
-        acc[step] = a1, acc[step + 1] = b1;
-        acc[2 * step] = a2, acc[2 * step + 1] = b2;
+        acc[0] = a0, acc[1] = b0, acc[2] = a1, acc[3] = b1, acc[4] = a2, acc[5] = b2;
     }
-    return w;
 }
 
-/* The same for one patch. */
-MCE_INLINE const uint8_t *mce_mve_sums1(const int8_t *table, const uint8_t *w, const uint8_t *x, int32_t n,
-                                        const int32_t *bias, mce_sum *acc, int32_t channels)
+/* The same for one patch: acc[c/2][c%2], two channels `pitch` from the next two */
+MCE_SHARED void mce_mve_sums1(const int8_t *table, const uint8_t *w, const uint8_t *x, int32_t blocks,
+                              const int32_t *bias, mce_sum *acc, int32_t pitch, int32_t channels)
 {
-    for (const int32_t *const end = bias + channels; bias < end; bias += 2, acc += 2) {
+    for (const int32_t *const end = bias + channels; bias < end; bias += 2, acc += pitch) {
         const uint8_t *at = x;
         int32_t a0 = bias[0], b0 = bias[1];
-        int32_t left = n >> 4;
+        int32_t left = blocks;
         do {
             mce_q a, b;
             mce_mve_weights(table, mce_q_load(w), &a, &b);
@@ -78,7 +123,26 @@ MCE_INLINE const uint8_t *mce_mve_sums1(const int8_t *table, const uint8_t *w, c
         } while (--left != 0);
         acc[0] = a0, acc[1] = b0;
     }
-    return w;
+}
+
+/* A 1x1 convolution whose patches are x itself */
+MCE_INLINE int32_t mce_mve_is_pointwise(const mce_conv2d *p)
+{
+    const mce_window *const k = &p->window;
+    return k->kh * k->kw * k->sh * k->sw * p->groups == 1 && (k->top | k->left) == 0 && p->x.w == p->y.w;
+}
+
+/* The patches of `count` pixels from `pixel` on, `pitch` bytes each, where they are x itself */
+MCE_INLINE void mce_mve_pointwise(mce_type type, const uint8_t *x, int32_t pixel, int32_t depth, int32_t count,
+                                  int32_t pitch, uint8_t *patches)
+{
+    if (depth == pitch) {
+        mce_mve_copy(type, x, pixel * depth, count * depth, patches);
+        return;
+    }
+    for (int32_t i = 0; i < count; i++) {
+        mce_mve_copy(type, x, (pixel + i) * depth, depth, patches + i * pitch);
+    }
 }
 
 /* acc[o] = bias[o] + sum_{i,j,c} level(code[o,i,j,c]) * X[h*sh - top + i*dh, w*sw - left + j*dw, g*depth + c]
@@ -92,7 +156,7 @@ MCE_INLINE void mce_conv2d_mve(mce_type type, int32_t fixp4, const mce_conv2d *p
 {
     const int32_t depth = p->x.c / p->groups, outputs = p->y.c / p->groups, pixels = p->y.h * p->y.w;
     const int32_t n = (p->window.kh * p->window.kw * depth + 15) & ~15, step = (outputs + 1) & ~1;
-    const mce_mve_sink sink = mce_mve_sink_of(&p->y, &p->requant, add, r, y, fixp4 ? 4 : 0);
+    const mce_mve_sink sink = mce_mve_sink_of(&p->y, &p->requant, r, y, fixp4 ? 4 : 0);
     int8_t levels[16];
     const int8_t *const table = fixp4 ? 0 : levels;
     if (!fixp4) {
@@ -100,26 +164,36 @@ MCE_INLINE void mce_conv2d_mve(mce_type type, int32_t fixp4, const mce_conv2d *p
     }
     mce_sum *const acc = (mce_sum *)(void *)scratch;
     uint8_t *const patches = (uint8_t *)(acc + MCE_MVE_PIXELS * step);
-    const uint8_t *w = (const uint8_t *)p->codes, *group = w;
+    const uint8_t *w = (const uint8_t *)p->codes;
     const int32_t *bias = p->bias;
-    for (int32_t first = 0; first < p->y.c; first += outputs, group = w, bias += step) {
+    const int32_t pointwise = mce_mve_is_pointwise(p), pitch = pointwise ? n : n + 16;
+    for (int32_t first = 0; first < p->y.c; first += outputs, w += step / 2 * n, bias += step) {
+        mce_mve_rows rows = mce_mve_rows_of(p, patches + MCE_MVE_PIXELS * pitch + MCE_MVE_SLACK);
         mce_cursor at = {0, 0};
         for (int32_t pixel = 0; pixel < pixels; pixel += MCE_MVE_PIXELS) {
             const int32_t count = pixels - pixel < MCE_MVE_PIXELS ? pixels - pixel : MCE_MVE_PIXELS;
-            for (int32_t i = 0; i < count; i++) {
-                mce_mve_gather(type, p, x, at, first / outputs * depth, depth, patches + i * n);
-                mce_cursor_next(&at, p->y.w);
-            }
-            if (count == MCE_MVE_PIXELS) {
-                w = mce_mve_sums3(table, group, patches, n, bias, acc, step, step);
+            if (pointwise) {
+                mce_mve_pointwise(type, x, pixel, depth, count, pitch, patches);
             } else {
-                for (int32_t i = 0; i < count; i++) {
-                    w = mce_mve_sums1(table, group, patches + i * n, n, bias, acc + i * step, step);
+                for (int32_t done = 0, i; done < count; done += i) {
+                    i = count - done < p->y.w - at.w ? count - done : p->y.w - at.w;
+                    if (at.w == 0) {
+                        mce_mve_rows_next(type, p, x, at.h, &rows);
+                    }
+                    mce_mve_patches(p, &rows, at.w, i, first / outputs * depth, depth, pitch, patches + done * pitch);
+                    at.w += i;
+                    if (at.w == p->y.w) {
+                        at.w = 0;
+                        at.h++;
+                    }
                 }
             }
-            for (int32_t i = 0; i < count; i++) {
-                mce_mve_store(&sink, acc + i * step, first, outputs, (pixel + i) * p->y.c + first);
+            if (count > 1) {
+                mce_mve_sums3(table, w, patches, pitch, n >> 4, bias, acc, step);
+            } else {
+                mce_mve_sums1(table, w, patches, n >> 4, bias, acc, 2 * MCE_MVE_PIXELS, step);
             }
+            mce_mve_store(&sink, add, acc, 2 * MCE_MVE_PIXELS, first, outputs, pixel * p->y.c + first, count);
         }
     }
 }

@@ -54,14 +54,6 @@ MCE_INLINE uint32_t mce_usat8(int32_t v)
 
 #if defined(__ARM_FEATURE_DSP)
 
-/* A function that is all assembly. Compilers see no use of its argument and no register that it changes, so gcc must not
- * reason about it (noipa); clang does not. */
-#if defined(__clang__)
-#define MCE_NAKED static __attribute__((naked, noinline, unused))
-#else
-#define MCE_NAKED static __attribute__((naked, noinline, noipa, unused))
-#endif
-
 /* acc + x.low * w.low + x.high * w.high, modulo 2^32 */
 MCE_INLINE int32_t mce_smlad(uint32_t x, uint32_t w, int32_t acc)
 {

@@ -10,6 +10,14 @@
 
 #define MCE_MVE_SLACK 32 /* bytes behind a copy */
 
+/* The levels as bytes; a layer with others has another kernel. */
+MCE_INLINE void mce_mve_table(const void *levels, int8_t *table /* [16] */)
+{
+    for (int32_t i = 0; i < 16; i++) {
+        table[i] = (int8_t)((const int16_t *)levels)[i];
+    }
+}
+
 /* What a byte is more than the element it stands for. */
 MCE_INLINE int32_t mce_mve_offset(mce_type type)
 { return type == MCE_S4 ? 8 : type == MCE_U8 ? -128 : 0; }
@@ -55,49 +63,83 @@ MCE_INLINE void mce_mve_fill(mce_type type, int32_t zero, int32_t n, uint8_t *to
     }
 }
 
-/* The rare ways: padding, dilation, groups. */
-MCE_SHARED void mce_mve_gather_any(mce_type type, const mce_conv2d *p, const uint8_t *x, int32_t row, int32_t column,
-                                   int32_t channel, int32_t depth, uint8_t *to)
+/* Rows of x as bytes with their padding, in a ring: all that a row of outputs reads. */
+typedef struct mce_mve_rows {
+    uint8_t *ring;
+    int32_t count; /* rows in the ring */
+    int32_t width; /* elements of one */
+    int32_t bytes; /* of one, with its slack */
+    int32_t first; /* place of the row under the kernel's first */
+    int32_t next;  /* row of the padded x that is not there yet */
+} mce_mve_rows;
+
+MCE_INLINE mce_mve_rows mce_mve_rows_of(const mce_conv2d *p, uint8_t *ring)
 {
     const mce_window *const k = &p->window;
-    const mce_span columns = mce_taps_inside(column, k->dw, k->kw, p->x.w);
-    const int32_t together = k->dw == 1 && p->groups == 1;
-    const int32_t before = columns.first * depth, inside = (columns.end - columns.first) * depth;
-    for (int32_t i = 0; i < k->kh; i++, to += k->kw * depth) {
-        const int32_t h = row + i * k->dh, start = (h * p->x.w + column) * p->x.c + channel;
-        if (!mce_inside(h, p->x.h)) {
-            mce_mve_fill(type, p->x.zero, k->kw * depth, to);
-            continue;
-        }
-        mce_mve_fill(type, p->x.zero, before, to);
-        if (together) {
-            mce_mve_copy(type, x, start + before, inside, to + before);
-        } else {
-            for (int32_t j = columns.first; j < columns.end; j++) {
-                mce_mve_copy(type, x, start + j * k->dw * p->x.c, depth, to + j * depth);
-            }
-        }
-        mce_mve_fill(type, p->x.zero, k->kw * depth - before - inside, to + before + inside);
-    }
+    const int32_t width = ((p->y.w - 1) * k->sw + (k->kw - 1) * k->dw + 1) * p->x.c;
+    const mce_mve_rows rows = {ring, (k->kh - 1) * k->dh + 1, width, width + MCE_MVE_SLACK, 0, 0};
+    return rows;
 }
 
-/* patch[i,j,c] = X[h*sh - top + i*dh, w*sw - left + j*dw, channel + c], c < depth, at output pixel (h, w); X is x.zero in
- * the padding. */
-MCE_INLINE void mce_mve_gather(mce_type type, const mce_conv2d *p, const uint8_t *x, /* [x.h][x.w][x.c] */
-                               mce_cursor pixel, int32_t channel, int32_t depth,
-                               uint8_t *patch /* [kh][kw][depth], and the slack */)
+/* Row `row` of x from column -left on */
+MCE_INLINE void mce_mve_row(mce_type type, const mce_conv2d *p, const uint8_t *x, int32_t row, int32_t width,
+                            uint8_t *to)
 {
-    const mce_window *const k = &p->window;
-    const int32_t row = pixel.h * k->sh - k->top, column = pixel.w * k->sw - k->left;
-    const int32_t inside = row >= 0 && column >= 0 && row + (k->kh - 1) * k->dh < p->x.h && column + k->kw <= p->x.w;
-    if (!inside || k->dw != 1 || p->groups != 1) {
-        mce_mve_gather_any(type, p, x, row, column, channel, depth, patch);
+    const int32_t left = p->window.left * p->x.c, length = p->x.w * p->x.c, zero = p->x.zero;
+    if (!mce_inside(row, p->x.h) || left >= width) {
+        mce_mve_fill(type, zero, width, to);
         return;
     }
-    const int32_t n = k->kw * depth, step = k->dh * p->x.w * depth;
-    int32_t at = (row * p->x.w + column) * depth;
-    for (int32_t i = 0; i < k->kh; i++, at += step, patch += n) {
-        mce_mve_copy(type, x, at, n, patch);
+    const int32_t inside = width - left < length ? width - left : length;
+    mce_mve_fill(type, zero, left, to);
+    mce_mve_copy(type, x, row * length, inside, to + left);
+    mce_mve_fill(type, zero, width - left - inside, to + left + inside);
+}
+
+/* The rows for row h of y, after those for row h - 1 */
+MCE_SHARED void mce_mve_rows_next(mce_type type, const mce_conv2d *p, const uint8_t *x, int32_t h, mce_mve_rows *rows)
+{
+    const int32_t start = h * p->window.sh, end = start + rows->count;
+    rows->first = start % rows->count;
+    for (int32_t q = rows->next > start ? rows->next : start; q < end; q++) {
+        mce_mve_row(type, p, x, q - p->window.top, rows->width, rows->ring + q % rows->count * rows->bytes);
+    }
+    rows->next = end;
+}
+
+/* 16 * blocks bytes */
+MCE_INLINE void mce_mve_bytes(const uint8_t *from, int32_t blocks, uint8_t *to)
+{
+    do {
+        mce_q_store(to, mce_q_load(from));
+        from += 16, to += 16;
+    } while (--blocks != 0);
+}
+
+/* patch[i,j,c] = X[h*sh - top + i*dh, w*sw - left + j*dw, channel + c], c < depth, for `count` columns from w on, a patch
+ * each `pitch` bytes, in the row of y whose rows are there. What follows a patch may change: up to 15 bytes. */
+MCE_SHARED void mce_mve_patches(const mce_conv2d *p, const mce_mve_rows *rows, int32_t w, int32_t count,
+                                int32_t channel, int32_t depth, int32_t pitch,
+                                uint8_t *patch /* [count][kh][kw][depth] */)
+{
+    const mce_window *const k = &p->window;
+    const int32_t together = k->dw == 1 && p->groups == 1, n = together ? k->kw * depth : depth;
+    const int32_t taps = together ? 1 : k->kw, blocks = (n + 15) >> 4, tap = k->dw * p->x.c, stride = k->sw * p->x.c;
+    const int32_t turn = rows->count * rows->bytes, step = k->dh * rows->bytes;
+    const uint8_t *from = rows->ring + rows->first * rows->bytes + w * stride + channel;
+    const uint8_t *const end = rows->ring + turn;
+    for (int32_t i = k->kh; i > 0; i--, from += step) {
+        if (from >= end) {
+            from -= turn;
+        }
+        const uint8_t *start = from;
+        for (int32_t j = taps; j > 0; j--, start += tap, patch += n) {
+            const uint8_t *at = start;
+            uint8_t *to = patch;
+            for (int32_t left = count; left > 0; left--, at += stride, to += pitch) {
+                mce_mve_bytes(at, blocks, to);
+            }
+        }
     }
 }
 

@@ -2,7 +2,7 @@
  * function each on one type, 128 bits that an instruction reads as bytes, halfwords or words. Elsewhere mve_standin.h has
  * the same functions in plain C, so that those kernels also run on a PC.
  * Arm DDI 0553 (Armv8-M Architecture Reference Manual), C2, defines them. No address has to be aligned, except that of
- * words in mce_q_two. */
+ * words in mce_q_two and mce_q_gather. */
 #ifndef MIXCOMP_INTERNAL_MVE_H
 #define MIXCOMP_INTERNAL_MVE_H
 
@@ -23,12 +23,21 @@ MCE_INLINE mce_q mce_q_load_first(const void *p, int32_t n)
 MCE_INLINE void mce_q_store(void *p, mce_q v)
 { vstrbq_u8((uint8_t *)p, v); }
 
+MCE_INLINE void mce_q_store_first(void *p, mce_q v, int32_t n)
+{ vstrbq_p_u8((uint8_t *)p, v, vctp8q((uint32_t)n)); }
+
 /* 32 bytes, from each vector in turn */
 MCE_INLINE void mce_q_store_two(void *p, mce_q even, mce_q odd)
 {
     const uint8x16x2_t both = {{even, odd}};
     vst2q_u8((uint8_t *)p, both);
 }
+
+/* Words p[0], p[step], p[2 * step], p[3 * step] by `steps`, from mce_q_steps(step) */
+MCE_INLINE mce_q mce_q_steps(int32_t step)
+{ return vreinterpretq_u8_u32(vmulq_n_u32(vidupq_n_u32(0, 4), (uint32_t)step)); }
+MCE_INLINE mce_q mce_q_gather(const int32_t *p, mce_q steps)
+{ return vreinterpretq_u8_s32(vldrwq_gather_offset_s32(p, vreinterpretq_u32_u8(steps))); }
 
 /* Eight words: the even ones, the odd ones */
 MCE_INLINE void mce_q_two(const int32_t *p, mce_q *even, mce_q *odd)
@@ -43,6 +52,8 @@ MCE_INLINE mce_q mce_q_load_halves(const void *p)
 { return vreinterpretq_u8_u16(vldrbq_u16((const uint8_t *)p)); }
 MCE_INLINE void mce_q_store_halves(void *p, mce_q v)
 { vstrbq_u16((uint8_t *)p, vreinterpretq_u16_u8(v)); }
+MCE_INLINE void mce_q_store_halves_first(void *p, mce_q v, int32_t n)
+{ vstrbq_p_u16((uint8_t *)p, vreinterpretq_u16_u8(v), vctp16q((uint32_t)n)); }
 MCE_INLINE mce_q mce_q_load_words(const void *p)
 { return vreinterpretq_u8_u32(vldrbq_u32((const uint8_t *)p)); }
 MCE_INLINE void mce_q_store_words(void *p, mce_q v)

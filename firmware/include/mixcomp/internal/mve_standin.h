@@ -31,6 +31,8 @@ MCE_Q_LANES(mce_q_load(const void *p), 16, u8, ((const uint8_t *)p)[i])
 MCE_Q_LANES(mce_q_load_first(const void *p, int32_t n), 16, u8, i < n ? ((const uint8_t *)p)[i] : (uint8_t)0)
 MCE_Q_LANES(mce_q_load_halves(const void *p), 8, u16, ((const uint8_t *)p)[i])
 MCE_Q_LANES(mce_q_load_words(const void *p), 4, u32, ((const uint8_t *)p)[i])
+MCE_Q_LANES(mce_q_steps(int32_t step), 4, u32, (uint32_t)(4 * step * i))
+MCE_Q_LANES(mce_q_gather(const int32_t *p, mce_q steps), 4, s32, p[steps.u32[i] / 4])
 MCE_Q_LANES(mce_q_lookup(const int8_t *table, mce_q v), 16, s8, table[v.u8[i]])
 MCE_Q_LANES(mce_q_bytes(int32_t v), 16, u8, (uint8_t)v)
 MCE_Q_LANES(mce_q_words(int32_t v), 4, s32, v)
@@ -95,12 +97,15 @@ MCE_INLINE void mce_q_two(const int32_t *p, mce_q *even, mce_q *odd)
     }
 }
 
-MCE_INLINE void mce_q_store(void *p, mce_q v)
+MCE_INLINE void mce_q_store_first(void *p, mce_q v, int32_t n)
 {
-    for (int32_t i = 0; i < 16; i++) {
+    for (int32_t i = 0; i < 16 && i < n; i++) {
         ((uint8_t *)p)[i] = v.u8[i];
     }
 }
+
+MCE_INLINE void mce_q_store(void *p, mce_q v)
+{ mce_q_store_first(p, v, 16); }
 
 MCE_INLINE void mce_q_store_two(void *p, mce_q even, mce_q odd)
 {
@@ -110,12 +115,15 @@ MCE_INLINE void mce_q_store_two(void *p, mce_q even, mce_q odd)
     }
 }
 
-MCE_INLINE void mce_q_store_halves(void *p, mce_q v)
+MCE_INLINE void mce_q_store_halves_first(void *p, mce_q v, int32_t n)
 {
-    for (int32_t i = 0; i < 8; i++) {
+    for (int32_t i = 0; i < 8 && i < n; i++) {
         ((uint8_t *)p)[i] = (uint8_t)v.u16[i];
     }
 }
+
+MCE_INLINE void mce_q_store_halves(void *p, mce_q v)
+{ mce_q_store_halves_first(p, v, 8); }
 
 MCE_INLINE void mce_q_store_words(void *p, mce_q v)
 {

@@ -17,8 +17,7 @@ typedef int32_t mce_sum;
 typedef struct mce_mve_sink {
     const mce_tensor *to;
     const mce_requant *requant;
-    const mce_conv2d_add *add; /* null (0) without a residual */
-    const uint8_t *r;          /* the residual, of y's shape */
+    const uint8_t *r; /* the residual, of y's shape */
     uint8_t *y;
     int32_t excess; /* accumulators hold 2^excess times their value */
     int32_t zero;   /* of y, unsigned */
@@ -28,11 +27,11 @@ typedef struct mce_mve_sink {
 MCE_INLINE int32_t mce_mve_sign_bits(mce_type type)
 { return type == MCE_S4 ? 0x88 : type == MCE_S8 ? 0x80 : 0; }
 
-MCE_INLINE mce_mve_sink mce_mve_sink_of(const mce_tensor *to, const mce_requant *requant, const mce_conv2d_add *add,
-                                        const uint8_t *r, uint8_t *y, int32_t excess)
+MCE_INLINE mce_mve_sink mce_mve_sink_of(const mce_tensor *to, const mce_requant *requant, const uint8_t *r, uint8_t *y,
+                                        int32_t excess)
 {
     const mce_mve_sink sink = {
-        to, requant, add, r, y, excess, to->zero - mce_type_min(to->type), mce_mve_sign_bits(to->type)};
+        to, requant, r, y, excess, to->zero - mce_type_min(to->type), mce_mve_sign_bits(to->type)};
     return sink;
 }
 
@@ -63,77 +62,102 @@ MCE_INLINE void mce_mve_residuals(const mce_conv2d_add *add, const uint8_t *r, m
     *odd = mce_q_shift(mce_q_add_all(b, -zero), add->r_shift);
 }
 
-/* y[at + c] for 0 <= c < channels, a multiple of eight as `at` is; packed is a constant. */
-MCE_INLINE void mce_mve_outputs(int32_t packed, const mce_mve_sink *s, const mce_sum *acc, int32_t o, int32_t channels,
-                                int32_t at)
+/* y[at + i*y.c + c] for pixels i < count and channels c < channels, a multiple of eight as `at` is; packed, per_channel
+ * and a null (0) of add are constants. Accumulators lie by two channels: those of all pixels, then the next two channels at acc + pitch. */
+MCE_INLINE void mce_mve_outputs(int32_t packed, int32_t per_channel, const mce_mve_sink *s, const mce_conv2d_add *add,
+                                const mce_sum *acc, int32_t pitch, int32_t o, int32_t channels, int32_t at,
+                                int32_t count)
 {
-    const int32_t *m = s->requant->multiplier + o, shift = s->requant->shift - s->excess;
-    const int32_t per_channel = s->requant->per_channel;
-    const mce_q flip = mce_q_bytes(s->flip);
-    mce_q m_even = mce_q_words(s->requant->multiplier[0]), m_odd = m_even, n = m_even;
-    uint8_t *y = s->y + (packed ? at >> 1 : at);
-    const uint8_t *r = 0;
-    if (s->add != 0) {
-        n = mce_q_words(s->add->r_multiplier);
-        r = s->r + (mce_is_packed(s->add->r.type) ? at >> 1 : at);
+    const int32_t shift = s->requant->shift - s->excess, zero = s->zero, r_packed = add && mce_is_packed(add->r.type);
+    const mce_q flip = mce_q_bytes(s->flip), steps = mce_q_steps(pitch);
+    const mce_q n = mce_q_words(add != 0 ? add->r_multiplier : 0);
+    mce_q m_even = mce_q_words(s->requant->multiplier[0]), m_odd = m_even;
+    for (; count > 0; count--, acc += 2, at += s->to->c) {
+        const int32_t *m = s->requant->multiplier + o;
+        const int32_t *from = (const int32_t *)acc;
+        const uint8_t *r = add == 0 ? 0 : s->r + (r_packed ? at >> 1 : at);
+        uint8_t *y = s->y + (packed ? at >> 1 : at);
+        for (int32_t left = channels; left > 0; left -= 8, from += 4 * pitch) {
+            mce_q a = mce_q_shift(mce_q_gather(from, steps), shift);
+            mce_q b = mce_q_shift(mce_q_gather(from + 1, steps), shift);
+            if (per_channel) {
+                mce_q_two(m, &m_even, &m_odd);
+                m += 8;
+            }
+            if (add != 0) {
+                mce_q ra, rb;
+                mce_mve_residuals(add, r, &ra, &rb);
+                r += r_packed ? 4 : 8;
+                a = mce_mve_sum(a, m_even, ra, n);
+                b = mce_mve_sum(b, m_odd, rb, n);
+            } else {
+                a = mce_q_mul_round(a, m_even);
+                b = mce_q_mul_round(b, m_odd);
+            }
+            a = mce_q_add_all(a, zero);
+            b = mce_q_add_all(b, zero);
+            if (packed) {
+                const mce_q v = mce_q_upper_byte(mce_q_under4(mce_q_clamp4(b), mce_q_clamp4(a)));
+                mce_q_store_words(y, mce_q_xor(v, flip));
+                y += 4;
+            } else {
+                mce_q_store_halves(y, mce_q_xor(mce_q_narrow(a, b), flip));
+                y += 8;
+            }
+        }
     }
-    for (; channels > 0; channels -= 8, acc += 8) {
-        mce_q a, b;
-        mce_q_two((const int32_t *)acc, &a, &b);
-        if (per_channel != 0) {
-            mce_q_two(m, &m_even, &m_odd);
-            m += 8;
-        }
-        a = mce_q_shift(a, shift);
-        b = mce_q_shift(b, shift);
-        if (s->add != 0) {
-            mce_q ra, rb;
-            mce_mve_residuals(s->add, r, &ra, &rb);
-            r += mce_is_packed(s->add->r.type) ? 4 : 8;
-            a = mce_mve_sum(a, m_even, ra, n);
-            b = mce_mve_sum(b, m_odd, rb, n);
-        } else {
-            a = mce_q_mul_round(a, m_even);
-            b = mce_q_mul_round(b, m_odd);
-        }
-        a = mce_q_add_all(a, s->zero);
-        b = mce_q_add_all(b, s->zero);
-        if (packed) {
-            const mce_q v = mce_q_upper_byte(mce_q_under4(mce_q_clamp4(b), mce_q_clamp4(a)));
-            mce_q_store_words(y, mce_q_xor(v, flip));
-            y += 4;
-        } else {
-            mce_q_store_halves(y, mce_q_xor(mce_q_narrow(a, b), flip));
-            y += 8;
-        }
+}
+
+/* Each in a function of its own, where compilers need not spill. */
+MCE_SHARED void mce_mve_outputs_4(const mce_mve_sink *s, const mce_conv2d_add *add, const mce_sum *acc, int32_t pitch,
+                                  int32_t o, int32_t channels, int32_t at, int32_t count)
+{
+    if (s->requant->per_channel != 0) {
+        mce_mve_outputs(1, 1, s, add, acc, pitch, o, channels, at, count);
+    } else {
+        mce_mve_outputs(1, 0, s, add, acc, pitch, o, channels, at, count);
+    }
+}
+
+MCE_SHARED void mce_mve_outputs_8(const mce_mve_sink *s, const mce_conv2d_add *add, const mce_sum *acc, int32_t pitch,
+                                  int32_t o, int32_t channels, int32_t at, int32_t count)
+{
+    if (s->requant->per_channel != 0) {
+        mce_mve_outputs(0, 1, s, add, acc, pitch, o, channels, at, count);
+    } else {
+        mce_mve_outputs(0, 0, s, add, acc, pitch, o, channels, at, count);
     }
 }
 
 /* The same for any number of channels from any element on. */
-MCE_SHARED void mce_mve_outputs_any(const mce_mve_sink *s, const mce_sum *acc, int32_t o, int32_t channels, int32_t at)
+MCE_SHARED void mce_mve_outputs_any(const mce_mve_sink *s, const mce_conv2d_add *add, const mce_sum *acc, int32_t pitch,
+                                    int32_t o, int32_t channels, int32_t at, int32_t count)
 {
     const int32_t n = s->to->h * s->to->w * s->to->c;
-    for (int32_t i = 0; i < channels; i++) {
-        const int32_t sum = acc[i] >> s->excess;
-        if (s->add != 0) {
-            mce_conv2d_store_sum(s->add, s->r, s->y, at + i, n, sum, o + i);
-        } else {
-            const int32_t m = s->requant->multiplier[s->requant->per_channel != 0 ? o + i : 0];
-            const int32_t v = mce_requantize(s->to->type, s->to->zero, sum, m, s->requant->shift);
-            mce_store_any(s->to->type, s->y, at + i, n, v);
+    for (; count > 0; count--, acc += 2, at += s->to->c) {
+        for (int32_t c = 0; c < channels; c++) {
+            const int32_t sum = acc[(c >> 1) * pitch + (c & 1)] >> s->excess;
+            if (add != 0) {
+                mce_conv2d_store_sum(add, s->r, s->y, at + c, n, sum, o + c);
+            } else {
+                const int32_t m = s->requant->multiplier[s->requant->per_channel != 0 ? o + c : 0];
+                const int32_t v = mce_requantize(s->to->type, s->to->zero, sum, m, s->requant->shift);
+                mce_store_any(s->to->type, s->y, at + c, n, v);
+            }
         }
     }
 }
 
-/* Outputs of channels o ... o + channels - 1 at elements from `at` on, whatever their number and type. */
-MCE_INLINE void mce_mve_store(const mce_mve_sink *s, const mce_sum *acc, int32_t o, int32_t channels, int32_t at)
+/* Outputs of channels o ... o + channels - 1 of `count` pixels, whatever their number and type. */
+MCE_INLINE void mce_mve_store(const mce_mve_sink *s, const mce_conv2d_add *add, const mce_sum *acc, int32_t pitch,
+                              int32_t o, int32_t channels, int32_t at, int32_t count)
 {
-    if (channels % 8 != 0 || at % 8 != 0) {
-        mce_mve_outputs_any(s, acc, o, channels, at);
+    if (channels % 8 != 0 || (count > 1 && s->to->c % 8 != 0)) {
+        mce_mve_outputs_any(s, add, acc, pitch, o, channels, at, count);
     } else if (mce_is_packed(s->to->type)) {
-        mce_mve_outputs(1, s, acc, o, channels, at);
+        mce_mve_outputs_4(s, add, acc, pitch, o, channels, at, count);
     } else {
-        mce_mve_outputs(0, s, acc, o, channels, at);
+        mce_mve_outputs_8(s, add, acc, pitch, o, channels, at, count);
     }
 }
 
