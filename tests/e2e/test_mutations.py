@@ -26,12 +26,12 @@ BITS = {"codes": range(32), "bias": range(9, 14), "multiplier": range(26, 30)}
 
 
 class Net(nn.Module):
-    """A convolution on the 8-bit input, depthwise, 1x1, one with a residual, dense. Reductions are multiples of 8 and
+    """A convolution on the 8-bit input, depthwise, 1x1, one with a residual, dense. Reductions are multiples of 16 and
     channels fill words, so that no layout pads them; biases keep each channel off its limits."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.stem = nn.Conv2d(2, 16, (4, 3), padding=1)
+        self.stem = nn.Conv2d(2, 16, 4, padding=(1, 2))
         self.depth = nn.Conv2d(16, 16, 3, padding=1, groups=16)
         self.point = nn.Conv2d(16, 16, 1)
         self.sum = nn.Conv2d(16, 16, 3, padding=1)
@@ -73,11 +73,12 @@ def values_of(array: re.Match[str]) -> list[int]:
     return [int(value.strip().rstrip("u"), 0) for value in array[4].split(",") if value.strip()]
 
 
-def flips(role: str, values: list[int], seed: int) -> Iterator[tuple[int, int]]:
-    """Two (index, bit) of an array; of codes any bit that some element has, since a layout may leave others unused."""
+def flips(role: str, values: list[int], seed: int, excess: int = 0) -> Iterator[tuple[int, int]]:
+    """Two (index, bit) of an array; of codes any bit that some element has, since a layout may leave others unused.
+    excess: biases are stored times 2**excess."""
     rng = np.random.default_rng(seed)
     used = int(np.bitwise_or.reduce(values))
-    bits = [bit for bit in BITS[role] if used >> bit & 1 or role != "codes"]
+    bits = [bit + excess * (role == "bias") for bit in BITS[role] if used >> bit & 1 or role != "codes"]
     for _ in range(2):
         index, bit = int(rng.integers(len(values))), int(rng.choice(bits))
         nibble = values[index] >> bit // 4 * 4 & 15
@@ -117,10 +118,12 @@ def test_a_flipped_bit_of_the_image_is_caught_on_each_core(core, weights, act_bi
     try:
         inputs = make_inputs(layout.graph, INPUTS)
         assert compare(emulated, layout, inputs).mismatches == 0
+        sixteenfold = [s.node.name for s in layout.steps if s.kernel.packing in ("channel_pairs", "channel_fours")]
         for seed, (found, role) in enumerate(arrays(tmp_path / "c")):
             place, itemsize = emulated.emulator.symbol(found[2]), int(re.sub(r"\D", "", found[1])) // 8
             assert place.size == int(found[3]) * itemsize
-            for index, bit in flips(role, values_of(found), seed):
+            excess = 4 if found[2].removesuffix("_bias") in sixteenfold else 0
+            for index, bit in flips(role, values_of(found), seed, excess):
                 address = place.address + index * itemsize + bit // 8
                 (byte,) = emulated.emulator.read(address, 1)
                 emulated.emulator.write(address, bytes([byte ^ 1 << bit % 8]))

@@ -210,6 +210,16 @@ void mce_dense_s4_w4__dsp(const mce_dense *p, const uint8_t *x, uint8_t *y, mce_
 void mce_dense_u8_w4__dsp(const mce_dense *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
 void mce_dense_s8_w4__dsp(const mce_dense *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
 
+/* codes, levels, bias and scratch: channel_fours or channel_fours_table of sdk/mixcomp_edge/plan/packing */
+void mce_dense_u4_fx4__mve(const mce_dense *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_dense_s4_fx4__mve(const mce_dense *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_dense_u8_fx4__mve(const mce_dense *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_dense_s8_fx4__mve(const mce_dense *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_dense_u4_w4__mve(const mce_dense *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_dense_s4_w4__mve(const mce_dense *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_dense_u8_w4__mve(const mce_dense *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_dense_s8_w4__mve(const mce_dense *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+
 void mce_dense_u4_w4__c(const mce_dense *p, const uint8_t *x, uint8_t *y);
 void mce_dense_s4_w4__c(const mce_dense *p, const uint8_t *x, uint8_t *y);
 void mce_dense_u8_w4__c(const mce_dense *p, const uint8_t *x, uint8_t *y);
@@ -248,6 +258,7 @@ void mce_rescale__c(const mce_rescale *p, const uint8_t *x, uint8_t *y);
 void mce_concat__c(const mce_concat *p, const uint8_t *x, uint8_t *y);
 /* packing words: channels in whole words of x */
 void mce_avgpool2d_words__c(const mce_pool2d *p, const uint8_t *x, uint8_t *y);
+void mce_avgpool2d__mve(const mce_pool2d *p, const uint8_t *x, uint8_t *y); /* packing channels16 */
 void mce_avgpool2d__c(const mce_pool2d *p, const uint8_t *x, uint8_t *y);
 void mce_maxpool2d__c(const mce_pool2d *p, const uint8_t *x, uint8_t *y);
 void mce_pad__c(const mce_pad *p, const uint8_t *x, uint8_t *y);

@@ -22,7 +22,7 @@ from mixcomp_edge.simulation import simulate
 from mixcomp_edge.targets import target
 from mixcomp_edge.transports.emulator import EmulatedCore
 from mixcomp_edge.verification import verify
-from mixcomp_sim import EmulatorError, image_memory
+from mixcomp_sim import EmulatorError, foreign_instructions, image_memory
 from sdk.codegen import zoo
 
 STRICT = ["-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror"]
@@ -289,6 +289,9 @@ def test_mve_targets_build_with_their_isa(chain, core, tmp_path):
     assert re.search(r"Tag_CPU_arch: v8\.1-M\.mainline", attributes)
     assert re.search(r"Tag_MVE_arch: MVE Integer and FP", attributes)
     assert re.search(r"Tag_ABI_VFP_args: VFP registers", attributes)
+    assert any(step.kernel.isa == "mve" for step in layout.steps)
+    assert foreign_instructions(elf, "armv8.1-m.main+mve") == []
+    assert foreign_instructions(elf, "armv8.1-m.main") != []
 
 
 @pytest.mark.parametrize(

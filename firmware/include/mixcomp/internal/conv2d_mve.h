@@ -1,26 +1,12 @@
-/* The body of the convolutions in kernels/mve. Weights of two channels share a byte: the lower nibble is one's, the upper
- * the other's. fixp4: byte << 4 and byte & 0xF0 are 16 times the weight, as signed bytes, without a table; the sums hold
- * 16 times their value, which fits in 32 bits (plan/packing proves it). Other codebooks: each nibble through a table of
- * bytes. */
+/* The body of the convolutions in kernels/mve: three patches at a time, as bytes in scratch. Weights: weights_mve.h. */
 #ifndef MIXCOMP_INTERNAL_CONV2D_MVE_H
 #define MIXCOMP_INTERNAL_CONV2D_MVE_H
 
 #include "mixcomp/internal/gather_mve.h"
 #include "mixcomp/internal/output_mve.h"
+#include "mixcomp/internal/weights_mve.h"
 
 #define MCE_MVE_PIXELS 3
-
-/* The weights of two channels in 16 bytes; table is null (0) for fixp4, as a constant. */
-MCE_INLINE void mce_mve_weights(const int8_t *table, mce_q v, mce_q *a, mce_q *b)
-{
-    if (table == 0) {
-        *a = mce_q_low_up(v);
-        *b = mce_q_and(v, mce_q_bytes(0xF0));
-    } else {
-        *a = mce_q_lookup(table, mce_q_and(v, mce_q_bytes(0x0F)));
-        *b = mce_q_lookup(table, mce_q_high_down(v));
-    }
-}
 
 #if defined(__ARM_FEATURE_MVE)
 

@@ -6,6 +6,7 @@
 
 #include "mixcomp/internal/gather_mve.h"
 #include "mixcomp/internal/output_mve.h"
+#include "mixcomp/internal/weights_mve.h"
 
 #define MCE_MVE_TAPS 9
 #define MCE_MVE_DW_WEIGHTS (16 * MCE_MVE_TAPS + 16) /* bytes, the end of a copy included */
@@ -26,33 +27,16 @@ MCE_INLINE mce_q mce_mve_dw_quarter(mce_q sum, const int32_t *bias, const mce_su
     return mce_q_add_all(mce_q_mul_round(acc, mce_q_load(m)), zero);
 }
 
-/* Sixteen outputs from sums of even channels and of odd ones, as they lie in y but for signs: eight bytes in halfwords, or
- * bytes */
+/* Sixteen outputs from sums of even channels and of odd ones, as they lie in y but for signs */
 MCE_INLINE mce_q mce_mve_dw_outputs(int32_t packed, const int32_t *bias, const mce_sum *m, int32_t shift, int32_t zero,
                                     mce_q even, mce_q odd)
 {
     const mce_q a = mce_mve_dw_quarter(mce_q_even(even), bias, m, shift, zero);
     const mce_q b = mce_mve_dw_quarter(mce_q_even(odd), bias + 8, m + 8, shift, zero);
-    const mce_q low = packed ? mce_q_under4(mce_q_clamp4(b), mce_q_clamp4(a)) /* channels 1 and 0, 5 and 4, ... */
-                             : mce_q_under8(mce_q_clamp8(b), mce_q_clamp8(a));
+    const mce_q low = mce_mve_join2(packed, a, b);
     const mce_q c = mce_mve_dw_quarter(mce_q_odd(even), bias + 4, m + 4, shift, zero);
     const mce_q d = mce_mve_dw_quarter(mce_q_odd(odd), bias + 12, m + 12, shift, zero);
-    return packed ? mce_q_upper_bytes(mce_q_under4(mce_q_clamp4(d), mce_q_clamp4(c)), low)
-                  : mce_q_under8(mce_q_clamp8(d), mce_q_under8(mce_q_clamp8(c), low));
-}
-
-/* n (8 or 16) of them */
-MCE_INLINE void mce_mve_dw_store(int32_t packed, uint8_t *y, mce_q v, int32_t n)
-{
-    if (packed && n == 16) {
-        mce_q_store_halves(y, v);
-    } else if (packed) {
-        mce_q_store_halves_first(y, v, 4);
-    } else if (n == 16) {
-        mce_q_store(y, v);
-    } else {
-        mce_q_store_first(y, v, 8);
-    }
+    return mce_mve_join4(packed, low, c, d);
 }
 
 #if defined(__ARM_FEATURE_MVE)
@@ -113,7 +97,7 @@ MCE_INLINE void mce_mve_dw_row(int32_t packed, int32_t pitch, const mce_conv2d *
         mce_mve_taps(pitch, x1, w + 48, &even, &odd);
         mce_mve_taps(pitch, x2, w + 96, &even, &odd);
         const mce_q v = mce_q_xor(mce_mve_dw_outputs(packed, bias, m, shift, zero, even, odd), flip);
-        mce_mve_dw_store(packed, y, v, left < pixels ? slice->channels : pixels * slice->channels);
+        mce_mve_store16(packed, y, v, left < pixels ? slice->channels : pixels * slice->channels);
     }
 }
 

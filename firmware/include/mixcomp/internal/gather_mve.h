@@ -10,14 +10,6 @@
 
 #define MCE_MVE_SLACK 32 /* bytes behind a copy */
 
-/* The levels as bytes; a layer with others has another kernel. */
-MCE_INLINE void mce_mve_table(const void *levels, int8_t *table /* [16] */)
-{
-    for (int32_t i = 0; i < 16; i++) {
-        table[i] = (int8_t)((const int16_t *)levels)[i];
-    }
-}
-
 /* What a byte is more than the element it stands for. */
 MCE_INLINE int32_t mce_mve_offset(mce_type type)
 { return type == MCE_S4 ? 8 : type == MCE_U8 ? -128 : 0; }

@@ -95,6 +95,9 @@ MCE_INLINE mce_q mce_q_mul_odd(mce_q a, mce_q b)
 MCE_INLINE mce_q mce_q_add16(mce_q a, mce_q b)
 { return vreinterpretq_u8_s16(vaddq_s16(vreinterpretq_s16_u8(a), vreinterpretq_s16_u8(b))); }
 
+MCE_INLINE mce_q mce_q_half_down(mce_q v) /* by eight bits, unsigned */
+{ return vreinterpretq_u8_u16(vshrq_n_u16(vreinterpretq_u16_u8(v), 8)); }
+
 /* Words from the signed even halfwords, from the odd ones; from the unsigned */
 MCE_INLINE mce_q mce_q_even(mce_q v)
 { return vreinterpretq_u8_s32(vmovlbq_s16(vreinterpretq_s16_u8(v))); }

@@ -161,4 +161,29 @@ MCE_INLINE void mce_mve_store(const mce_mve_sink *s, const mce_conv2d_add *add, 
     }
 }
 
+/* Sixteen outputs: of channels 0 4 8 12 in a, 1 5 9 13 in b, 2 6 10 14 in c, 3 7 11 15 in d. First a and b, ... */
+MCE_INLINE mce_q mce_mve_join2(int32_t packed, mce_q a, mce_q b)
+{ return packed ? mce_q_under4(mce_q_clamp4(b), mce_q_clamp4(a)) : mce_q_under8(mce_q_clamp8(b), mce_q_clamp8(a)); }
+
+/* ... then c and d: as they lie in y but for signs, eight bytes in halfwords where y is packed, else bytes. */
+MCE_INLINE mce_q mce_mve_join4(int32_t packed, mce_q low, mce_q c, mce_q d)
+{
+    return packed ? mce_q_upper_bytes(mce_q_under4(mce_q_clamp4(d), mce_q_clamp4(c)), low)
+                  : mce_q_under8(mce_q_clamp8(d), mce_q_under8(mce_q_clamp8(c), low));
+}
+
+/* n (8 or 16) of them */
+MCE_INLINE void mce_mve_store16(int32_t packed, uint8_t *y, mce_q v, int32_t n)
+{
+    if (packed && n == 16) {
+        mce_q_store_halves(y, v);
+    } else if (packed) {
+        mce_q_store_halves_first(y, v, 4);
+    } else if (n == 16) {
+        mce_q_store(y, v);
+    } else {
+        mce_q_store_first(y, v, 8);
+    }
+}
+
 #endif

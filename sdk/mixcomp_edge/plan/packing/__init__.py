@@ -13,7 +13,14 @@ from typing import Any
 from mixcomp_edge.ir import qops
 from mixcomp_edge.plan.packing.dsp import dense_four, dense_quad, dense_table, dw3x3, pair, pair_table, quad
 from mixcomp_edge.plan.packing.in_bytes import byte_3x3, byte_fours, byte_pairs, byte_rows, byte_rows_gathered
-from mixcomp_edge.plan.packing.mve import channel_pairs, channel_pairs_table, slices3x3
+from mixcomp_edge.plan.packing.mve import (
+    channel_fours,
+    channel_fours_table,
+    channel_pairs,
+    channel_pairs_table,
+    channels16,
+    slices3x3,
+)
 from mixcomp_edge.plan.packing.packed import Packed
 from mixcomp_edge.plan.packing.portable import rows, rows3x3, rows_gathered, words
 from mixcomp_edge.plan.packing.swar import swar
@@ -35,6 +42,9 @@ PACKINGS: dict[str, Callable[[Any, qops.QNode], Packed | None]] = {
     "words": words,
     "channel_pairs": channel_pairs,
     "channel_pairs_table": channel_pairs_table,
+    "channel_fours": channel_fours,
+    "channel_fours_table": channel_fours_table,
+    "channels16": channels16,
     "slices3x3": slices3x3,
     "dw3x3s1": partial(dw3x3, row_stride=1),
     "dw3x3s2": partial(dw3x3, row_stride=2),

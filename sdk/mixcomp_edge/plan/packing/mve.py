@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from math import prod
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,16 +24,71 @@ def channel_pairs(node: Weighted, x: qops.QNode) -> Packed | None:
     channels [K] bytes, K rounded up to a multiple of 16. Groups with an odd number of channels end in an empty one.
 
     Sums and biases are 16 times their value, which has to fit in 32 bits."""
-    weights = node.weights
-    peak = max(x.type.high, -x.type.low)
-    sums = np.abs(weights.bias.astype(np.int64)) + np.abs(reduction(node)).sum(axis=1) * peak
-    fits = weights.codebook.is_twos_complement and 16 * int(sums.max()) < 1 << 31
-    return _paired(node, x, "", 16) if fits else None
+    return _with_patches(_paired(node, x, 2, "", 16), node, x) if _fits_16_times(node, x) else None
 
 
 def channel_pairs_table(node: Weighted, x: qops.QNode) -> Packed | None:
     """As `channel_pairs`, for any codebook whose levels are bytes."""
-    return _paired(node, x, "levels", 1) if _levels_are_bytes(node) else None
+    return _with_patches(_paired(node, x, 2, "levels", 1), node, x) if _levels_are_bytes(node) else None
+
+
+def channel_fours(node: Weighted, x: qops.QNode) -> Packed | None:
+    """As `channel_pairs`, for dense layers: empty channels fill up a multiple of four."""
+    return _with_copy(_paired(node, x, 4, "", 16), x) if _fits_16_times(node, x) else None
+
+
+def channel_fours_table(node: Weighted, x: qops.QNode) -> Packed | None:
+    """As `channel_fours`, for any codebook whose levels are bytes."""
+    return _with_copy(_paired(node, x, 4, "levels", 1), x) if _levels_are_bytes(node) else None
+
+
+def _fits_16_times(node: Weighted, x: qops.QNode) -> bool:
+    weights = node.weights
+    peak = max(x.type.high, -x.type.low)
+    sums = np.abs(weights.bias.astype(np.int64)) + np.abs(reduction(node)).sum(axis=1) * peak
+    return weights.codebook.is_twos_complement and 16 * int(sums.max()) < 1 << 31
+
+
+def _paired(node: Weighted, x: qops.QNode, together: int, table: str, scale: int) -> Packed:
+    groups = group_count(node)
+    codes = _filled(node.weights.codes.astype(np.int64), groups, together)
+    codes = np.pad(codes, ((0, 0), (0, -codes.shape[1] % 16)))
+    bias = _filled(moved_bias(node, x)[:, None], groups, together)[:, 0]
+    return Packed((codes[0::2] | codes[1::2] << 4).astype(np.uint8).ravel(), wrapped(scale * bias), table)
+
+
+def _filled(rows: Int, groups: int, together: int) -> Int:
+    """rows (O, K) with a multiple of `together` of them in each group."""
+    parts = np.split(rows, groups)
+    return np.concatenate([np.pad(part, ((0, -len(part) % together), (0, 0))) for part in parts])
+
+
+def _with_copy(packed: Packed, x: qops.QNode) -> Packed:
+    """x as bytes in scratch; 8-bit ones that fill vectors are read where they are."""
+    copied = x.type.bits == 4 or x.elements % 16
+    return replace(packed, scratch_bytes=-(-x.elements // 16) * 16 + SLACK if copied else 0)
+
+
+def _with_patches(packed: Packed, node: Weighted, x: qops.QNode) -> Packed:
+    """Accumulators and patches; unless patches are x itself, what parts them and the rows of x under a kernel, padding
+    included, one byte an element."""
+    assert isinstance(node, qops.Conv2d)
+    window, step = node.window, packed.bias.size // node.groups
+    length = -(-node.weights.codes.shape[1] // 16) * 16
+    scratch = PIXELS * (4 * step + length) + SLACK
+    plain = (window.kernel, window.stride, window.padding[:2], node.groups) == ((1, 1), (1, 1), (0, 0), 1)
+    if not plain or node.shape[1] != x.shape[1]:
+        rows, columns = ((k - 1) * d + 1 for k, d in zip(window.kernel, window.dilation, strict=True))
+        width = (node.shape[1] - 1) * window.stride[1] + columns
+        scratch += 16 * PIXELS + rows * (width * x.shape[2] + SLACK)
+    return replace(packed, scratch_bytes=scratch)
+
+
+def channels16(node: qops.QNode, x: qops.QNode) -> Packed | None:
+    """For a pooling of sixteen channels at a time with sums of 16 bits."""
+    assert isinstance(node, qops.AvgPool2d)
+    fits = prod(node.window.kernel) * ((1 << x.type.bits) - 1) < 1 << 16
+    return Packed() if fits and x.shape[2] % 16 == 0 else None
 
 
 def slices3x3(node: Weighted, x: qops.QNode) -> Packed | None:
@@ -65,38 +123,6 @@ def slices3x3(node: Weighted, x: qops.QNode) -> Packed | None:
 
 def _levels_are_bytes(node: Weighted) -> bool:
     return min(node.weights.codebook.levels) >= -128 and max(node.weights.codebook.levels) <= 127
-
-
-def _paired(node: Weighted, x: qops.QNode, table: str, scale: int) -> Packed:
-    groups = group_count(node)
-    codes = _even(node.weights.codes.astype(np.int64), groups)
-    codes = np.pad(codes, ((0, 0), (0, -codes.shape[1] % 16)))
-    bias = _even(moved_bias(node, x)[:, None], groups)[:, 0]
-    step, length = len(codes) // groups, codes.shape[1]
-    return Packed(
-        codes=(codes[0::2] | codes[1::2] << 4).astype(np.uint8).ravel(),
-        bias=wrapped(scale * bias),
-        table=table,
-        scratch_bytes=PIXELS * (4 * step + length) + SLACK + _ring_bytes(node, x),
-    )
-
-
-def _ring_bytes(node: Weighted, x: qops.QNode) -> int:
-    """The rows of x under a kernel, padding included, one byte an element, and what parts patches; nothing where
-    patches are x itself."""
-    assert isinstance(node, qops.Conv2d)
-    window = node.window
-    plain = (window.kernel, window.stride, window.padding[:2], node.groups) == ((1, 1), (1, 1), (0, 0), 1)
-    if plain and node.shape[1] == x.shape[1]:
-        return 0
-    rows, columns = ((k - 1) * d + 1 for k, d in zip(window.kernel, window.dilation, strict=True))
-    return 16 * PIXELS + rows * (((node.shape[1] - 1) * window.stride[1] + columns) * x.shape[2] + SLACK)
-
-
-def _even(rows: Int, groups: int) -> Int:
-    """rows (O, K) with an even number of them in each group."""
-    parts = np.split(rows, groups)
-    return np.concatenate([np.pad(part, ((0, len(part) % 2), (0, 0))) for part in parts])
 
 
 def moved_bias(node: Weighted, x: qops.QNode) -> Int:
