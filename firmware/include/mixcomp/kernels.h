@@ -257,6 +257,7 @@ void mce_rescale__c(const mce_rescale *p, const uint8_t *x, uint8_t *y);
 /* The calls for the inputs of one concat run in the order of their offsets. */
 void mce_concat__c(const mce_concat *p, const uint8_t *x, uint8_t *y);
 /* packing words: channels in whole words of x */
+void mce_avgpool2d_words__dsp(const mce_pool2d *p, const uint8_t *x, uint8_t *y);
 void mce_avgpool2d_words__c(const mce_pool2d *p, const uint8_t *x, uint8_t *y);
 void mce_avgpool2d__mve(const mce_pool2d *p, const uint8_t *x, uint8_t *y); /* packing channels16 */
 void mce_avgpool2d__c(const mce_pool2d *p, const uint8_t *x, uint8_t *y);
