@@ -27,7 +27,13 @@
 #else
 #define MCE_NAKED static __attribute__((naked, noinline, noipa, unused))
 #endif
+#endif
 
+/* A constant that is no immediate, so that an instruction with it has room to shift its other operand. */
+#if defined(__GNUC__)
+#define MCE_IN_REGISTER(constant) __asm__("" : "+r"(constant))
+#else
+#define MCE_IN_REGISTER(constant) ((void)(constant))
 #endif
 
 /* SPEC.md writes a >> n for floor(a / 2^n). C99 leaves two things to the compiler: >> of a negative number, and the

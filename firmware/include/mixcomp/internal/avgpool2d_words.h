@@ -6,13 +6,10 @@
 #include "mixcomp/internal/window.h"
 #include "mixcomp/kernels.h"
 
-/* MCE_IN_REGISTER: a constant that is no immediate, so that an instruction with it has room to shift its other operand. */
 #if defined(__GNUC__)
 typedef uint32_t __attribute__((__may_alias__, __aligned__(4))) mce_channels;
-#define MCE_IN_REGISTER(constant) __asm__("" : "+r"(constant))
 #else
 typedef uint32_t mce_channels;
-#define MCE_IN_REGISTER(constant) ((void)(constant))
 #endif
 
 /* The sums of a word's channels over one window. */
@@ -21,9 +18,9 @@ typedef struct mce_pool_sums {
         uint32_t words[4];  /* bytes use two */
         uint16_t halves[8]; /* channel i at 2*i, then, from i = parts on, at 2*(i - parts) + 1 */
     } of;
-    int32_t parts;      /* words in use */
-    int32_t zeros;      /* what the zero points add to each sum */
-    int32_t m;          /* index of the multiplier */
+    int32_t parts; /* words in use */
+    int32_t zeros; /* what the zero points add to each sum */
+    int32_t m;     /* index of the multiplier */
 } mce_pool_sums;
 
 /* Adds n pixels, `step` words apart; packed is a constant. */

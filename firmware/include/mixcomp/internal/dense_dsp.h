@@ -11,14 +11,19 @@ MCE_INLINE int32_t mce_dense_per_word(mce_type type)
 /* -8 * sum of n elements of x, n a multiple of 8 */
 MCE_INLINE int32_t mce_dense_offset(mce_type type, const mce_word_any *x, int32_t n)
 {
-    int32_t sum = 0;
-    for (; n > 0; n -= 8, x += mce_is_packed(type) ? 1 : 2) {
-        sum = mce_smlad(mce_dense_lanes(type, x, 0), 0xFFF8FFF8u, sum);
-        sum = mce_smlad(mce_dense_lanes(type, x, 1), 0xFFF8FFF8u, sum);
-        sum = mce_smlad(mce_dense_lanes(type, x, 2), 0xFFF8FFF8u, sum);
-        sum = mce_smlad(mce_dense_lanes(type, x, 3), 0xFFF8FFF8u, sum);
+    const int32_t per_word = mce_dense_per_word(type), zero = type == MCE_S8 ? 128 * n : 0;
+    const mce_word_any *const end = x + n / per_word;
+    const uint32_t flip = type == MCE_S8 ? 0x80808080u : 0;
+    uint32_t sum = 0, mask = 0x0F0F0F0Fu;
+    MCE_IN_REGISTER(mask);
+    while (x != end) {
+        const uint32_t v = *x++ ^ flip;
+        sum = mce_add_bytes(per_word == 8 ? v & mask : v, sum);
+        if (per_word == 8) {
+            sum = mce_add_bytes(v >> 4 & mask, sum);
+        }
     }
-    return sum;
+    return -8 * ((int32_t)sum - zero);
 }
 
 /* The blocks of packed inputs, lengths as in mce_conv2d; offset1 is of no use. Returns their end. */
@@ -60,11 +65,21 @@ MCE_INLINE const mce_word_any *mce_dense_words(mce_type type, const uint8_t *x, 
     return (const mce_word_any *)copy;
 }
 
-/* Writes outputs o and o + 1, as far as they are there. */
+/* Writes outputs o, an even one, and o + 1, as far as they are there. */
 MCE_INLINE void mce_dense_store(const mce_sink *s, int32_t o, int32_t outputs, int32_t a, int32_t b)
 {
-    if (o < outputs) {
-        mce_sink_any(s, 0, o, o + 1 < outputs, a, b);
+    const int32_t *const m = s->requant->multiplier + o * s->step, shift = s->requant->shift;
+    const int32_t second = o + 1 < outputs, packed = mce_is_packed(s->to->type);
+    const int32_t va = mce_smmlar((int32_t)((uint32_t)a << shift), m[0], s->zero);
+    const int32_t vb = second ? mce_smmlar((int32_t)((uint32_t)b << shift), m[s->step], s->zero) : 0;
+    if (packed) {
+        const uint32_t both = mce_usat4(va) | mce_usat4(vb) << 4;
+        s->y[o >> 1] = (uint8_t)((both ^ s->flip) & (second ? 0xFFu : 0x0Fu));
+    } else {
+        s->y[o] = (uint8_t)(mce_usat8(va) ^ s->flip);
+        if (second) {
+            s->y[o + 1] = (uint8_t)(mce_usat8(vb) ^ s->flip);
+        }
     }
 }
 
@@ -123,7 +138,7 @@ MCE_INLINE void mce_dense_dsp(mce_type type, mce_scheme scheme, const mce_dense 
         return;
     }
     if (scheme == MCE_FOUR || scheme == MCE_BYTES) {
-        const int32_t offset = scheme == MCE_FOUR ? mce_dense_offset(type, words, n) : 0;
+        const int32_t offset = scheme == MCE_FOUR && outputs > 2 ? mce_dense_offset(type, words, n) : 0;
         for (; o + 4 <= outputs; o += 4) {
             const int32_t *const bias = p->bias + o;
             mce_dense_four sum = {mce_wrap_add(bias[0], offset), mce_wrap_add(bias[1], offset),
@@ -131,14 +146,17 @@ MCE_INLINE void mce_dense_dsp(mce_type type, mce_scheme scheme, const mce_dense 
             w = mce_dense_sum_four(type, scheme, words, w, n, &sum);
             mce_dense_store_four(&sink, o, &sum);
         }
-        for (; o < outputs; o += 4) {
+        if (outputs - o > 2 || (scheme == MCE_BYTES && o < outputs)) {
             mce_dense_four sum = {mce_wrap_add(p->bias[o], offset),
                                   mce_wrap_add(mce_dense_bias(p, o + 1, outputs), offset),
-                                  mce_wrap_add(mce_dense_bias(p, o + 2, outputs), offset),
-                                  mce_wrap_add(mce_dense_bias(p, o + 3, outputs), offset)};
-            w = mce_dense_sum_four(type, scheme, words, w, n, &sum);
+                                  mce_wrap_add(mce_dense_bias(p, o + 2, outputs), offset), offset};
+            mce_dense_sum_four(type, scheme, words, w, n, &sum);
             mce_dense_store(&sink, o, outputs, sum.a, sum.b);
             mce_dense_store(&sink, o + 2, outputs, sum.c, sum.d);
+        } else if (o < outputs) {
+            mce_dense_pair sum = {p->bias[o], mce_dense_bias(p, o + 1, outputs)};
+            mce_dense_masked_pair(type, words, w, n, &sum);
+            mce_dense_store(&sink, o, outputs, sum.a, sum.b);
         }
         return;
     }
@@ -166,13 +184,11 @@ MCE_INLINE void mce_dense_dsp(mce_type type, mce_scheme scheme, const mce_dense 
         o = outputs & ~3;
         w = mce_dense_tiles(&job);
     }
-    for (; o < outputs; o += 4) {
-        const int32_t two = outputs - o > 2;
-        int32_t low[2] = {p->bias[o], mce_dense_bias(p, o + 2, outputs)};
-        mce_dense_pair sum = {0, 0};
-        w = mce_dense_quads(words, blocks, end, w, two, low, &sum);
-        mce_dense_store(&sink, o, outputs, low[0], mce_dense_bias(p, o + 1, outputs) + (sum.a >> 12));
-        mce_dense_store(&sink, o + 2, outputs, low[1], mce_dense_bias(p, o + 3, outputs) + (sum.b >> 12));
+    const int32_t step = outputs - o > 2 ? 2 : 1; /* the last pairs share their words' places */
+    for (; o < outputs; o += 2, w++) {
+        int32_t low = p->bias[o], high = 0;
+        mce_dense_quads(words, blocks, end, w, step, &low, &high);
+        mce_dense_store(&sink, o, outputs, low, mce_dense_bias(p, o + 1, outputs) + (high >> 12));
     }
 }
 

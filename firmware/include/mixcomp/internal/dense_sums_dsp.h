@@ -21,6 +21,10 @@ typedef struct mce_dense_four {
     int32_t a, b, c, d;
 } mce_dense_four;
 
+typedef struct mce_dense_pair {
+    int32_t a, b; /* two channels; of quads two pairs */
+} mce_dense_pair;
+
 #if defined(__ARM_FEATURE_DSP)
 #define MCE_FOUR_LANES(lane, w) /* 2 weights of 4 channels */                                                          \
     lane "and %[l], %[m], %[" w "]\n\t"                                                                                \
@@ -76,11 +80,31 @@ MCE_INLINE const mce_word *mce_dense_masked(mce_type type, const mce_word_any *x
     return w;
 }
 
-/* ---- any format, by the table of internal/pair_dsp.h ---- */
+/* The products with the last one or two channels, and what their weights have too much: 8 times the sum of x. w [n/4]:
+ * nibbles 0 and 4 of a word are weights 0 and 1 of channel a, 1 and 5 of b, 2 and 6 weights 2 and 3 of a, 3 and 7 of b. */
+MCE_INLINE void mce_dense_masked_pair(mce_type type, const mce_word_any *x, const mce_word *w, int32_t n,
+                                      mce_dense_pair *sum)
+{
+    const mce_word *const end = w + n / 4;
+    const uint32_t flip = type == MCE_S8 ? 0x80808080u : 0;
+    uint32_t mask = 0x000F000Fu, total = 0;
+    MCE_IN_REGISTER(mask);
+    for (; w != end; w++, x++) {
+        const uint32_t v = *x, codes = *w;
+        const uint32_t even = type == MCE_S8 ? mce_sxtb16(v) : mce_uxtb16(v);
+        const uint32_t odd = type == MCE_S8 ? mce_sxtb16_odd(v) : mce_uxtb16_odd(v);
+        total = mce_add_bytes(v ^ flip, total);
+        sum->a = mce_smlad(even, codes & mask, sum->a);
+        sum->b = mce_smlad(even, codes >> 4 & mask, sum->b);
+        sum->a = mce_smlad(odd, codes >> 8 & mask, sum->a);
+        sum->b = mce_smlad(odd, codes >> 12 & mask, sum->b);
+    }
+    const int32_t offset = -8 * ((int32_t)total - (type == MCE_S8 ? 128 * n : 0));
+    sum->a = mce_wrap_add(sum->a, offset);
+    sum->b = mce_wrap_add(sum->b, offset);
+}
 
-typedef struct mce_dense_pair {
-    int32_t a, b; /* two channels; of quads two pairs */
-} mce_dense_pair;
+/* ---- any format, by the table of internal/pair_dsp.h ---- */
 
 #if defined(__ARM_FEATURE_DSP)
 #define MCE_LOOK_TAKE(w, acc, i)                                                                                       \
@@ -135,31 +159,27 @@ MCE_INLINE const mce_word *mce_dense_looked_up(mce_type type, const mce_word_any
 
 /* ---- fixp4, 4-bit x: the lanes of internal/quad_dsp.h ---- */
 
-/* Sums of one or two pairs of channels over the blocks: low channels in `low`, high ones 4096 times in `sum`. For the last
- * channels and outputs of any kind. Returns the end of w. */
-MCE_INLINE const mce_word *mce_dense_quads(const mce_word_any *x, const mce_quad_block *block,
-                                           const mce_quad_block *end, const mce_word *w, int32_t two,
-                                           int32_t *low /* [2] */, mce_dense_pair *sum)
+/* Sums of a pair of channels over the blocks: the low one in `low`, 4096 times the high one in `high`. w: a word each `step`
+ * words, for four weights. */
+MCE_INLINE void mce_dense_quads(const mce_word_any *x, const mce_quad_block *block, const mce_quad_block *end,
+                                const mce_word *w, int32_t step, int32_t *low, int32_t *high)
 {
+    uint32_t pair = 0x000F000Fu, quad = MCE_QUAD_MASK;
+    MCE_IN_REGISTER(pair);
+    MCE_IN_REGISTER(quad);
     for (; block != end; block++) {
-        sum->a = mce_wrap_add(sum->a, block->offset0);
-        sum->b = mce_wrap_add(sum->b, block->offset0);
-        for (int32_t k = 0; k < block->size; k += 8, x++) {
-            for (int32_t i = 0; i < 4; i += 2, w++) {
-                const uint32_t x0 = mce_dense_lanes(MCE_U4, x, i), x1 = mce_dense_lanes(MCE_U4, x, i + 1);
-                sum->a = mce_smlad(x0, *w & MCE_QUAD_MASK, sum->a);
-                sum->a = mce_smlad(x1, mce_ror(*w, 8) & MCE_QUAD_MASK, sum->a);
-                if (two) {
-                    w++;
-                    sum->b = mce_smlad(x0, *w & MCE_QUAD_MASK, sum->b);
-                    sum->b = mce_smlad(x1, mce_ror(*w, 8) & MCE_QUAD_MASK, sum->b);
-                }
-            }
+        int32_t sum = mce_wrap_add(*high, block->offset0);
+        for (const mce_word_any *const stop = x + block->size / 8; x != stop; x++) {
+            const uint32_t v = *x, w0 = *w, w1 = w[step];
+            w += 2 * step;
+            sum = mce_smlad(v & pair, w0 & quad, sum);
+            sum = mce_smlad(v >> 4 & pair, mce_ror(w0, 8) & quad, sum);
+            sum = mce_smlad(v >> 8 & pair, w1 & quad, sum);
+            sum = mce_smlad(v >> 12 & pair, mce_ror(w1, 8) & quad, sum);
         }
-        mce_quad_take(&low[0], &sum->a);
-        mce_quad_take(&low[1], &sum->b);
+        *high = sum;
+        mce_quad_take(low, high);
     }
-    return w;
 }
 
 #if defined(__ARM_FEATURE_DSP)
@@ -300,10 +320,16 @@ static inline const mce_word *mce_dense_tiles(mce_quad_job *job)
     const int32_t bits = job->bytes ? 8 : 4;
     const mce_word *w = job->w;
     for (; job->tiles > 0; job->tiles--, job->bias += 4, job->m += job->m_advance / 4, job->y0 += bits / 2) {
-        int32_t low[2] = {job->bias[0], job->bias[2]};
-        mce_dense_pair sum = {0, 0};
-        w = mce_dense_quads((const mce_word_any *)job->patches, job->blocks, job->last + 1, w, 1, low, &sum);
-        const int32_t acc[4] = {low[0], job->bias[1] + (sum.a >> 12), low[1], job->bias[3] + (sum.b >> 12)};
+        int32_t low[2] = {job->bias[0], job->bias[2]}, high[2] = {0, 0}, inputs = 0;
+        for (const mce_quad_block *block = job->blocks; block != job->last + 1; block++) {
+            inputs += block->size;
+        }
+        for (int32_t i = 0; i < 2; i++) {
+            mce_dense_quads((const mce_word_any *)job->patches, job->blocks, job->last + 1, w + i, 2, &low[i],
+                            &high[i]);
+        }
+        w += inputs / 2;
+        const int32_t acc[4] = {low[0], job->bias[1] + (high[0] >> 12), low[1], job->bias[3] + (high[1] >> 12)};
         uint32_t tile = job->flip;
         for (int32_t c = 0; c < 4; c++) {
             const int32_t v = mce_smmlar((int32_t)((uint32_t)acc[c] << job->shift), job->m[c], job->zero);

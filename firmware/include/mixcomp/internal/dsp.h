@@ -86,6 +86,14 @@ MCE_INLINE int32_t mce_smmlar(int32_t acc, int32_t m, int32_t add)
     return y;
 }
 
+/* acc + the sum of the four bytes of x */
+MCE_INLINE uint32_t mce_add_bytes(uint32_t x, uint32_t acc)
+{
+    uint32_t y;
+    __asm__("usada8 %0, %1, %2, %3" : "=r"(y) : "r"(x), "r"(0), "r"(acc));
+    return y;
+}
+
 /* The two words at x; returns what follows them. */
 MCE_INLINE const mce_word *mce_load2(const mce_word *x, uint32_t *first, uint32_t *second)
 {
@@ -164,6 +172,8 @@ MCE_INLINE int32_t mce_smlatt(uint32_t x, uint32_t w, int32_t acc)
 { return (int32_t)((uint32_t)acc + (uint32_t)(mce_high16(x) * mce_high16(w))); }
 MCE_INLINE int32_t mce_smmlar(int32_t acc, int32_t m, int32_t add)
 { return add + mce_multiply_high(acc, m); }
+MCE_INLINE uint32_t mce_add_bytes(uint32_t x, uint32_t acc)
+{ return acc + (x & 0xFFu) + (x >> 8 & 0xFFu) + (x >> 16 & 0xFFu) + (x >> 24); }
 MCE_INLINE uint32_t mce_halves(int32_t low, int32_t high)
 { return ((uint32_t)low & 0xFFFFu) | (uint32_t)high << 16; }
 MCE_INLINE uint32_t mce_uxtb16(uint32_t v)

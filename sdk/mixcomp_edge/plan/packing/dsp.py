@@ -143,13 +143,17 @@ def dense_quad(node: Weighted, x: qops.QNode) -> Packed | None:
 
 def dense_four(node: Weighted, x: qops.QNode) -> Packed | None:
     """fixp4 weights plus 8: nibble c of a word is weight 0 of channel c, nibble c + 4 its weight 1; see
-    internal/dense_sums_dsp.h. For each four channels [K/2] words; channels that are not there have zeros."""
+    internal/dense_sums_dsp.h. For each four channels [K/2] words, the last three are four with one of zeros; one or two
+    are left with [K/4] words, nibbles 0 and 4 weights 0 and 1, 2 and 6 weights 2 and 3 of the first."""
     if not node.weights.codebook.is_twos_complement:
         return None
     levels = reduction_in_order(node.weights.levels, gather_order(node, x))
-    levels = np.pad(levels, ((0, -len(levels) % 4), (0, 0))) + 8
-    nibbles = levels.reshape(-1, 4, levels.shape[1] // 2, 2).transpose(0, 2, 3, 1)  # (O/4, K/2, 2, 4)
-    words = (nibbles.reshape(-1, 8) << 4 * np.arange(8)).sum(axis=1).astype(np.uint32)
+    levels = np.pad(levels, ((0, -len(levels) % 2), (0, 0))) + 8
+    split = len(levels) // 4 * 4
+    fours = levels[:split].reshape(-1, 4, levels.shape[1] // 2, 2).transpose(0, 2, 3, 1)  # (O/4, K/2, 2, 4)
+    pairs = levels[split:].reshape(-1, 2, levels.shape[1] // 4, 2, 2).transpose(0, 2, 4, 3, 1)  # (1, K/4, 2, 2, 2)
+    nibbles = np.concatenate([fours.reshape(-1, 8), pairs.reshape(-1, 8)])
+    words = (nibbles << 4 * np.arange(8)).sum(axis=1).astype(np.uint32)
     bias = shifted_bias(node, x)
     return None if bias is None else without_patches(Packed(words, bias), x)
 
