@@ -13,7 +13,7 @@
 
 enum { MCE_DW_TAPS = 9 };
 
-/* Accumulators of two channels, low and high lane, in rows p and q; packed: low_p and high_p hold both rows. */
+/* Accumulators of two channels, low and high lane, in rows p and q; packed: low_p and high_p are S_p + 2048 * S_q. */
 typedef struct mce_dw_acc {
     int32_t low_p, low_q, high_p, high_q;
 } mce_dw_acc;
@@ -26,7 +26,10 @@ typedef struct mce_dw_acc {
 #define MCE_DW_ADD(p, q) "add %[" p "], %[" p "], %[" q "], lsl #11\n\t"
 #define MCE_DW_TAP(row, x)                                                                                             \
     "smlabb %[l" row "], %[" x "], %[w0], %[l" row "]\n\tsmlatt %[h" row "], %[" x "], %[w0], %[h" row "]\n\t"
-#define MCE_DW_PACKED_TAPS MCE_DW_W MCE_DW_TAP("p", "r0") MCE_DW_W MCE_DW_TAP("p", "r1") MCE_DW_W MCE_DW_TAP("p", "r2")
+#define MCE_DW_TAP3(row, x) /* the second of two weights, in r3 */                                                     \
+    "smlabb %[l" row "], %[" x "], %[r3], %[l" row "]\n\tsmlatt %[h" row "], %[" x "], %[r3], %[h" row "]\n\t"
+#define MCE_DW_PACKED_TAPS                                                                                             \
+    "ldrd %[w0], %[r3], [%[w]], #8\n\t" MCE_DW_TAP("p", "r0") MCE_DW_TAP3("p", "r1") MCE_DW_W MCE_DW_TAP("p", "r2")
 #define MCE_DW_PACKED_1(lane)                                                                                          \
     MCE_DW_X4 lane("r0") lane("r1") lane("r2") lane("r3") MCE_DW_ADD("r0", "r1") MCE_DW_ADD("r1", "r2")                \
         MCE_DW_ADD("r2", "r3") MCE_DW_PACKED_TAPS
@@ -118,11 +121,6 @@ MCE_INLINE mce_dw_acc mce_dw_sum(mce_type type, int32_t sh, const mce_word *x, c
         hq = mce_smlatt(q, w[t], hq);
     }
 #endif
-    if (packed) { /* S_p + 2048 * S_q */
-        const int32_t low = (int32_t)((uint32_t)lp << 21) >> 21, high = (int32_t)((uint32_t)hp << 21) >> 21;
-        const mce_dw_acc acc = {low, (lp - low) >> 11, high, (hp - high) >> 11};
-        return acc;
-    }
     const mce_dw_acc acc = {lp, lq, hp, hq};
     return acc;
 }
@@ -141,22 +139,54 @@ MCE_INLINE uint32_t mce_dw_output(int32_t packed, const mce_dw_sink *s, int32_t 
     return packed ? mce_usat4(v) : mce_usat8(v);
 }
 
-/* Channel c of a pixel in rows p and q: its place in their words. */
-MCE_INLINE void mce_dw_channel(int32_t packed, const mce_dw_sink *s, int32_t c, int32_t acc_p, int32_t acc_q,
-                               uint32_t *p, uint32_t *q)
+/* Channel c of a pixel of bytes in rows p and q: its place in their words. */
+MCE_INLINE void mce_dw_bytes_end(const mce_dw_sink *s, int32_t c, int32_t acc_p, int32_t acc_q, uint32_t *p,
+                                 uint32_t *q)
 {
     const int32_t bias = s->channels[c][0], m = s->channels[c][1];
-    *p |= mce_dw_output(packed, s, acc_p, bias, m) << (packed ? 4 : 8) * c;
-    *q |= mce_dw_output(packed, s, acc_q, bias, m) << (packed ? 4 : 8) * c;
+    *p |= mce_dw_output(0, s, acc_p, bias, m) << 8 * c;
+    *q |= mce_dw_output(0, s, acc_q, bias, m) << 8 * c;
+}
+
+/* The same with packed elements; acc holds both rows, c is a constant. */
+MCE_INLINE void mce_dw_packed_end(const mce_dw_sink *s, int32_t c, int32_t acc, uint32_t *p, uint32_t *q)
+{
+#if defined(__ARM_FEATURE_DSP)
+    int32_t low, bias, m;
+    __asm__("ldrd %[b], %[m], [%[end], #%c[at]]\n\t"
+            "sbfx %[l], %[a], #0, #11\n\t"
+            "sub %[a], %[a], %[l]\n\t"
+            "add %[l], %[l], %[b]\n\t"
+            "add %[a], %[b], %[a], asr #11\n\t"
+            "lsl %[l], %[l], %[s]\n\t"
+            "lsl %[a], %[a], %[s]\n\t"
+            "smmlar %[l], %[l], %[m], %[z]\n\t"
+            "smmlar %[a], %[a], %[m], %[z]\n\t"
+            "usat %[l], #4, %[l]\n\t"
+            "usat %[a], #4, %[a]\n\t"
+            "orr %[p], %[p], %[l], lsl #%c[place]\n\t"
+            "orr %[q], %[q], %[a], lsl #%c[place]"
+            : [p] "+r"(*p), [q] "+r"(*q), [a] "+r"(acc), [l] "=&r"(low), [b] "=&r"(bias), [m] "=&r"(m)
+            : [end] "r"(s->channels), [s] "r"(s->shift), [z] "r"(s->zero), [at] "i"(8 * c), [place] "i"(4 * c)
+            : "memory");
+#else
+    const int32_t low = (int32_t)((uint32_t)acc << 21) >> 21, bias = s->channels[c][0], m = s->channels[c][1];
+    *p |= mce_dw_output(1, s, low, bias, m) << 4 * c;
+    *q |= mce_dw_output(1, s, (acc - low) >> 11, bias, m) << 4 * c;
+#endif
 }
 
 MCE_INLINE void mce_dw_pair(mce_type type, int32_t sh, const mce_word *x, const mce_word *w, int32_t j,
                             const mce_dw_sink *s, uint32_t *p, uint32_t *q)
 {
-    const int32_t packed = mce_is_packed(type);
     const mce_dw_acc acc = mce_dw_sum(type, sh, x, w + j * MCE_DW_TAPS, j);
-    mce_dw_channel(packed, s, j, acc.low_p, acc.low_q, p, q);
-    mce_dw_channel(packed, s, j + (packed ? 4 : 2), acc.high_p, acc.high_q, p, q);
+    if (mce_is_packed(type)) {
+        mce_dw_packed_end(s, j, acc.low_p, p, q);
+        mce_dw_packed_end(s, j + 4, acc.high_p, p, q);
+    } else {
+        mce_dw_bytes_end(s, j, acc.low_p, acc.low_q, p, q);
+        mce_dw_bytes_end(s, j + 2, acc.high_p, acc.high_q, p, q);
+    }
 }
 
 /* One pixel of rows p and q: all channels of a word. */
@@ -195,16 +225,43 @@ MCE_INLINE void mce_dw_plane(const mce_conv2d *p, const uint8_t *x, int32_t chan
         }
     } else {
         for (int32_t i = 0; i < rows; i++) {
-            const int32_t h = row + i, inside = mce_inside(h, p->x.h);
-            for (int32_t k = 0; k < present; k++) {
-                const uint8_t *const from = x + h * line + k * pixel_bytes + channel_bytes;
-                plane[k * rows + i] = inside ? *(const mce_word_any *)from : zero;
+            const int32_t h = row + i;
+            const uint8_t *from = x + h * line + channel_bytes;
+            if (mce_inside(h, p->x.h)) {
+                for (int32_t k = 0; k < present; k++, from += pixel_bytes) {
+                    plane[k * rows + i] = *(const mce_word_any *)from;
+                }
+            } else {
+                for (int32_t k = 0; k < present; k++) {
+                    plane[k * rows + i] = zero;
+                }
             }
         }
         plane += present * rows;
     }
     for (int32_t i = (width - left - present) * rows; i > 0; i--) {
         *plane++ = zero;
+    }
+}
+
+/* One tap of the channels of a word, codes of lane pair j in nibbles j and j + 4: levels to w[9*j]. Without a table a code is
+ * its level plus 8; pairs is a constant. */
+MCE_INLINE void mce_dw_lanes_of(uint32_t codes, int32_t pairs, const int16_t *level, mce_word *w)
+{
+    if (level == 0) {
+        uint32_t mask = 0x000F000Fu, eight = 0x00080008u;
+        MCE_IN_REGISTER(mask);
+        MCE_IN_REGISTER(eight);
+        w[0] = mce_ssub16(codes & mask, eight);
+        w[MCE_DW_TAPS] = mce_ssub16(codes >> 4 & mask, eight);
+        if (pairs == 4) {
+            w[2 * MCE_DW_TAPS] = mce_ssub16(codes >> 8 & mask, eight);
+            w[3 * MCE_DW_TAPS] = mce_ssub16(codes >> 12 & mask, eight);
+        }
+        return;
+    }
+    for (int32_t j = 0; j < pairs; j++, codes >>= 4, w += MCE_DW_TAPS) {
+        *w = ((uint32_t)level[codes & 0x0Fu] & 0xFFFFu) | (uint32_t)level[codes >> 16 & 0x0Fu] << 16;
     }
 }
 
@@ -225,26 +282,24 @@ MCE_INLINE void mce_dwconv2d_dsp(mce_type type, int32_t bits, int32_t sh, const 
     mce_word *const w = (mce_word *)(void *)scratch, *const plane = w + MCE_DW_TAPS * pairs;
     const uint32_t fill = (uint32_t)p->x.zero & (packed ? 0x0Fu : 0xFFu);
     const uint32_t zero = fill * (packed ? 0x11111111u : 0x01010101u), sign = packed ? 0x88888888u : 0x80808080u;
+    const int32_t *bias = p->bias, *m = p->requant.multiplier, m_step = p->requant.per_channel != 0 ? 1 : 0;
     const uint32_t y_flip = p->y.type == MCE_S4 || p->y.type == MCE_S8 ? sign : 0;
     int32_t ends[8][2];
     const mce_dw_sink sink = {p->requant.shift, p->y.zero + mce_offset_binary(p->y.type), (const int32_t (*)[2])ends};
     for (int32_t c = 0; c < p->x.c; c += channels, wide += MCE_DW_TAPS, narrow += MCE_DW_TAPS) {
         const int32_t channel_bytes = packed ? c >> 1 : c;
         uint8_t *to = y + channel_bytes;
-        for (int32_t i = 0; i < channels; i++) {
-            ends[i][0] = p->bias[c + i];
-            ends[i][1] = p->requant.multiplier[p->requant.per_channel != 0 ? c + i : 0];
+        for (int32_t i = 0; i < channels; i++, bias++, m += m_step) {
+            ends[i][0] = *bias;
+            ends[i][1] = *m;
         }
-        for (int32_t j = 0; j < pairs; j++) {
-            for (int32_t t = 0; t < MCE_DW_TAPS; t++) {
-                if (bits == 8) {
-                    w[j * MCE_DW_TAPS + t] = mce_sxtb16(wide[t] >> 8 * j);
-                    continue;
-                }
-                const uint32_t codes = packed ? wide[t] : narrow[t];
-                const uint32_t low = (uint32_t)level[codes >> 4 * j & 0x0Fu];
-                const uint32_t high = (uint32_t)level[codes >> 4 * (j + pairs) & 0x0Fu];
-                w[j * MCE_DW_TAPS + t] = (low & 0xFFFFu) | high << 16;
+        for (int32_t t = 0; t < MCE_DW_TAPS; t++) {
+            if (bits == 8) {
+                w[t] = mce_sxtb16(wide[t]);
+                w[MCE_DW_TAPS + t] = mce_sxtb16_odd(wide[t]);
+            } else {
+                const uint32_t four = packed ? 0 : narrow[t];
+                mce_dw_lanes_of(packed ? wide[t] : (four & 0xFFu) | (four & 0xFF00u) << 8, pairs, level, w + t);
             }
         }
         for (int32_t h = 0; h < p->y.h; h += 2) {

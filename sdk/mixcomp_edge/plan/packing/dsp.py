@@ -109,7 +109,8 @@ def _paired(node: Weighted, x: qops.QNode, nibbles: Int, empty: int, table: str)
 
 def dw3x3(node: Weighted, x: qops.QNode, row_stride: int) -> Packed | None:
     """Depthwise 3x3 without dilation, an output a channel, as wide as x, channels in whole words of x: words
-    [channels / 8 or 4][9 taps, column by column] of 32 or 16 bits, a nibble a channel; see internal/dwconv2d_dsp.h.
+    [channels / 8 or 4][9 taps, column by column] of 32 or 16 bits, a nibble a channel, fixp4 weights plus 8, other formats as codes;
+    see internal/dwconv2d_dsp.h.
 
     4-bit inputs: two rows share an accumulator, so the sum of one must fit in 11 bits for all x 0..15."""
     assert isinstance(node, qops.DwConv2d)
@@ -127,12 +128,14 @@ def dw3x3(node: Weighted, x: qops.QNode, row_stride: int) -> Packed | None:
     bias = shifted_bias(node, x)
     if bias is None:
         return None
-    codes = node.weights.codes.reshape(3, 3, -1, together).transpose(2, 1, 0, 3).astype(np.uint32)  # word, column, row
+    even = node.weights.codebook.is_twos_complement  # then levels need no table
+    nibbles = node.weights.codes ^ 8 if even else node.weights.codes
+    codes = nibbles.reshape(3, 3, -1, together).transpose(2, 1, 0, 3).astype(np.uint32)  # word, column, row
     width_of_word = np.uint32 if together == 8 else np.uint16
     words = (codes << 4 * np.arange(together, dtype=np.uint32)).sum(axis=3).astype(width_of_word).ravel()
     width = (node.shape[1] - 1) * window.stride[1] + 3
     scratch = 4 * (9 * together // 2 + width * (3 + window.stride[0]))
-    return Packed(words, bias, table="levels", scratch_bytes=scratch)
+    return Packed(words, bias, table="" if even else "levels", scratch_bytes=scratch)
 
 
 def dense_quad(node: Weighted, x: qops.QNode) -> Packed | None:
