@@ -12,6 +12,7 @@ PACKAGE = ROOT / "sdk" / "mixcomp_edge"
 BELOW_TRAIN = {
     "errors", "resources", "targets", "numerics", "quant_plan", "ir", "lower", "codec", "bundle", "plan", "codegen",
     "build", "transports", "verification", "simulation", "sizing", "board", "doctor",
+    "choosing",
 }  # fmt: skip
 MAY_IMPORT = {
     "errors": set(),
@@ -30,6 +31,7 @@ MAY_IMPORT = {
     "transports": {"errors", "build", "board", "plan", "codegen", "ir", "targets", "mixcomp_sim"},
     "verification": BELOW_TRAIN,
     "simulation": {*BELOW_TRAIN, "mixcomp_sim"},
+    "choosing": {"errors", "resources", "build", "bundle", "codegen", "ir", "plan", "simulation", "targets", "verification"},
     "sizing": {"errors", "build", "bundle", "codegen", "targets"},
     "doctor": {"errors", "build", "targets", "board", "mixcomp_sim"},
     "train": {*BELOW_TRAIN, "torch"},

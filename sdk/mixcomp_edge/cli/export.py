@@ -6,12 +6,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.table import Table
 
-from mixcomp_edge.cli.common import ChainOption, JsonFlag, TargetOption, output, print_json
+from mixcomp_edge.choosing import Goal
+from mixcomp_edge.cli.common import ChainOption, JsonFlag, TargetOption, output, print_json, progress_bar
 from mixcomp_edge.errors import ExportError
 from mixcomp_edge.targets import DEFAULT
 
 if TYPE_CHECKING:
+    from mixcomp_edge.bundle import Bundle
+    from mixcomp_edge.choosing import Choice
     from mixcomp_edge.targets.boards import Board
 
 BoardOption = Annotated[
@@ -32,6 +36,19 @@ def register(app: typer.Typer) -> None:
         board: BoardOption = None,
         profile: ProfileOption = None,
         toolchain: ChainOption = None,
+        optimize: Annotated[
+            Goal | None,
+            typer.Option(
+                "-O",
+                "--optimize",
+                help="Choose each layer's kernel by measuring all that can serve it: fewest instructions on the "
+                "emulated core, or least flash.",
+                show_default="the catalogue's order, no measuring",
+            ),
+        ] = None,
+        like: Annotated[
+            Path | None, typer.Option("--like", help="Take the kernels of an earlier export.", metavar="DIR")
+        ] = None,
         force: Annotated[bool, typer.Option("--force", help="Replace a folder that we did not make.")] = False,
         json: JsonFlag = False,
     ) -> None:
@@ -43,13 +60,26 @@ def register(app: typer.Typer) -> None:
         Examples: mixcomp-edge export resnet8.mce --target cortex-m4 -o resnet8_c
 
         mixcomp-edge export resnet8.mce --board mps2-an386 -o resnet8_fw
+
+        mixcomp-edge export resnet8.mce -O size -o resnet8_small
         """
         from mixcomp_edge.bundle import load_bundle
+        from mixcomp_edge.codegen.project import chosen_kernels
         from mixcomp_edge.codegen.project import export as write
 
-        the_board = _board(board, target, profile)
-        layout = write(load_bundle(bundle), target or DEFAULT, folder, force=force, board=the_board, profile=profile)
+        if optimize is not None and like is not None:
+            raise ExportError("-O measures anew and --like takes what an earlier export chose: give one of them.")
+        the_board, the_bundle = _board(board, target, profile), load_bundle(bundle)
+        target = the_board.target.name if the_board else target or DEFAULT
+        kernels = chosen_kernels(like) if like else None
+        choice = _choose(the_bundle, target, optimize, toolchain) if optimize else None
+        layout = write(
+            the_bundle, target, folder, force=force, board=the_board, profile=profile,
+            kernels=choice.kernels if choice else kernels,
+        )  # fmt: skip
         sizes: dict[str, object] = {"weight_bytes": layout.weight_bytes, "arena_bytes": layout.arena.total_bytes}
+        if choice is not None:
+            sizes |= {"choice": choice.as_dict()}
         if the_board is not None:
             sizes |= _build(folder, the_board, toolchain)
         if json:
@@ -60,12 +90,32 @@ def register(app: typer.Typer) -> None:
             f"{layout.weight_bytes} B of weights, {layout.arena.total_bytes} B of arena.",
             highlight=False,
         )
+        if choice is not None:
+            output.print(_table(choice))
         if the_board is not None:
             output.print(
                 f"{sizes['elf']}: {sizes['flash_bytes']:,} of {the_board.flash_bytes:,} B of flash, "
                 f"{sizes['ram_bytes']:,} of {the_board.ram_bytes:,} B of RAM ({sizes['compiler']}).",
                 highlight=False,
             )
+
+
+def _choose(bundle: Bundle, target: str, goal: Goal, toolchain: str | None) -> Choice:
+    from mixcomp_edge.choosing import choose
+
+    with progress_bar() as tell:
+        return choose(bundle, target, goal, toolchain, lambda done, of: tell(f"kernels for {goal}", done, of))
+
+
+def _table(choice: Choice) -> Table:
+    unit = "instructions" if choice.goal == Goal.speed else "bytes of code and weights"
+    table = Table(title=f"Kernels by {unit}, {choice.compiler}", title_justify="left")
+    for heading in ("layer", "kernel", unit, "instead of"):
+        table.add_column(heading, overflow="fold")
+    for layer in choice.layers:
+        others = ", ".join(f"{name} {cost:,}" for name, cost in layer.costs.items() if name != layer.kernel)
+        table.add_row(layer.layer, layer.kernel, f"{layer.costs[layer.kernel]:,}", others)
+    return table
 
 
 def _board(name: str | None, target: str | None, profile: str | None) -> Board | None:

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,13 +31,16 @@ def export(
     force: bool = False,
     board: Board | None = None,
     profile: str | None = None,
+    kernels: Mapping[str, str] | None = None,
 ) -> Layout:
     """Writes the project into `folder`, whole or not at all, and returns the layout it was made from.
+
+    kernels: layer -> name of its kernel, as in `chosen_kernels` or `choosing.choose`; else the catalogue's order decides.
 
     With a board the project also holds the firmware around the model, and the target is the board's; `profile` names
     the MLPerf Tiny benchmark that the firmware answers as. A folder that an earlier export made is replaced; another
     folder that is not empty is refused unless `force`."""
-    layout = lay_out(bundle.graph, board.target if board else target(target_name))
+    layout = lay_out(bundle.graph, board.target if board else target(target_name), kernels)
     files = project_files(bundle, layout, board, profile)
     foreign = folder.exists() and not (folder / MANIFEST).is_file()
     if foreign and not force and (not folder.is_dir() or any(folder.iterdir())):
@@ -57,7 +61,9 @@ def project_files(
         for header in kernel.headers:
             files[header] = (firmware / header).read_bytes()
     files[f"{name}.mce"] = bundle.to_bytes()
-    manifest = {"generator": f"mixcomp-edge {__version__}", "model": name, "target": layout.target.name}
+    manifest: dict[str, Any] = {
+        "generator": f"mixcomp-edge {__version__}", "model": name, "target": layout.target.name, "kernels": layout.kernels
+    }  # fmt: skip
     if board is not None:
         files |= firmware_files(bundle, layout, board, profile)
         files[BUILD_ID] = build_id_header(files)
@@ -79,13 +85,20 @@ def read_project(folder: Path) -> tuple[Bundle, Layout]:
     manifest = _manifest(folder)
     bundle = load_bundle(folder / f"{manifest['model']}.mce")
     the_board = board(manifest["board"]) if "board" in manifest else None
-    layout = lay_out(bundle.graph, the_board.target if the_board else target(manifest["target"]))
+    the_target = the_board.target if the_board else target(manifest["target"])
+    layout = lay_out(bundle.graph, the_target, manifest["kernels"])
     if manifest_digests(project_files(bundle, layout, the_board, manifest.get("profile"))) != manifest["sha256"]:
         raise ExportError(
             f"{folder} was exported by another version ({manifest.get('generator')!r}), or its {MANIFEST} was edited. "
             "Export it again."
         )
     return bundle, layout
+
+
+def chosen_kernels(folder: Path) -> dict[str, str]:
+    """Layer -> name of its kernel, of an exported folder."""
+    kernels: dict[str, str] = _manifest(folder)["kernels"]
+    return kernels
 
 
 def has_firmware(folder: Path) -> bool:
@@ -108,7 +121,9 @@ def _manifest(folder: Path) -> dict[str, Any]:
     try:
         manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         name, manifest["sha256"] = manifest["model"], dict(manifest["sha256"])
+        manifest["kernels"] = dict(manifest["kernels"])
         texts = [manifest[key] for key in ("target", "board", "profile") if key in manifest]
+        texts += manifest["kernels"].values()
         if (folder / f"{name}.mce").parent != folder or not all(isinstance(text, str) for text in texts):
             raise ValueError("names a model outside the folder")
         return manifest | {"target": manifest["target"]}

@@ -3,6 +3,7 @@ counts."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mixcomp_edge.errors import ExportError
@@ -46,6 +47,11 @@ class Layout:
     arena: Arena
 
     @property
+    def kernels(self) -> dict[str, str]:
+        """Layer -> name of its kernel."""
+        return {step.node.name: step.kernel.name for step in self.steps}
+
+    @property
     def weight_bytes(self) -> int:
         """Flash for codes, biases and multipliers."""
         return sum(step.constant_bytes for step in self.steps)
@@ -56,16 +62,29 @@ class Layout:
         return sum(buffer.nbytes for buffer, _ in self.arena.buffers if buffer.first <= at <= buffer.last)
 
 
-def lay_out(graph: Graph, target: Target, weight_bits: int = 4) -> Layout:
-    """Chooses kernels and plans the arena. weight_bits: 4, or 8 for a build to compare with."""
+def lay_out(
+    graph: Graph, target: Target, kernels: Mapping[str, str] | None = None, weight_bits: int = 4
+) -> Layout:
+    """Plans the arena. kernels: layer -> name of its kernel; a layer that is not there gets its preferred one.
+    weight_bits: 4, or 8 for a build to compare with."""
     steps: list[Step] = []
     for node in graph.nodes[1:]:
         assert isinstance(node, qops.QNode)
         if not isinstance(node, qops.Reshape):
-            kernel, packed = candidates(graph, node, target.isas, weight_bits)[0]
+            found = candidates(graph, node, target.isas, weight_bits)
+            kernel, packed = _pick(found, node, (kernels or {}).get(node.name))
             steps.append(Step(len(steps), node, kernel, packed))
     if not steps:
         raise ExportError(f"{graph.name}: the model computes nothing.")
     in_place = frozenset(step.node.name for step in steps if step.kernel.in_place)
     arena = plan_arena(graph, {step.node.name: step.packed.scratch_bytes or 0 for step in steps}, in_place)
     return Layout(graph, target, tuple(steps), arena)
+
+
+def _pick(found: list[tuple[Kernel, Packed]], node: qops.QNode, name: str | None) -> tuple[Kernel, Packed]:
+    if name is None:
+        return found[0]
+    by_name = {kernel.name: (kernel, packed) for kernel, packed in found}
+    if name not in by_name:
+        raise ExportError(f"{node.name}: the kernel {name} cannot serve it. These can: {', '.join(by_name)}.")
+    return by_name[name]

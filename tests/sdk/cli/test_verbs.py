@@ -357,3 +357,14 @@ def test_control_c_within_a_verb_says_so_and_ends_with_130(monkeypatch, capsys):
         cli.main()
     assert end.value.code == 130
     assert "interrupted" in capsys.readouterr().err
+
+
+def test_export_measures_kernels_or_takes_those_of_an_earlier_export(tiny_mce, tmp_path):
+    found = one_object(command("export", tiny_mce, "-O", "size", "-o", tmp_path / "a", "--json"))["choice"]
+    assert (found["goal"], found["target"]) == ("size", "cortex-m4")
+    assert all(layer["kernel"] in layer["costs"] for layer in found["layers"])
+    assert command("export", tiny_mce, "--like", tmp_path / "a", "-o", tmp_path / "b").returncode == 0
+    assert (tmp_path / "a" / "mixcomp.json").read_bytes() == (tmp_path / "b" / "mixcomp.json").read_bytes()
+    done = command("export", tiny_mce, "-O", "size", "--like", tmp_path / "a", "-o", tmp_path / "c")
+    assert "give one of them" in refusal(done)
+    assert not (tmp_path / "c").exists()

@@ -180,12 +180,12 @@ MCE_INLINE int32_t mce_smlatt(uint32_t x, uint32_t w, int32_t acc)
 { return (int32_t)((uint32_t)acc + (uint32_t)(mce_high16(x) * mce_high16(w))); }
 MCE_INLINE int32_t mce_smmlar(int32_t acc, int32_t m, int32_t add)
 { return add + mce_multiply_high(acc, m); }
+MCE_INLINE uint32_t mce_halves(int32_t low, int32_t high)
+{ return ((uint32_t)low & 0xFFFFu) | (uint32_t)high << 16; }
 MCE_INLINE uint32_t mce_ssub16(uint32_t a, uint32_t b)
 { return mce_halves(mce_low16(a) - mce_low16(b), mce_high16(a) - mce_high16(b)); }
 MCE_INLINE uint32_t mce_add_bytes(uint32_t x, uint32_t acc)
 { return acc + (x & 0xFFu) + (x >> 8 & 0xFFu) + (x >> 16 & 0xFFu) + (x >> 24); }
-MCE_INLINE uint32_t mce_halves(int32_t low, int32_t high)
-{ return ((uint32_t)low & 0xFFFFu) | (uint32_t)high << 16; }
 MCE_INLINE uint32_t mce_uxtb16(uint32_t v)
 { return v & 0x00FF00FFu; }
 MCE_INLINE uint32_t mce_uxtb16_odd(uint32_t v)

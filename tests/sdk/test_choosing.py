@@ -1,0 +1,68 @@
+"""The chosen kernels are the best of all that can serve: judged by linked images and whole simulations."""
+
+from __future__ import annotations
+
+import json
+from itertools import product
+
+import pytest
+
+from mixcomp_edge import export
+from mixcomp_edge.choosing import Goal, choose
+from mixcomp_edge.codegen.project import chosen_kernels, read_project
+from mixcomp_edge.errors import ExportError
+from mixcomp_edge.ir import qops
+from mixcomp_edge.plan.kernels import candidates
+from mixcomp_edge.plan.layout import lay_out
+from mixcomp_edge.simulation import simulate
+from mixcomp_edge.targets import target
+from mixcomp_edge.verification import verify
+
+
+@pytest.fixture(scope="module")
+def simulations(tiny_bundle, tmp_path_factory):
+    """Kernels of each layer -> the simulated model, for every combination."""
+    nodes = [n for n in tiny_bundle.graph.nodes[1:] if isinstance(n, qops.QNode) and not isinstance(n, qops.Reshape)]
+    options = [[kernel.name for kernel, _ in candidates(tiny_bundle.graph, n, ("dsp", "c"))] for n in nodes]
+    assert any(len(names) > 1 for names in options)
+    found = {}
+    for names in product(*options):
+        folder = tmp_path_factory.mktemp("combination") / "c"
+        kernels = dict(zip((n.name for n in nodes), names, strict=True))
+        export(tiny_bundle, "cortex-m4", folder, kernels=kernels)
+        found[names] = simulate(folder)
+    return found
+
+
+def test_speed_takes_the_fewest_instructions_of_all_combinations(tiny_bundle, simulations):
+    choice = choose(tiny_bundle, "cortex-m4", Goal.speed)
+    chosen = simulations[tuple(choice.kernels.values())]
+    assert chosen.instructions == min(simulation.instructions for simulation in simulations.values())
+    assert [layer.costs[layer.kernel] for layer in choice.layers] == pytest.approx(
+        [layer.instructions for layer in chosen.layers],
+        rel=0.02,  # the kernels' branches depend on the input
+    )
+
+
+def test_size_takes_the_least_flash_of_all_combinations(tiny_bundle, simulations):
+    choice = choose(tiny_bundle, "cortex-m4", Goal.size)
+    sizes = {names: simulation.flash_bytes["total"] for names, simulation in simulations.items()}
+    assert sizes[tuple(choice.kernels.values())] <= min(sizes.values()) + 32  # the linker aligns
+    assert min(sizes.values()) < max(sizes.values()) - 500
+
+
+def test_the_folder_records_the_choice_and_reads_it_back(tiny_bundle, tmp_path):
+    choice = choose(tiny_bundle, "cortex-m4", Goal.size)
+    layout = export(tiny_bundle, "cortex-m4", tmp_path / "c", kernels=choice.kernels)
+    assert layout.kernels == choice.kernels != lay_out(tiny_bundle.graph, target("cortex-m4")).kernels
+    assert json.loads((tmp_path / "c" / "mixcomp.json").read_text())["kernels"] == choice.kernels
+    assert chosen_kernels(tmp_path / "c") == choice.kernels
+    assert read_project(tmp_path / "c")[1].kernels == choice.kernels
+    assert verify(tmp_path / "c", on="emulator", count=3).mismatches == 0
+
+
+def test_a_kernel_that_cannot_serve_a_layer_is_refused_with_those_that_can(tiny_bundle):
+    name = next(iter(lay_out(tiny_bundle.graph, target("cortex-m4")).kernels))
+    with pytest.raises(ExportError, match=rf"{name}: the kernel mce_add__c cannot serve it\. These can: mce_conv2d_"):
+        lay_out(tiny_bundle.graph, target("cortex-m4"), {name: "mce_add__c"})
+
