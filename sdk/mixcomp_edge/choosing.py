@@ -1,7 +1,7 @@
 """Which kernel each layer gets, by measured cost: instructions on the emulated core, or bytes of flash.
 
-Every kernel of the catalogue that can serve a layer is tried on the model itself. The counts are exact, so the same model,
-compiler and catalogue give the same choice; the exported folder records it."""
+Every kernel of the catalogue that can serve a layer is tried on the model itself. The counts are exact, so the same
+model, compiler and catalogue give the same choice; the exported folder records it."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ class Goal(StrEnum):
 
 @dataclass(frozen=True)
 class LayerChoice:
-    """A layer's kernel and what each kernel that can serve it would cost: instructions for speed, and for size the bytes
-    of its code and table, which layers share, and of this layer's weights as it packs them."""
+    """A layer's kernel and what each kernel that can serve it would cost: instructions for speed, and for size the
+    bytes of its code, which layers share, and of this layer's weights as it packs them."""
 
     layer: str
     kernel: str

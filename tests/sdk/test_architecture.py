@@ -31,7 +31,7 @@ MAY_IMPORT = {
     "transports": {"errors", "build", "board", "plan", "codegen", "ir", "targets", "mixcomp_sim"},
     "verification": BELOW_TRAIN,
     "simulation": {*BELOW_TRAIN, "mixcomp_sim"},
-    "choosing": {"errors", "resources", "build", "bundle", "codegen", "ir", "plan", "simulation", "targets", "verification"},
+    "choosing": BELOW_TRAIN,
     "sizing": {"errors", "build", "bundle", "codegen", "targets"},
     "doctor": {"errors", "build", "targets", "board", "mixcomp_sim"},
     "train": {*BELOW_TRAIN, "torch"},

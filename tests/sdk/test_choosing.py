@@ -65,4 +65,3 @@ def test_a_kernel_that_cannot_serve_a_layer_is_refused_with_those_that_can(tiny_
     name = next(iter(lay_out(tiny_bundle.graph, target("cortex-m4")).kernels))
     with pytest.raises(ExportError, match=rf"{name}: the kernel mce_add__c cannot serve it\. These can: mce_conv2d_"):
         lay_out(tiny_bundle.graph, target("cortex-m4"), {name: "mce_add__c"})
-

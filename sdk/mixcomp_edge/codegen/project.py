@@ -35,7 +35,7 @@ def export(
 ) -> Layout:
     """Writes the project into `folder`, whole or not at all, and returns the layout it was made from.
 
-    kernels: layer -> name of its kernel, as in `chosen_kernels` or `choosing.choose`; else the catalogue's order decides.
+    kernels: layer -> name of its kernel, from `chosen_kernels` or `choosing.choose`; the catalogue's order without it.
 
     With a board the project also holds the firmware around the model, and the target is the board's; `profile` names
     the MLPerf Tiny benchmark that the firmware answers as. A folder that an earlier export made is replaced; another
@@ -62,8 +62,11 @@ def project_files(
             files[header] = (firmware / header).read_bytes()
     files[f"{name}.mce"] = bundle.to_bytes()
     manifest: dict[str, Any] = {
-        "generator": f"mixcomp-edge {__version__}", "model": name, "target": layout.target.name, "kernels": layout.kernels
-    }  # fmt: skip
+        "generator": f"mixcomp-edge {__version__}",
+        "model": name,
+        "target": layout.target.name,
+        "kernels": layout.kernels,
+    }
     if board is not None:
         files |= firmware_files(bundle, layout, board, profile)
         files[BUILD_ID] = build_id_header(files)

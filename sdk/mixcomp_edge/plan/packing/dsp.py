@@ -109,8 +109,8 @@ def _paired(node: Weighted, x: qops.QNode, nibbles: Int, empty: int, table: str)
 
 def dw3x3(node: Weighted, x: qops.QNode, row_stride: int) -> Packed | None:
     """Depthwise 3x3 without dilation, an output a channel, as wide as x, channels in whole words of x: words
-    [channels / 8 or 4][9 taps, column by column] of 32 or 16 bits, a nibble a channel, fixp4 weights plus 8, other formats as codes;
-    see internal/dwconv2d_dsp.h.
+    [channels / 8 or 4][9 taps, column by column] of 32 or 16 bits, a nibble a channel, fixp4 weights plus 8, other
+    formats as codes; see internal/dwconv2d_dsp.h.
 
     4-bit inputs: two rows share an accumulator, so the sum of one must fit in 11 bits for all x 0..15."""
     assert isinstance(node, qops.DwConv2d)
