@@ -62,9 +62,7 @@ class Layout:
         return sum(buffer.nbytes for buffer, _ in self.arena.buffers if buffer.first <= at <= buffer.last)
 
 
-def lay_out(
-    graph: Graph, target: Target, kernels: Mapping[str, str] | None = None, weight_bits: int = 4
-) -> Layout:
+def lay_out(graph: Graph, target: Target, kernels: Mapping[str, str] | None = None, weight_bits: int = 4) -> Layout:
     """Plans the arena. kernels: layer -> name of its kernel; a layer that is not there gets its preferred one.
     weight_bits: 4, or 8 for a build to compare with."""
     steps: list[Step] = []
