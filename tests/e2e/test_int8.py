@@ -66,8 +66,10 @@ def test_a_network_of_8_bits_stays_itself_to_the_bit(tiny_bundle):
 @pytest.mark.parametrize("core", ["cortex-m0plus", "cortex-m4"])
 def test_the_int8_build_computes_what_its_definition_says_and_weighs_more(tiny_mce, core):
     ours = simulate(tiny_mce, target_name=core, count=3)
-    int8 = compare_int8(tiny_mce, ours).int8
+    comparison = compare_int8(tiny_mce, ours)
+    int8 = comparison.int8
     assert int8.bit_exact
+    assert comparison.portable == (core == "cortex-m0plus")  # the dense layer has a kernel for DSP
     assert (int8.chip, int8.inputs, int8.macs) == (ours.chip, ours.inputs, ours.macs)
     assert [layer.weights for layer in int8.layers] == ["s8"] * 3
     assert [layer.act_bits for layer in int8.layers] == [8] * 3
@@ -102,13 +104,16 @@ def test_the_command_puts_both_beside_each_other(tiny_mce, capsys):
 
 def test_kernels_slower_than_cmsis_nn_are_said_to_be(tiny_mce, tiny_bundle, capsys):
     ours = simulate(tiny_mce)
-    known = replace(beside(ours, ours, tiny_bundle.graph), cmsis_nn_total=int(ours.instructions / 1.2))
+    known = replace(beside(ours, ours, tiny_bundle.graph, portable=False), cmsis_nn_total=int(ours.instructions / 1.2))
     print_comparison(ours, known)
     assert "1.20 times the instructions of CMSIS-NN" in " ".join(capsys.readouterr().out.split())
     print_comparison(ours, replace(known, cmsis_nn_total=int(ours.instructions / 1.05)))
     shown = capsys.readouterr().out
     assert "CMSIS-NN" in shown
     assert "times the instructions" not in shown
+    assert "portable C" not in shown
+    print_comparison(ours, replace(known, portable=True))
+    assert "portable C" in capsys.readouterr().out
 
 
 def test_levels_beyond_8_bits_have_no_int8_build(tiny_bundle, tmp_path):

@@ -25,10 +25,14 @@ from mixcomp_edge.verification import emulated_core, make_inputs, opened
 
 @dataclass(frozen=True)
 class Comparison:
-    """An int8 build beside a simulation of ours. ratio: ours / int8's; cmsis_nn: instructions of its int8 layers by our
-    name, and their sum, where peers.toml knows the network and core."""
+    """An int8 build beside a simulation of ours.
+
+    portable: its kernels are plain C for want of others on this core, so that a tuned int8 would be faster.
+    ratio: ours / int8's. cmsis_nn: instructions of its int8 layers by our name, and their sum, where peers.toml knows
+    the network and core."""
 
     int8: Simulation
+    portable: bool
     ratio: dict[str, float]
     cmsis_nn: dict[str, int]
     cmsis_nn_total: int | None
@@ -45,6 +49,7 @@ class Comparison:
         ]
         return {
             "with": "int8",
+            "portable": self.portable,
             **{key: getattr(self.int8, key) for key in kept},
             "ratio": self.ratio,
             "cmsis_nn_instructions": self.cmsis_nn_total,
@@ -73,15 +78,17 @@ def compare_int8(
             int8 = measure_core(core, layout, make_inputs(wide.graph, inputs or ours.inputs), chip)
         finally:
             core.close()
-        return beside(ours, int8, wide.graph)
+        weighted = [step for step in layout.steps if isinstance(step.node, qops.WEIGHTED)]
+        return beside(ours, int8, wide.graph, portable=all(step.kernel.isa == "c" for step in weighted))
 
 
-def beside(ours: Simulation, int8: Simulation, graph: Graph) -> Comparison:
+def beside(ours: Simulation, int8: Simulation, graph: Graph, *, portable: bool) -> Comparison:
     """The comparison of two simulations of the network `graph`."""
     rows = match(graph, peer_layers(graph.name, ours.target)).of
     known = {name: sum(row.s8 for row in layers) for name, layers in rows.items()}
     return Comparison(
         int8,
+        portable,
         {
             "instructions": ours.instructions / int8.instructions,
             "cycles": ours.cycles / int8.cycles,
