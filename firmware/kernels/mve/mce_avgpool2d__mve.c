@@ -12,7 +12,7 @@ void mce_avgpool2d__mve(const mce_pool2d *p, const uint8_t *x, /* [x.h][x.w][x.c
     const int32_t pixel = packed ? p->x.c >> 1 : p->x.c, shift = p->requant.shift;
     const mce_mve_sink sink = mce_mve_sink_of(&p->y, &p->requant, 0, y, 0);
     const mce_q flip = mce_q_bytes(mce_mve_sign_bits(p->x.type)), sign = mce_q_bytes(sink.flip);
-    const mce_q low = mce_q_bytes(0x0F), bytes = mce_q_and(mce_q_words(0x00FF00FF), mce_q_bytes(0xFF));
+    const mce_q low = mce_q_bytes(0x0F), bytes = mce_q_words(0x00FF00FF);
     for (int32_t h = 0; h < p->y.h; h++) {
         const int32_t row = h * k->sh - k->top;
         const mce_span rows = mce_taps_inside(row, k->dh, k->kh, p->x.h);
