@@ -58,10 +58,10 @@ class Comparison:
         }
 
 
-def compare_int8(
-    source: Path, ours: Simulation, *, chain_name: str | None = None, inputs: int | None = None
-) -> Comparison:
-    """Builds and simulates the int8 form of a bundle or exported folder on the target and chip of `ours`."""
+def compare_int8(source: Path, ours: Simulation, *, chain_name: str | None = None) -> Comparison:
+    """Builds and simulates the int8 form of a bundle or exported folder on the target, chip and inputs of `ours`.
+
+    ExportError for levels beyond 8 bits, LoweringError where 8-bit activations would overflow an accumulator."""
     with (
         opened(source, ours.target) as (bundle, layout, _),
         tempfile.TemporaryDirectory(prefix="mixcomp-int8-") as folder,
@@ -75,7 +75,7 @@ def compare_int8(
         core = emulated_core(Path(folder), layout, chain_name)
         try:
             chip = chip_for(ours.chip, layout)
-            int8 = measure_core(core, layout, make_inputs(wide.graph, inputs or ours.inputs), chip)
+            int8 = measure_core(core, layout, make_inputs(wide.graph, ours.inputs), chip)
         finally:
             core.close()
         weighted = [step for step in layout.steps if isinstance(step.node, qops.WEIGHTED)]
