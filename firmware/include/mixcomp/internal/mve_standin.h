@@ -1,4 +1,5 @@
-/* The functions of mve.h in plain C, for machines without MVE. They say what each instruction computes. */
+/* The functions of mve.h in plain C, for machines without MVE. They say what each instruction computes. Called, not inlined:
+ * inlined, a kernel takes ten times as long to compile under the sanitizers. */
 #ifndef MIXCOMP_INTERNAL_MVE_STANDIN_H
 #define MIXCOMP_INTERNAL_MVE_STANDIN_H
 
@@ -18,7 +19,7 @@ typedef union mce_q {
 
 /* A function of its arguments that sets r.lanes[i] for each of n lanes */
 #define MCE_Q_LANES(head, n, lanes, value)                                                                             \
-    MCE_INLINE mce_q head                                                                                              \
+    MCE_SHARED mce_q head                                                                                              \
     {                                                                                                                  \
         mce_q r;                                                                                                       \
         for (int32_t i = 0; i < (n); i++) {                                                                            \
@@ -65,11 +66,11 @@ MCE_Q_LANES(mce_q_under8(mce_q top, mce_q next), 4, u32, (top.u32[i] & 0xFF00000
 MCE_Q_LANES(mce_q_upper_byte(mce_q v), 4, u32, v.u32[i] >> 24)
 MCE_Q_LANES(mce_q_upper_bytes(mce_q top, mce_q next), 4, u32, (top.u32[i] >> 8 & 0xFFFFFF00u) | next.u32[i] >> 24)
 
-MCE_INLINE int32_t mce_q_clamped(int32_t v, int32_t low, int32_t high)
+MCE_SHARED int32_t mce_q_clamped(int32_t v, int32_t low, int32_t high)
 { return v < low ? low : v > high ? high : v; }
 
 /* To 16 bits with saturation, then to 0..255: the upper bytes keep what the halfwords were. */
-MCE_INLINE mce_q mce_q_narrow(mce_q even, mce_q odd)
+MCE_SHARED mce_q mce_q_narrow(mce_q even, mce_q odd)
 {
     mce_q r;
     for (int32_t i = 0; i < 8; i++) {
@@ -81,7 +82,7 @@ MCE_INLINE mce_q mce_q_narrow(mce_q even, mce_q odd)
     return r;
 }
 
-MCE_INLINE int32_t mce_q_dot(int32_t acc, mce_q a, mce_q b)
+MCE_SHARED int32_t mce_q_dot(int32_t acc, mce_q a, mce_q b)
 {
     uint32_t sum = (uint32_t)acc;
     for (int32_t i = 0; i < 16; i++) {
@@ -90,7 +91,7 @@ MCE_INLINE int32_t mce_q_dot(int32_t acc, mce_q a, mce_q b)
     return (int32_t)sum;
 }
 
-MCE_INLINE void mce_q_two(const int32_t *p, mce_q *even, mce_q *odd)
+MCE_SHARED void mce_q_two(const int32_t *p, mce_q *even, mce_q *odd)
 {
     for (int32_t i = 0; i < 4; i++) {
         even->s32[i] = p[2 * i];
@@ -98,17 +99,17 @@ MCE_INLINE void mce_q_two(const int32_t *p, mce_q *even, mce_q *odd)
     }
 }
 
-MCE_INLINE void mce_q_store_first(void *p, mce_q v, int32_t n)
+MCE_SHARED void mce_q_store_first(void *p, mce_q v, int32_t n)
 {
     for (int32_t i = 0; i < 16 && i < n; i++) {
         ((uint8_t *)p)[i] = v.u8[i];
     }
 }
 
-MCE_INLINE void mce_q_store(void *p, mce_q v)
+MCE_SHARED void mce_q_store(void *p, mce_q v)
 { mce_q_store_first(p, v, 16); }
 
-MCE_INLINE void mce_q_store_two(void *p, mce_q even, mce_q odd)
+MCE_SHARED void mce_q_store_two(void *p, mce_q even, mce_q odd)
 {
     for (int32_t i = 0; i < 16; i++) {
         ((uint8_t *)p)[2 * i] = even.u8[i];
@@ -116,17 +117,17 @@ MCE_INLINE void mce_q_store_two(void *p, mce_q even, mce_q odd)
     }
 }
 
-MCE_INLINE void mce_q_store_halves_first(void *p, mce_q v, int32_t n)
+MCE_SHARED void mce_q_store_halves_first(void *p, mce_q v, int32_t n)
 {
     for (int32_t i = 0; i < 8 && i < n; i++) {
         ((uint8_t *)p)[i] = (uint8_t)v.u16[i];
     }
 }
 
-MCE_INLINE void mce_q_store_halves(void *p, mce_q v)
+MCE_SHARED void mce_q_store_halves(void *p, mce_q v)
 { mce_q_store_halves_first(p, v, 8); }
 
-MCE_INLINE void mce_q_store_words(void *p, mce_q v)
+MCE_SHARED void mce_q_store_words(void *p, mce_q v)
 {
     for (int32_t i = 0; i < 4; i++) {
         ((uint8_t *)p)[i] = (uint8_t)v.u32[i];
