@@ -27,6 +27,7 @@
 #else
 #define MCE_NAKED static __attribute__((naked, noinline, noipa, unused))
 #endif
+#define MCE_IN_ASM __attribute__((unused)) /* a parameter of it */
 #endif
 
 /* A constant that is no immediate, so that an instruction with it has room to shift its other operand. */

@@ -11,8 +11,9 @@
 #if defined(__ARM_FEATURE_MVE)
 
 /* As mce_mve_sums3 for fixp4. 13 instructions for 96 products and 16 for each two channels, where compilers take 24. */
-MCE_NAKED void mce_mve_sums3_fixp4(const uint8_t *w, const uint8_t *x, int32_t blocks, const int32_t *bias,
-                                   mce_sum *acc, const int32_t *end, int32_t pitch)
+MCE_NAKED void mce_mve_sums3_fixp4(MCE_IN_ASM const uint8_t *w, MCE_IN_ASM const uint8_t *x, MCE_IN_ASM int32_t blocks,
+                                   MCE_IN_ASM const int32_t *bias, MCE_IN_ASM mce_sum *acc,
+                                   MCE_IN_ASM const int32_t *end, MCE_IN_ASM int32_t pitch)
 {
     __asm__ volatile("push {r4-r11, lr}\n\t"
                      "ldr r11, [sp, #36]\n\t" /* acc; end stays at [sp, #40] */

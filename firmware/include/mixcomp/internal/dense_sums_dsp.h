@@ -202,7 +202,7 @@ MCE_INLINE void mce_dense_quads(const mce_word_any *x, const mce_quad_block *blo
 /* job->tiles tiles of four outputs; the job's patches are x as it is, at any address. Returns the end of w.
  * r0 x, r1 w, r2 and r6 masks, r3 end of the block, r4 and r5 the pairs' sums, r7 a word of x; [sp] job, [sp, #4] block,
  * [sp, #8] what earlier blocks gave the low channels, with their bias. */
-MCE_NAKED const mce_word *mce_dense_tiles(__attribute__((unused)) mce_quad_job *job)
+MCE_NAKED const mce_word *mce_dense_tiles(MCE_IN_ASM mce_quad_job *job)
 {
     __asm__("push {r4-r11, lr}\n\t"
             "sub sp, sp, #20\n\t"

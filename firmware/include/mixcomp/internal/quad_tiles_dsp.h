@@ -144,7 +144,7 @@ typedef char mce_quad_job_is_as_the_assembly_reads_it[sizeof(mce_quad_job) == 68
     "usat " pixel1 ", #4, " pixel1 "\n\t"
 
 /* job->tiles tiles. Returns the end of w. */
-MCE_NAKED const mce_word *mce_quad_tiles(__attribute__((unused)) mce_quad_job *job)
+MCE_NAKED const mce_word *mce_quad_tiles(MCE_IN_ASM mce_quad_job *job)
 {
     __asm__(MCE_QUAD_TILE "ldr r0, [r12, #20]\n\t"
                           "ldrd r2, lr, [r12, #24]\n\t" MCE_QUAD_SCALE("0", "r8", "r9") MCE_QUAD_SCALE("4", "r4", "r5")
@@ -165,7 +165,7 @@ MCE_NAKED const mce_word *mce_quad_tiles(__attribute__((unused)) mce_quad_job *j
     "ldr r3, [r3, #" m "]\n\t" MCE_QUAD_JOIN(pixel0, bit0) MCE_QUAD_JOIN(pixel1, bit1)
 
 /* The same with a residual of 4 bits. */
-MCE_NAKED const mce_word *mce_quad_tiles_add(__attribute__((unused)) mce_quad_job *job)
+MCE_NAKED const mce_word *mce_quad_tiles_add(MCE_IN_ASM mce_quad_job *job)
 {
     __asm__(MCE_QUAD_TILE "str r1, [sp, #4]\n\t"
                           "ldrd r0, r1, [r12, #52]\n\t"
