@@ -65,7 +65,7 @@ MCE_INLINE const mce_word_any *mce_dense_words(mce_type type, const uint8_t *x, 
     return (const mce_word_any *)copy;
 }
 
-/* Writes outputs o, an even one, and o + 1, as far as they are there. */
+/* Writes outputs o, an even one, and o + 1 where it is there. */
 MCE_INLINE void mce_dense_store(const mce_sink *s, int32_t o, int32_t outputs, int32_t a, int32_t b)
 {
     const int32_t *const m = s->requant->multiplier + o * s->step, shift = s->requant->shift;
@@ -152,7 +152,9 @@ MCE_INLINE void mce_dense_dsp(mce_type type, mce_scheme scheme, const mce_dense 
                                   mce_wrap_add(mce_dense_bias(p, o + 2, outputs), offset), offset};
             mce_dense_sum_four(type, scheme, words, w, n, &sum);
             mce_dense_store(&sink, o, outputs, sum.a, sum.b);
-            mce_dense_store(&sink, o + 2, outputs, sum.c, sum.d);
+            if (o + 2 < outputs) {
+                mce_dense_store(&sink, o + 2, outputs, sum.c, sum.d);
+            }
         } else if (o < outputs) {
             mce_dense_pair sum = {p->bias[o], mce_dense_bias(p, o + 1, outputs)};
             mce_dense_masked_pair(type, words, w, n, &sum);
