@@ -18,8 +18,8 @@ from mixcomp_edge.build.cross import Toolchain, toolchain
 from mixcomp_edge.bundle import Bundle
 from mixcomp_edge.codegen.project import export
 from mixcomp_edge.errors import ExportError
-from mixcomp_edge.ir import qops
 from mixcomp_edge.plan.kernels import Kernel, candidates
+from mixcomp_edge.plan.layout import lay_out
 from mixcomp_edge.plan.packing import Packed
 from mixcomp_edge.simulation import measure_core, section_bytes
 from mixcomp_edge.targets import target
@@ -77,12 +77,8 @@ def choose(
     """The best kernel for every layer. Speed needs a core that is emulated, both need a compiler for it.
 
     progress: told (trials done, trials in all)."""
-    chain, graph = toolchain(chain_name), bundle.graph
-    found: Candidates = {
-        node.name: candidates(graph, node, target(target_name).isas)
-        for node in graph.nodes[1:]
-        if isinstance(node, qops.QNode) and not isinstance(node, qops.Reshape)
-    }
+    chain, graph, core = toolchain(chain_name), bundle.graph, target(target_name)
+    found: Candidates = {step.node.name: candidates(graph, step.node, core.isas) for step in lay_out(graph, core).steps}
     tell = progress or (lambda done, of: None)
     if goal is Goal.speed:
         layers = _fastest(bundle, target_name, chain, found, tell)
@@ -127,7 +123,7 @@ def _smallest(
         tell(index, len(every))
         code[kernel.name] = _code_bytes(kernel, target_name, chain)
     tell(len(every), len(every))
-    layers = []
+    chosen = {}
     for group in _groups(found):
         names = list(dict.fromkeys(kernel.name for layer in group for kernel, _ in found[layer]))
         best = min(
@@ -137,9 +133,8 @@ def _smallest(
         for layer in group:
             costs = {kernel.name: packed.nbytes + code[kernel.name] for kernel, packed in found[layer]}
             kernel, _ = _least(found[layer], best)
-            layers.append(LayerChoice(layer, kernel.name, costs))
-    order = list(found)
-    return sorted(layers, key=lambda choice: order.index(choice.layer))
+            chosen[layer] = LayerChoice(layer, kernel.name, costs)
+    return [chosen[layer] for layer in found]
 
 
 def _groups(found: Candidates) -> Iterable[list[str]]:

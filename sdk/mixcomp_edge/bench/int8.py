@@ -105,10 +105,8 @@ def beside(ours: Simulation, int8: Simulation, graph: Graph, *, portable: bool) 
 def refuse_wide_levels(graph: Graph) -> None:
     """ExportError where a layer's levels do not fit in a byte."""
     for node in graph.nodes:
-        if isinstance(node, qops.WEIGHTED):
-            book = node.weights.codebook
-            if min(book.levels) < -128 or max(book.levels) > 127:
-                raise ExportError(
-                    f"{node.name}: {book.name} has levels beyond 8 bits, so they have no int8 build. "
-                    "Compare a plan without it."
-                )
+        if isinstance(node, qops.WEIGHTED) and not node.weights.codebook.fits_int8:
+            raise ExportError(
+                f"{node.name}: {node.weights.codebook.name} has levels beyond 8 bits, so they have no int8 build. "
+                "Compare a plan without it."
+            )

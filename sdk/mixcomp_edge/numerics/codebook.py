@@ -36,6 +36,11 @@ class Codebook:
         return self.levels == (*range(8), *range(-8, 0))
 
     @property
+    def fits_int8(self) -> bool:
+        """Whether each level is a byte."""
+        return min(self.levels) >= -128 and max(self.levels) <= 127
+
+    @property
     def pairs(self) -> NDArray[np.uint32]:
         """(256,) for each byte of two codes the levels of the low and the high one, as the halves of a word."""
         halves = np.array(self.levels, np.int64) & 0xFFFF

@@ -15,7 +15,7 @@ from mixcomp_edge.plan.packing.packed import Int, Packed, Weighted, gather_order
 
 def byte_rows(node: Weighted, x: qops.QNode) -> Packed | None:
     """The rows of SPEC.md 2, a byte a weight."""
-    return Packed(_bytes(node.weights.levels).ravel(), node.weights.bias) if _fit(node) else None
+    return Packed(_bytes(node.weights.levels).ravel(), node.weights.bias) if node.weights.codebook.fits_int8 else None
 
 
 def byte_rows_gathered(node: Weighted, x: qops.QNode) -> Packed | None:
@@ -27,7 +27,7 @@ def byte_rows_gathered(node: Weighted, x: qops.QNode) -> Packed | None:
 def byte_pairs(node: Weighted, x: qops.QNode) -> Packed | None:
     """For each two channels [K/4][2] words: of four weights in the order of a gathered patch the bytes 0 2 1 3. K is
     rounded up to a multiple of 8; a last odd channel has a neighbour of zeros."""
-    if not _fit(node):
+    if not node.weights.codebook.fits_int8:
         return None
     levels = reduction_in_order(node.weights.levels, gather_order(node, x))
     levels = levels.reshape(len(levels), -1, 4)[..., [0, 2, 1, 3]]
@@ -37,7 +37,7 @@ def byte_pairs(node: Weighted, x: qops.QNode) -> Packed | None:
 
 def byte_fours(node: Weighted, x: qops.QNode) -> Packed | None:
     """Dense: for each four channels [K/4][4] words, bytes as they are; channels that are not there have zeros."""
-    if not _fit(node):
+    if not node.weights.codebook.fits_int8:
         return None
     levels = node.weights.levels
     levels = np.pad(levels, ((0, 0), (0, -levels.shape[1] % 8))).reshape(len(levels), -1, 4)
@@ -47,15 +47,10 @@ def byte_fours(node: Weighted, x: qops.QNode) -> Packed | None:
 def byte_3x3(node: Weighted, x: qops.QNode, row_stride: int) -> Packed | None:
     """Where `dw3x3` serves bytes of x: words [channels / 4][9 taps, column by column], a byte a channel."""
     packed = dw3x3(node, x, row_stride)
-    if packed is None or not _fit(node):
+    if packed is None or not node.weights.codebook.fits_int8:
         return None
     levels = node.weights.levels.reshape(3, 3, -1, 4).transpose(2, 1, 0, 3)  # word, column, row, channel
     return replace(packed, codes=_bytes(levels).view(np.uint32).ravel(), table="")
-
-
-def _fit(node: Weighted) -> bool:
-    levels = node.weights.codebook.levels
-    return min(levels) >= -128 and max(levels) <= 127
 
 
 def _bytes(levels: Int) -> NDArray[np.uint8]:

@@ -29,7 +29,7 @@ def channel_pairs(node: Weighted, x: qops.QNode) -> Packed | None:
 
 def channel_pairs_table(node: Weighted, x: qops.QNode) -> Packed | None:
     """As `channel_pairs`, for any codebook whose levels are bytes."""
-    return _with_patches(_paired(node, x, 2, "levels", 1), node, x) if _levels_are_bytes(node) else None
+    return _with_patches(_paired(node, x, 2, "levels", 1), node, x) if node.weights.codebook.fits_int8 else None
 
 
 def channel_fours(node: Weighted, x: qops.QNode) -> Packed | None:
@@ -39,7 +39,7 @@ def channel_fours(node: Weighted, x: qops.QNode) -> Packed | None:
 
 def channel_fours_table(node: Weighted, x: qops.QNode) -> Packed | None:
     """As `channel_fours`, for any codebook whose levels are bytes."""
-    return _with_copy(_paired(node, x, 4, "levels", 1), x) if _levels_are_bytes(node) else None
+    return _with_copy(_paired(node, x, 4, "levels", 1), x) if node.weights.codebook.fits_int8 else None
 
 
 def _fits_16_times(node: Weighted, x: qops.QNode) -> bool:
@@ -103,7 +103,7 @@ def slices3x3(node: Weighted, x: qops.QNode) -> Packed | None:
         (window.kernel, window.dilation) != ((3, 3), (1, 1))
         or node.shape[2] != channels
         or channels % 8
-        or not _levels_are_bytes(node)
+        or not node.weights.codebook.fits_int8
         or peak * int(np.abs(node.weights.levels).sum(axis=0).max()) >= 1 << 15
     ):
         return None
@@ -119,10 +119,6 @@ def slices3x3(node: Weighted, x: qops.QNode) -> Packed | None:
         table="levels",
         scratch_bytes=SLICE_BYTES + 3 * row,
     )
-
-
-def _levels_are_bytes(node: Weighted) -> bool:
-    return min(node.weights.codebook.levels) >= -128 and max(node.weights.codebook.levels) <= 127
 
 
 def moved_bias(node: Weighted, x: qops.QNode) -> Int:
