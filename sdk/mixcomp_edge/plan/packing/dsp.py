@@ -19,7 +19,7 @@ from mixcomp_edge.plan.packing.packed import (
     shifted_bias,
 )
 
-# The fields of internal/quad_dsp.h, and of the upper row of internal/dwconv2d_dsp.h.
+# The fields of internal/quad_dsp.h, and of the upper row of internal/dwconv2d_packed_dsp.h.
 LOW_MIN, LOW_MAX, HIGH_LIMIT = -2048, 2047, 1 << 19
 ROW_MIN, ROW_MAX = -1024, 1023
 BLOCK_BYTES = 12  # of mce_quad_block
@@ -110,7 +110,7 @@ def _paired(node: Weighted, x: qops.QNode, nibbles: Int, empty: int, table: str)
 def dw3x3(node: Weighted, x: qops.QNode, row_stride: int) -> Packed | None:
     """Depthwise 3x3 without dilation, an output a channel, as wide as x, channels in whole words of x: words
     [channels / 8 or 4][9 taps, column by column] of 32 or 16 bits, a nibble a channel, fixp4 weights plus 8, other
-    formats as codes; see internal/dwconv2d_dsp.h.
+    formats as codes; see internal/dwconv2d_packed_dsp.h and internal/dwconv2d_bytes_dsp.h.
 
     4-bit inputs: two rows share an accumulator, so the sum of one must fit in 11 bits for all x 0..15."""
     assert isinstance(node, qops.DwConv2d)
@@ -134,8 +134,8 @@ def dw3x3(node: Weighted, x: qops.QNode, row_stride: int) -> Packed | None:
     width_of_word = np.uint32 if together == 8 else np.uint16
     words = (codes << 4 * np.arange(together, dtype=np.uint32)).sum(axis=3).astype(width_of_word).ravel()
     width = (node.shape[1] - 1) * window.stride[1] + 3
-    scratch = 4 * (9 * together // 2 + width * (3 + window.stride[0]))
-    return Packed(words, bias, table="" if even else "levels", scratch_bytes=scratch)
+    levels_and_plane = 4 * (9 + 4 + 3 * width) if x.type.bits == 4 else 2 * 9 + width * (3 + row_stride)
+    return Packed(words, bias, table="" if even else "levels", scratch_bytes=4 * levels_and_plane)
 
 
 def dense_quad(node: Weighted, x: qops.QNode) -> Packed | None:
