@@ -1,7 +1,7 @@
 /* The kernels: one parameter struct an operator, one function a kernel.
  *
  * mce_<op>_<act>_<weight>__<isa>: left of __ what it computes (equal to the bit on every ISA), right of it how.
- * act is the type of x (u4 s4 u8 s8), weight what a code is (fx4, w4 by table, w8 a level); y may have any type. Operators without weights take the types at run time.
+ * act is the type of x (u4 s4 u8 s8), weight what a code is (fx4, w4 by table, w4x2 of two channels, w8 a level); y may have any type. Operators without weights take the types at run time.
  * x and y never overlap, except where a kernel says that y may be x. */
 #ifndef MIXCOMP_KERNELS_H
 #define MIXCOMP_KERNELS_H
@@ -21,8 +21,8 @@ typedef struct mce_conv2d {
     const void *levels;  /* int16_t [16], or uint32_t [256], or 0, as the kernel's packing says */
     const int32_t *bias; /* [y.c] */
     mce_requant requant;
-    const uint8_t
-        *blocks; /* packing quad, swar: lengths of the blocks of a reduction in units of 8, then 0; else null */
+    const uint8_t *
+        blocks; /* packing quad, swar, dense_two: lengths of the blocks of a reduction in units of 8, then 0; else null */
 } mce_conv2d;
 
 /* conv2d_add, SPEC.md 4.12: a conv2d and the residual r, of y's shape, that joins before the rounding. */
@@ -209,6 +209,9 @@ void mce_dense_u4_w4__dsp(const mce_dense *p, const uint8_t *x, uint8_t *y, mce_
 void mce_dense_s4_w4__dsp(const mce_dense *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
 void mce_dense_u8_w4__dsp(const mce_dense *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
 void mce_dense_s8_w4__dsp(const mce_dense *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+/* packing dense_two: at most two outputs */
+void mce_dense_u4_w4x2__dsp(const mce_dense *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_dense_s4_w4x2__dsp(const mce_dense *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
 
 /* codes, levels, bias and scratch: channel_fours or channel_fours_table of sdk/mixcomp_edge/plan/packing */
 void mce_dense_u4_fx4__mve(const mce_dense *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from mixcomp_edge.ir import qops
-from mixcomp_edge.plan.packing.dsp import dense_four, dense_quad, dense_table, dw3x3, pair, pair_table, quad
+from mixcomp_edge.plan.packing.dsp import dense_four, dense_quad, dense_table, dense_two, dw3x3, pair, pair_table, quad
 from mixcomp_edge.plan.packing.in_bytes import byte_3x3, byte_fours, byte_pairs, byte_rows, byte_rows_gathered
 from mixcomp_edge.plan.packing.mve import (
     channel_fours,
@@ -39,6 +39,7 @@ PACKINGS: dict[str, Callable[[Any, qops.QNode], Packed | None]] = {
     "dense_quad": dense_quad,
     "dense_four": dense_four,
     "dense_table": dense_table,
+    "dense_two": dense_two,
     "words": words,
     "channel_pairs": channel_pairs,
     "channel_pairs_table": channel_pairs_table,

@@ -22,6 +22,7 @@ from mixcomp_edge.plan.packing.packed import (
 # The fields of internal/quad_dsp.h, and of the upper row of internal/dwconv2d_packed_dsp.h.
 LOW_MIN, LOW_MAX, HIGH_LIMIT = -2048, 2047, 1 << 19
 ROW_MIN, ROW_MAX = -1024, 1023
+TWO_MOST_INPUTS = 512  # of `dense_two`, which takes a byte a weight: half a kilobyte more at most
 BLOCK_BYTES = 12  # of mce_quad_block
 
 
@@ -40,18 +41,18 @@ def quad(node: Weighted, x: qops.QNode) -> Packed | None:
     bias = shifted_bias(node, x)
     if bias is None or sums.max(initial=0) >= HIGH_LIMIT:
         return None
-    blocks = quad_blocks(low)
+    blocks = blocks_within(low, LOW_MIN, LOW_MAX)
     words = [_quad_words(part) for part in parts]
     scratch = 4 * padded.shape[1] + BLOCK_BYTES * (len(blocks) - 1)
     return Packed(np.concatenate(words), bias, blocks=blocks, scratch_bytes=scratch)
 
 
-def quad_blocks(low: Int) -> NDArray[np.uint8]:
-    """Blocks in which the low channel of each pair stays in 12 signed bits for all activations 0..15; low (O, K)."""
+def blocks_within(low: Int, least: int, most: int) -> NDArray[np.uint8]:
+    """Blocks in which each row's sum with any activations 0..15 stays between least and most; low (O, K)."""
 
     def fits(part: Int) -> bool:
         top, bottom = np.maximum(part, 0).sum(axis=1).max(), np.minimum(part, 0).sum(axis=1).min()
-        return bool(15 * top <= LOW_MAX and 15 * bottom >= LOW_MIN)
+        return bool(15 * top <= most and 15 * bottom >= least)
 
     return cut(low, fits)
 
@@ -142,6 +143,22 @@ def dense_quad(node: Weighted, x: qops.QNode) -> Packed | None:
     """As `quad`; a sum of x for each block, and a copy of x where it is s4 or does not fill words."""
     packed = quad(node, x)
     return packed and without_patches(packed, x)
+
+
+def dense_two(node: Weighted, x: qops.QNode) -> Packed | None:
+    """A dense layer of one or two outputs: a halfword an input, level of the first + 2048 * level of the second; see
+    internal/dense_two_dsp.h. Twice the flash of 4 bits, so only where that is little."""
+    levels = reduction_in_order(node.weights.levels, gather_order(node, x))
+    bias = shifted_bias(node, x)
+    if len(levels) > 2 or levels.shape[1] > TWO_MOST_INPUTS or bias is None:
+        return None
+    low, high = levels[0], levels[1] if len(levels) == 2 else np.zeros_like(levels[0])
+    halfwords = low + 2048 * high
+    sums_fit = 15 * np.abs(high).sum() < 1 << 20 and 15 * 8 * np.abs(low).max() <= ROW_MAX  # a word of x always fits
+    if not sums_fit or np.abs(halfwords).max() >= 1 << 15:
+        return None
+    blocks = blocks_within(low[np.newaxis], ROW_MIN, ROW_MAX)
+    return without_patches(Packed(halfwords.astype("<i2").view("<u4"), bias, blocks=blocks), x)
 
 
 def dense_four(node: Weighted, x: qops.QNode) -> Packed | None:
