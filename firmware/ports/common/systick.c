@@ -7,6 +7,7 @@
 #define SYST_CSR MCE_REG(0xE000E010u)
 #define SYST_RVR MCE_REG(0xE000E014u)
 #define SYST_CVR MCE_REG(0xE000E018u)
+#define ICSR MCE_REG(0xE000ED04u) /* 26 PENDSTSET: the exception is pending. B3.2.4 */
 #define RELOAD 0x00FFFFFFu
 
 static volatile uint32_t wraps; /* of 2^24 cycles */
@@ -18,15 +19,18 @@ void mce_systick_init(void)
 {
     SYST_RVR = RELOAD;
     SYST_CVR = 0;
-    SYST_CSR = 7; /* the core's clock, with exception, on */
+    SYST_CSR = 7;            /* the core's clock, with exception, on */
+    while (SYST_CVR == 0) {} /* ends with the next clock, which loads it */
 }
 
+/* Time is RELOAD - counter: 0 is the last cycle before the wrap. So nothing goes back where the counter stands at 0 until
+ * the exception is served, as it does in QEMU on a busy machine. */
 uint64_t mce_port_cycles(void)
 {
     uint32_t before, count;
-    do { /* again when the counter wrapped between the two readings */
+    do { /* again when the counter wrapped between the readings: counted, or about to be (interrupts are on: port.h) */
         before = wraps;
-        count = (0u - SYST_CVR) & RELOAD; /* 0 is the start and, with the exception just pending, the wrap */
-    } while (before != wraps);
+        count = RELOAD - SYST_CVR;
+    } while ((ICSR & 1u << 26) != 0 || before != wraps);
     return ((uint64_t)before << 24) + count;
 }

@@ -26,7 +26,8 @@ class Chip:
 
     def __init__(self) -> None:
         core = {"ISER0": 0xE000E100, "ISER1": 0xE000E104, "ISER2": 0xE000E108, "VTOR": 0xE000ED08, "CPACR": 0xE000ED88,
-                "SYST_CSR": 0xE000E010, "SYST_RVR": 0xE000E014, "SYST_CVR": 0xE000E018}  # fmt: skip
+                "SYST_CSR": 0xE000E010, "SYST_RVR": 0xE000E014, "SYST_CVR": 0xE000E018,
+                "ICSR": 0xE000ED04}  # fmt: skip
         self.names = {address: name for name, address in (core | self.registers).items()}
         self.value = dict.fromkeys(self.names.values(), 0) | self.reset
         self.broken: list[str] = []
@@ -59,6 +60,8 @@ class Chip:
             before, self.cycles = self.cycles, self.cycles + TICK
             self.ticked |= before >> 24 != self.cycles >> 24
             return -self.cycles & 0xFFFFFF
+        if name == "ICSR":
+            return 1 << 26 if self.ticked else 0  # PENDSTSET
         return self.loaded(name) & 0xFFFFFFFF
 
     def store(self, address: int, value: int) -> None:

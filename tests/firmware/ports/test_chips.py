@@ -6,6 +6,7 @@ clock, a wait that never ends, too few wait states, a baud rate that is off, a p
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -66,6 +67,16 @@ def test_a_port_starts_and_talks_by_the_manual(name, chain, tmp_path):
     chip.waiting.append(ord("?"))
     assert player.run(lambda: chip.sent.endswith(b"10 ms")), bytes(chip.sent[-20:])
     assert chip.broken == []
+
+
+def test_time_never_goes_back_while_the_counters_exception_is_late(tmp_path):
+    """The machine serves exceptions between pieces only: up to thousands of instructions after the counter's wrap."""
+    board, chip = boards()["nrf52840-dk"], Nrf52840()
+    elf = build(board, tmp_path, next(iter(toolchains().values())), Path(__file__).with_name("clock.c"))
+    player = machine("nrf52840-dk", elf, chip)
+    assert player.run(lambda: chip.sent.endswith(b"e")), bytes(chip.sent)
+    assert b"b" not in chip.sent
+    assert chip.sent.count(b"w") >= 2  # 10,000 looks of at least 4,096 cycles
 
 
 @pytest.mark.parametrize("name", [name for name in CHIPS if " " not in name])
