@@ -8,13 +8,19 @@ extern uint32_t mce__data_start[], mce__data_end[], mce__bss_start[], mce__bss_e
 
 #define STACK_PAINT 0xC5C5C5C5u /* what mce_port_stack_used looks for */
 
-static void fault(void)
+/* Tells the host, and stands still. */
+void mce_port_fault(void);
+__attribute__((used, noreturn)) void mce_port_fault(void)
 {
     for (const char *text = "\r\ne-[Fault]\r\n"; *text != '\0'; text++) {
         mce_port_put((uint8_t)*text);
     }
     for (;;) {}
 }
+
+/* A fault's handler begins with a fresh stack: the old one may be the fault, and another in here would lock the core up. */
+__attribute__((naked)) static void fault(void)
+{ __asm__("ldr r0, =mce__stack_top\n\tmov sp, r0\n\tbl mce_port_fault\n\t.pool"); }
 
 /* Only the interrupts named here are ever enabled, so the table ends with the UART's. */
 typedef void (*vector)(void);
@@ -51,7 +57,7 @@ void mce_port_reset(void)
         *to = 0;
     }
     (void)main();
-    fault();
+    mce_port_fault();
 }
 
 uint32_t mce_port_stack_bytes(void)

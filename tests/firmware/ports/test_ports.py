@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import threading
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -58,36 +59,45 @@ def test_what_does_not_fit_is_said_in_bytes(chain, tmp_path):
         build(boards()["mps2-an386"], tmp_path, chain, source)
 
 
-@pytest.mark.skipif(shutil.which("qemu-system-arm") is None, reason="needs qemu-system-arm")
-@pytest.mark.parametrize("board", [b for b in boards().values() if b.qemu], ids=lambda board: board.name)
-def test_a_port_talks_in_qemu(board, tmp_path):
-    elf = build(board, tmp_path, next(iter(toolchains().values())))
-    hello = f"{board.name} {board.target.name}\r\n".encode()
-    words = [
-        "qemu-system-arm",
-        "-M",
-        board.qemu,
-        "-kernel",
-        str(elf),
-        "-display",
-        "none",
-        "-monitor",
-        "none",
-        "-serial",
-        "stdio",
-    ]
-    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as qemu:
-        limit = threading.Timer(20, qemu.kill)  # a silent board ends the reads below
+needs_qemu = pytest.mark.skipif(shutil.which("qemu-system-arm") is None, reason="needs qemu-system-arm")
+qemu_boards = pytest.mark.parametrize("board", [b for b in boards().values() if b.qemu], ids=lambda board: board.name)
+
+
+@contextmanager
+def started(board, elf: Path):
+    """QEMU with the board's UART on its standard input and output; a silent board ends the reads after 60 s."""
+    words = ["qemu-system-arm", "-M", board.qemu, "-kernel", str(elf), "-display", "none", "-monitor", "none"]
+    with subprocess.Popen([*words, "-serial", "stdio"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as qemu:
+        limit = threading.Timer(60, qemu.kill)
         limit.start()
         try:
-            assert qemu.stdout.read(len(hello)) == hello
-            burst = bytes(b for b in range(256) if b != ord("?"))
-            qemu.stdin.write(burst)
-            qemu.stdin.flush()
-            assert qemu.stdout.read(len(burst)) == burst
-            qemu.stdin.write(b"?")
-            qemu.stdin.flush()
-            assert qemu.stdout.read(5) == b"10 ms"
+            yield qemu
         finally:
             limit.cancel()
             qemu.kill()
+
+
+@needs_qemu
+@qemu_boards
+def test_a_port_talks_in_qemu(board, tmp_path):
+    elf = build(board, tmp_path, next(iter(toolchains().values())))
+    hello = f"{board.name} {board.target.name}\r\n".encode()
+    with started(board, elf) as qemu:
+        assert qemu.stdout.read(len(hello)) == hello
+        burst = bytes(b for b in range(256) if b != ord("?"))
+        qemu.stdin.write(burst)
+        qemu.stdin.flush()
+        assert qemu.stdout.read(len(burst)) == burst
+        qemu.stdin.write(b"?")
+        qemu.stdin.flush()
+        assert qemu.stdout.read(5) == b"10 ms"
+
+
+@needs_qemu
+@qemu_boards
+@pytest.mark.parametrize("chain", toolchains().values(), ids=lambda chain: chain.name)
+def test_a_stack_that_leaves_the_ram_is_a_fault_that_is_told(board, chain, tmp_path):
+    elf = build(board, tmp_path, chain, Path(__file__).with_name("deep.c"))
+    with started(board, elf) as qemu:
+        told = b"\r\ne-[Fault]\r\n"
+        assert qemu.stdout.read(len(told)) == told
