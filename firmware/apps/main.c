@@ -7,7 +7,7 @@
 
 extern const mce_app_model mce_app;
 
-static uint8_t ring[RING_BYTES];
+static volatile uint8_t ring[RING_BYTES];
 static volatile uint32_t written; /* by the interrupt */
 static volatile uint32_t taken;   /* by the loop */
 static volatile uint32_t lost;    /* by the interrupt, when the ring is full */

@@ -76,6 +76,10 @@ static void answer_run(mce_device *device)
     send(device, run->request | REPLY, run->sequence, 20);
 }
 
+/* The runner's input may lie in the arena, and is gone when something else goes there. */
+static void forget_text_input(mce_device *device)
+{ device->converted = device->loaded = device->loading = 0; }
+
 static void run_model(mce_device *device, uint32_t input_crc, uint32_t stop)
 {
     const mce_app_model *const model = device->model;
@@ -88,6 +92,7 @@ static void run_model(mce_device *device, uint32_t input_crc, uint32_t stop)
     const uint32_t sequence = mce_get_u16(device->link.body + 1);
     *run = (mce_run){.active = 1, .stop = stop, .request = RUN, .sequence = sequence, .input_crc = input_crc};
     run->told = run->since = mce_port_cycles();
+    forget_text_input(device);
     run->status = (uint32_t)model->run(model->arena, in, out);
     run->active = 0;
     if (device->pending != MCE_EVENT_NONE) {
@@ -216,8 +221,7 @@ static void command(mce_device *device)
         }
         __builtin_memcpy(model->arena + model->input_offset + offset, payload + 4, count);
         device->run.state = IDLE; /* its output may be gone */
-        device->converted = device->loaded = device->loading =
-            0; /* the runner's input too, where it lies in the arena */
+        forget_text_input(device);
         send(device, reply, sequence, 0);
         break;
     }
@@ -235,6 +239,7 @@ static void command(mce_device *device)
         break;
     default:
         device->run.state = IDLE;
+        forget_text_input(device);
         send(device, reply, sequence, self_test(model, payload));
         break;
     }

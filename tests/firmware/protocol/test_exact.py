@@ -190,10 +190,18 @@ def test_status_counts_damaged_frames(device):
     assert session.status().bad_frames == 2
 
 
-def test_the_runners_input_and_the_exact_one_do_not_mix(device):
+@pytest.mark.parametrize(
+    ("command", "payload"),
+    [
+        (Command.WRITE, struct.pack("<I", 0) + b"x"),
+        (Command.RUN, struct.pack("<IH", zlib.crc32(bytes(INPUTS)), 0xFFFF)),
+        (Command.SELF_TEST, b""),
+    ],
+)
+def test_the_runners_input_and_the_exact_one_do_not_mix(device, command, payload):
     device.reset(2)
     load(device, bytes(INPUTS))
-    open_session(device).run(inputs(3))
+    assert ask(device, command, payload).kind == command | 0x80
     assert device.command("infer 1 0") == [f"e-[Load {INPUTS} bytes first]"]
 
 
