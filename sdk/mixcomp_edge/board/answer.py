@@ -39,8 +39,8 @@ def await_answer(url: str, build_id: bytes, *, limit_s: float = ANSWER_S) -> Hel
 
 def ask(url: str, *, patience: float) -> Hello:
     """The hello of the firmware at a port, which is closed again."""
-    with contextlib.closing(Port(url)) as port:
-        return Session(port, patience=patience).hello
+    with contextlib.closing(Session(Port(url), patience=patience)) as session:
+        return session.hello
 
 
 def start(elf: Path, board: Board, build_id: bytes, port: int) -> QemuBoard:

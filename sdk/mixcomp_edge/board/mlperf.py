@@ -8,6 +8,7 @@ result is the median throughput. Times are the board's own (m-lap-us)."""
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import math
 import random
@@ -28,6 +29,9 @@ WINDOWS = 5
 WINDOW_SECONDS = 10.0  # the benchmark's rule
 WARMUPS = 1
 LINE_BYTES = 31  # of data in one db command, as the public runner sends them
+LAP = r"m-lap-us-(\d+)"
+NUMBER = r"(?:-?\d+\.\d+|nan|-?inf)"
+RESULTS = rf"m-results-\[({NUMBER}(?:,{NUMBER})*)\]"
 BENCHMARKS = {"ic01": "ic", "vww01": "vww", "kws01": "kws", "ad01": "ad"}  # folders of a submission
 
 
@@ -71,13 +75,13 @@ class Runner:
         """What is heard from here on answers our own commands. A board that starts, or that takes a command to its end
         which another has begun, says m-ready too; only a word that nobody else sent tells its answer from those."""
         word = f"sync-{secrets.token_hex(4)}"
-        lines = self.command(f"%{word}")
+        lines = self.command(f"\0%{word}")  # the zero ends a frame that somebody left open
         while f"e-[Unknown command: {word}]" not in lines:
             lines = self._answer(word, time.monotonic() + self.timeout)
 
     def command(self, text: str, timeout: float | None = None) -> list[str]:
         """The answer's lines, without m-ready."""
-        self.log.append(f"> {text}%")
+        self.log.append(f"> {text.lstrip(chr(0))}%")
         wire = f"{text}%".encode("ascii")
         until = time.monotonic() + (timeout or self.timeout) + len(wire) * BITS_PER_BYTE / BAUD
         try:
@@ -100,13 +104,14 @@ class Runner:
         self.log += lines
         return lines[:-1]
 
-    def ask(self, text: str, pattern: str, timeout: float | None = None) -> list[str]:
-        """What the groups of `pattern` match in the answer; an answer that does not fit is an error."""
+    def ask(self, text: str, *patterns: str, timeout: float | None = None) -> list[str]:
+        """The groups of the patterns, which must fit the answer's lines in this order, others in between."""
         lines = self.command(text, timeout)
-        found = [match for line in lines if (match := re.fullmatch(pattern, line))]
-        if not found or any(line.startswith("e-[") for line in lines):
+        rest = iter(lines)
+        found = [next((match for line in rest if (match := re.fullmatch(pattern, line))), None) for pattern in patterns]
+        if None in found or any(line.startswith("e-[") for line in lines):
             raise BoardError(f"{self.port.url}: '{text[:20]}' was answered by {lines}.")
-        return [match[1] for match in found]
+        return [match[1] for match in found if match is not None]
 
     def input_bytes(self) -> int:
         """What the firmware takes for an input; it says so when it is asked for too much."""
@@ -125,9 +130,11 @@ class Runner:
             raise BoardError(f"{self.port.url}: the board took another number of bytes ({done}).")
 
     def infer(self, inferences: int, warmups: int, timeout: float) -> Window:
-        start, end, results = self.ask(f"infer {inferences} {warmups}", r"m-(?:lap-us-|results-)(.*)", timeout)
-        values = tuple(float(value) for value in results.strip("[]").split(","))
-        return Window(inferences, (int(end) - int(start)) / 1e6, values)
+        text = f"infer {inferences} {warmups}"
+        start, end, results = self.ask(text, LAP, LAP, RESULTS, timeout=timeout)
+        if int(end) < int(start):
+            raise BoardError(f"{self.port.url}: the board's clock went back from {start} to {end} us.")
+        return Window(inferences, (int(end) - int(start)) / 1e6, tuple(map(float, results.split(","))))
 
 
 def measure(
@@ -137,7 +144,7 @@ def measure(
     """Performance mode over the inputs."""
     (device,) = runner.ask("name", r"m-name-dut-\[(.*)\]")
     (model,) = runner.ask("profile", r"m-model-\[(.*)\]")
-    runner.ask("timestamp", r"m-lap-us-(\d+)")
+    runner.ask("timestamp", LAP)
     windows = []
     for number, data in enumerate(inputs):
         runner.load(data)
@@ -199,23 +206,26 @@ def main() -> None:
     )
     parser.add_argument("--system", default="mixcomp-edge", help="name of the system in the tree")
     words = parser.parse_args()
-    port = Port(words.port)
     try:
-        runner = Runner(port)
-        size = runner.input_bytes()
-        (model,) = runner.ask("profile", r"m-model-\[(.*)\]")
-        inputs = random_inputs(size, model == "ad01")
-        if words.inputs is not None:
-            inputs = [path.read_bytes() for path in sorted(words.inputs.glob("*.bin"))[:WINDOWS]]
-            if len(inputs) < WINDOWS or any(len(data) != size for data in inputs):
-                raise BoardError(f"{words.inputs}: needs {WINDOWS} .bin files of {size} bytes, what {model} reads.")
-        result = measure(runner, inputs, words.window, lambda done, of: print(f"window {done}/{of}", file=sys.stderr))
-        place = write_results(result, runner, {"system_name": words.system, "device": result.device}, words.output)
-        print(f"{result.model}: median {result.median:.3f} inferences a second; {place}")
-    except MixcompError as error:
+        with contextlib.closing(Port(words.port)) as port:
+            benchmark(port, words)
+    except (MixcompError, OSError) as error:
         sys.exit(f"error: {error}")
-    finally:
-        port.close()
+
+
+def benchmark(port: Port, words: argparse.Namespace) -> None:
+    """The whole of it, at an open port."""
+    runner = Runner(port)
+    size = runner.input_bytes()
+    (model,) = runner.ask("profile", r"m-model-\[(.*)\]")
+    inputs = random_inputs(size, model == "ad01")
+    if words.inputs is not None:
+        inputs = [path.read_bytes() for path in sorted(words.inputs.glob("*.bin"))[:WINDOWS]]
+        if len(inputs) < WINDOWS or any(len(data) != size for data in inputs):
+            raise BoardError(f"{words.inputs}: needs {WINDOWS} .bin files of {size} bytes, what {model} reads.")
+    result = measure(runner, inputs, words.window, lambda done, of: print(f"window {done}/{of}", file=sys.stderr))
+    place = write_results(result, runner, {"system_name": words.system, "device": result.device}, words.output)
+    print(f"{result.model}: median {result.median:.3f} inferences a second; {place}")
 
 
 if __name__ == "__main__":

@@ -18,10 +18,11 @@ class PortLost(Exception):
 
 
 class Port:
-    """Bytes out and in. `sent` and `received` count them."""
+    """Bytes out and in. `sent` and `received` count them. Nobody else may have the port meanwhile: two readers would
+    each get half of what comes."""
 
-    def __init__(self, url: str) -> None:
-        self.url = url
+    def __init__(self, url: str, baud: int = BAUD) -> None:
+        self.url, self.baud = url, baud
         self.sent = self.received = 0
         self._serial = self._open()
 
@@ -54,7 +55,7 @@ class Port:
 
     def _open(self) -> serial.SerialBase:
         try:
-            return serial.serial_for_url(self.url, baudrate=BAUD, timeout=0.1, write_timeout=10)
+            return serial.serial_for_url(self.url, baudrate=self.baud, timeout=0.1, write_timeout=10, exclusive=True)
         except (serial.SerialException, OSError, ValueError) as error:
             raise BoardError(f"{self.url}: {_reason(self.url, error)}") from error
 
@@ -66,7 +67,7 @@ def _reason(url: str, error: Exception) -> str:
         return (
             "no permission to open it. Join the group that owns it (`sudo usermod -aG dialout $USER`) and log in again."
         )
-    if code == errno.EBUSY or "busy" in text:
+    if code in (errno.EBUSY, errno.EAGAIN) or "busy" in text:
         return "another program has it open. Close that one."
     if code == errno.ENOENT or "No such file" in text or "could not open port" in text:
         found = ", ".join(port.device for port in list_ports.comports()) or "none"

@@ -41,8 +41,12 @@ class QemuBoard:
                 words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
                 pass_fds=(uart.fileno(), monitor.fileno()),
             )  # fmt: skip
-        self._monitor.settimeout(START_SECONDS)
-        self._await_prompt()
+        try:
+            self._tell("")  # the first prompt comes before the machine is made; only a running one answers
+            self._tell("info status")
+        except BaseException:
+            self.close()
+            raise
 
     @property
     def url(self) -> str:
@@ -54,8 +58,7 @@ class QemuBoard:
 
     def reset(self) -> None:
         """As the board's reset button."""
-        self._monitor.sendall(b"system_reset\n")
-        self._await_prompt()
+        self._tell("system_reset")
 
     def wait(self) -> None:
         """Until the machine ends."""
@@ -80,10 +83,12 @@ class QemuBoard:
     ) -> None:
         self.close()
 
-    def _await_prompt(self) -> None:
-        """QEMU's monitor says '(qemu) ' when it is up and when a command is done."""
+    def _tell(self, command: str) -> None:
+        """A command to QEMU's monitor, which says '(qemu) ' when it is up and when a command is done."""
+        self._monitor.settimeout(START_SECONDS)
         heard, until = b"", time.monotonic() + START_SECONDS
         with contextlib.suppress(OSError):
+            self._monitor.sendall(f"{command}\n".encode() if command else b"")
             while not heard.endswith(b"(qemu) ") and time.monotonic() < until:
                 part = self._monitor.recv(4096)
                 if not part:
@@ -91,9 +96,9 @@ class QemuBoard:
                 heard += part
         if heard.endswith(b"(qemu) "):
             return
-        self._process.terminate()
+        self._process.kill()
         _, said = self._process.communicate()
-        raise BoardError(f"QEMU did not start {self.board.qemu}: {said.strip()[-500:] or 'no reason given'}.")
+        raise BoardError(f"QEMU's {self.board.qemu} does not run: {said.strip()[-500:] or 'no reason given'}.")
 
 
 def _server(port: int) -> socket.socket:

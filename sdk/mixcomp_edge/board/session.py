@@ -6,6 +6,7 @@ reset board has no input any more and says so. An end without a result is a Boar
 
 from __future__ import annotations
 
+import contextlib
 import random
 import struct
 import time
@@ -79,7 +80,7 @@ class Run:
 
 
 class Session:
-    """Talks to one firmware over an open port; `hello` says whose. `close` leaves the port."""
+    """Talks to one firmware over an open port, which is its own from here on; `hello` says whose firmware it is."""
 
     def __init__(self, port: Wire, *, patience: float = PATIENCE, clock: Callable[[], float] = time.monotonic) -> None:
         self.port, self.patience, self._clock = port, patience, clock
@@ -90,9 +91,16 @@ class Session:
         self._deadline = self._clock() + LIMIT  # of the operation that is under way
         self._run_seconds = 0.5  # that the last run took
         self._sequence = random.randrange(0x10000)
-        self.hello = self._first_hello()
+        try:
+            self.hello = self._first_hello()
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
+        """Leaves the port; a request that was broken off is ended, so that the board hears who comes next."""
+        with contextlib.suppress(PortLost):
+            self.port.write(b"\0")
         self.port.close()
 
     # Whole operations, each repeated until it is sound

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import time
 from collections.abc import Iterable
 
 from mixcomp_edge.board.answer import ask
-from mixcomp_edge.board.port import BAUD
+from mixcomp_edge.board.port import BAUD, Port, PortLost
 from mixcomp_edge.doctor.check import Check
 from mixcomp_edge.errors import BoardError
 
@@ -24,7 +25,8 @@ def check_firmware(url: str, build_id: str | None = None, bauds: Iterable[int] =
     try:
         hello = ask(url, patience=PATIENCE_S)
     except BoardError as error:
-        baud = next((baud for baud in bauds if answers_at(url, baud)), None)
+        others = () if url.startswith("socket:") else bauds  # a socket has no rate
+        baud = next((baud for baud in others if answers_at(url, baud)), None)
         if baud is None:
             remedy = "flash a firmware of `export --board`; press reset; see that the port is the board's"
             return Check(name, False, str(error).removeprefix(f"{url}: "), NEEDED_FOR, remedy)
@@ -42,21 +44,12 @@ def check_firmware(url: str, build_id: str | None = None, bauds: Iterable[int] =
 
 def answers_at(url: str, baud: int) -> bool:
     """Whether a text command brings sense at that rate."""
-    import serial
-
     try:
-        port = serial.serial_for_url(url, baudrate=baud, timeout=0.05, write_timeout=1)
-    except (serial.SerialException, OSError, ValueError):
+        with contextlib.closing(Port(url, baud)) as port:
+            port.write(b"\0%name%")  # the zero ends a frame that noise may have opened, the first % a half command
+            heard, until = b"", time.monotonic() + LISTEN_S
+            while SENSE.search(heard) is None and (left := until - time.monotonic()) > 0:
+                heard += port.read(left)
+            return SENSE.search(heard) is not None
+    except (BoardError, PortLost):
         return False
-    try:
-        port.write(b"\0%name%")  # the zero ends a frame that noise may have opened, the first % a half command
-        heard, until = b"", time.monotonic() + LISTEN_S
-        while time.monotonic() < until:
-            heard += port.read(256)
-            if SENSE.search(heard):
-                return True
-        return False
-    except (serial.SerialException, OSError):
-        return False
-    finally:
-        port.close()

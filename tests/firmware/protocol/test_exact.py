@@ -12,6 +12,8 @@ from firmware.protocol.host_device import INPUTS, HostDevice
 from firmware.protocol.test_text import load, sums
 from mixcomp_edge.board.frames import Damaged, Decoder, Frame
 from mixcomp_edge.board.messages import BUSY, Command, Region
+from mixcomp_edge.board.mlperf import Runner
+from mixcomp_edge.board.port import PortLost
 from mixcomp_edge.board.session import LIMIT, Refused, Session
 from mixcomp_edge.board.wire import wire_cost
 from mixcomp_edge.errors import BoardError
@@ -263,6 +265,56 @@ def test_who_does_not_answer_is_described(device, says, message):
     line.device = type("Other", (), {"feed": lambda self, data: says})()
     with pytest.raises(BoardError, match=message.replace("[", r"\[")):
         Session(line, clock=line.clock)
+
+
+class Unplugged(Line):
+    """A line whose port goes away in the middle of `cut`'s messages; it takes `absent` attempts to open it again."""
+
+    def __init__(self, device: HostDevice, cut: int, absent: int) -> None:
+        super().__init__(device)
+        self.cut, self.absent = cut, absent
+
+    def write(self, data: bytes) -> None:
+        self.cut -= 1
+        if self.cut == 0:
+            super().write(data[: len(data) // 2])
+            raise PortLost("device disconnected")
+        super().write(data)
+
+    def reopen(self) -> None:
+        self.now += 1.0
+        if self.absent > 0:
+            self.absent -= 1
+            raise BoardError("no such port")
+        super().reopen()
+
+
+@pytest.mark.parametrize("cut", [2, 3, 4, 5, 6])
+def test_a_port_that_comes_back_is_opened_again_and_the_input_sent_again(device, cut):
+    line = Unplugged(device, cut, absent=2)
+    session = Session(line, clock=line.clock)
+    assert session.run(inputs(5)).output == expected(inputs(5))[-1]
+    assert (line.absent, line.reopened) == (0, 1)
+
+
+def test_a_port_that_stays_away_is_an_error(device):
+    line = Unplugged(device, cut=3, absent=1000)
+    session = Session(line, clock=line.clock)
+    with pytest.raises(BoardError, match="no such port"):
+        session.run(bytes(INPUTS))
+    assert line.now <= LIMIT
+
+
+def test_a_session_that_is_closed_in_the_middle_of_a_frame_leaves_the_line_to_others(device):
+    session = open_session(device)
+    session.port.write(Frame(Command.WRITE, 1, bytes(200)).encode()[:50])
+    session.close()
+    assert device.command("name") == ["m-name-dut-[mixcomp-edge]"]
+
+
+def test_the_runner_is_heard_behind_a_frame_that_was_left_open(device):
+    device.feed(Frame(Command.WRITE, 1, bytes(200)).encode()[:50])
+    assert Runner(Line(device)).ask("name", r"m-name-dut-\[(.*)\]") == ["mixcomp-edge"]
 
 
 def test_another_firmware_after_a_reset_is_noticed(device):
