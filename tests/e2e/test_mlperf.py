@@ -46,7 +46,7 @@ def test_performance_mode_gives_pythons_results_and_the_tree(machine, runner, tm
     performance = measure(runner, inputs, window_seconds=0.2)
     assert performance.model == "ad01"
     assert len(performance.windows) == 5
-    assert all(window.seconds >= 0.2 and window.inferences > 1 for window in performance.windows)
+    assert all(window.seconds >= 0.2 for window in performance.windows)
 
     source, sink = bundle.graph.nodes[0].type, bundle.graph[bundle.graph.output].type
     for data, window in zip(inputs, performance.windows, strict=True):

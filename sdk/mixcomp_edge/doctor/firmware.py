@@ -1,4 +1,4 @@
-"""What answers at a serial port: our firmware, a stale one, one at another baud rate, or nobody."""
+"""What answers at a serial port: our firmware, well or ill, a stale one, one at another baud rate, or nobody."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import re
 import time
 from collections.abc import Iterable
 
-from mixcomp_edge.board.answer import ask
 from mixcomp_edge.board.port import BAUD, Port, PortLost
+from mixcomp_edge.board.session import Session
 from mixcomp_edge.doctor.check import Check
 from mixcomp_edge.errors import BoardError
 
@@ -20,10 +20,12 @@ SENSE = re.compile(rb"m-(ready|name-dut-\[)")  # what `name%` brings. SPEC.md 8.
 
 
 def check_firmware(url: str, build_id: str | None = None, bauds: Iterable[int] = OTHER_BAUDS) -> Check:
-    """Asks the firmware at a port who it is. build_id: hex, of the export that should run there."""
+    """Asks the firmware at a port who it is, and lets it compute its golden vector. build_id: hex, of the export that
+    should run there."""
     name = f"firmware at {url}"
     try:
-        hello = ask(url, patience=PATIENCE_S)
+        with contextlib.closing(Session(Port(url), patience=PATIENCE_S)) as session:
+            hello, test, status = session.hello, session.self_test(), session.status()
     except BoardError as error:
         others = () if url.startswith("socket:") else bauds  # a socket has no rate
         baud = next((baud for baud in others if answers_at(url, baud)), None)
@@ -39,6 +41,14 @@ def check_firmware(url: str, build_id: str | None = None, bauds: Iterable[int] =
     if build_id not in (None, hello.build_id):
         remedy = "mixcomp-edge flash DIR"
         return Check(name, False, f"stale: {found}; the folder is build {build_id}", NEEDED_FOR, remedy)
+    if test.status != 0 or test.wrong > 0:
+        told = f"byte {test.first} is {test.got}, not {test.expected}" if test.wrong else f"status {test.status}"
+        remedy = "flash it again; `verify` finds the layer"
+        return Check(name, False, f"computes wrongly ({told}): {found}", NEEDED_FOR, remedy)
+    found += f"; self-test passed, {status.stack_used_bytes:,} of {status.stack_bytes:,} B of stack used"
+    if status.stack_used_bytes >= status.stack_bytes:
+        remedy = "mce__stack_bytes in the link.ld of the folder's board/, then flash it again"
+        return Check(name, False, f"no stack left: {found}", NEEDED_FOR, remedy)
     return Check(name, True, found, NEEDED_FOR, "")
 
 

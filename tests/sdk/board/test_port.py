@@ -22,6 +22,11 @@ def terminal():
     os.close(master)
 
 
+def talk(port: Port) -> None:
+    port.write(b"x")
+    port.read(0.05)
+
+
 def test_bytes_go_both_ways_and_are_counted(terminal):
     master, path = terminal
     port = Port(path)
@@ -52,9 +57,7 @@ def test_a_port_that_goes_away_is_lost_and_named_when_it_does_not_come_back(term
     os.dup2(null, master)  # the device is unplugged
     os.close(null)
     with pytest.raises(PortLost):
-        while True:
-            port.write(b"x")
-            port.read(0.05)
+        talk(port)
     with pytest.raises(BoardError, match=r"no such port\. Ports of this machine: "):
         port.reopen()
 

@@ -51,7 +51,7 @@ def test_ctrl_c_while_it_starts_ends_it(tmp_path, running, monkeypatch):
 
 
 def test_a_board_that_qemu_does_not_play_and_a_machine_without_qemu_are_said(tmp_path, monkeypatch):
-    with pytest.raises(BoardError, match="QEMU has no machine for pico. Connect the board"):
+    with pytest.raises(BoardError, match=r"QEMU has no machine for pico\. Connect the board"):
         QemuBoard(boards()["pico"], tmp_path / "x.elf")
     monkeypatch.setattr(qemu_module.shutil, "which", lambda name: None)
     with pytest.raises(ToolchainError, match="qemu-system-arm is missing"):

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 
+from mixcomp_edge.board.messages import Hello, SelfTest, Status
 from mixcomp_edge.board.qemu import QemuBoard
 from mixcomp_edge.build.cross import toolchains
 from mixcomp_edge.build.firmware import build_firmware
@@ -60,7 +63,8 @@ class Device:
 
 @pytest.fixture
 def device(request, monkeypatch):
-    monkeypatch.setattr(firmware, "PATIENCE_S", 0.6)
+    monkeypatch.setattr(firmware, "PATIENCE_S", 1.0)
+    monkeypatch.setattr(firmware, "LISTEN_S", 1.0)
     device = Device(request.param)
     yield device
     device.close()
@@ -68,7 +72,7 @@ def device(request, monkeypatch):
 
 @pytest.mark.parametrize("device", [9600, 57600, 230400], indirect=True)
 def test_the_rate_at_which_it_answers_is_found(device):
-    check = check_firmware(device.path)
+    check = check_firmware(device.path, bauds=(19200, device.baud))
     assert not check.ok
     assert check.found == f"answers at {device.baud} baud, not at 115200"
     assert "flash" in check.remedy
@@ -95,7 +99,8 @@ def test_a_port_that_is_not_there_is_an_error_with_the_ports_that_are():
 
 
 @pytest.mark.skipif(shutil.which("qemu-system-arm") is None, reason="needs qemu-system-arm")
-def test_a_stale_firmware_is_told_from_the_folders_own(tiny_bundle, tmp_path):
+def test_a_stale_firmware_is_told_from_the_folders_own(tiny_bundle, tmp_path, monkeypatch):
+    monkeypatch.setattr(firmware, "PATIENCE_S", 20.0)
     board = boards()["mps2-an386"]
     export(tiny_bundle, board.target.name, tmp_path / "fw", board=board)
     elf = build_firmware(tmp_path / "fw", board, next(iter(toolchains().values())))
@@ -105,8 +110,29 @@ def test_a_stale_firmware_is_told_from_the_folders_own(tiny_bundle, tmp_path):
         assert own.ok
         assert "model 'tiny'" in own.found
         assert "for mps2-an386, cortex-m4 at 25 MHz" in own.found
+        assert re.search(r"self-test passed, \d+ of 2,048 B of stack used", own.found)
         stale = check_firmware(machine.url, "00" * 8)
         assert not stale.ok
         assert stale.found.startswith("stale: ")
         assert stale.remedy == "mixcomp-edge flash DIR"
         assert check_firmware(machine.url).ok
+
+
+@pytest.mark.parametrize(
+    ("test", "status", "found"),
+    [
+        (SelfTest(0, 5, 2, 3, 17, 16), Status(2048, 600, 0, 0, 2), r"computes wrongly \(byte 3 is 16, not 17\): model"),
+        (SelfTest(3, 5, 0, 0, 0, 0), Status(2048, 600, 0, 0, 2), r"computes wrongly \(status 3\): model"),
+        (SelfTest(0, 5, 0, 0, 0, 0), Status(2048, 2048, 0, 0, 2), r"no stack left: model .* 2,048 of 2,048 B of stack"),
+        (SelfTest(0, 5, 0, 0, 0, 0), Status(2048, 600, 0, 0, 2), r"model 'tiny' .* passed, 600 of 2,048 B of stack"),
+    ],
+)
+def test_a_firmware_that_is_ill_is_told_from_one_that_is_well(monkeypatch, test, status, found):
+    hello = Hello(1, 256, 3, 25_000_000, 100, 10, 5, "ab" * 32, "cd" * 8, "tiny", "mps2-an386", "cortex-m4", "12.2")
+    answers = SimpleNamespace(hello=hello, self_test=lambda: test, status=lambda: status, close=lambda: None)
+    monkeypatch.setattr(firmware, "Session", lambda port, patience: answers)
+    monkeypatch.setattr(firmware, "Port", lambda url: None)
+    check = check_firmware("played")
+    assert re.match(found, check.found)
+    assert check.ok == check.found.startswith("model")
+    assert check.ok or "flash it again" in check.remedy
