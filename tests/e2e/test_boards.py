@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
 
-from mixcomp_edge import QuantPlan, convert, export, load_task, prepare
+from mixcomp_edge import QuantPlan, convert, export, load_task, prepare, save_bundle
 from mixcomp_edge.board.qemu import QemuBoard
 from mixcomp_edge.board.wire import wire_cost
 from mixcomp_edge.build.cross import toolchain, toolchains
 from mixcomp_edge.build.firmware import build_firmware
 from mixcomp_edge.build.image import read_image
+from mixcomp_edge.cli import main
 from mixcomp_edge.codegen.firmware import memory
 from mixcomp_edge.codegen.project import read_firmware
 from mixcomp_edge.errors import BoardError, ExportError
@@ -27,11 +30,38 @@ QEMU_BOARDS = [name for name, entry in boards().items() if entry.qemu]
 needs_qemu = pytest.mark.skipif(shutil.which("qemu-system-arm") is None, reason="needs qemu-system-arm")
 
 
+def calibrated(name: str):
+    """The network of a task, calibrated, not trained: what it says of its input is no matter here."""
+    task = load_task(name)
+    model = ResNet8() if name == "resnet8" else task.model
+    return convert(prepare(model, task.calibration[:32], QuantPlan(), name))
+
+
 @pytest.fixture(scope="module")
 def digits():
-    """The network of the task digits, calibrated, not trained: what it says of a digit is no matter here."""
-    task = load_task("digits")
-    return convert(prepare(task.model, task.calibration, QuantPlan(), "digits"))
+    return calibrated("digits")
+
+
+@pytest.fixture(scope="module")
+def networks(digits, tmp_path_factory):
+    """name -> bundle file"""
+    folder = tmp_path_factory.mktemp("networks")
+    for bundle in (digits, calibrated("resnet8"), calibrated("dscnn")):
+        save_bundle(bundle, folder / f"{bundle.graph.name}.mce")
+    return {path.stem: path for path in folder.iterdir()}
+
+
+@pytest.fixture
+def command(capsys, monkeypatch):
+    """Runs the command, in this process: (exit code, the object on stdout)."""
+
+    def run(*words: object):
+        monkeypatch.setattr(sys, "argv", ["mixcomp-edge", *map(str, words), "--json"])
+        with pytest.raises(SystemExit) as end:
+            main()
+        return end.value.code, json.loads(capsys.readouterr().out)
+
+    return run
 
 
 def change_a_weight(project: Path, layer: str) -> None:
@@ -43,11 +73,21 @@ def change_a_weight(project: Path, layer: str) -> None:
 
 @needs_qemu
 @pytest.mark.parametrize("name", QEMU_BOARDS)
-def test_a_board_computes_what_python_computed(digits, name, tmp_path):
-    export(digits, "", tmp_path / "fw", board=board(name))
-    verdict = verify(tmp_path / "fw", on=f"qemu:{name}", count=20)
-    assert (verdict.transport, verdict.target) == (f"qemu:{name}", board(name).target.name)
-    assert (verdict.inputs, verdict.mismatches, verdict.first_mismatch) == (20, 0, None)
+@pytest.mark.parametrize(("network", "count"), [("digits", 20), ("resnet8", 2), ("dscnn", 2)])
+def test_a_board_computes_what_python_computed(networks, command, network, count, name, tmp_path):
+    code, exported = command("export", networks[network], "--board", name, "-o", tmp_path / "fw")
+    if (network, name) == ("resnet8", "microbit"):
+        assert code == 2
+        assert re.search(r"needs [\d,]+ B of RAM on microbit, which has 16,384 B: [\d,]+ B too", exported["error"])
+        assert not (tmp_path / "fw").exists()
+        return
+    assert (code, exported["target"]) == (0, board(name).target.name)
+    code, flashed = command("flash", tmp_path / "fw")
+    assert (code, flashed["board"], flashed["method"]) == (0, name, "qemu")
+    code, verdict = command("verify", tmp_path / "fw", "--on", f"qemu:{name}", "--count", count)
+    assert (code, verdict["transport"], verdict["target"]) == (0, f"qemu:{name}", board(name).target.name)
+    assert (verdict["inputs"], verdict["mismatches"], verdict["first_mismatch"]) == (count, 0, None)
+    assert verdict["elements"] > 1000 * count
 
 
 @needs_qemu
@@ -96,16 +136,6 @@ def test_what_export_predicts_of_ram_is_what_is_linked(digits, name, chain, tmp_
     predicted = memory(layout, board(name), None).total_bytes
     linked = read_image(build_firmware(tmp_path / "fw", board(name), chain), board(name)).ram_bytes
     assert linked <= predicted <= linked + 96
-
-
-def test_a_model_too_large_is_refused_in_bytes(tmp_path):
-    task = load_task("resnet8")
-    bundle = convert(prepare(ResNet8(), task.calibration[:8], QuantPlan(), "resnet8"))
-    with pytest.raises(
-        BoardError, match=r"resnet8 needs [\d,]+ B of RAM on microbit, which has 16,384 B: [\d,]+ B too"
-    ):
-        export(bundle, "", tmp_path / "fw", board=board("microbit"))
-    assert not (tmp_path / "fw").exists()
 
 
 def test_resnet8_sends_more_than_four_fifths_payload():

@@ -95,9 +95,8 @@ def test_a_port_talks_in_qemu(board, tmp_path):
 
 @needs_qemu
 @qemu_boards
-@pytest.mark.parametrize("chain", toolchains().values(), ids=lambda chain: chain.name)
-def test_a_stack_that_leaves_the_ram_is_a_fault_that_is_told(board, chain, tmp_path):
-    elf = build(board, tmp_path, chain, Path(__file__).with_name("deep.c"))
+def test_a_stack_that_leaves_the_ram_is_a_fault_that_is_told(board, tmp_path):
+    elf = build(board, tmp_path, list(toolchains().values())[-1], Path(__file__).with_name("deep.c"))
     with started(board, elf) as qemu:
         told = b"\r\ne-[Fault]\r\n"
         assert qemu.stdout.read(len(told)) == told

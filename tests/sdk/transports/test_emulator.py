@@ -42,7 +42,11 @@ def test_a_status_of_the_model_is_an_error(core, tmp_path, tiny_bundle):
     source.write_text(text.replace("return MCE_OK;", "return MCE_ERR_NULL;"))
     broken = EmulatedCore(tmp_path / "c", core.layout, target("cortex-m4"))
     x, _ = golden_vector(tiny_bundle.graph)
-    for run in (lambda: broken.trace(x), lambda: broken.count(x), lambda: broken.infer_batch(np.array([list(x)], "u1"))):
+    for run in (
+        lambda: broken.trace(x),
+        lambda: broken.count(x),
+        lambda: broken.infer_batch(np.array([list(x)], "u1")),
+    ):
         with pytest.raises(ExportError, match=r"mce_tiny_run returned status \d+ on cortex-m4"):
             run()
     broken.close()
