@@ -23,6 +23,8 @@ from mixcomp_edge.ir.verify import verify
 from mixcomp_edge.numerics import codebook
 from mixcomp_edge.numerics.packing import pack_elements
 from mixcomp_edge.plan.kernels import Kernel, catalogue
+from mixcomp_edge.plan.packing import Packed
+from mixcomp_edge.plan.packing.quad import quad_decoded
 from mixcomp_edge.targets import Target, targets
 from mixcomp_sim import Emulator, Machine, find_core, image_memory, open_machine
 
@@ -43,7 +45,7 @@ def wrong(
             break
         graph, inputs = layers.layer(op, dtype, rng)
         node = graph.nodes[-1]
-        served = [(k, packed) for k in catalogue() if k.isa in isas and (packed := k.pack(graph, node)) is not None]
+        served = [(k, packed) for k in catalogue() if k.isa in isas for packed in packings(k, graph, node)]
         for x in inputs:
             values = {name: value[0] for name, value in interp.steps(graph, x[None])} | {graph.nodes[0].name: x}
             want = pack_elements(values[node.name], node.type.bits)
@@ -53,6 +55,16 @@ def wrong(
                     if run(alone.Call(graph, node, kernel, packed, values, in_place)) != want:
                         found.append(f"{kernel.name} in_place={in_place}: {describe(graph, node)}")
     return found, met
+
+
+def packings(kernel: Kernel, graph: Graph, node: qops.QNode) -> list[Packed]:
+    """What the kernel may get of a layer: what takes least scratch and, where more would help, something with more."""
+    packed = kernel.pack(graph, node)
+    if packed is None or packed.roomier is None:
+        return [] if packed is None else [packed]
+    more = quad_decoded(node, graph.sources(node)[0], 2 if packed.table else 1)
+    assert more is not None
+    return [packed, more]
 
 
 def may_be_in_place(graph: Graph, node: qops.QNode, kernel: Kernel) -> bool:

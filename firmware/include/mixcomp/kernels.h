@@ -22,7 +22,8 @@ typedef struct mce_conv2d {
     const int32_t *bias; /* [y.c] */
     mce_requant requant;
     const uint8_t *
-        blocks; /* packing quad, swar, dense_two: lengths of the blocks of a reduction in units of 8, then 0; else null */
+        blocks; /* packing quad, swar, dense_two: lengths of the blocks of a reduction in units of 8, then 0; before them,
+                            * where quad decodes, how many times four channels at a time and two bytes of the base; else null */
 } mce_conv2d;
 
 /* conv2d_add, SPEC.md 4.12: a conv2d and the residual r, of y's shape, that joins before the rounding. */
@@ -112,18 +113,14 @@ void mce_conv2d_add_s8_fx4__v7m(const mce_conv2d_add *p, const uint8_t *x, const
                                 mce_scratch *scratch);
 
 /* codes, levels, block and scratch: quad, pair or pair_table of sdk/mixcomp_edge/plan/packing. y may be r. */
-void mce_conv2d_u4_fx4__dsp(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
-void mce_conv2d_s4_fx4__dsp(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
 void mce_conv2d_u8_fx4__dsp(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
 void mce_conv2d_s8_fx4__dsp(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
 void mce_conv2d_u4_w4__dsp(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
 void mce_conv2d_s4_w4__dsp(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
 void mce_conv2d_u8_w4__dsp(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
 void mce_conv2d_s8_w4__dsp(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
-void mce_conv2d_add_u4_fx4__dsp(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y,
-                                mce_scratch *scratch);
-void mce_conv2d_add_s4_fx4__dsp(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y,
-                                mce_scratch *scratch);
+void mce_conv2d_u4_w4_pairs__dsp(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_conv2d_s4_w4_pairs__dsp(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
 void mce_conv2d_add_u8_fx4__dsp(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y,
                                 mce_scratch *scratch);
 void mce_conv2d_add_s8_fx4__dsp(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y,
@@ -136,6 +133,10 @@ void mce_conv2d_add_u8_w4__dsp(const mce_conv2d_add *p, const uint8_t *x, const 
                                mce_scratch *scratch);
 void mce_conv2d_add_s8_w4__dsp(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y,
                                mce_scratch *scratch);
+void mce_conv2d_add_u4_w4_pairs__dsp(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y,
+                                     mce_scratch *scratch);
+void mce_conv2d_add_s4_w4_pairs__dsp(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y,
+                                     mce_scratch *scratch);
 
 /* codes, levels, bias and scratch: channel_pairs or channel_pairs_table of sdk/mixcomp_edge/plan/packing. y may be r. */
 void mce_conv2d_u4_fx4__mve(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);

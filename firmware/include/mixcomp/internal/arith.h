@@ -18,6 +18,14 @@
 #define MCE_SHARED static
 #endif
 
+/* Shared by several kernels of a program: each brings the body, and linkers keep one (with -ffunction-sections and
+ * --gc-sections, no trace of the others). */
+#if defined(__GNUC__)
+#define MCE_ONCE __attribute__((weak, noinline))
+#else
+#define MCE_ONCE static
+#endif
+
 #if defined(__arm__)
 
 /* A function that is all assembly. Compilers see no use of its argument and no register that it changes, so gcc must not

@@ -1,10 +1,10 @@
-/* The body of the convolutions in kernels/dsp; type and scheme are constants in each of them. */
+/* The body of the convolutions in kernels/dsp; type and scheme are constants wherever it is inlined. */
 #ifndef MIXCOMP_INTERNAL_CONV2D_DSP_H
 #define MIXCOMP_INTERNAL_CONV2D_DSP_H
 
 #include "mixcomp/internal/bytes_dsp.h"
 #include "mixcomp/internal/dsp_gather.h"
-#include "mixcomp/internal/dsp_output.h"
+#include "mixcomp/internal/output_any.h"
 #include "mixcomp/internal/pair_dsp.h"
 #include "mixcomp/internal/quad_tiles_dsp.h"
 
@@ -13,6 +13,7 @@ typedef struct mce_two_pixels {
     const mce_word *patches;
     int32_t n;                          /* elements of a patch */
     const mce_quad_block *blocks, *end; /* quad */
+    mce_quad_split split;               /* quad */
     int32_t offset0, offset1;           /* pair */
     int32_t pixel, count;               /* the first one; 1: there is no second */
 } mce_two_pixels;
@@ -33,24 +34,24 @@ MCE_INLINE const mce_word *mce_pairs_sum(mce_scheme scheme, mce_pairs *sum, cons
                                : mce_pair_2x2(sum, in->patches, w, table, in->n);
 }
 
-/* Channels first to last of both pixels, whole tiles of 4-bit outputs; m4: [4] the one multiplier, if there is one.
- * residual: [16], null (0) in conv2d. */
-MCE_INLINE const mce_word *mce_conv2d_tiles(const mce_two_pixels *in, const mce_sink *s, const int32_t *bias,
-                                            const mce_word *w, int32_t first, int32_t last, const int32_t *m4,
-                                            const int64_t *residual)
+/* Channels first to last of both pixels, whole tiles of 4-bit outputs. Returns the end of w. */
+MCE_INLINE const mce_word *mce_conv2d_tiles(mce_quad_run *run, mce_quad_job *job, const mce_two_pixels *in,
+                                            const mce_sink *s, const int32_t *bias, const mce_word *w, int32_t first,
+                                            int32_t last)
 {
     const int32_t at0 = (in->pixel * s->to->c + first) >> 1, at1 = in->count == 2 ? at0 + (s->to->c >> 1) : at0;
-    mce_quad_job job = {w,       in->patches, in->blocks, in->end - 1,       bias + first,        m4,       0,
-                        s->zero, s->y + at0,  s->y + at1, s->flip * 0x0101u, (last - first) >> 2, residual, 0,
-                        0,       0,           0};
+    job->w = w;
+    job->last = in->end - 1;
+    job->bias = bias + first;
+    job->y0 = s->y + at0, job->y1 = s->y + at1;
+    job->tiles = (last - first) >> 2;
     if (s->step != 0) {
-        job.m = s->requant->multiplier + first;
-        job.m_advance = 16;
+        job->m = s->requant->multiplier + first;
     }
-    if (residual != 0) {
-        job.r0 = s->r + at0, job.r1 = s->r + at1;
+    if (s->add != 0) {
+        job->r0 = s->r + at0, job->r1 = s->r + at1;
     }
-    return residual != 0 ? mce_quad_tiles_add(&job) : mce_quad_tiles(&job);
+    return run(job);
 }
 
 /* Channels first to last of both pixels, two channels at a time. packed is a constant: y has 4-bit elements. */
@@ -83,8 +84,9 @@ MCE_INLINE const mce_word *mce_conv2d_any(mce_scheme scheme, const mce_two_pixel
         int32_t low[2] = {a, a}, high[2] = {b, b};
         if (scheme == MCE_QUAD) { /* a group of four is two pairs, a last one or two are one */
             const int32_t odd = (o - first) & 2, two = odd || last - o > 2;
-            mce_quad_pair(in->patches, in->blocks, in->end, w + (odd >> 1), two ? 2 : 1, low, high);
-            w += two && !odd ? 0 : two ? in->n / 2 : in->n / 4;
+            const int32_t words = in->split.mask != 0 ? 1 : 2; /* for four weights of a pair */
+            mce_quad_pair(&in->split, in->patches, in->blocks, in->end, w + words * (odd >> 1), two ? 2 : 1, low, high);
+            w += two && !odd ? 0 : words * (two ? in->n / 2 : in->n / 4);
         } else {
             mce_pairs t = mce_pairs_begin(in, a, b);
             w = mce_pairs_sum(scheme, &t, in, table, w);
@@ -100,17 +102,20 @@ MCE_INLINE const mce_word *mce_conv2d_any(mce_scheme scheme, const mce_two_pixel
 /* acc[o] = bias[o] + sum_{i,j,c} level(o,i,j,c) * X[h*sh - top + i*dh, w*sw - left + j*dw, g*depth + c]
  * y[h,w,o] = clamp(y.zero + q32(acc[o], m[o], s)), or with a residual as in SPEC.md 4.12               SPEC.md 4.1
  * Two pixels meet four channels at a time. s4 runs as x + 8, and the bias makes up for it. add and r are null (0) in
- * conv2d. scratch: [n] words for two patches, in quad then its blocks; n = kh*kw*depth rounded up to a multiple of 8.
- * quad: the low channel's sum over a block of p->blocks fits in 12 bits, the high one's over all in 20; pair:
- * (|bias| + sum |level| * max|x|) * 2^s < 2^31 and the offset wraps there and back. plan/packing proves it. */
-MCE_INLINE void mce_conv2d_dsp(mce_type type, mce_scheme scheme, const mce_conv2d *p, const mce_conv2d_add *add,
-                               const uint8_t *x, const uint8_t *r, uint8_t *y, mce_scratch *scratch)
+ * conv2d. scratch: [n] words for two patches, in quad then its blocks and the lanes of the channels that are decoded
+ * together; n = kh*kw*depth rounded up to a multiple of 8.
+ * quad: the low channel's sum over a block of p->blocks stays below half the base, T below 2^31; pair:
+ * (|bias| + sum |level| * max|x|) * 2^s < 2^31 and the offset wraps there and back. plan/packing proves it.
+ * run: quad only, what computes whole tiles. */
+MCE_INLINE void mce_conv2d_body(mce_type type, mce_scheme scheme, mce_quad_run *run, const mce_conv2d *p,
+                                const mce_conv2d_add *add, const uint8_t *x, const uint8_t *r, uint8_t *y,
+                                mce_scratch *scratch)
 {
     const int32_t depth = p->x.c / p->groups, outputs = p->y.c / p->groups, pixels = p->y.h * p->y.w;
     const int32_t n = (p->window.kh * p->window.kw * depth + 7) & ~7, unit = scheme == MCE_QUAD ? 2 : 1;
     const mce_sink sink = mce_sink_of(&p->y, &p->requant, add, r, y);
     const int32_t plain = mce_sink_is_plain(&sink, outputs), packed = mce_is_packed(p->y.type);
-    const int32_t in_tiles = plain && packed ? outputs & ~3 : 0, one = p->requant.multiplier[0];
+    const int32_t one = p->requant.multiplier[0], decoded = scheme == MCE_QUAD && p->levels != 0;
     const int32_t m4[4] = {one, one, one, one};
     int64_t residual[16];
     if (scheme == MCE_QUAD && add != 0) {
@@ -120,26 +125,60 @@ MCE_INLINE void mce_conv2d_dsp(mce_type type, mce_scheme scheme, const mce_conv2
     mce_word *const patches = (mce_word *)(void *)scratch;
     mce_quad_block *const blocks = (mce_quad_block *)(void *)(patches + n);
     const mce_word *w = (const mce_word *)p->codes, *group = w;
-    mce_two_pixels in = {patches, n, blocks, blocks, 0, 0, 0, 2};
+    const uint8_t *codes = (const uint8_t *)p->codes; /* what is not decoded yet */
+    mce_two_pixels in = {patches, n, blocks, blocks, {4096, 1 << 20, MCE_QUAD_MASK}, 0, 0, 0, 2};
+    int32_t together = outputs;
+    if (decoded) {
+        together = 4 * p->blocks[0];
+        in.split = mce_quad_split_of(p->blocks[1] | p->blocks[2] << 8);
+        in.end = mce_quad_lengths(p->blocks + 3, blocks);
+    }
+    mce_word *const lanes = (mce_word *)(void *)(blocks + (in.end - blocks));
+    mce_quad_job job = {0,
+                        patches,
+                        blocks,
+                        0,
+                        0,
+                        m4,
+                        sink.step != 0 ? 16 : 0,
+                        sink.zero,
+                        0,
+                        0,
+                        sink.flip * 0x0101u,
+                        0,
+                        add != 0 ? residual : 0,
+                        0,
+                        0,
+                        0,
+                        0,
+                        in.split};
+    const mce_gather gather = mce_gather_of(type, p, x);
     mce_dsp_gather_begin(unit, p->window.kh * p->window.kw * depth, n, patches);
-    for (int32_t first = 0; first < p->y.c; first += outputs, group = w) {
-        mce_cursor at = {0, 0};
+    for (int32_t first = 0, last; first < p->y.c; first = last, group = w) {
+        const int32_t left = outputs - first % outputs;
+        last = first + (together < left ? together : left);
+        const int32_t in_tiles = plain && packed ? (last - first) & ~3 : 0;
+        if (decoded) {
+            codes =
+                mce_quad_decode(codes, (const int16_t *)p->levels, in.split.base, lanes, (last - first + 1) / 2 * n);
+            group = lanes;
+        }
+        mce_corner at = mce_corner_begin(&gather);
         for (in.pixel = 0; in.pixel < pixels; in.pixel += 2) {
             in.count = pixels - in.pixel < 2 ? 1 : 2;
             for (int32_t i = 0; i < in.count; i++) {
-                mce_dsp_gather(type, unit, p, x, at, first / outputs * depth, depth, patches + unit * i);
-                mce_cursor_next(&at, p->y.w);
+                mce_gather_patch(type, unit, &gather, at, first / outputs * depth, patches + unit * i);
+                mce_corner_next(&gather, &at);
             }
-            if (scheme == MCE_QUAD) {
+            if (scheme == MCE_QUAD && !decoded) {
                 in.end = mce_quad_blocks(patches, p->blocks, blocks);
             } else if (scheme == MCE_PAIR) {
                 mce_pair_offsets(patches, n, &in.offset0, &in.offset1);
             }
-            const int32_t last = first + outputs;
             w = group;
             if (scheme == MCE_QUAD) {
                 if (in_tiles > 0) {
-                    w = mce_conv2d_tiles(&in, &sink, p->bias, w, first, first + in_tiles, m4, add != 0 ? residual : 0);
+                    w = mce_conv2d_tiles(run, &job, &in, &sink, p->bias, w, first, first + in_tiles);
                 }
                 w = mce_conv2d_any(scheme, &in, &sink, p->bias, table, w, first + in_tiles, last);
             } else if (!plain) {
@@ -152,5 +191,18 @@ MCE_INLINE void mce_conv2d_dsp(mce_type type, mce_scheme scheme, const mce_conv2
         }
     }
 }
+
+/* Every scheme but quad. */
+MCE_INLINE void mce_conv2d_dsp(mce_type type, mce_scheme scheme, const mce_conv2d *p, const mce_conv2d_add *add,
+                               const uint8_t *x, const uint8_t *r, uint8_t *y, mce_scratch *scratch)
+{ mce_conv2d_body(type, scheme, 0, p, add, x, r, y, scratch); }
+
+/* quad: defines mce_conv2d_quad_<act>, one for all kernels with that type of x; run is how they end. */
+#define MCE_CONV2D_QUAD(act, type)                                                                                     \
+    MCE_ONCE void mce_conv2d_quad_##act(mce_quad_run *run, const mce_conv2d *p, const mce_conv2d_add *add,             \
+                                        const uint8_t *x, const uint8_t *r, uint8_t *y, mce_scratch *scratch);         \
+    MCE_ONCE void mce_conv2d_quad_##act(mce_quad_run *run, const mce_conv2d *p, const mce_conv2d_add *add,             \
+                                        const uint8_t *x, const uint8_t *r, uint8_t *y, mce_scratch *scratch)          \
+    { mce_conv2d_body(type, MCE_QUAD, run, p, add, x, r, y, scratch); }
 
 #endif

@@ -3,7 +3,7 @@
 #ifndef MIXCOMP_INTERNAL_CONV2D_SWAR_H
 #define MIXCOMP_INTERNAL_CONV2D_SWAR_H
 
-#include "mixcomp/internal/dsp_output.h"
+#include "mixcomp/internal/output_any.h"
 #include "mixcomp/internal/swar.h"
 #include "mixcomp/internal/window.h"
 

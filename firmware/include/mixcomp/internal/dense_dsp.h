@@ -182,7 +182,8 @@ MCE_INLINE void mce_dense_dsp(mce_type type, mce_scheme scheme, const mce_dense 
                             0,
                             0,
                             p->requant.shift,
-                            !packed};
+                            !packed,
+                            {0, 0, 0}};
         o = outputs & ~3;
         w = mce_dense_tiles(&job);
     }

@@ -27,6 +27,10 @@ MCE_INLINE int32_t mce_low16(uint32_t v)
 MCE_INLINE int32_t mce_high16(uint32_t v)
 { return (int16_t)(v >> 16); }
 
+/* Two halfwords as a word. */
+MCE_INLINE uint32_t mce_halves(int32_t low, int32_t high)
+{ return ((uint32_t)low & 0xFFFFu) | (uint32_t)high << 16; }
+
 MCE_INLINE uint32_t mce_ror(uint32_t v, uint32_t n) /* 0 < n < 32 */
 { return v >> n | v << (32u - n); }
 
@@ -180,8 +184,6 @@ MCE_INLINE int32_t mce_smlatt(uint32_t x, uint32_t w, int32_t acc)
 { return (int32_t)((uint32_t)acc + (uint32_t)(mce_high16(x) * mce_high16(w))); }
 MCE_INLINE int32_t mce_smmlar(int32_t acc, int32_t m, int32_t add)
 { return add + mce_multiply_high(acc, m); }
-MCE_INLINE uint32_t mce_halves(int32_t low, int32_t high)
-{ return ((uint32_t)low & 0xFFFFu) | (uint32_t)high << 16; }
 MCE_INLINE uint32_t mce_ssub16(uint32_t a, uint32_t b)
 { return mce_halves(mce_low16(a) - mce_low16(b), mce_high16(a) - mce_high16(b)); }
 MCE_INLINE uint32_t mce_add_bytes(uint32_t x, uint32_t acc)

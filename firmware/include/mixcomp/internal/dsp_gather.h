@@ -41,10 +41,12 @@ MCE_INLINE void mce_patch_put(int32_t unit, mce_patch *p, int32_t v)
 MCE_SHARED void mce_patch_fill(int32_t unit, mce_patch *p, int32_t v, int32_t n)
 {
     const int32_t end = p->next + n;
-    if (p->wide != 0) {
+    if (p->wide != 0) { /* n is a multiple of 4 */
         const uint32_t both = ((uint32_t)v & 0xFFFFu) * 0x00010001u;
-        for (; p->next < end; p->next += 2) {
-            p->to[mce_patch_word(unit, p->next >> 1)] = both;
+        mce_word *to = p->to + p->next;
+        for (p->next = end; n > 0; n -= 4, to += 4) {
+            to[0] = both;
+            to[unit == 2 ? 1 : 2] = both;
         }
     }
     while (p->next < end) {
@@ -102,7 +104,7 @@ MCE_INLINE void mce_patch_bytes(mce_type type, int32_t unit, mce_patch *p, const
 MCE_SHARED void mce_patch_run(mce_type type, int32_t unit, mce_patch *p, const uint8_t *x, int32_t at, int32_t n)
 {
     if (p->wide != 0) {
-        mce_patch_words(type, unit, p, x + (mce_is_packed(type) ? at >> 1 : at), n);
+        mce_patch_words(type, unit, p, x + mce_pair_bytes(mce_is_packed(type), at), n);
     } else if (!mce_is_packed(type) && unit == 1) {
         mce_patch_bytes(type, unit, p, x + at, n);
     } else {
@@ -123,25 +125,71 @@ MCE_INLINE void mce_dsp_gather_begin(int32_t unit, int32_t length, int32_t padde
     }
 }
 
-/* patch[i,j,c] = X[h*sh - top + i*dh, w*sw - left + j*dw, channel + c], c < depth, at pixel (h, w); X is x.zero in the
- * padding. */
-MCE_INLINE void mce_dsp_gather(mce_type type, int32_t unit, const mce_conv2d *p, const uint8_t *x, /* [x.h][x.w][x.c] */
-                               mce_cursor pixel, int32_t channel, int32_t depth,
-                               mce_word *patch /* [padded/2], interleaved */)
+/* Where the window of a pixel begins in x. */
+typedef struct mce_corner {
+    int32_t row, column;
+} mce_corner;
+
+/* How patches are found; the same for all of a call. */
+typedef struct mce_gather {
+    const mce_conv2d *p;
+    const uint8_t *x;            /* [x.h][x.w][x.c] */
+    int32_t depth;               /* channels of a group */
+    uint32_t rows, columns;      /* corners below these have whole rows of words under their windows; 0: none has */
+    int32_t run, line, pitch;    /* elements in a row of the window; bytes of a row of x, between rows of the window */
+    int32_t first, end, advance; /* column of a row's first corner, behind its last, from one to the next */
+} mce_gather;
+
+MCE_INLINE mce_gather mce_gather_of(mce_type type, const mce_conv2d *p, const uint8_t *x)
 {
     const mce_window *const k = &p->window;
-    const int32_t row = pixel.h * k->sh - k->top, column = pixel.w * k->sw - k->left;
-    mce_patch to = {mce_is_wide(type, depth), patch, 0};
-    if (k->kh * k->kw == 1 && p->groups == 1 && to.wide != 0 && mce_inside(row, p->x.h) && mce_inside(column, p->x.w)) {
-        const int32_t at = (row * p->x.w + column) * depth;
-        mce_patch_words(type, unit, &to, x + (mce_is_packed(type) ? at >> 1 : at), depth);
-        return;
+    const int32_t depth = p->x.c / p->groups, packed = mce_is_packed(type);
+    const int32_t rows = p->x.h - (k->kh - 1) * k->dh, columns = p->x.w - k->kw + 1;
+    const int32_t whole = mce_is_wide(type, depth) && p->groups == 1 && k->dw == 1 && rows > 0 && columns > 0;
+    const int32_t line = mce_pair_bytes(packed, p->x.w * p->x.c);
+    const mce_gather g = {p,
+                          x,
+                          depth,
+                          whole ? (uint32_t)rows : 0,
+                          whole ? (uint32_t)columns : 0,
+                          k->kw * depth,
+                          line,
+                          line * k->dh,
+                          -k->left,
+                          p->y.w * k->sw - k->left,
+                          k->sw};
+    return g;
+}
+
+MCE_INLINE mce_corner mce_corner_begin(const mce_gather *g)
+{
+    const mce_corner at = {-g->p->window.top, g->first};
+    return at;
+}
+
+/* The next pixel, row by row. */
+MCE_INLINE void mce_corner_next(const mce_gather *g, mce_corner *at)
+{
+    at->column += g->advance;
+    if (at->column == g->end) {
+        at->column = g->first;
+        at->row += g->p->window.sh;
     }
+}
+
+/* Any patch: channels from `channel` on, X is x.zero in the padding. */
+MCE_SHARED void mce_gather_any(mce_type type, int32_t unit, const mce_gather *g, mce_corner at, int32_t channel,
+                               mce_word *patch)
+{
+    const mce_conv2d *const p = g->p;
+    const mce_window *const k = &p->window;
+    const int32_t depth = g->depth;
+    mce_patch to = {mce_is_wide(type, depth), patch, 0};
     const int32_t zero = p->x.zero + mce_patch_offset(type), together = k->dw == 1 && p->groups == 1;
-    const mce_span columns = mce_taps_inside(column, k->dw, k->kw, p->x.w);
+    const mce_span columns = mce_taps_inside(at.column, k->dw, k->kw, p->x.w);
     const int32_t before = columns.first * depth, after = (k->kw - columns.end) * depth;
     for (int32_t i = 0; i < k->kh; i++) {
-        const int32_t h = row + i * k->dh, at = (h * p->x.w + column) * p->x.c + channel;
+        const int32_t h = at.row + i * k->dh, from = (h * p->x.w + at.column) * p->x.c + channel;
         if (!mce_inside(h, p->x.h)) {
             mce_patch_fill(unit, &to, zero, k->kw * depth);
             continue;
@@ -150,15 +198,31 @@ MCE_INLINE void mce_dsp_gather(mce_type type, int32_t unit, const mce_conv2d *p,
             mce_patch_fill(unit, &to, zero, before);
         }
         if (together) {
-            mce_patch_run(type, unit, &to, x, at + before, k->kw * depth - before - after);
+            mce_patch_run(type, unit, &to, g->x, from + before, k->kw * depth - before - after);
         } else {
             for (int32_t j = columns.first; j < columns.end; j++) {
-                mce_patch_run(type, unit, &to, x, at + j * k->dw * p->x.c, depth);
+                mce_patch_run(type, unit, &to, g->x, from + j * k->dw * p->x.c, depth);
             }
         }
         if (after != 0) {
             mce_patch_fill(unit, &to, zero, after);
         }
+    }
+}
+
+/* patch[i,j,c] = X[row + i*dh, column + j*dw, channel + c], c < depth; X is x.zero in the padding.
+ * patch: [padded/2], interleaved */
+MCE_INLINE void mce_gather_patch(mce_type type, int32_t unit, const mce_gather *g, mce_corner at, int32_t channel,
+                                 mce_word *patch)
+{
+    if ((uint32_t)at.row >= g->rows || (uint32_t)at.column >= g->columns) {
+        mce_gather_any(type, unit, g, at, channel, patch);
+        return;
+    }
+    const uint8_t *from = g->x + at.row * g->line + mce_pair_bytes(mce_is_packed(type), at.column * g->depth);
+    mce_patch to = {1, patch, 0};
+    for (int32_t i = g->p->window.kh; i > 0; i--, from += g->pitch) {
+        mce_patch_words(type, unit, &to, from, g->run);
     }
 }
 

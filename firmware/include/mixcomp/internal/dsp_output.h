@@ -48,10 +48,6 @@ MCE_INLINE int32_t mce_sink_is_plain(const mce_sink *s, int32_t outputs)
     return (outputs & 1) == 0 && s->requant->shift == 0 && same;
 }
 
-/* Bytes from element 0 to element `at`, an even one. */
-MCE_INLINE int32_t mce_pair_bytes(int32_t packed, int32_t at)
-{ return packed ? at >> 1 : at; }
-
 /* The value that is clamped, in offset binary: zero + q32(acc), or with the residual element r as in SPEC.md 4.12. */
 MCE_INLINE int32_t mce_sink_value(const mce_sink *s, int32_t acc, int32_t m, int32_t r)
 {
@@ -97,18 +93,6 @@ MCE_INLINE void mce_sink_store(int32_t packed, uint8_t *y, uint32_t both)
         *y = (uint8_t)both;
     } else {
         *(mce_half_any *)y = (uint16_t)both;
-    }
-}
-
-/* y[pixel, o], and y[pixel, o + 1] where there is a second channel: any shape, any shift. */
-MCE_SHARED void mce_sink_any(const mce_sink *s, int32_t pixel, int32_t o, int32_t second, int32_t a, int32_t b)
-{
-    const int32_t shift = s->requant->shift, *const m = s->requant->multiplier + o * s->step;
-    for (int32_t c = 0; c <= second; c++) {
-        const int32_t at = pixel * s->to->c + o + c, acc = (int32_t)((uint32_t)(c == 0 ? a : b) << shift);
-        const int32_t r = s->add != 0 ? mce_load(s->add->r.type, s->r, at) : 0;
-        const int32_t v = mce_sink_value(s, acc, m[c * s->step], r) - mce_offset_binary(s->to->type);
-        mce_store_any(s->to->type, s->y, at, s->elements, mce_clamp(s->to->type, v));
     }
 }
 

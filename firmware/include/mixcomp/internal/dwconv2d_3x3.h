@@ -2,7 +2,7 @@
 #ifndef MIXCOMP_INTERNAL_DWCONV2D_3X3_H
 #define MIXCOMP_INTERNAL_DWCONV2D_3X3_H
 
-#include "mixcomp/internal/dsp_output.h"
+#include "mixcomp/internal/output_any.h"
 #include "mixcomp/internal/window.h"
 
 enum { MCE_3X3_TAPS = 9 };

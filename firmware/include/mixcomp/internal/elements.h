@@ -8,6 +8,10 @@
 MCE_INLINE int32_t mce_is_packed(mce_type type)
 { return type == MCE_U4 || type == MCE_S4; }
 
+/* Bytes from element 0 to element `at`, an even one. */
+MCE_INLINE int32_t mce_pair_bytes(int32_t packed, int32_t at)
+{ return packed ? at >> 1 : at; }
+
 /* The value of four bits, 0..15, in a packed type. */
 MCE_INLINE int32_t mce_nibble(mce_type type, int32_t bits)
 { return type == MCE_S4 ? (bits ^ 8) - 8 : bits; }

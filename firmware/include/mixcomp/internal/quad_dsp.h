@@ -1,9 +1,12 @@
-/* Four multiply-accumulates in one SMLAD: activations 0..15, fixp4 weights of two output channels a and b.
+/* Four multiply-accumulates in one SMLAD: activations x of 0..15, weights of two output channels a and b.
  *
- * A lane is u_a + 4096 * w_b with u_a = w_a + 8, so T = sum x * lane = S_a + 8 * sum x + 4096 * S_b, exact in int32.
- * The generator splits the reduction into blocks in which -2048 <= S_a <= 2047 for every x; then S_a is the low 12
- * bits of T - 8 * sum x, sign extended, and the rest is S_b (|S_b| < 2^19). What overflows on the way does no harm.
- * A word holds the lanes of four weights of either channel: `word & 0xF00FF00F` and the same of the word rotated by 8. */
+ * A lane is w_a + base * w_b in a halfword, so T = sum x * lane = S_a + base * S_b, exact in int32. The generator splits the
+ * reduction into blocks in which |S_a| stays below base / 2 for every x; then S_b is T / base, rounded, a multiplication
+ * by `reciprocal`, and what is left is S_a. What overflows on the way does no harm.
+ *
+ * fixp4 lanes are made as they are needed: base is 4096, and w_a + 8 and w_b are nibbles 0 and 3 of a halfword. A word holds
+ * the lanes of four weights of either channel: `word & 0xF00FF00F` and the same of the word rotated by 8. T is too large
+ * by 8 * sum x, which an offset takes back. Weights of any format are decoded to lanes once for all pixels. */
 #ifndef MIXCOMP_INTERNAL_QUAD_DSP_H
 #define MIXCOMP_INTERNAL_QUAD_DSP_H
 
@@ -11,7 +14,13 @@
 
 #define MCE_QUAD_MASK 0xF00FF00Fu
 
-/* A block of a reduction: -8 * sum of x at either pixel, and its weights, a multiple of 8. */
+/* How lanes lie and how their sums part; the same for all of a call. */
+typedef struct mce_quad_split {
+    int32_t base, reciprocal; /* about 2^32 / base */
+    uint32_t mask;            /* MCE_QUAD_MASK, or 0: weights are lanes, two words for four weights instead of one */
+} mce_quad_split;
+
+/* A block of a reduction: what its sums begin with at either pixel, and its weights, a multiple of 8. */
 typedef struct mce_quad_block {
     int32_t offset0, offset1, size;
 } mce_quad_block;
@@ -52,26 +61,54 @@ MCE_INLINE void mce_quad_take(int32_t *low, int32_t *t)
     *t -= a;
 }
 
-/* One pair of channels at two pixels: `low` gets what the blocks give the low channel, `high` the high one's sums.
- * x: two pixels interleaved by pairs of words, [n/4][2][2]; w: a word each `step` words, for four weights. */
-MCE_SHARED void mce_quad_pair(const mce_word *x, const mce_quad_block *block, const mce_quad_block *end,
-                              const mce_word *w, int32_t step, int32_t *low /* [2] */, int32_t *high /* [2] */)
+/* One pair of channels at two pixels: adds to the low channel's sums and to the high one's.
+ * x: two pixels interleaved by pairs of words, [n/4][2][2]; w: one or two words each `step` times that many. */
+MCE_SHARED void mce_quad_pair(const mce_quad_split *split, const mce_word *x, const mce_quad_block *block,
+                              const mce_quad_block *end, const mce_word *w, int32_t step, int32_t *low /* [2] */,
+                              int32_t *high /* [2] */)
 {
-    int32_t t[2] = {0, 0};
+    const uint32_t mask = split->mask;
     for (; block != end; block++) {
-        t[0] = mce_wrap_add(t[0], block->offset0);
-        t[1] = mce_wrap_add(t[1], block->offset1);
-        for (int32_t k = 0; k < block->size; k += 4, w += step) {
+        int32_t t[2] = {block->offset0, block->offset1};
+        for (int32_t k = 0; k < block->size; k += 4, w += mask != 0 ? step : 2 * step) {
+            const uint32_t first = mask != 0 ? *w & mask : w[0], second = mask != 0 ? mce_ror(*w, 8) & mask : w[1];
             for (int32_t i = 0; i < 2; i++, x += 2) {
-                t[i] = mce_smlad(x[0], *w & MCE_QUAD_MASK, t[i]);
-                t[i] = mce_smlad(x[1], mce_ror(*w, 8) & MCE_QUAD_MASK, t[i]);
+                t[i] = mce_smlad(x[1], second, mce_smlad(x[0], first, t[i]));
             }
         }
-        mce_quad_take(&low[0], &t[0]);
-        mce_quad_take(&low[1], &t[1]);
+        for (int32_t i = 0; i < 2; i++) {
+            const int32_t b = mce_smmlar(t[i], split->reciprocal, 0);
+            low[i] += t[i] - b * split->base;
+            high[i] += b;
+        }
     }
-    high[0] += t[0] >> 12;
-    high[1] += t[1] >> 12;
+}
+
+MCE_INLINE mce_quad_split mce_quad_split_of(int32_t base)
+{
+    const mce_quad_split split = {base, (int32_t)(0xFFFFFFFFu / (uint32_t)base), 0};
+    return split;
+}
+
+/* The blocks of lanes: no offsets. Returns their end. */
+MCE_INLINE mce_quad_block *mce_quad_lengths(const uint8_t *lengths, mce_quad_block *block)
+{
+    for (; *lengths != 0; lengths++, block++) {
+        block->offset0 = block->offset1 = 0, block->size = 8 * *lengths;
+    }
+    return block;
+}
+
+/* n lanes (a multiple of 8) from bytes of codes, the low channel's in the low nibble. Returns the end of codes. */
+MCE_INLINE const uint8_t *mce_quad_decode(const uint8_t *codes, const int16_t *levels, int32_t base, mce_word *lanes,
+                                          int32_t n)
+{
+    for (const uint8_t *const end = codes + n; codes != end; codes += 2) {
+        const int32_t first = levels[codes[0] & 0x0F] + base * levels[codes[0] >> 4];
+        const int32_t second = levels[codes[1] & 0x0F] + base * levels[codes[1] >> 4];
+        *lanes++ = mce_halves(first, second);
+    }
+    return codes;
 }
 
 #endif

@@ -21,14 +21,18 @@ typedef struct mce_quad_job {
     const int64_t *residual; /* [48] for each code of a residual element, what it adds to acc * m */
     const uint8_t *r0, *r1;  /* [52, 56] the residual's next four elements, advanced */
     int32_t shift, bytes;    /* [60, 64] dense only: of q32; 1: y has 8-bit elements */
+    mce_quad_split split;    /* [68, 72, 76] conv2d only */
 } mce_quad_job;
+
+/* mce_quad_tiles or mce_quad_tiles_add */
+typedef const mce_word *mce_quad_run(mce_quad_job *job);
 
 #if defined(__ARM_FEATURE_DSP)
 
 /* A field more or less, and the offsets above are wrong. */
-typedef char mce_quad_job_is_as_the_assembly_reads_it[sizeof(mce_quad_job) == 68 ? 1 : -1];
+typedef char mce_quad_job_is_as_the_assembly_reads_it[sizeof(mce_quad_job) == 80 ? 1 : -1];
 
-#define MCE_QUAD_STEP_REGISTERS                                                                                        \
+#define MCE_QUAD_STEP_NIBBLES                                                                                          \
     "ldrd r8, r9, [r1], #8\n\t"                                                                                        \
     "ldrd r10, r11, [r0], #8\n\t"                                                                                      \
     "and r12, r2, r8\n\t"                                                                                              \
@@ -45,20 +49,76 @@ typedef char mce_quad_job_is_as_the_assembly_reads_it[sizeof(mce_quad_job) == 68
     "smlad r5, r11, r8, r5\n\t"                                                                                        \
     "smlad r7, r11, r9, r7\n\t"
 
-/* A tile up to its accumulators. r0 patches, r1 w, r2 mask, r3 end of the block, r4 to r7 sums a0 a1 b0 b1 of
- * the pairs at both pixels; [sp] job, [sp, #4] block, [sp, #8] what earlier blocks gave the low channels, with their bias.
- * Leaves r12 job; of pixel 0 r8 r4 r10 r6, of pixel 1 r9 r5 r11 r7 (channels 0 to 3). */
-#define MCE_QUAD_TILE                                                                                                  \
-    "push {r4-r11, lr}\n\t"                                                                                            \
-    "sub sp, sp, #28\n\t"                                                                                              \
-    "str r0, [sp]\n\t"                                                                                                 \
-    "ldr r1, [r0]\n\t"                                                                                                 \
-    "1:\n\t"                                                                                                           \
+#define MCE_QUAD_STEP_LANES                                                                                            \
+    "ldm r0!, {r8-r11}\n\t"                                                                                            \
+    "ldrd r12, lr, [r1], #8\n\t"                                                                                       \
+    "smlad r4, r8, r12, r4\n\t"                                                                                        \
+    "smlad r5, r10, r12, r5\n\t"                                                                                       \
+    "smlad r4, r9, lr, r4\n\t"                                                                                         \
+    "smlad r5, r11, lr, r5\n\t"                                                                                        \
+    "ldrd r12, lr, [r1], #8\n\t"                                                                                       \
+    "smlad r6, r8, r12, r6\n\t"                                                                                        \
+    "smlad r7, r10, r12, r7\n\t"                                                                                       \
+    "smlad r6, r9, lr, r6\n\t"                                                                                         \
+    "smlad r7, r11, lr, r7\n\t"
+
+/* A tile up to its accumulators. r0 patches, r1 w, r2 mask, r3 end of the block, r4 to r7 sums a0 a1 b0 b1 of the pairs at
+ * both pixels; [sp] job, [sp, #4] block, [sp, #8] what earlier blocks gave, with the biases: from lanes the sums of T and
+ * then of S_b, from nibbles those of S_a, as 4096 * S_b stays in T. Leaves r12 job; of pixel 0 r8 r4 r10 r6, of pixel 1
+ * r9 r5 r11 r7 (channels 0 to 3). */
+#define MCE_QUAD_TILE_LANES                                                                                            \
+    "ldr r2, [r12, #68]\n\t"                                                                                           \
+    "ldm r3!, {r8-r11}\n\t"                                                                                            \
+    "str r3, [r12, #16]\n\t"                                                                                           \
+    "mla r8, r9, r2, r8\n\t"                                                                                           \
+    "mla r10, r11, r2, r10\n\t"                                                                                        \
+    "strd r8, r8, [sp, #8]\n\t"                                                                                        \
+    "strd r10, r10, [sp, #16]\n\t"                                                                                     \
+    "strd r9, r9, [sp, #24]\n\t"                                                                                       \
+    "strd r11, r11, [sp, #32]\n\t"                                                                                     \
+    "2:\n\t"                                                                                                           \
+    "str lr, [sp, #4]\n\t"                                                                                             \
+    "ldr r3, [lr, #8]\n\t"                                                                                             \
+    "mov r4, #0\n\t"                                                                                                   \
+    "mov r5, #0\n\t"                                                                                                   \
+    "mov r6, #0\n\t"                                                                                                   \
+    "mov r7, #0\n\t"                                                                                                   \
+    "add r3, r1, r3, lsl #2\n\t"                                                                                       \
+    "3:\n\t" MCE_QUAD_STEP_LANES MCE_QUAD_STEP_LANES "cmp r1, r3\n\t"                                                  \
+    "bne 3b\n\t"                                                                                                       \
     "ldr r12, [sp]\n\t"                                                                                                \
-    "movw r2, #0xF00F\n\t"                                                                                             \
-    "movt r2, #0xF00F\n\t"                                                                                             \
-    "ldrd r0, lr, [r12, #4]\n\t"                                                                                       \
-    "ldr r3, [r12, #16]\n\t"                                                                                           \
+    "ldr lr, [sp, #4]\n\t"                                                                                             \
+    "ldrd r8, r9, [sp, #8]\n\t"                                                                                        \
+    "ldrd r10, r11, [sp, #16]\n\t"                                                                                     \
+    "ldr r2, [r12, #12]\n\t"                                                                                           \
+    "ldr r3, [r12, #72]\n\t"                                                                                           \
+    "cmp lr, r2\n\t" /* the flags last until beq */                                                                    \
+    "add r8, r8, r4\n\t"                                                                                               \
+    "add r9, r9, r5\n\t"                                                                                               \
+    "add r10, r10, r6\n\t"                                                                                             \
+    "add r11, r11, r7\n\t"                                                                                             \
+    "ldrd r2, lr, [sp, #24]\n\t"                                                                                       \
+    "smmlar r4, r4, r3, r2\n\t"                                                                                        \
+    "smmlar r5, r5, r3, lr\n\t"                                                                                        \
+    "ldrd r2, lr, [sp, #32]\n\t"                                                                                       \
+    "smmlar r6, r6, r3, r2\n\t"                                                                                        \
+    "smmlar r7, r7, r3, lr\n\t"                                                                                        \
+    "beq 4f\n\t"                                                                                                       \
+    "strd r8, r9, [sp, #8]\n\t"                                                                                        \
+    "strd r10, r11, [sp, #16]\n\t"                                                                                     \
+    "strd r4, r5, [sp, #24]\n\t"                                                                                       \
+    "strd r6, r7, [sp, #32]\n\t"                                                                                       \
+    "ldr lr, [sp, #4]\n\t"                                                                                             \
+    "add lr, lr, #12\n\t"                                                                                              \
+    "b 2b\n\t"                                                                                                         \
+    "4:\n\t"                                                                                                           \
+    "ldr r2, [r12, #68]\n\t"                                                                                           \
+    "mls r8, r4, r2, r8\n\t"                                                                                           \
+    "mls r9, r5, r2, r9\n\t"                                                                                           \
+    "mls r10, r6, r2, r10\n\t"                                                                                         \
+    "mls r11, r7, r2, r11\n\t"                                                                                         \
+    "b 8f\n\t"
+#define MCE_QUAD_TILE_NIBBLES                                                                                          \
     "str lr, [sp, #4]\n\t"                                                                                             \
     "ldr r8, [r3]\n\t"                                                                                                 \
     "ldr r9, [r3, #8]\n\t"                                                                                             \
@@ -69,8 +129,8 @@ typedef char mce_quad_job_is_as_the_assembly_reads_it[sizeof(mce_quad_job) == 68
     "mov r6, r4\n\t"                                                                                                   \
     "mov r7, r5\n\t"                                                                                                   \
     "add r3, r1, r3, lsl #1\n\t"                                                                                       \
-    "2:\n\t" MCE_QUAD_STEP_REGISTERS MCE_QUAD_STEP_REGISTERS "cmp r1, r3\n\t"                                          \
-    "bne 2b\n\t"                                                                                                       \
+    "6:\n\t" MCE_QUAD_STEP_NIBBLES MCE_QUAD_STEP_NIBBLES "cmp r1, r3\n\t"                                              \
+    "bne 6b\n\t"                                                                                                       \
     "ldr r12, [sp]\n\t"                                                                                                \
     "ldr lr, [sp, #4]\n\t"                                                                                             \
     "ldrd r8, r9, [sp, #8]\n\t"                                                                                        \
@@ -89,7 +149,7 @@ typedef char mce_quad_job_is_as_the_assembly_reads_it[sizeof(mce_quad_job) == 68
     "sbfx r3, r7, #0, #12\n\t"                                                                                         \
     "sub r7, r7, r3\n\t"                                                                                               \
     "add r11, r11, r3\n\t"                                                                                             \
-    "beq 3f\n\t"                                                                                                       \
+    "beq 7f\n\t"                                                                                                       \
     "strd r8, r9, [sp, #8]\n\t"                                                                                        \
     "strd r10, r11, [sp, #16]\n\t"                                                                                     \
     "ldrd r8, r9, [lr, #12]!\n\t"                                                                                      \
@@ -100,8 +160,8 @@ typedef char mce_quad_job_is_as_the_assembly_reads_it[sizeof(mce_quad_job) == 68
     "add r5, r5, r9\n\t"                                                                                               \
     "add r7, r7, r9\n\t"                                                                                               \
     "add r3, r1, r3, lsl #1\n\t"                                                                                       \
-    "b 2b\n\t"                                                                                                         \
-    "3:\n\t"                                                                                                           \
+    "b 6b\n\t"                                                                                                         \
+    "7:\n\t"                                                                                                           \
     "ldr r3, [r12, #16]\n\t"                                                                                           \
     "ldr r0, [r3, #4]\n\t"                                                                                             \
     "ldr lr, [r3, #12]\n\t"                                                                                            \
@@ -111,6 +171,18 @@ typedef char mce_quad_job_is_as_the_assembly_reads_it[sizeof(mce_quad_job) == 68
     "add r5, r0, r5, asr #12\n\t"                                                                                      \
     "add r6, lr, r6, asr #12\n\t"                                                                                      \
     "add r7, lr, r7, asr #12\n\t"
+#define MCE_QUAD_TILE                                                                                                  \
+    "push {r4-r11, lr}\n\t"                                                                                            \
+    "sub sp, sp, #44\n\t"                                                                                              \
+    "str r0, [sp]\n\t"                                                                                                 \
+    "ldr r1, [r0]\n\t"                                                                                                 \
+    "1:\n\t"                                                                                                           \
+    "ldr r12, [sp]\n\t"                                                                                                \
+    "ldr r2, [r12, #76]\n\t"                                                                                           \
+    "ldrd r0, lr, [r12, #4]\n\t"                                                                                       \
+    "ldr r3, [r12, #16]\n\t"                                                                                           \
+    "cmp r2, #0\n\t"                                                                                                   \
+    "bne 5f\n\t" MCE_QUAD_TILE_LANES "5:\n\t" MCE_QUAD_TILE_NIBBLES "8:\n\t"
 
 /* Stores the saturated outputs of a tile, goes on with the next, returns the end of w. */
 #define MCE_QUAD_STORE                                                                                                 \
@@ -132,7 +204,7 @@ typedef char mce_quad_job_is_as_the_assembly_reads_it[sizeof(mce_quad_job) == 68
     "str r3, [r12, #44]\n\t"                                                                                           \
     "bne 1b\n\t"                                                                                                       \
     "mov r0, r1\n\t"                                                                                                   \
-    "add sp, sp, #28\n\t"                                                                                              \
+    "add sp, sp, #44\n\t"                                                                                              \
     "pop {r4-r11, pc}\n\t"
 
 /* Two outputs of a channel with the multiplier at m: clamp(zero + q32(acc, m, 0)). */
@@ -192,14 +264,15 @@ static inline const mce_word *mce_quad_tiles_add(mce_quad_job *job)
     for (const mce_quad_block *block = job->blocks; block != end; block++) {
         n += block->size;
     }
-    for (; job->tiles > 0; job->tiles--, w += n / 2) {
+    const int32_t second = job->split.mask != 0 ? 1 : 2; /* words to the second pair */
+    for (; job->tiles > 0; job->tiles--, w += second * n / 2) {
         const int32_t *const bias = job->bias;
         int32_t acc[4][2]; /* channel, pixel */
         for (int32_t c = 0; c < 4; c++) {
             acc[c][0] = acc[c][1] = bias[c];
         }
-        mce_quad_pair(job->patches, job->blocks, end, w, 2, acc[0], acc[1]);
-        mce_quad_pair(job->patches, job->blocks, end, w + 1, 2, acc[2], acc[3]);
+        mce_quad_pair(&job->split, job->patches, job->blocks, end, w, 2, acc[0], acc[1]);
+        mce_quad_pair(&job->split, job->patches, job->blocks, end, w + second, 2, acc[2], acc[3]);
         uint32_t both[2] = {job->flip, job->flip};
         for (int32_t i = 0; i < 2; i++) {
             const uint8_t *const r = i == 0 ? job->r0 : job->r1;

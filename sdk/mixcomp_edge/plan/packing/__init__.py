@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from mixcomp_edge.ir import qops
-from mixcomp_edge.plan.packing.dsp import dense_four, dense_quad, dense_table, dense_two, dw3x3, pair, pair_table, quad
+from mixcomp_edge.plan.packing.dsp import dense_four, dense_quad, dense_table, dense_two, dw3x3, pair, pair_table
 from mixcomp_edge.plan.packing.in_bytes import byte_3x3, byte_fours, byte_pairs, byte_rows, byte_rows_gathered
 from mixcomp_edge.plan.packing.mve import (
     channel_fours,
@@ -23,6 +23,7 @@ from mixcomp_edge.plan.packing.mve import (
 )
 from mixcomp_edge.plan.packing.packed import Packed
 from mixcomp_edge.plan.packing.portable import rows, rows3x3, rows_gathered, words
+from mixcomp_edge.plan.packing.quad import quad
 from mixcomp_edge.plan.packing.swar import swar
 
 __all__ = ["PACKINGS", "Packed"]

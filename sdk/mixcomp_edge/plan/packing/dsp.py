@@ -1,81 +1,25 @@
-"""Packings of kernels/dsp: four multiply-accumulates in one SMLAD (`quad`), or two."""
+"""Packings of kernels/dsp that make two multiply-accumulates in one SMLAD; quad.py has those that make four."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mixcomp_edge.ir import qops
 from mixcomp_edge.plan.packing.packed import (
     Int,
     Packed,
     Weighted,
-    cut,
     gather_order,
     group_count,
     reduction_in_order,
     shifted_bias,
 )
+from mixcomp_edge.plan.packing.quad import BLOCK_BYTES, blocks_within, quad_in_place
 
-# The fields of internal/quad_dsp.h, and of the upper row of internal/dwconv2d_packed_dsp.h.
-LOW_MIN, LOW_MAX, HIGH_LIMIT = -2048, 2047, 1 << 19
-ROW_MIN, ROW_MAX = -1024, 1023
+ROW_MIN, ROW_MAX = -1024, 1023  # the upper row's field of internal/dwconv2d_packed_dsp.h
 TWO_MOST_INPUTS = 512  # of `dense_two`, which takes a byte a weight: half a kilobyte more at most
-BLOCK_BYTES = 12  # of mce_quad_block
-
-
-def quad(node: Weighted, x: qops.QNode) -> Packed | None:
-    """Two output channels in a 16-bit lane: u_a + 4096 * w_b, u_a = w_a + 8; see internal/quad_dsp.h.
-
-    Needs fixp4 weights. s4 inputs run as x + 8, which the bias makes up for. For each four channels [K/4][2] words, for
-    a last one or two [K/4]; K is rounded up to a multiple of 8."""
-    if not node.weights.codebook.is_twos_complement:
-        return None
-    order = gather_order(node, x)
-    padded = reduction_in_order(node.weights.levels, order)  # (O, K)
-    parts = np.split(padded, group_count(node))
-    low, high = np.concatenate([part[0::2] for part in parts]), np.concatenate([part[1::2] for part in parts])
-    sums = 15 * np.maximum(np.maximum(high, 0).sum(axis=1), np.maximum(-high, 0).sum(axis=1))
-    bias = shifted_bias(node, x)
-    if bias is None or sums.max(initial=0) >= HIGH_LIMIT:
-        return None
-    blocks = blocks_within(low, LOW_MIN, LOW_MAX)
-    words = [_quad_words(part) for part in parts]
-    scratch = 4 * padded.shape[1] + BLOCK_BYTES * (len(blocks) - 1)
-    return Packed(np.concatenate(words), bias, blocks=blocks, scratch_bytes=scratch)
-
-
-def blocks_within(low: Int, least: int, most: int) -> NDArray[np.uint8]:
-    """Blocks in which each row's sum with any activations 0..15 stays between least and most; low (O, K)."""
-
-    def fits(part: Int) -> bool:
-        top, bottom = np.maximum(part, 0).sum(axis=1).max(), np.minimum(part, 0).sum(axis=1).min()
-        return bool(15 * top <= most and 15 * bottom >= least)
-
-    return cut(low, fits)
-
-
-def _quad_words(w: Int) -> NDArray[np.uint32]:
-    """w (O, K) of one group to words: nibbles from the lowest: a0 b3 a2 b0 a1 b2 a3 b1 of weights 0..3."""
-    outputs, length = w.shape
-    w = np.pad(w, ((0, outputs % 2), (0, 0)))
-    low, high = (w[0::2] + 8).reshape(-1, length // 4, 4), w[1::2].reshape(-1, length // 4, 4) & 15
-    nibbles = [
-        low[..., 0],
-        high[..., 3],
-        low[..., 2],
-        high[..., 0],
-        low[..., 1],
-        high[..., 2],
-        low[..., 3],
-        high[..., 1],
-    ]
-    words = np.sum([n << 4 * i for i, n in enumerate(nibbles)], axis=0).astype(np.uint32)  # (pairs, K/4)
-    paired = len(words) // 2 * 2
-    fours = words[:paired].reshape(-1, 2, length // 4).transpose(0, 2, 1)
-    return np.concatenate([fours.ravel(), words[paired:].ravel()])
 
 
 def pair(node: Weighted, x: qops.QNode) -> Packed | None:
@@ -140,8 +84,8 @@ def dw3x3(node: Weighted, x: qops.QNode, row_stride: int) -> Packed | None:
 
 
 def dense_quad(node: Weighted, x: qops.QNode) -> Packed | None:
-    """As `quad`; a sum of x for each block, and a copy of x where it is s4 or does not fill words."""
-    packed = quad(node, x)
+    """As `quad_in_place`; a sum of x for each block, and a copy of x where it is s4 or does not fill words."""
+    packed = quad_in_place(node, x)
     return packed and without_patches(packed, x)
 
 

@@ -20,7 +20,10 @@ Int = NDArray[np.int64]
 class Packed:
     """What a kernel reads of a layer: codes, a flat array of bytes or little-endian words; bias (O,); `table`, what it
     reads of the codebook: "levels" (16 of them), "pairs" (256 pairs) or nothing; `blocks` of mce_conv2d, with their 0;
-    bytes of scratch in RAM, None where the kernel takes no such argument."""
+    bytes of scratch in RAM, None where the kernel takes no such argument.
+
+    roomier: where more scratch is faster, what the kernel reads if it gets more: told the bytes that are free anyway
+    while the layer runs, and how many it may have if these hold all that it can use."""
 
     codes: NDArray[np.uint8] | NDArray[np.uint16] | NDArray[np.uint32] = field(
         default_factory=lambda: np.zeros(0, np.uint8)
@@ -29,6 +32,7 @@ class Packed:
     table: str = ""
     blocks: NDArray[np.uint8] = field(default_factory=lambda: np.zeros(0, np.uint8))
     scratch_bytes: int | None = None
+    roomier: Callable[[int, int], Packed] | None = None
 
     @property
     def nbytes(self) -> int:

@@ -1,0 +1,20 @@
+/* Outputs of any shape, one body for all kernels of a program. */
+#ifndef MIXCOMP_INTERNAL_OUTPUT_ANY_H
+#define MIXCOMP_INTERNAL_OUTPUT_ANY_H
+
+#include "mixcomp/internal/dsp_output.h"
+
+/* y[pixel, o], and y[pixel, o + 1] where there is a second channel: any shape, any shift. */
+MCE_ONCE void mce_sink_any(const mce_sink *s, int32_t pixel, int32_t o, int32_t second, int32_t a, int32_t b);
+MCE_ONCE void mce_sink_any(const mce_sink *s, int32_t pixel, int32_t o, int32_t second, int32_t a, int32_t b)
+{
+    const int32_t shift = s->requant->shift, *const m = s->requant->multiplier + o * s->step;
+    for (int32_t c = 0; c <= second; c++) {
+        const int32_t at = pixel * s->to->c + o + c, acc = (int32_t)((uint32_t)(c == 0 ? a : b) << shift);
+        const int32_t r = s->add != 0 ? mce_load(s->add->r.type, s->r, at) : 0;
+        const int32_t v = mce_sink_value(s, acc, m[c * s->step], r) - mce_offset_binary(s->to->type);
+        mce_store_any(s->to->type, s->y, at, s->elements, mce_clamp(s->to->type, v));
+    }
+}
+
+#endif
