@@ -27,7 +27,8 @@ def test_the_catalogue_lists_the_files_of_the_kernel_folders():
 @pytest.mark.parametrize("kernel", KERNELS, ids=NAMES)
 def test_a_catalogue_entry_says_what_its_name_says(kernel):
     name = re.fullmatch(
-        r"mce_([a-z0-9]+(?:_add)?)(?:_([us][48])_(w4x2|w4|fx4|w8))?(?:_(?:3x3(?:s[12])?|words|pairs))?__(\w+)", kernel.name
+        r"mce_([a-z0-9]+(?:_add)?)(?:_([us][48])_(w4x2|w4|fx4|w8))?(?:_(?:3x3(?:s[12])?|words|pairs))?__(\w+)",
+        kernel.name,
     )
     op, act, weights, isa = name.groups()
     assert (kernel.op, kernel.isa) == (op, isa)
