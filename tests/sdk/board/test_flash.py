@@ -15,11 +15,14 @@ import pytest
 
 from mixcomp_edge.board.answer import await_answer
 from mixcomp_edge.board.flash import Way, install
+from mixcomp_edge.board.mlperf import Runner
+from mixcomp_edge.board.port import Port
 from mixcomp_edge.build.cross import toolchains
 from mixcomp_edge.build.firmware import build_firmware
 from mixcomp_edge.codegen.project import export, read_firmware
 from mixcomp_edge.errors import BoardError
 from mixcomp_edge.targets.boards import boards
+from mixcomp_edge.verification import verify
 
 pytestmark = pytest.mark.skipif(shutil.which("qemu-system-arm") is None, reason="needs qemu-system-arm")
 BOARD = boards()["mps2-an386"]
@@ -108,12 +111,35 @@ def test_the_wrong_board_is_refused(folder):
     assert "was exported for mps2-an386, not for pico" in done.stderr
 
 
+def interruptible(*words) -> subprocess.Popen:
+    """The command, in a process that takes Ctrl-C even where the tests run as a background job."""
+    return subprocess.Popen(
+        command(*words), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )  # fmt: skip
+
+
+def test_ctrl_c_leaves_the_port_to_others(folder):
+    _, machine = start(folder)
+    with machine:
+        process = interruptible("verify", folder, "--on", f"serial:{machine.url}", "--count", 100_000)
+        try:
+            assert "100000 inputs" in process.stderr.readline()  # what it will cost: the port is open
+            time.sleep(1)
+            process.send_signal(signal.SIGINT)
+            assert process.wait(60) == 130
+        finally:
+            process.kill()
+            process.communicate()
+        port = Port(machine.url)
+        assert Runner(port, timeout=30).ask("name", r"m-name-dut-\[(.*)\]") == ["mixcomp-edge"]
+        port.close()
+        assert verify(folder, on=f"serial:{machine.url}", count=2).mismatches == 0
+
+
 def test_ctrl_c_ends_the_machine(folder):
     port = free_port()
-    process = subprocess.Popen(
-        command("flash", folder, "--port", port), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # a background job may ignore it
-    )  # fmt: skip
+    process = interruptible("flash", folder, "--port", port)
     try:
         assert f"127.0.0.1:{port}" in process.stdout.readline()
         assert await_answer(f"socket://127.0.0.1:{port}", read_firmware(folder)[1]).model == "tiny"
