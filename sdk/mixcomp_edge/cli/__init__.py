@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+from types import FrameType
 
 import typer
 
@@ -23,7 +25,7 @@ app = typer.Typer(
 )
 
 
-INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+INTERRUPTED, TERMINATED = 130, 143  # 128 + SIGINT, + SIGTERM, as shells have it
 
 
 def _register() -> None:
@@ -49,8 +51,9 @@ def _register() -> None:
 
 
 def main() -> None:
-    """Entry point. Exit code 0: done; 1: a check failed; 2: an error, which is named; 130: interrupted."""
+    """Entry point. Exit code 0: done; 1: a check failed; 2: an error, which is named; 130, 143: broken off."""
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # else torch's threads spin when another process wants a core
+    signal.signal(signal.SIGTERM, _terminate)
     _register()
     try:
         app()
@@ -68,6 +71,11 @@ def main() -> None:
             print_json({"error": str(error)})
         console.print(f"[bold red]error:[/] {_plain(error)}", highlight=False, soft_wrap=True)
         sys.exit(2)
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    """What a verb has started and half written goes with it, as at Ctrl-C; a machine of QEMU would outlive us."""
+    sys.exit(TERMINATED)
 
 
 def _is_for_the_user(error: Exception) -> bool:

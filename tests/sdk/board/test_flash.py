@@ -137,14 +137,15 @@ def test_ctrl_c_leaves_the_port_to_others(folder):
         assert verify(folder, on=f"serial:{machine.url}", count=2).mismatches == 0
 
 
-def test_ctrl_c_ends_the_machine(folder):
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_the_machine(folder, number, code):
     port = free_port()
     process = interruptible("flash", folder, "--port", port)
     try:
         assert f"127.0.0.1:{port}" in process.stdout.readline()
         assert await_answer(f"socket://127.0.0.1:{port}", read_firmware(folder)[1]).model == "tiny"
-        process.send_signal(signal.SIGINT)
-        assert process.wait(60) == 130
+        process.send_signal(number)
+        assert process.wait(60) == code
     finally:
         process.kill()
         process.communicate()
