@@ -22,7 +22,7 @@ typedef struct mce_conv2d {
     const int32_t *bias; /* [y.c] */
     mce_requant requant;
     const uint8_t *
-        blocks; /* packing quad, swar, dense_two: lengths of the blocks of a reduction in units of 8, then 0; before them,
+        blocks; /* packing quad, swar, dense_swar, dense_two: lengths of the blocks of a reduction in units of 8, then 0; before them,
                             * where quad decodes, how many times four channels at a time and two bytes of the base; else null */
 } mce_conv2d;
 
@@ -210,6 +210,15 @@ void mce_dense_u4_w4__dsp(const mce_dense *p, const uint8_t *x, uint8_t *y, mce_
 void mce_dense_s4_w4__dsp(const mce_dense *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
 void mce_dense_u8_w4__dsp(const mce_dense *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
 void mce_dense_s8_w4__dsp(const mce_dense *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+/* packing dense_swar */
+void mce_dense_u4_fx4__v6m(const mce_dense *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_dense_s4_fx4__v6m(const mce_dense *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_dense_u8_fx4__v6m(const mce_dense *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_dense_s8_fx4__v6m(const mce_dense *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_dense_u4_fx4__v7m(const mce_dense *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_dense_s4_fx4__v7m(const mce_dense *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_dense_u8_fx4__v7m(const mce_dense *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_dense_s8_fx4__v7m(const mce_dense *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
 /* packing dense_two: at most two outputs */
 void mce_dense_u4_w4x2__dsp(const mce_dense *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
 void mce_dense_s4_w4x2__dsp(const mce_dense *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);

@@ -11,6 +11,7 @@ from mixcomp_edge.plan.packing.packed import (
     Int,
     Packed,
     Weighted,
+    copied_bytes,
     gather_order,
     group_count,
     reduction_in_order,
@@ -102,7 +103,7 @@ def dense_two(node: Weighted, x: qops.QNode) -> Packed | None:
     if not sums_fit or np.abs(halfwords).max() >= 1 << 15:
         return None
     blocks = blocks_within(low[np.newaxis], ROW_MIN, ROW_MAX)
-    return without_patches(Packed(halfwords.astype("<i2").view("<u4"), bias, blocks=blocks), x)
+    return Packed(halfwords.astype("<i2").view("<u4"), bias, blocks=blocks, scratch_bytes=copied_bytes(x))
 
 
 def dense_four(node: Weighted, x: qops.QNode) -> Packed | None:
@@ -130,7 +131,5 @@ def dense_table(node: Weighted, x: qops.QNode) -> Packed | None:
 
 def without_patches(packed: Packed, x: qops.QNode) -> Packed:
     """The packing of a dense layer: scratch for its blocks, and for x where the kernel copies it."""
-    padded = -(-x.elements // 8) * 8
-    copied = x.type.dtype == "s4" or x.elements % 8
     blocks = BLOCK_BYTES * max(len(packed.blocks) - 1, 0)
-    return replace(packed, scratch_bytes=blocks + (padded * x.type.bits // 8 if copied else 0))
+    return replace(packed, scratch_bytes=blocks + copied_bytes(x))

@@ -68,6 +68,13 @@ def byte_order(length: int, depth: int, bits: int) -> NDArray[np.intp]:
     return order
 
 
+def copied_bytes(x: qops.QNode) -> int:
+    """Scratch for x of a dense layer where the kernel copies it: s4 becomes u4, and an incomplete group of eight is
+    filled with zeros."""
+    copied = x.type.dtype == "s4" or x.elements % 8
+    return -(-x.elements // 8) * x.type.bits if copied else 0
+
+
 def reduction_in_order(w: Int, order: NDArray[np.intp]) -> Int:
     """w (O, K) with its columns in that order, 0 where it has -1."""
     return np.where(order < 0, 0, w[:, order])

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
 from mixcomp_edge.ir import qops
 from mixcomp_edge.ir.qops import reduction
-from mixcomp_edge.plan.packing.packed import Int, Packed, Weighted, byte_order, cut, group_count, reduction_in_order
+from mixcomp_edge.plan.packing.packed import (
+    Int,
+    Packed,
+    Weighted,
+    byte_order,
+    copied_bytes,
+    cut,
+    group_count,
+    reduction_in_order,
+)
 
 
 def swar(node: Weighted, x: qops.QNode, channels: int) -> Packed | None:
@@ -15,12 +26,22 @@ def swar(node: Weighted, x: qops.QNode, channels: int) -> Packed | None:
 
     For each `channels` (2 or 4) channels [K/4][channels / 2] words, for a last one or two of four [K/4]; an odd one
     has a neighbour of zeros. A block's products of the largest x with each channel's weights fit in 16 bits."""
+    order = byte_order(node.weights.codes.shape[1], x.shape[-1] // group_count(node), x.type.bits)
+    return _in_order(node, x, order, channels)
+
+
+def dense_swar(node: Weighted, x: qops.QNode) -> Packed | None:
+    """As `swar` for four channels; x is read from where it is, eight 4-bit elements a word."""
+    length = node.weights.codes.shape[1]
+    packed = _in_order(node, x, byte_order(length, 8, x.type.bits), 4)
+    return packed and replace(packed, scratch_bytes=copied_bytes(x))
+
+
+def _in_order(node: Weighted, x: qops.QNode, order: NDArray[np.intp], channels: int) -> Packed | None:
     if not node.weights.codebook.is_twos_complement:
         return None
-    groups = group_count(node)
-    order = byte_order(node.weights.codes.shape[1], x.shape[-1] // groups, x.type.bits)
     levels = reduction_in_order(node.weights.levels, order)
-    words = [_swar_words(part, channels) for part in np.split(levels, groups)]
+    words = [_swar_words(part, channels) for part in np.split(levels, group_count(node))]
     bias = node.weights.bias.astype(np.int64) + x.type.low * reduction(node).sum(axis=1)
     if np.any(np.abs(bias) >= 1 << 31):
         return None
