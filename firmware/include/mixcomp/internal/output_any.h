@@ -1,12 +1,19 @@
-/* Outputs of any shape, one body for all kernels of a program. */
+/* Outputs of any shape: with DSP one body for all kernels of a program. Elsewhere one a kernel, which gcc can look into:
+ * before a call into the unknown it keeps the sink in memory, which costs M3's depthwise layers a tenth. */
 #ifndef MIXCOMP_INTERNAL_OUTPUT_ANY_H
 #define MIXCOMP_INTERNAL_OUTPUT_ANY_H
 
 #include "mixcomp/internal/dsp_output.h"
 
+#if defined(__ARM_FEATURE_DSP)
+#define MCE_SINK_ANY MCE_ONCE
+#else
+#define MCE_SINK_ANY MCE_SHARED
+#endif
+
 /* y[pixel, o], and y[pixel, o + 1] where there is a second channel: any shape, any shift. */
-MCE_ONCE void mce_sink_any(const mce_sink *s, int32_t pixel, int32_t o, int32_t second, int32_t a, int32_t b);
-MCE_ONCE void mce_sink_any(const mce_sink *s, int32_t pixel, int32_t o, int32_t second, int32_t a, int32_t b)
+MCE_SINK_ANY void mce_sink_any(const mce_sink *s, int32_t pixel, int32_t o, int32_t second, int32_t a, int32_t b);
+MCE_SINK_ANY void mce_sink_any(const mce_sink *s, int32_t pixel, int32_t o, int32_t second, int32_t a, int32_t b)
 {
     const int32_t shift = s->requant->shift, *const m = s->requant->multiplier + o * s->step;
     for (int32_t c = 0; c <= second; c++) {
