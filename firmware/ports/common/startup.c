@@ -44,6 +44,9 @@ void mce_port_reset(void)
     MCE_REG(0xE000ED88u) |= 0xFu << 20; /* CPACR: full access to CP10 and CP11, before any code may use them */
     __asm__ volatile("dsb\n\tisb" ::: "memory");
 #endif
+#if defined(__ARM_ARCH_8M_MAIN__) || defined(__ARM_ARCH_8_1M_MAIN__)
+    __asm__ volatile("msr msplim, %0" : : "r"(mce__stack_limit)); /* a boot ROM may have left one of its own */
+#endif
     volatile uint32_t *free_stack = mce__stack_limit; /* volatile: a loop, not a call of memset over its own stack */
     volatile uint32_t *const here = (volatile uint32_t *)__builtin_frame_address(0) - 16;
     while (free_stack < here) {
