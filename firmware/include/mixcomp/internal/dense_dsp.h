@@ -44,8 +44,12 @@ MCE_INLINE void mce_dense_store_four(const mce_sink *s, int32_t o, const mce_den
 
 /* Adds the products of four channels to sum. Returns the end of w. */
 MCE_INLINE const mce_word *mce_dense_sum_four(mce_type type, mce_scheme scheme, const mce_word_any *x,
-                                              const mce_word *w, int32_t n, mce_dense_four *sum)
-{ return scheme == MCE_BYTES ? mce_dense_bytes(type, x, w, n, sum) : mce_dense_masked(type, x, w, n, sum); }
+                                              const mce_word *w, const mce_word *table, int32_t n, mce_dense_four *sum)
+{
+    return scheme == MCE_BYTES        ? mce_dense_bytes(type, x, w, n, sum)
+           : scheme == MCE_PAIR_TABLE ? mce_dense_looked_up_four(type, x, w, table, n, sum)
+                                      : mce_dense_masked(type, x, w, n, sum);
+}
 
 /* acc[o] = bias[o] + sum_i level(o,i) * x[i]
  * y[o] = clamp(y.zero + q32(acc[o], m[o], s))                                                          SPEC.md 4.3
@@ -59,44 +63,33 @@ MCE_INLINE void mce_dense_dsp(mce_type type, mce_scheme scheme, const mce_dense 
     const mce_word_any *const words = mce_dense_words(type, x, inputs, (mce_word *)(void *)(blocks + count));
     const mce_sink sink = mce_sink_of(&p->y, &p->requant, 0, 0, y);
     const mce_word *w = (const mce_word *)p->codes;
+    const mce_word *const table = scheme == MCE_PAIR_TABLE ? (const mce_word *)p->levels : 0;
     int32_t o = 0;
-    if (scheme == MCE_PAIR_TABLE) {
-        const mce_word *const table = (const mce_word *)p->levels;
-        for (; o + 4 <= outputs; o += 4) {
-            mce_dense_pair first = {p->bias[o], p->bias[o + 1]}, second = {p->bias[o + 2], p->bias[o + 3]};
-            w = mce_dense_looked_up(type, words, w, table, n, &first);
-            w = mce_dense_looked_up(type, words, w, table, n, &second);
-            const mce_dense_four sum = {first.a, first.b, second.a, second.b};
-            mce_dense_store_four(&sink, o, &sum);
-        }
-        for (; o < outputs; o += 2) {
-            mce_dense_pair sum = {p->bias[o], mce_dense_bias(p, o + 1, outputs)};
-            w = mce_dense_looked_up(type, words, w, table, n, &sum);
-            mce_dense_store(&sink, o, outputs, sum.a, sum.b);
-        }
-        return;
-    }
-    if (scheme == MCE_FOUR || scheme == MCE_BYTES) {
+    if (scheme != MCE_QUAD) {
         const int32_t offset = scheme == MCE_FOUR && outputs > 2 ? mce_dense_offset(type, words, n) : 0;
         for (; o + 4 <= outputs; o += 4) {
             const int32_t *const bias = p->bias + o;
             mce_dense_four sum = {mce_wrap_add(bias[0], offset), mce_wrap_add(bias[1], offset),
                                   mce_wrap_add(bias[2], offset), mce_wrap_add(bias[3], offset)};
-            w = mce_dense_sum_four(type, scheme, words, w, n, &sum);
+            w = mce_dense_sum_four(type, scheme, words, w, table, n, &sum);
             mce_dense_store_four(&sink, o, &sum);
         }
         if (outputs - o > 2 || (scheme == MCE_BYTES && o < outputs)) {
             mce_dense_four sum = {mce_wrap_add(p->bias[o], offset),
                                   mce_wrap_add(mce_dense_bias(p, o + 1, outputs), offset),
                                   mce_wrap_add(mce_dense_bias(p, o + 2, outputs), offset), offset};
-            mce_dense_sum_four(type, scheme, words, w, n, &sum);
+            mce_dense_sum_four(type, scheme, words, w, table, n, &sum);
             mce_dense_store(&sink, o, outputs, sum.a, sum.b);
             if (o + 2 < outputs) {
                 mce_dense_store(&sink, o + 2, outputs, sum.c, sum.d);
             }
         } else if (o < outputs) {
             mce_dense_pair sum = {p->bias[o], mce_dense_bias(p, o + 1, outputs)};
-            mce_dense_masked_pair(type, words, w, n, &sum);
+            if (scheme == MCE_PAIR_TABLE) {
+                mce_dense_looked_up(type, words, w, table, n, &sum);
+            } else {
+                mce_dense_masked_pair(type, words, w, n, &sum);
+            }
             mce_dense_store(&sink, o, outputs, sum.a, sum.b);
         }
         return;

@@ -121,6 +121,25 @@ MCE_INLINE void mce_dense_masked_pair(mce_type type, const mce_word_any *x, cons
         MCE_LOOK_LANE("lsr %[v], %[v], #4\n\tand %[xl], %[v], #0x000F000F\n\t", 1)                                     \
             MCE_LOOK_LANE("lsr %[v], %[v], #4\n\tand %[xl], %[v], #0x000F000F\n\t", 2)                                 \
                 MCE_LOOK_LANE("lsr %[v], %[v], #4\n\tand %[xl], %[v], #0x000F000F\n\t", 3)
+#define MCE_LOOK_FOUR(lane, w) /* 2 weights of 4 channels */                                                           \
+    lane MCE_LOOK_TAKE(w, "a", 0) MCE_LOOK_TAKE(w, "b", 1) MCE_LOOK_TAKE(w, "c", 2) MCE_LOOK_TAKE(w, "d", 3)
+#define MCE_LOOK_FOUR_BYTES(extend) /* 4 weights */                                                                    \
+    "ldrd %[wa], %[wb], [%[w]], #8\n\tldr %[v], [%[x]], #4\n\t" MCE_LOOK_FOUR(extend " %[xl], %[v]\n\t", "wa")         \
+        MCE_LOOK_FOUR(extend " %[xl], %[v], ror #8\n\t", "wb")
+#define MCE_LOOK_FOUR_NIBBLES /* 8 weights */                                                                          \
+    "ldr %[v], [%[x]], #4\n\tldrd %[wa], %[wb], [%[w]], #8\n\t" MCE_LOOK_FOUR("and %[xl], %[v], #0x000F000F\n\t",      \
+                                                                              "wa")                                    \
+        MCE_LOOK_FOUR("lsr %[v], %[v], #4\n\tand %[xl], %[v], #0x000F000F\n\t",                                        \
+                      "wb") "ldrd %[wa], %[wb], [%[w]], #8\n\t" MCE_LOOK_FOUR("lsr %[v], %[v], #4\n\tand %[xl], "      \
+                                                                              "%[v], #0x000F000F\n\t",                 \
+                                                                              "wa")                                    \
+            MCE_LOOK_FOUR("lsr %[v], %[v], #4\n\tand %[xl], %[v], #0x000F000F\n\t", "wb")
+#define MCE_LOOK_FOUR_ASM(code)                                                                                        \
+    __asm__("1:\n\t" code "cmp %[w], %[end]\n\tbne 1b"                                                                 \
+            : [a] "+r"(a), [b] "+r"(b), [c] "+r"(c), [d] "+r"(d), [x] "+r"(x), [w] "+r"(w), [v] "=&r"(v),              \
+              [wa] "=&r"(wa), [wb] "=&r"(wb), [xl] "=&r"(xl), [l] "=&r"(l)                                             \
+            : [t] "r"(table), [end] "r"(end)                                                                           \
+            : "memory", "cc")
 #define MCE_LOOK_ASM(code)                                                                                             \
     __asm__("1:\n\t" code "cmp %[w], %[end]\n\tbne 1b"                                                                 \
             : [a] "+r"(a), [b] "+r"(b), [x] "+r"(x), [w] "+r"(w), [v] "=&r"(v), [wa] "=&r"(wa), [wb] "=&r"(wb),        \
@@ -154,6 +173,34 @@ MCE_INLINE const mce_word *mce_dense_looked_up(mce_type type, const mce_word_any
     }
 #endif
     sum->a = a, sum->b = b;
+    return w;
+}
+
+/* The same with four channels, w [n/2]: byte c of a word is two codes of channel c. */
+MCE_INLINE const mce_word *mce_dense_looked_up_four(mce_type type, const mce_word_any *x, const mce_word *w,
+                                                    const mce_word *table, int32_t n, mce_dense_four *sum)
+{
+    const mce_word *const end = w + n / 2;
+    int32_t a = sum->a, b = sum->b, c = sum->c, d = sum->d;
+#if defined(__ARM_FEATURE_DSP)
+    uint32_t v, wa, wb, xl, l;
+    if (mce_is_packed(type)) {
+        MCE_LOOK_FOUR_ASM(MCE_LOOK_FOUR_NIBBLES);
+    } else if (type == MCE_S8) {
+        MCE_LOOK_FOUR_ASM(MCE_LOOK_FOUR_BYTES("sxtb16") MCE_LOOK_FOUR_BYTES("sxtb16"));
+    } else {
+        MCE_LOOK_FOUR_ASM(MCE_LOOK_FOUR_BYTES("uxtb16") MCE_LOOK_FOUR_BYTES("uxtb16"));
+    }
+#else
+    for (int32_t i = 0; w != end; w++, i++) {
+        const uint32_t lanes = mce_dense_lanes(type, x, i);
+        a = mce_smlad(lanes, table[*w & 0xFFu], a);
+        b = mce_smlad(lanes, table[*w >> 8 & 0xFFu], b);
+        c = mce_smlad(lanes, table[*w >> 16 & 0xFFu], c);
+        d = mce_smlad(lanes, table[*w >> 24], d);
+    }
+#endif
+    sum->a = a, sum->b = b, sum->c = c, sum->d = d;
     return w;
 }
 

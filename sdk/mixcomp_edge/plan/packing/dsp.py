@@ -124,9 +124,18 @@ def dense_four(node: Weighted, x: qops.QNode) -> Packed | None:
 
 
 def dense_table(node: Weighted, x: qops.QNode) -> Packed | None:
-    """As `pair_table`, with the scratch of `dense_quad`."""
-    packed = pair_table(node, x)
-    return packed and without_patches(packed, x)
+    """Codes of any format: byte c of a word holds weights 0 (low nibble) and 1 of channel c. For each four channels
+    [K/2] words, the last three are four with one of zeros; one or two are left as in `pair_table`."""
+    order = gather_order(node, x)
+    codes = np.where(order < 0, 0, node.weights.codes[:, order].astype(np.int64))
+    codes = np.pad(codes, ((0, -len(codes) % 2), (0, 0)))
+    split, length = len(codes) // 4 * 4, codes.shape[1]
+    fours = codes[:split].reshape(-1, 4, length // 2, 2).transpose(0, 2, 1, 3)  # (O/4, K/2, 4, 2)
+    pairs = codes[split:].reshape(-1, 2, length // 8, 8).transpose(0, 2, 1, 3)  # (1, K/8, 2, 8)
+    nibbles = np.concatenate([fours.reshape(-1, 8), pairs.reshape(-1, 8)])
+    words = (nibbles << 4 * np.arange(8)).sum(axis=1).astype(np.uint32)
+    bias = shifted_bias(node, x)
+    return None if bias is None else without_patches(Packed(words, bias, table="pairs"), x)
 
 
 def without_patches(packed: Packed, x: qops.QNode) -> Packed:
