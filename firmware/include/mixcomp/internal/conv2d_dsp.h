@@ -102,8 +102,8 @@ MCE_INLINE const mce_word *mce_conv2d_any(mce_scheme scheme, const mce_two_pixel
 /* acc[o] = bias[o] + sum_{i,j,c} level(o,i,j,c) * X[h*sh - top + i*dh, w*sw - left + j*dw, g*depth + c]
  * y[h,w,o] = clamp(y.zero + q32(acc[o], m[o], s)), or with a residual as in SPEC.md 4.12               SPEC.md 4.1
  * Two pixels meet four channels at a time. s4 runs as x + 8, and the bias makes up for it. add and r are null (0) in
- * conv2d. scratch: [n] words for two patches, in quad then its blocks and the lanes of the channels that are decoded
- * together; n = kh*kw*depth rounded up to a multiple of 8.
+ * conv2d. scratch: [n] words for two patches, then [n] bytes for one of bytes that do not fill words, or in quad its
+ * blocks and the lanes of the channels that are decoded together; n = kh*kw*depth rounded up to a multiple of 8.
  * quad: the low channel's sum over a block of p->blocks stays below half the base, T below 2^31; pair:
  * (|bias| + sum |level| * max|x|) * 2^s < 2^31 and the offset wraps there and back. plan/packing proves it.
  * run: quad only, what computes whole tiles. */
@@ -152,8 +152,8 @@ MCE_INLINE void mce_conv2d_body(mce_type type, mce_scheme scheme, mce_quad_run *
                         0,
                         0,
                         in.split};
-    const mce_gather gather = mce_gather_of(type, p, x);
-    mce_dsp_gather_begin(unit, p->window.kh * p->window.kw * depth, n, patches);
+    const mce_gather gather = mce_gather_of(type, p, x, (uint8_t *)(patches + n));
+    mce_gather_begin(unit, &gather, p->window.kh * p->window.kw * depth, n, patches);
     for (int32_t first = 0, last; first < p->y.c; first = last, group = w) {
         const int32_t left = outputs - first % outputs;
         last = first + (together < left ? together : left);
@@ -167,7 +167,7 @@ MCE_INLINE void mce_conv2d_body(mce_type type, mce_scheme scheme, mce_quad_run *
         for (in.pixel = 0; in.pixel < pixels; in.pixel += 2) {
             in.count = pixels - in.pixel < 2 ? 1 : 2;
             for (int32_t i = 0; i < in.count; i++) {
-                mce_gather_patch(type, unit, &gather, at, first / outputs * depth, patches + unit * i);
+                mce_gather_patch(type, unit, &gather, at, first / outputs * depth, n, patches + unit * i);
                 mce_corner_next(&gather, &at);
             }
             if (scheme == MCE_QUAD && !decoded) {

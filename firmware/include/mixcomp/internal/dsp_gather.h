@@ -1,9 +1,9 @@
 /* The patches under the kernel at two output pixels, as the inner loops of kernels/dsp read them: halfwords in the
  * order of the weights, `unit` words (two elements each) of the first pixel, as many of the second, and so on.
  *
- * Order. Along the input channels of one kernel position, where they fill whole words: packed elements 0 4 1 5 2 6 3 7 of
- * each eight, bytes 0 2 1 3 of each four; that is how masks and UXTB16 part a word. Otherwise as they come.
- * sdk/mixcomp_edge/plan/packing packs the weights in the same order. */
+ * Order. Bytes come as 0 2 1 3 of each four of a patch, packed elements as 0 4 1 5 2 6 3 7 of each eight where the input
+ * channels fill whole words, otherwise as they are: so masks and UXTB16 part a word. sdk/mixcomp_edge/plan/packing packs the
+ * weights in the same order. Bytes that do not fill words by channels are copied to a patch of bytes first. */
 #ifndef MIXCOMP_INTERNAL_DSP_GATHER_H
 #define MIXCOMP_INTERNAL_DSP_GATHER_H
 
@@ -80,47 +80,14 @@ MCE_INLINE void mce_patch_words(mce_type type, int32_t unit, mce_patch *p, const
     }
 }
 
-/* n bytes of x in their order. unit is 1. */
-MCE_INLINE void mce_patch_bytes(mce_type type, int32_t unit, mce_patch *p, const uint8_t *x, int32_t n)
-{
-    const uint8_t *const end = x + n;
-    if ((p->next & 1) != 0 && n > 0) {
-        mce_patch_put(unit, p, type == MCE_S8 ? (int8_t)*x : *x);
-        x++;
-    }
-    mce_word *to = p->to + p->next;
-    p->next += (int32_t)(end - x);
-    for (; x + 1 < end; x += 2, to += 2) {
-        const uint32_t low = type == MCE_S8 ? (uint32_t)(int8_t)x[0] & 0xFFFFu : x[0];
-        const uint32_t high = type == MCE_S8 ? (uint32_t)(int8_t)x[1] : x[1];
-        *to = low | high << 16;
-    }
-    if (x != end) {
-        *to = type == MCE_S8 ? (uint32_t)(int8_t)*x & 0xFFFFu : *x;
-    }
-}
-
 /* n elements of x from element `at` on; in a wide patch n is a multiple of the channels. */
 MCE_SHARED void mce_patch_run(mce_type type, int32_t unit, mce_patch *p, const uint8_t *x, int32_t at, int32_t n)
 {
     if (p->wide != 0) {
         mce_patch_words(type, unit, p, x + mce_pair_bytes(mce_is_packed(type), at), n);
-    } else if (!mce_is_packed(type) && unit == 1) {
-        mce_patch_bytes(type, unit, p, x + at, n);
     } else {
         for (const int32_t end = at + n; at < end; at++) {
             mce_patch_put(unit, p, mce_load(type, x, at) + mce_patch_offset(type));
-        }
-    }
-}
-
-/* Zeros from element `length` to `padded` in both patches: gathering does not touch them again. */
-MCE_INLINE void mce_dsp_gather_begin(int32_t unit, int32_t length, int32_t padded, mce_word *patches)
-{
-    for (int32_t i = 0; i < 2; i++) {
-        mce_patch to = {0, patches + unit * i, length & ~1};
-        while (to.next < padded) {
-            mce_patch_put(unit, &to, 0);
         }
     }
 }
@@ -135,21 +102,24 @@ typedef struct mce_gather {
     const mce_conv2d *p;
     const uint8_t *x;            /* [x.h][x.w][x.c] */
     int32_t depth;               /* channels of a group */
-    uint32_t rows, columns;      /* corners below these have whole rows of words under their windows; 0: none has */
+    uint8_t *bytes;              /* bytes that do not fill words: room for a patch, else null */
+    uint32_t rows, columns;      /* corners below these have whole rows under their windows; 0: none has */
     int32_t run, line, pitch;    /* elements in a row of the window; bytes of a row of x, between rows of the window */
     int32_t first, end, advance; /* column of a row's first corner, behind its last, from one to the next */
 } mce_gather;
 
-MCE_INLINE mce_gather mce_gather_of(mce_type type, const mce_conv2d *p, const uint8_t *x)
+MCE_INLINE mce_gather mce_gather_of(mce_type type, const mce_conv2d *p, const uint8_t *x, uint8_t *bytes)
 {
     const mce_window *const k = &p->window;
     const int32_t depth = p->x.c / p->groups, packed = mce_is_packed(type);
     const int32_t rows = p->x.h - (k->kh - 1) * k->dh, columns = p->x.w - k->kw + 1;
-    const int32_t whole = mce_is_wide(type, depth) && p->groups == 1 && k->dw == 1 && rows > 0 && columns > 0;
+    const int32_t wide = mce_is_wide(type, depth), regular = p->groups == 1 && k->dw == 1 && rows > 0 && columns > 0;
+    const int32_t whole = regular && (wide || !packed);
     const int32_t line = mce_pair_bytes(packed, p->x.w * p->x.c);
     const mce_gather g = {p,
                           x,
                           depth,
+                          wide || packed ? 0 : bytes,
                           whole ? (uint32_t)rows : 0,
                           whole ? (uint32_t)columns : 0,
                           k->kw * depth,
@@ -210,17 +180,91 @@ MCE_SHARED void mce_gather_any(mce_type type, int32_t unit, const mce_gather *g,
     }
 }
 
+/* These return the end of to. */
+MCE_SHARED uint8_t *mce_bytes_fill(uint8_t *to, uint8_t v, int32_t n)
+{
+    for (; n > 0; n--) {
+        *to++ = v;
+    }
+    return to;
+}
+
+MCE_INLINE uint8_t *mce_bytes_copy(uint8_t *to, const uint8_t *from, int32_t n)
+{
+    for (; n >= 4; n -= 4, to += 4, from += 4) {
+        *(mce_word_any *)to = *(const mce_word_any *)from;
+    }
+    for (; n > 0; n--) {
+        *to++ = *from++;
+    }
+    return to;
+}
+
+/* As mce_gather_any, to bytes. */
+MCE_SHARED void mce_gather_bytes(const mce_gather *g, mce_corner at, int32_t channel)
+{
+    const mce_conv2d *const p = g->p;
+    const mce_window *const k = &p->window;
+    uint8_t *to = g->bytes;
+    if ((uint32_t)at.row < g->rows && (uint32_t)at.column < g->columns) {
+        const uint8_t *from = g->x + at.row * g->line + at.column * g->depth;
+        for (int32_t i = k->kh; i > 0; i--, from += g->pitch) {
+            to = mce_bytes_copy(to, from, g->run);
+        }
+        return;
+    }
+    const mce_span columns = mce_taps_inside(at.column, k->dw, k->kw, p->x.w);
+    const int32_t depth = g->depth, inside = columns.end - columns.first;
+    const int32_t before = columns.first * depth, after = (k->kw - columns.end) * depth;
+    const int32_t together = k->dw == 1 && p->groups == 1; /* a row is one run, otherwise each tap is */
+    const int32_t runs = together ? 1 : inside, run = together ? inside * depth : depth, step = k->dw * p->x.c;
+    const uint8_t zero = (uint8_t)((uint32_t)p->x.zero & 0xFFu);
+    for (int32_t i = 0; i < k->kh; i++) {
+        const int32_t h = at.row + i * k->dh;
+        if (!mce_inside(h, p->x.h)) {
+            to = mce_bytes_fill(to, zero, g->run);
+            continue;
+        }
+        const uint8_t *from = g->x + h * g->line + (at.column + columns.first * k->dw) * p->x.c + channel;
+        to = before != 0 ? mce_bytes_fill(to, zero, before) : to;
+        for (int32_t j = 0; j < runs; j++, from += step) {
+            to = mce_bytes_copy(to, from, run);
+        }
+        to = after != 0 ? mce_bytes_fill(to, zero, after) : to;
+    }
+}
+
+/* Zeros from element `length` to `padded`: gathering does not touch them again. */
+MCE_INLINE void mce_gather_begin(int32_t unit, const mce_gather *g, int32_t length, int32_t padded, mce_word *patches)
+{
+    if (g->bytes != 0) {
+        mce_bytes_fill(g->bytes + length, 0, padded - length);
+        return;
+    }
+    for (int32_t i = 0; i < 2; i++) {
+        mce_patch to = {0, patches + unit * i, length & ~1};
+        while (to.next < padded) {
+            mce_patch_put(unit, &to, 0);
+        }
+    }
+}
+
 /* patch[i,j,c] = X[row + i*dh, column + j*dw, channel + c], c < depth; X is x.zero in the padding.
  * patch: [padded/2], interleaved */
 MCE_INLINE void mce_gather_patch(mce_type type, int32_t unit, const mce_gather *g, mce_corner at, int32_t channel,
-                                 mce_word *patch)
+                                 int32_t padded, mce_word *patch)
 {
+    mce_patch to = {1, patch, 0};
+    if (!mce_is_packed(type) && g->bytes != 0) {
+        mce_gather_bytes(g, at, channel);
+        mce_patch_words(type, unit, &to, g->bytes, padded);
+        return;
+    }
     if ((uint32_t)at.row >= g->rows || (uint32_t)at.column >= g->columns) {
         mce_gather_any(type, unit, g, at, channel, patch);
         return;
     }
     const uint8_t *from = g->x + at.row * g->line + mce_pair_bytes(mce_is_packed(type), at.column * g->depth);
-    mce_patch to = {1, patch, 0};
     for (int32_t i = g->p->window.kh; i > 0; i--, from += g->pitch) {
         mce_patch_words(type, unit, &to, from, g->run);
     }

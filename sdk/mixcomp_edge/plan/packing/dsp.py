@@ -14,6 +14,7 @@ from mixcomp_edge.plan.packing.packed import (
     copied_bytes,
     gather_order,
     group_count,
+    patch_bytes,
     reduction_in_order,
     shifted_bias,
 )
@@ -49,8 +50,7 @@ def _paired(node: Weighted, x: qops.QNode, nibbles: Int, empty: int, table: str)
         even = np.pad(part, ((0, len(part) % 2), (0, 0)), constant_values=empty).reshape(-1, 2, flat.shape[1] // 8, 8)
         words.append((even << 4 * np.arange(8)).sum(axis=3).transpose(0, 2, 1).astype(np.uint32).ravel())
     bias = shifted_bias(node, x)
-    scratch = 4 * flat.shape[1]
-    return None if bias is None else Packed(np.concatenate(words), bias, table, scratch_bytes=scratch)
+    return None if bias is None else Packed(np.concatenate(words), bias, table, scratch_bytes=patch_bytes(node, x))
 
 
 def dw3x3(node: Weighted, x: qops.QNode, row_stride: int) -> Packed | None:

@@ -10,7 +10,15 @@ from numpy.typing import NDArray
 
 from mixcomp_edge.ir import qops
 from mixcomp_edge.plan.packing.dsp import dw3x3, without_patches
-from mixcomp_edge.plan.packing.packed import Int, Packed, Weighted, gather_order, group_count, reduction_in_order
+from mixcomp_edge.plan.packing.packed import (
+    Int,
+    Packed,
+    Weighted,
+    gather_order,
+    group_count,
+    patch_bytes,
+    reduction_in_order,
+)
 
 
 def byte_rows(node: Weighted, x: qops.QNode) -> Packed | None:
@@ -32,7 +40,7 @@ def byte_pairs(node: Weighted, x: qops.QNode) -> Packed | None:
     levels = reduction_in_order(node.weights.levels, gather_order(node, x))
     levels = levels.reshape(len(levels), -1, 4)[..., [0, 2, 1, 3]]
     words = [_words(part, channels=2) for part in np.split(levels, group_count(node))]
-    return Packed(np.concatenate(words), node.weights.bias, scratch_bytes=4 * levels[0].size)
+    return Packed(np.concatenate(words), node.weights.bias, scratch_bytes=patch_bytes(node, x))
 
 
 def byte_fours(node: Weighted, x: qops.QNode) -> Packed | None:

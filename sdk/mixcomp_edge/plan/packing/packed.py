@@ -54,9 +54,16 @@ def gather_order(node: Weighted, x: qops.QNode) -> NDArray[np.intp]:
     depth = x.shape[-1] // node.groups if isinstance(node, qops.Conv2d) else prod(x.shape)
     within = {4: (0, 4, 1, 5, 2, 6, 3, 7), 8: (0, 2, 1, 3)}[x.type.bits]
     order = np.pad(np.arange(length), (0, -length % 8), constant_values=-1)
-    if depth % len(within) == 0 or isinstance(node, qops.Dense):
+    if x.type.bits == 8 or depth % 8 == 0 or isinstance(node, qops.Dense):
         order = order.reshape(-1, len(within))[:, list(within)].ravel()
     return order
+
+
+def patch_bytes(node: Weighted, x: qops.QNode) -> int:
+    """Scratch for two patches of halfwords, and for one of bytes where these do not fill words by channels."""
+    padded = -(-node.weights.codes.shape[1] // 8) * 8
+    in_bytes = x.type.bits == 8 and x.shape[-1] // group_count(node) % 4 != 0
+    return (5 if in_bytes else 4) * padded
 
 
 def byte_order(length: int, depth: int, bits: int) -> NDArray[np.intp]:
