@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import signal
 import sys
 from pathlib import Path
 
@@ -54,6 +55,7 @@ def networks(digits, tmp_path_factory):
 @pytest.fixture
 def command(capsys, monkeypatch):
     """Runs the command, in this process: (exit code, the object on stdout)."""
+    monkeypatch.setattr(signal, "signal", lambda number, handler: None)  # pytest keeps its own
 
     def run(*words: object):
         monkeypatch.setattr(sys, "argv", ["mixcomp-edge", *map(str, words), "--json"])

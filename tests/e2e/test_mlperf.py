@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -65,6 +68,29 @@ def test_performance_mode_gives_pythons_results_and_the_tree(machine, runner, tm
     assert json.loads((place / "results.json").read_text())["model"] == "ad01"
     assert "> db load 2560%" in (place / "log.txt").read_text()
     assert (tmp_path / "systems" / "mps2.json").is_file()
+
+
+def test_the_client_writes_the_tree_and_says_errors_in_a_line(machine, tmp_path):
+    def client(*words: object):
+        start = [sys.executable, "-m", "mixcomp_edge.board.mlperf", machine[1].url, "-o", tmp_path]
+        return subprocess.run([*map(str, (*start, *words))], capture_output=True, text=True, check=False)
+
+    done = client("--window", 0.1, "--system", "board")
+    assert done.returncode == 0, done.stderr
+    assert re.match(r"ad01: median \d+\.\d+ inferences a second; ", done.stdout)
+    files = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
+    place = "results/board/ad/performance"
+    assert files == {"systems/board.json", *(f"{place}/{name}" for name in ("results.txt", "results.json", "log.txt"))}
+
+    (tmp_path / "inputs").mkdir()
+    for words, message in (
+        (["--inputs", tmp_path / "inputs"], "needs 5 .bin files of 2560 bytes, what ad01 reads."),
+        (["--window", 0], "--window 0: must be above 0 seconds."),
+    ):
+        done = client(*words)
+        assert done.returncode != 0
+        assert done.stderr.strip().endswith(message)
+        assert "Traceback" not in done.stderr
 
 
 def test_an_error_of_the_board_is_an_error(runner):

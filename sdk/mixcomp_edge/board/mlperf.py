@@ -206,6 +206,8 @@ def main() -> None:
     )
     parser.add_argument("--system", default="mixcomp-edge", help="name of the system in the tree")
     words = parser.parse_args()
+    if words.window <= 0:
+        parser.error(f"--window {words.window:g}: must be above 0 seconds.")
     try:
         with contextlib.closing(Port(words.port)) as port:
             benchmark(port, words)
