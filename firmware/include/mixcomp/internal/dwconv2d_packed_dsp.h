@@ -260,6 +260,7 @@ MCE_INLINE void mce_dwconv2d_packed_dsp(mce_type type, int32_t sh, const mce_con
     const int32_t columns = p->x.w < width - left ? p->x.w : width - left, line = p->x.w * pixel_bytes;
     const int32_t shift = p->requant.shift, m_step = p->requant.per_channel != 0 ? 1 : 0;
     const uint32_t flip = type == MCE_S4 ? 0x88888888u : 0, outside = ((uint32_t)p->x.zero & 0x0Fu) * 0x11111111u;
+    const uint32_t all = sh == 1 ? 15 : 31; /* rows */
     const int16_t *const level = (const int16_t *)p->levels;
     const mce_word *codes = (const mce_word *)p->codes;
     const int32_t *bias = p->bias, *m = p->requant.multiplier;
@@ -295,9 +296,12 @@ MCE_INLINE void mce_dwconv2d_packed_dsp(mce_type type, int32_t sh, const mce_con
         for (int32_t h = 0; h < p->y.h; h += 2) {
             const int32_t row = h * sh - p->window.top;
             in.from = x + row * line;
-            in.present = 0;
-            for (int32_t i = 0; i < 3 + sh; i++) {
-                in.present |= (uint32_t)mce_inside(row + i, p->x.h) << i;
+            in.present = all;
+            if (row < 0 || row + 3 + sh > p->x.h) {
+                in.present = 0;
+                for (int32_t i = 0; i < 3 + sh; i++) {
+                    in.present |= (uint32_t)mce_inside(row + i, p->x.h) << i;
+                }
             }
             mce_dw_join(type, sh, &in);
             job.p = job.q;
