@@ -37,6 +37,7 @@ MAY_IMPORT = {
     "train": {*BELOW_TRAIN, "torch"},
     "bench": {*BELOW_TRAIN, "train"},
     "cli": {*BELOW_TRAIN, "train", "bench", "mixcomp_sim"},
+    "__main__": {"cli"},
 }
 WATCHED = {"torch", "mixcomp_sim", "mixcomp_edge"}
 

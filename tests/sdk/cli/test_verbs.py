@@ -368,3 +368,9 @@ def test_export_measures_kernels_or_takes_those_of_an_earlier_export(tiny_mce, t
     done = command("export", tiny_mce, "-O", "size", "--like", tmp_path / "a", "-o", tmp_path / "c")
     assert "give one of them" in refusal(done)
     assert not (tmp_path / "c").exists()
+
+
+def test_the_package_runs_as_a_module():
+    done = subprocess.run([sys.executable, "-m", "mixcomp_edge", "targets", "--json"], capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)
