@@ -124,8 +124,7 @@ MCE_INLINE void mce_conv2d_body(mce_type type, mce_scheme scheme, mce_quad_run *
     const mce_word *const table = scheme == MCE_PAIR_TABLE ? (const mce_word *)p->levels : 0;
     mce_word *const patches = (mce_word *)(void *)scratch;
     mce_quad_block *const blocks = (mce_quad_block *)(void *)(patches + n);
-    const mce_word *w = (const mce_word *)p->codes, *group = w;
-    const uint8_t *codes = (const uint8_t *)p->codes; /* what is not decoded yet */
+    const mce_word *w = (const mce_word *)p->codes, *group = w, *codes = w; /* codes: what is not decoded yet */
     mce_two_pixels in = {patches, n, blocks, blocks, {4096, 1 << 20, MCE_QUAD_MASK}, 0, 0, 0, 2};
     int32_t together = outputs;
     if (decoded) {

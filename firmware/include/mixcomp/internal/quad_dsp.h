@@ -99,15 +99,46 @@ MCE_INLINE mce_quad_block *mce_quad_lengths(const uint8_t *lengths, mce_quad_blo
     return block;
 }
 
-/* n lanes (a multiple of 8) from bytes of codes, the low channel's in the low nibble. Returns the end of codes. */
-MCE_INLINE const uint8_t *mce_quad_decode(const uint8_t *codes, const int16_t *levels, int32_t base, mce_word *lanes,
-                                          int32_t n)
+#if defined(__ARM_FEATURE_DSP)
+#define MCE_QUAD_LANE(lane, low, high) /* of the codes at these bits of v; b is spent */                               \
+    "ubfx %[" lane "], %[v], #" low ", #4\n\t"                                                                         \
+    "ubfx %[b], %[v], #" high ", #4\n\t"                                                                               \
+    "ldrsh %[" lane "], [%[levels], %[" lane "], lsl #1]\n\t"                                                          \
+    "ldrsh %[b], [%[levels], %[b], lsl #1]\n\t"                                                                        \
+    "mla %[" lane "], %[b], %[base], %[" lane "]\n\t"
+#define MCE_QUAD_LANES(two, more, bits0, bits1, bits2, bits3) /* two lanes as a word; more is spent */                 \
+    MCE_QUAD_LANE(two, bits0, bits1)                                                                                   \
+    MCE_QUAD_LANE(more, bits2, bits3)                                                                                  \
+    "pkhbt %[" two "], %[" two "], %[" more "], lsl #16\n\t"
+#define MCE_QUAD_DECODE                                                                                                \
+    "1:\n\tldr %[v], [%[codes]], #4\n\t" MCE_QUAD_LANES("x", "y", "0", "4", "8", "12")                                 \
+        MCE_QUAD_LANES("y", "z", "16", "20", "24", "28") "strd %[x], %[y], [%[lanes]], #8\n\t"                         \
+                                                         "cmp %[codes], %[end]\n\tbne 1b"
+#else
+/* Lane i of a word of codes. */
+MCE_INLINE int32_t mce_quad_lane(uint32_t codes, uint32_t i, const int16_t *levels, int32_t base)
+{ return levels[codes >> 8 * i & 0x0Fu] + base * levels[codes >> (8 * i + 4) & 0x0Fu]; }
+#endif
+
+/* n lanes, n a positive multiple of 8, from n bytes of codes, the low channel's in the low nibble. Returns the end of
+ * codes. */
+MCE_INLINE const mce_word *mce_quad_decode(const mce_word *codes, const int16_t *levels, int32_t base, mce_word *lanes,
+                                           int32_t n)
 {
-    for (const uint8_t *const end = codes + n; codes != end; codes += 2) {
-        const int32_t first = levels[codes[0] & 0x0F] + base * levels[codes[0] >> 4];
-        const int32_t second = levels[codes[1] & 0x0F] + base * levels[codes[1] >> 4];
-        *lanes++ = mce_halves(first, second);
+    const mce_word *const end = codes + n / 4;
+#if defined(__ARM_FEATURE_DSP)
+    uint32_t v, b, x, y, z;
+    __asm__ volatile(MCE_QUAD_DECODE
+                     : [codes] "+&r"(codes), [lanes] "+&r"(lanes), [v] "=&r"(v), [b] "=&r"(b), [x] "=&r"(x),
+                       [y] "=&r"(y), [z] "=&r"(z)
+                     : [levels] "r"(levels), [base] "r"(base), [end] "r"(end)
+                     : "memory", "cc");
+#else
+    for (; codes != end; codes++, lanes += 2) {
+        lanes[0] = mce_halves(mce_quad_lane(*codes, 0, levels, base), mce_quad_lane(*codes, 1, levels, base));
+        lanes[1] = mce_halves(mce_quad_lane(*codes, 2, levels, base), mce_quad_lane(*codes, 3, levels, base));
     }
+#endif
     return codes;
 }
 
