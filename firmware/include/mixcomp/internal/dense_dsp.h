@@ -98,24 +98,14 @@ MCE_INLINE void mce_dense_dsp(mce_type type, mce_scheme scheme, const mce_dense 
     if (outputs >= 4) {
         const int32_t one = p->requant.multiplier[0], per_channel = p->requant.per_channel;
         const int32_t m4[4] = {one, one, one, one}, packed = mce_is_packed(p->y.type);
-        mce_quad_job job = {w,
-                            (const mce_word *)(const void *)words,
-                            blocks,
-                            end - 1,
-                            p->bias,
-                            per_channel ? p->requant.multiplier : m4,
-                            per_channel ? 16 : 0,
-                            sink.zero,
-                            y,
-                            y,
-                            sink.flip * (packed ? 0x0101u : 0x00010001u),
-                            outputs >> 2,
-                            0,
-                            0,
-                            0,
-                            p->requant.shift,
-                            !packed,
-                            {0, 0, 0}};
+        mce_quad_job job; /* what only conv2d reads stays unset */
+        job.w = w, job.patches = (const mce_word *)(const void *)words;
+        job.blocks = blocks, job.last = end - 1;
+        job.bias = p->bias;
+        job.m = per_channel ? p->requant.multiplier : m4, job.m_advance = per_channel ? 16 : 0;
+        job.zero = sink.zero, job.shift = p->requant.shift, job.bytes = !packed;
+        job.y0 = y, job.flip = sink.flip * (packed ? 0x0101u : 0x00010001u);
+        job.tiles = outputs >> 2;
         o = outputs & ~3;
         w = mce_dense_tiles(&job);
     }
