@@ -210,6 +210,11 @@ void mce_dense_u4_w4__dsp(const mce_dense *p, const uint8_t *x, uint8_t *y, mce_
 void mce_dense_s4_w4__dsp(const mce_dense *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
 void mce_dense_u8_w4__dsp(const mce_dense *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
 void mce_dense_s8_w4__dsp(const mce_dense *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+/* packing rows_joined1 or rows_joined2 */
+void mce_dwconv2d_u4_w4_3x3s1__v7m(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_dwconv2d_u4_w4_3x3s2__v7m(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_dwconv2d_s4_w4_3x3s1__v7m(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_dwconv2d_s4_w4_3x3s2__v7m(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
 /* packing dense_swar */
 void mce_dense_u4_fx4__v6m(const mce_dense *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
 void mce_dense_s4_fx4__v6m(const mce_dense *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);

@@ -24,7 +24,7 @@ from mixcomp_edge.plan.packing.mve import (
 from mixcomp_edge.plan.packing.packed import Packed
 from mixcomp_edge.plan.packing.portable import rows, rows3x3, rows_gathered, words
 from mixcomp_edge.plan.packing.quad import quad
-from mixcomp_edge.plan.packing.swar import dense_swar, swar
+from mixcomp_edge.plan.packing.swar import dense_swar, rows_joined, swar
 
 __all__ = ["PACKINGS", "Packed"]
 
@@ -41,6 +41,8 @@ PACKINGS: dict[str, Callable[[Any, qops.QNode], Packed | None]] = {
     "dense_four": dense_four,
     "dense_table": dense_table,
     "dense_two": dense_two,
+    "rows_joined1": partial(rows_joined, row_stride=1),
+    "rows_joined2": partial(rows_joined, row_stride=2),
     "dense_swar": dense_swar,
     "words": words,
     "channel_pairs": channel_pairs,

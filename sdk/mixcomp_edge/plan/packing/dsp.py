@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from mixcomp_edge.ir import qops
+from mixcomp_edge.plan.packing.depthwise import plane_width, rows_within, taps
 from mixcomp_edge.plan.packing.packed import (
     Int,
     Packed,
@@ -54,34 +55,16 @@ def _paired(node: Weighted, x: qops.QNode, nibbles: Int, empty: int, table: str)
 
 
 def dw3x3(node: Weighted, x: qops.QNode, row_stride: int) -> Packed | None:
-    """Depthwise 3x3 without dilation, an output a channel, as wide as x, channels in whole words of x: words
-    [channels / 8 or 4][9 taps, column by column] of 32 or 16 bits, a nibble a channel, fixp4 weights plus 8, other
-    formats as codes; see internal/dwconv2d_packed_dsp.h and internal/dwconv2d_bytes_dsp.h.
+    """Depthwise 3x3, channels in whole words of x; see internal/dwconv2d_packed_dsp.h and
+    internal/dwconv2d_bytes_dsp.h.
 
     4-bit inputs: two rows share an accumulator, so the sum of one must fit in 11 bits for all x 0..15."""
-    assert isinstance(node, qops.DwConv2d)
-    window, channels = node.window, x.shape[2]
-    together = 8 if x.type.bits == 4 else 4
-    plain = window.kernel == (3, 3) and window.dilation == (1, 1) and window.stride[0] == row_stride
-    plain &= window.padding[1] <= 3  # a plane holds the columns of the outputs, 3 at least: no more fit before x
-    if not plain or node.shape[2] != channels or channels % together or node.type.bits != x.type.bits:
+    packed = x.type.bits == 4
+    if packed and not rows_within(node.weights.levels, ROW_MIN, ROW_MAX):
         return None
-    levels = node.weights.levels
-    if x.type.bits == 4:
-        top, bottom = np.maximum(levels, 0).sum(axis=0).max(), np.minimum(levels, 0).sum(axis=0).min()
-        if 15 * top > ROW_MAX or 15 * bottom < ROW_MIN:
-            return None
-    bias = shifted_bias(node, x)
-    if bias is None:
-        return None
-    even = node.weights.codebook.is_twos_complement  # then levels need no table
-    nibbles = node.weights.codes ^ 8 if even else node.weights.codes
-    codes = nibbles.reshape(3, 3, -1, together).transpose(2, 1, 0, 3).astype(np.uint32)  # word, column, row
-    width_of_word = np.uint32 if together == 8 else np.uint16
-    words = (codes << 4 * np.arange(together, dtype=np.uint32)).sum(axis=3).astype(width_of_word).ravel()
-    width = (node.shape[1] - 1) * window.stride[1] + 3
-    levels_and_plane = 4 * (9 + 4 + 3 * width) if x.type.bits == 4 else 2 * 9 + width * (3 + row_stride)
-    return Packed(words, bias, table="" if even else "levels", scratch_bytes=4 * levels_and_plane)
+    width = plane_width(node)
+    words = 4 * (9 + 4 + 3 * width) if packed else 2 * 9 + width * (3 + row_stride)
+    return taps(node, x, row_stride, 8 if packed else 4, 4 * words)
 
 
 def dense_quad(node: Weighted, x: qops.QNode) -> Packed | None:

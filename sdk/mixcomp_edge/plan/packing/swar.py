@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from mixcomp_edge.ir import qops
 from mixcomp_edge.ir.qops import reduction
+from mixcomp_edge.plan.packing.depthwise import plane_width, rows_within, taps
 from mixcomp_edge.plan.packing.packed import (
     Int,
     Packed,
@@ -35,6 +36,13 @@ def dense_swar(node: Weighted, x: qops.QNode) -> Packed | None:
     length = node.weights.codes.shape[1]
     packed = _in_order(node, x, byte_order(length, 8, x.type.bits), 4)
     return packed and replace(packed, scratch_bytes=copied_bytes(x))
+
+
+def rows_joined(node: Weighted, x: qops.QNode, row_stride: int) -> Packed | None:
+    """Depthwise 3x3 of four channels of 4 bits at a time; see internal/dwconv2d_v7m.h. A row's sum fits in 16 bits."""
+    if x.type.bits != 4 or not rows_within(node.weights.levels, -(1 << 15), (1 << 15) - 1):
+        return None
+    return taps(node, x, row_stride, 4, 4 * 4 * (9 + 2 + 3 * plane_width(node)))
 
 
 def _in_order(node: Weighted, x: qops.QNode, order: NDArray[np.intp], channels: int) -> Packed | None:
