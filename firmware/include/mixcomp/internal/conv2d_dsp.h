@@ -121,7 +121,7 @@ MCE_INLINE void mce_conv2d_body(mce_type type, mce_scheme scheme, mce_quad_run *
     if (scheme == MCE_QUAD && add != 0) {
         mce_sink_residuals(&sink, residual);
     }
-    const mce_word *const table = scheme == MCE_PAIR_TABLE ? (const mce_word *)p->levels : 0;
+    const mce_word *const table = scheme == MCE_PAIR_TABLE ? (const mce_word *)p->levels : 0; /* null (0): fixp4 */
     mce_word *const patches = (mce_word *)(void *)scratch;
     mce_quad_block *const blocks = (mce_quad_block *)(void *)(patches + n);
     const mce_word *w = (const mce_word *)p->codes, *group = w, *codes = w; /* codes: what is not decoded yet */
@@ -171,7 +171,7 @@ MCE_INLINE void mce_conv2d_body(mce_type type, mce_scheme scheme, mce_quad_run *
             }
             if (scheme == MCE_QUAD && !decoded) {
                 in.end = mce_quad_blocks(patches, p->blocks, blocks);
-            } else if (scheme == MCE_PAIR) {
+            } else if (scheme != MCE_QUAD && scheme != MCE_BYTES && table == 0) {
                 mce_pair_offsets(patches, n, &in.offset0, &in.offset1);
             }
             w = group;
@@ -191,7 +191,7 @@ MCE_INLINE void mce_conv2d_body(mce_type type, mce_scheme scheme, mce_quad_run *
     }
 }
 
-/* Every scheme but quad. */
+/* Bytes, and fixp4 without a residual: what most networks need is small and fast. */
 MCE_INLINE void mce_conv2d_dsp(mce_type type, mce_scheme scheme, const mce_conv2d *p, const mce_conv2d_add *add,
                                const uint8_t *x, const uint8_t *r, uint8_t *y, mce_scratch *scratch)
 { mce_conv2d_body(type, scheme, 0, p, add, x, r, y, scratch); }
@@ -203,5 +203,14 @@ MCE_INLINE void mce_conv2d_dsp(mce_type type, mce_scheme scheme, const mce_conv2
     MCE_ONCE void mce_conv2d_quad_##act(mce_quad_run *run, const mce_conv2d *p, const mce_conv2d_add *add,             \
                                         const uint8_t *x, const uint8_t *r, uint8_t *y, mce_scratch *scratch)          \
     { mce_conv2d_body(type, MCE_QUAD, run, p, add, x, r, y, scratch); }
+
+/* pair: defines mce_conv2d_pair_<act>, one for the other kernels with that type of x: by table or fixp4, with a
+ * residual or without. */
+#define MCE_CONV2D_PAIR(act, type)                                                                                     \
+    MCE_ONCE void mce_conv2d_pair_##act(const mce_conv2d *p, const mce_conv2d_add *add, const uint8_t *x,              \
+                                        const uint8_t *r, uint8_t *y, mce_scratch *scratch);                           \
+    MCE_ONCE void mce_conv2d_pair_##act(const mce_conv2d *p, const mce_conv2d_add *add, const uint8_t *x,              \
+                                        const uint8_t *r, uint8_t *y, mce_scratch *scratch)                            \
+    { mce_conv2d_body(type, MCE_PAIR_TABLE, 0, p, add, x, r, y, scratch); }
 
 #endif

@@ -201,7 +201,8 @@ MCE_INLINE uint8_t *mce_bytes_copy(uint8_t *to, const uint8_t *from, int32_t n)
 }
 
 /* As mce_gather_any, to bytes. */
-MCE_SHARED void mce_gather_bytes(const mce_gather *g, mce_corner at, int32_t channel)
+MCE_ONCE void mce_gather_bytes(const mce_gather *g, mce_corner at, int32_t channel);
+MCE_ONCE void mce_gather_bytes(const mce_gather *g, mce_corner at, int32_t channel)
 {
     const mce_conv2d *const p = g->p;
     const mce_window *const k = &p->window;
