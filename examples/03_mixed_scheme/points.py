@@ -13,7 +13,7 @@ EPOCHS = {"spoken_digits": 20, "bearings": 4, "bearings10": 4, "resnet8": 4, "re
           "spoken_digits_gru": 4}  # fmt: skip
 QUESTION_EPOCHS = {"bearings": 3, "spoken_digits": 3, "resnet8": 3}
 FLOAT_BY_SEED = ("bearings", "bearings10")  # trained anew for each seed; the others have one float model for all
-CHEAP = ("spoken_digits", "bearings")
+CHEAP = ("spoken_digits", "bearings", "clinc150", "spoken_digits_gru")
 QUESTION_SHARE = {"resnet8": 0.1}  # of the training images: what one slow processor allows
 
 
