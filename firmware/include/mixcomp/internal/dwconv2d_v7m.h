@@ -269,7 +269,8 @@ MCE_INLINE void mce_dwconv2d_v7m(mce_type type, int32_t sh, const mce_conv2d *p,
             mce_word *const at = w + i * MCE_ROWS_WORDS;
             for (int32_t t = 0; t < MCE_ROWS_TAPS; t++) {
                 const int32_t code = codes[t] >> 4 * i & 0x0F;
-                at[t] = (uint32_t)(level != 0 ? level[code] : code - 8);
+                const int32_t value = level != 0 ? level[code] : code - 8;
+                at[t] = (uint32_t)value;
             }
             at[MCE_ROWS_TAPS] = ((uint32_t)*bias - 0x8000u) << shift;
             at[MCE_ROWS_TAPS + 1] = (uint32_t)*m;
