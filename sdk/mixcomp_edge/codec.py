@@ -92,6 +92,7 @@ def _decode_node(entry: Any, unused: Tensors) -> Node:
 
 def _decode(hint: Any, value: Any, where: str, unused: Tensors) -> Any:
     """value as the type that a field is declared with."""
+    hint = _unaliased(hint)
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin is np.ndarray:
         return _take(value, np.dtype(typing.get_args(arguments[1])[0]), where, unused)
@@ -115,6 +116,12 @@ def _decode(hint: Any, value: Any, where: str, unused: Tensors) -> Any:
     if isinstance(hint, types.UnionType):
         raise TypeError(f"{where}: no rule for {hint}")
     return _expect(value, hint, where)
+
+
+def _unaliased(hint: Any) -> Any:
+    """What an alias such as NDArray[np.int32] stands for; newer NumPy declares it by a `type` statement."""
+    target = getattr(typing.get_origin(hint), "__value__", None)
+    return hint if target is None else target[typing.get_args(hint)]
 
 
 def _decode_weights(value: Any, where: str, unused: Tensors) -> qops.Weights:
