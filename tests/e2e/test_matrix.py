@@ -10,13 +10,13 @@ import pytest
 
 from mixcomp_edge import LayerPlan, QuantPlan, Recipe, convert, export, load_bundle, load_task, prepare, save_bundle
 from mixcomp_edge.build.cross import ENTRY
+from mixcomp_edge.frontend.torch_export import import_model
 from mixcomp_edge.ir import ops, qops
 from mixcomp_edge.lower import simplify
 from mixcomp_edge.numerics.packing import pack_elements
 from mixcomp_edge.plan.layout import lay_out
 from mixcomp_edge.simulation import simulate
 from mixcomp_edge.targets import target, targets
-from mixcomp_edge.train.frontend import import_model
 from mixcomp_edge.train.quantize import quantize
 from mixcomp_edge.transports.emulator import EmulatedCore
 from mixcomp_edge.verification import make_inputs, verify

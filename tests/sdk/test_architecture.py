@@ -34,7 +34,8 @@ MAY_IMPORT = {
     "choosing": BELOW_TRAIN,
     "sizing": {"errors", "build", "bundle", "codegen", "targets"},
     "doctor": {"errors", "build", "targets", "board", "mixcomp_sim"},
-    "train": {*BELOW_TRAIN, "torch"},
+    "frontend": {"errors", "ir", "torch"},
+    "train": {*BELOW_TRAIN, "frontend", "torch"},
     "bench": {*BELOW_TRAIN, "train"},
     "cli": {*BELOW_TRAIN, "train", "bench", "mixcomp_sim"},
     "__main__": {"cli"},
@@ -69,6 +70,13 @@ def test_a_part_imports_only_what_the_table_allows(part):
 def test_every_part_is_in_the_table():
     parts = {p.stem for p in PACKAGE.iterdir() if p.suffix == ".py" or (p / "__init__.py").exists()}
     assert parts - {"__init__"} == set(MAY_IMPORT)
+
+
+def test_only_training_and_the_door_of_torch_import_torch():
+    for path in PACKAGE.rglob("*.py"):
+        place = path.relative_to(PACKAGE).parts
+        if place[0] != "train" and place[:2] != ("frontend", "torch_export"):
+            assert "torch" not in imports(path), path
 
 
 def test_the_simulator_knows_neither_torch_nor_models():

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from mixcomp_edge.frontend.torch_export import import_model
 from mixcomp_edge.ir import ops
 from mixcomp_edge.ir.graph import Graph, Node, Window
 from mixcomp_edge.ir.ops import Activation
@@ -21,7 +22,6 @@ from mixcomp_edge.lower.assign_types import WEIGHTED, assign_types, quantizer_of
 from mixcomp_edge.lower.quantize import QuantizedWeights
 from mixcomp_edge.quant_plan import QuantPlan
 from mixcomp_edge.train.calibrate import activation_step, input_range
-from mixcomp_edge.train.frontend import import_model
 from mixcomp_edge.train.quantizers import ActivationQuantizer, weight_quantizer
 from mixcomp_edge.train.recipe import Recipe
 

@@ -8,9 +8,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mixcomp_edge import QuantPlan, Recipe
+from mixcomp_edge.frontend.torch_export import import_model
 from mixcomp_edge.ir import ops
 from mixcomp_edge.lower import simplify
-from mixcomp_edge.train.frontend import import_model
 from mixcomp_edge.train.quantized_model import QuantizedModel
 
 MAP = (4, 7, 6)  # (C, H, W), no two alike

@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mixcomp_edge.errors import ExportError
+from mixcomp_edge.frontend.torch_export import import_model
 from mixcomp_edge.ir import qops
 from mixcomp_edge.ir.graph import Graph
 from mixcomp_edge.ir.qops import QType, Requant
@@ -18,7 +19,6 @@ from mixcomp_edge.plan.layout import lay_out
 from mixcomp_edge.plan.lifetimes import lifetimes
 from mixcomp_edge.targets import target, targets
 from mixcomp_edge.train import networks
-from mixcomp_edge.train.frontend import import_model
 from support.float_graphs import quantized
 from support.integer_graphs import graphs, small_graph
 

@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from mixcomp_edge.frontend.torch_export import import_model
 from mixcomp_edge.train import networks
-from mixcomp_edge.train.frontend import import_model
 from mixcomp_edge.train.networks.layers import SameConv2d, same_padding
 
 NETWORKS = {  # input shape, outputs, parameters, weights

@@ -7,12 +7,13 @@ import torch
 from torch import nn
 
 from mixcomp_edge.errors import UnsupportedError
+from mixcomp_edge.frontend.torch_export import activations, arithmetic, layers, layout, pooling
+from mixcomp_edge.frontend.torch_export.calls import BATCH
+from mixcomp_edge.frontend.torch_export.importer import Importer
 from mixcomp_edge.ir.graph import Graph
 from mixcomp_edge.ir.verify import verify
-from mixcomp_edge.train import aten
-from mixcomp_edge.train.importer import BATCH, Importer
 
-assert aten  # importing it registers the handlers
+FAMILIES = (activations, arithmetic, layers, layout, pooling)  # importing them registers their handlers
 
 
 def import_model(model: nn.Module, input_shape: tuple[int, ...], name: str) -> Graph:

@@ -1,4 +1,4 @@
-"""The walk over an exported program: what the operators' handlers in aten.py build on."""
+"""The walk over an exported program: what the operators' handlers build on."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from torch import Tensor, fx
 from torch._ops import OpOverload
 
 from mixcomp_edge.errors import UnsupportedError
+from mixcomp_edge.frontend.torch_export.calls import module_path, module_stack, overload_packet, shape_of
 from mixcomp_edge.ir import ops
-from mixcomp_edge.ir.graph import Graph, Node, Shape
+from mixcomp_edge.ir.graph import Graph, Node
 from mixcomp_edge.ir.verify import symbol
 
-BATCH = 2  # export with two samples, so that an operation that mixes samples shows
 MAX_NAME = 88  # characters of a layer's name; the IR allows 96, and `unique` may add a number
 VIEWS = ("view", "reshape", "flatten", "slice", "squeeze", "unsqueeze", "detach", "alias")
 
@@ -83,14 +83,14 @@ class Importer:
         if handler is None:
             operator = str(node.target).removesuffix(".default").removesuffix(".Tensor")
             raise self.unsupported(node, f"the operator {operator} is not supported")
-        if _overload_packet(node).endswith("_"):
+        if overload_packet(node).endswith("_"):
             self._check_in_place(node)
         handler(self, node)
 
     def _check_in_place(self, node: fx.Node) -> None:
         """An operation in place also changes what its operand is a view of; refused where that is read elsewhere."""
         operand = node.args[0]
-        while isinstance(operand, fx.Node) and _overload_packet(operand) in VIEWS:
+        while isinstance(operand, fx.Node) and overload_packet(operand) in VIEWS:
             operand = operand.args[0]
             if isinstance(operand, fx.Node) and len(operand.users) > 1:
                 raise self.unsupported(node, f"{node.target} in place on a view of a value that is also used elsewhere")
@@ -161,54 +161,15 @@ class Importer:
         self.nodes[node.name] = node
         self.alias[fx_node] = node.name
 
+    def unary(self, node: fx.Node, make: Callable[..., Node], **attributes: Any) -> None:
+        """Adds make(...), a node that reads the call's first operand."""
+        name = self.unique(node.name)
+        self.add(node, make(name=name, inputs=(self.source(node).name,), shape=shape_of(node), **attributes))
 
-def _overload_packet(node: fx.Node) -> str:
-    """relu_ for aten.relu_.default; empty for what is no ATen operator."""
-    parts = str(node.target).split(".")
-    return parts[1] if len(parts) == 3 else ""
-
-
-def module_stack(node: fx.Node) -> str:
-    """Path of the module whose forward() makes the value; empty for the top one."""
-    stack = list(node.meta.get("nn_module_stack", {}).values())
-    return stack[-1][0] if stack else ""
-
-
-def module_path(node: fx.Node) -> str:
-    return module_stack(node) or "the top module"
-
-
-def shape_of(node: fx.Node) -> Shape:
-    """Channels-last shape without the batch of an fx node's value (N, C, ...)."""
-    shape = tuple(int(size) for size in node.meta["val"].shape)
-    if len(shape) < 2 or shape[0] != BATCH or len(shape) > 4:
-        path = module_path(node)
-        raise UnsupportedError(
-            f"{node.name} in module '{path}' has shape {shape}; expected (N, F), (N, C, L) or (N, C, H, W) "
-            "with the batch first and untouched."
-        )
-    return (*shape[2:], shape[1])
-
-
-def axis_of(dim: int, rank: int) -> int:
-    """Axis in a channels-last shape for a PyTorch dim of an (N, C, ...) tensor of this rank; -1 for the batch."""
-    dim %= rank
-    return -1 if dim == 0 else rank - 2 if dim == 1 else dim - 2
-
-
-def pair(value: Any) -> tuple[int, int]:
-    values = [int(v) for v in value] if isinstance(value, list | tuple) else [int(value)]
-    return (values[0], values[-1])
-
-
-def arguments(node: fx.Node, *defaults: Any) -> list[Any]:
-    """Positional arguments of a call, filled up with the operator's defaults."""
-    given = list(node.args) + [None] * (len(defaults) - len(node.args))
-    names = [argument.name for argument in node.target._schema.arguments]  # type: ignore[union-attr]
-    for index, (name, default) in enumerate(zip(names, defaults, strict=False)):
-        if index >= len(node.args):
-            given[index] = node.kwargs.get(name, default)
-    return given
+    def affine(self, node: fx.Node, name: str, index: int, gain: np.ndarray, offset: np.ndarray) -> None:
+        """Adds gain * operand + offset, for the operand of that index."""
+        name, inputs = self.unique(name), (self.source(node, index).name,)
+        self.add(node, ops.Affine(name=name, inputs=inputs, shape=shape_of(node), gain=gain, offset=offset))
 
 
 Handler = Callable[[Importer, fx.Node], None]

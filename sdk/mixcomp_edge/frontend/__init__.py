@@ -1,0 +1,1 @@
+"""Ways in: each package here turns one kind of model into the float graph."""

@@ -1,0 +1,64 @@
+"""Layers with weights, and the batch norm behind them."""
+
+from __future__ import annotations
+
+import numpy as np
+from torch import fx
+
+from mixcomp_edge.frontend.torch_export.calls import arguments, pair, shape_of
+from mixcomp_edge.frontend.torch_export.importer import Importer, handles
+from mixcomp_edge.ir import ops
+from mixcomp_edge.ir.graph import Window
+
+
+@handles("conv2d.default", "conv2d.padding")
+def _conv2d(importer: Importer, node: fx.Node) -> None:
+    _, weight, bias, stride, padding, dilation, groups = arguments(node, None, None, None, 1, 0, 1, 1)
+    w = importer.tensor(weight)
+    if w is None:
+        raise importer.unsupported(node, "a convolution whose weight is computed")
+    kernel, dilation = (w.shape[2], w.shape[3]), pair(dilation)
+    if padding == "same":
+        total = [d * (k - 1) for d, k in zip(dilation, kernel, strict=True)]
+        pads = (total[0] // 2, total[1] // 2, total[0] - total[0] // 2, total[1] - total[1] // 2)
+    else:
+        vertical, horizontal = (0, 0) if padding == "valid" else pair(padding)
+        pads = (vertical, horizontal, vertical, horizontal)
+    b = importer.tensor(bias)
+    importer.add(
+        node,
+        ops.Conv2d(
+            name=importer.layer_name(node, weight),
+            inputs=(importer.source(node).name,),
+            shape=shape_of(node),
+            weight=np.ascontiguousarray(w.transpose(0, 2, 3, 1)),
+            bias=np.zeros(len(w), np.float32) if b is None else b,
+            window=Window(kernel, pair(stride), dilation, pads),
+            groups=int(groups),
+        ),
+    )
+
+
+@handles("linear.default")
+def _linear(importer: Importer, node: fx.Node) -> None:
+    _, weight, bias = arguments(node, None, None, None)
+    w, b, source = importer.tensor(weight), importer.tensor(bias), importer.source(node)
+    if w is None:
+        raise importer.unsupported(node, "a linear layer whose weight is computed")
+    if len(source.shape) != 1:
+        raise importer.unsupported(node, f"a linear layer on shape (N, {source.shape}); flatten its input first")
+    bias_or_zero = np.zeros(len(w), np.float32) if b is None else b
+    name = importer.layer_name(node, weight)
+    importer.add(node, ops.Dense(name=name, inputs=(source.name,), shape=shape_of(node), weight=w, bias=bias_or_zero))
+
+
+@handles("batch_norm.default")
+def _batch_norm(importer: Importer, node: fx.Node) -> None:
+    _, gamma, beta, mean, variance, _, _, eps, _ = arguments(node, None, None, None, None, None, 0, 0.1, 1e-5, 0)
+    m, v = importer.tensor(mean), importer.tensor(variance)
+    if m is None or v is None:
+        raise importer.unsupported(node, "a batch norm without running statistics")
+    gain = (1.0 if (g := importer.tensor(gamma)) is None else g) / np.sqrt(v.astype(np.float64) + eps)
+    offset = (0.0 if (b := importer.tensor(beta)) is None else b) - m * gain
+    path = importer.paths.get(mean.name, "").rpartition(".")[0]
+    importer.affine(node, path or node.name, 0, gain, offset)
