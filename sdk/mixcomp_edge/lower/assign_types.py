@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from mixcomp_edge.errors import PlanError
 from mixcomp_edge.ir import ops
 from mixcomp_edge.ir.graph import Graph, Node
@@ -12,6 +14,7 @@ from mixcomp_edge.quant_plan import QuantPlan
 
 KEEPS_TYPE = (ops.MaxPool2d, ops.Pad, ops.Reshape)
 WEIGHTED = (ops.Conv2d, ops.Dense)
+KEEPS_SIGN = (ops.Add, ops.AvgPool2d, ops.Concat, *WEIGHTED, *KEEPS_TYPE)  # no minus in them, but in weights
 
 
 @dataclass(frozen=True)
@@ -60,11 +63,12 @@ def quantizer_of(graph: Graph) -> dict[str, str]:
 
 
 def _is_positive(node: Node, positive: dict[str, bool], input_positive: bool) -> bool:
+    """Whether the value cannot be negative, whatever the model reads: by its operator and by what that reads, and of a
+    layer by its weights and biases as they are when the types are chosen."""
     if isinstance(node, ops.Input):
         return input_positive
-    if isinstance(node, ops.Softmax):
+    if isinstance(node, ops.Softmax) or getattr(node, "activation", Activation.NONE) is not Activation.NONE:
         return True
-    if getattr(node, "activation", Activation.NONE) is not Activation.NONE:
-        return True
-    passes = isinstance(node, (ops.AvgPool2d, ops.Concat, *KEEPS_TYPE))
-    return passes and all(positive[name] for name in node.inputs)
+    if isinstance(node, WEIGHTED) and not (np.all(node.weight >= 0) and np.all(node.bias >= 0)):
+        return False
+    return isinstance(node, KEEPS_SIGN) and all(positive[name] for name in node.inputs)
