@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import stat
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
@@ -21,6 +19,7 @@ from mixcomp_edge.codec import decode_graph, encode_graph
 from mixcomp_edge.errors import BundleError, MixcompError
 from mixcomp_edge.ir.graph import Graph
 from mixcomp_edge.ir.verify import verify
+from mixcomp_edge.storage import write_file
 
 FORMAT = 1
 CONTRACT = "q32"  # how accumulators are requantized, SPEC.md 3
@@ -60,20 +59,8 @@ class Bundle:
 
 
 def save_bundle(bundle: Bundle, path: Path) -> None:
-    """Writes the file whole or not at all."""
-    try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    except OSError as error:
-        raise BundleError(f"{path}: cannot write here ({error.strerror}).") from error
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(bundle.to_bytes())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except OSError as error:
-        raise BundleError(f"{path}: cannot write it ({error.strerror or error}).") from error
-    finally:
-        Path(temporary).unlink(missing_ok=True)
+    """Writes the file whole or not at all; StorageError where it cannot be written."""
+    write_file(path, bundle.to_bytes())
 
 
 def load_bundle(path: Path) -> Bundle:

@@ -45,6 +45,10 @@ class ExportError(MixcompError):
     """The project folder cannot be written, or does not hold what it should."""
 
 
+class StorageError(MixcompError):
+    """A file or folder cannot be written, or holds what is the user's own."""
+
+
 class BoardError(MixcompError):
     """A board does not answer, answers wrongly, runs another firmware, or is too small."""
 

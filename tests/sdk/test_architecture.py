@@ -10,12 +10,13 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "sdk" / "mixcomp_edge"
 BELOW_TRAIN = {
-    "errors", "resources", "targets", "numerics", "quant_plan", "ir", "lower", "codec", "bundle", "plan", "codegen",
-    "build", "transports", "verification", "simulation", "sizing", "board", "doctor",
+    "errors", "storage", "resources", "targets", "numerics", "quant_plan", "ir", "lower", "codec", "bundle", "plan",
+    "codegen", "build", "transports", "verification", "simulation", "sizing", "board", "doctor",
     "choosing",
 }  # fmt: skip
 MAY_IMPORT = {
     "errors": set(),
+    "storage": {"errors"},
     "resources": set(),
     "targets": {"errors", "resources"},
     "numerics": {"errors"},
@@ -23,11 +24,11 @@ MAY_IMPORT = {
     "ir": {"errors", "numerics"},
     "lower": {"errors", "numerics", "quant_plan", "ir"},
     "codec": {"errors", "numerics", "ir"},
-    "bundle": {"errors", "numerics", "ir", "codec"},
+    "bundle": {"errors", "storage", "numerics", "ir", "codec"},
     "plan": {"errors", "ir", "numerics", "targets", "resources"},
-    "codegen": {"errors", "resources", "bundle", "plan", "ir", "numerics", "targets"},
-    "build": {"errors", "resources", "targets", "mixcomp_sim"},
-    "board": {"errors", "targets", "build"},
+    "codegen": {"errors", "storage", "resources", "bundle", "plan", "ir", "numerics", "targets"},
+    "build": {"errors", "storage", "resources", "targets", "mixcomp_sim"},
+    "board": {"errors", "storage", "targets", "build"},
     "transports": {"errors", "build", "board", "plan", "codegen", "ir", "targets", "mixcomp_sim"},
     "verification": BELOW_TRAIN,
     "simulation": {*BELOW_TRAIN, "mixcomp_sim"},

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Protocol
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from mixcomp_edge.train.tasks import BUILTIN
@@ -21,6 +22,12 @@ console = Console(stderr=True)  # progress, notes and errors
 output = Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else 160)
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout; progress goes to stderr.")]
+ForceFlag = Annotated[
+    bool,
+    typer.Option(
+        "--force", help="Write even where files lie that are not ours, or were changed since; says which it replaced."
+    ),
+]
 TargetOption = Annotated[
     str | None, typer.Option("--target", "-t", help="Target, see `mixcomp-edge targets`.", show_default="cortex-m4")
 ]
@@ -40,6 +47,11 @@ TaskArgument = Annotated[
 def print_json(value: dict[str, Any]) -> None:
     """The one object of --json."""
     sys.stdout.write(json.dumps(value) + "\n")
+
+
+def warn(text: str) -> None:
+    """Says on stderr what the user should know."""
+    console.print(f"[yellow]warning:[/] {escape(text)}", highlight=False, soft_wrap=True)
 
 
 class Tell(Protocol):

@@ -9,7 +9,16 @@ import typer
 from rich.table import Table
 
 from mixcomp_edge.choosing import Goal
-from mixcomp_edge.cli.common import ChainOption, JsonFlag, TargetOption, output, print_json, progress_bar
+from mixcomp_edge.cli.common import (
+    ChainOption,
+    ForceFlag,
+    JsonFlag,
+    TargetOption,
+    output,
+    print_json,
+    progress_bar,
+    warn,
+)
 from mixcomp_edge.errors import ExportError
 from mixcomp_edge.targets import DEFAULT
 
@@ -49,13 +58,15 @@ def register(app: typer.Typer) -> None:
         like: Annotated[
             Path | None, typer.Option("--like", help="Take the kernels of an earlier export.", metavar="DIR")
         ] = None,
-        force: Annotated[bool, typer.Option("--force", help="Replace a folder that we did not make.")] = False,
+        force: ForceFlag = False,
         json: JsonFlag = False,
     ) -> None:
         """Write a bundle as C: a folder that builds by itself and drops into a firmware.
 
         With --board the folder is a whole firmware, and build/firmware.elf is it, compiled: it answers `verify --on
         serial:PORT` and the MLPerf Tiny runner.
+
+        An earlier export of the model in DIR is replaced; your own files in there stay. Links are followed.
 
         Examples: mixcomp-edge export resnet8.mce --target cortex-m4 -o resnet8_c
 
@@ -64,18 +75,19 @@ def register(app: typer.Typer) -> None:
         mixcomp-edge export resnet8.mce -O size -o resnet8_small
         """
         from mixcomp_edge.bundle import load_bundle
-        from mixcomp_edge.codegen.project import chosen_kernels
+        from mixcomp_edge.codegen.project import check_export, chosen_kernels
         from mixcomp_edge.codegen.project import export as write
 
         if optimize is not None and like is not None:
             raise ExportError("-O measures anew and --like takes what an earlier export chose: give one of them.")
         the_board, the_bundle = _board(board, target, profile), load_bundle(bundle)
+        check_export(folder, the_bundle.graph.name, force=force)
         target = the_board.target.name if the_board else target or DEFAULT
         kernels = chosen_kernels(like) if like else None
         choice = _choose(the_bundle, target, optimize, toolchain) if optimize else None
         layout = write(
             the_bundle, target, folder, force=force, board=the_board, profile=profile,
-            kernels=choice.kernels if choice else kernels,
+            kernels=choice.kernels if choice else kernels, warn=warn,
         )  # fmt: skip
         sizes: dict[str, object] = {"weight_bytes": layout.weight_bytes, "arena_bytes": layout.arena.total_bytes}
         if choice is not None:

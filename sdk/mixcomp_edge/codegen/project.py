@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
-import shutil
-import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +11,9 @@ from mixcomp_edge import __version__, resources
 from mixcomp_edge.bundle import Bundle, load_bundle
 from mixcomp_edge.codegen.firmware import BUILD_ID, build_id, build_id_header, firmware_files
 from mixcomp_edge.codegen.render import render_model
-from mixcomp_edge.errors import ExportError
+from mixcomp_edge.errors import ExportError, StorageError
 from mixcomp_edge.plan.layout import Layout, lay_out
+from mixcomp_edge.storage import check_folder, digest, sealed, unsealed, write_folder
 from mixcomp_edge.targets import target
 from mixcomp_edge.targets.boards import Board, board
 
@@ -32,21 +29,49 @@ def export(
     board: Board | None = None,
     profile: str | None = None,
     kernels: Mapping[str, str] | None = None,
+    warn: Callable[[str], None] = lambda text: None,
 ) -> Layout:
     """Writes the project into `folder`, whole or not at all, and returns the layout it was made from.
 
     kernels: layer -> name of its kernel, from `chosen_kernels` or `choosing.choose`; the catalogue's order without it.
 
     With a board the project also holds the firmware around the model, and the target is the board's; `profile` names
-    the MLPerf Tiny benchmark that the firmware answers as. A folder that an earlier export made is replaced; another
-    folder that is not empty is refused unless `force`."""
+    the MLPerf Tiny benchmark that the firmware answers as. An earlier export of the model is replaced, and what else
+    lies in the folder stays. `check_export` says what is refused unless `force`; `warn` hears what that takes."""
     layout = lay_out(bundle.graph, board.target if board else target(target_name), kernels)
     files = project_files(bundle, layout, board, profile)
-    foreign = folder.exists() and not (folder / MANIFEST).is_file()
-    if foreign and not force and (not folder.is_dir() or any(folder.iterdir())):
-        raise ExportError(f"{folder} holds files that are not ours. Choose another folder, or pass --force.")
-    _replace_folder(folder, files)
+    check_export(folder, bundle.graph.name, force=force)
+    if taken := write_folder(folder, files, _ours(folder), force=force):
+        warn(f"{folder}: took the place of files that were not ours, or were changed since: {', '.join(taken)}.")
     return layout
+
+
+def check_export(folder: Path, model: str, *, force: bool = False) -> None:
+    """StorageError where an export of the model may not go into the folder: it holds another model's, or files of ours
+    that were changed since, or files but none of ours, or it cannot be written."""
+    ours, manifest = _ours(folder), _sealed_manifest(folder)
+    if manifest is not None and manifest.get("model") != model and not force:
+        raise StorageError(
+            f"{folder} holds the export of another model, {manifest.get('model')!r}. "
+            "Name another folder, or pass --force to replace it."
+        )
+    check_folder(folder, ours, force=force)
+
+
+def _ours(folder: Path) -> dict[str, str]:
+    """Path -> SHA-256 of what an earlier export has written into a folder; nothing without a manifest that is whole."""
+    manifest = _sealed_manifest(folder)
+    if manifest is None:
+        return {}
+    return {**manifest["sha256"], MANIFEST: digest((folder / MANIFEST).read_bytes())}
+
+
+def _sealed_manifest(folder: Path) -> dict[str, Any] | None:
+    try:
+        manifest = unsealed((folder / MANIFEST).read_bytes())
+    except OSError:
+        return None
+    return manifest if manifest is not None and isinstance(manifest.get("sha256"), dict) else None
 
 
 def project_files(
@@ -71,13 +96,13 @@ def project_files(
         files |= firmware_files(bundle, layout, board, profile)
         files[BUILD_ID] = build_id_header(files)
         manifest |= {"board": board.name} | ({"profile": profile} if profile else {})
-    files[MANIFEST] = (json.dumps({**manifest, "sha256": manifest_digests(files)}, indent=1) + "\n").encode()
+    files[MANIFEST] = sealed({**manifest, "sha256": manifest_digests(files)})
     return files
 
 
 def manifest_digests(files: dict[str, bytes]) -> dict[str, str]:
     """SHA-256 of each file but the manifest, as generated."""
-    return {path: hashlib.sha256(content).hexdigest() for path, content in sorted(files.items()) if path != MANIFEST}
+    return {path: digest(content) for path, content in sorted(files.items()) if path != MANIFEST}
 
 
 def read_project(folder: Path) -> tuple[Bundle, Layout]:
@@ -134,25 +159,3 @@ def _manifest(folder: Path) -> dict[str, Any]:
         raise ExportError(
             f"{folder}: not an exported project ({MANIFEST} is missing or damaged: {error}). Run `mixcomp-edge export`."
         ) from error
-
-
-def _replace_folder(folder: Path, files: dict[str, bytes]) -> None:
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        staging = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
-    except OSError as error:
-        raise ExportError(f"{folder}: cannot write here ({error.strerror}).") from error
-    fresh, old = staging / "new", staging / "old"
-    try:
-        for path, content in files.items():
-            (fresh / path).parent.mkdir(parents=True, exist_ok=True)
-            (fresh / path).write_bytes(content)
-        if folder.exists():
-            os.replace(folder, old)
-        os.replace(fresh, folder)
-    except OSError as error:
-        raise ExportError(f"{folder}: cannot write the project ({error.strerror}).") from error
-    finally:
-        if old.exists() and not folder.exists():  # stopped between the two: the old project comes back
-            os.replace(old, folder)
-        shutil.rmtree(staging, ignore_errors=True)
