@@ -42,7 +42,9 @@ typedef struct mce_app_model {
     int32_t output_signed;
     float output_scale;
     int32_t output_zero;
-    int32_t reconstruction; /* 1: the result is the mean squared difference of output and (float) input */
+    int32_t reconstruction;       /* 1: the result is the mean squared difference of output and (float) input */
+    const uint16_t *exponentials; /* [256] of SPEC.md 4.11: the results are probabilities; NULL: the output as it is */
+    void (*mark_time)(void);      /* energy mode: pulls the timestamp pin; NULL: performance mode, the time is told */
     const uint8_t *golden_input, *golden_output;
 } mce_app_model;
 

@@ -45,6 +45,14 @@ static inline uint32_t mce_get_u16(const uint8_t *p)
 static inline uint32_t mce_get_u32(const uint8_t *p)
 { return mce_get_u16(p) | mce_get_u16(p + 2) << 16; }
 
+static inline float mce_get_float(const uint8_t *p)
+{
+    const uint32_t bits = mce_get_u32(p);
+    float value;
+    __builtin_memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
 static inline void mce_put_u16(uint8_t *p, uint32_t value)
 {
     p[0] = (uint8_t)value;

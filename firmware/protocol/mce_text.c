@@ -4,21 +4,15 @@
 #include "mce_board.h"
 #include "mce_device.h"
 #include "mce_number.h"
+#include "mce_say.h"
 #include "mixcomp/port.h"
 
 #define WARMUP 10u /* inferences before the timed ones, when the host does not say */
 
-static void say(const char *text)
-{
-    while (*text != '\0') {
-        mce_port_put((uint8_t)*text++);
-    }
-}
-
 static void say_integer(uint64_t value)
 {
     char digits[MCE_NUMBER_BYTES];
-    say(mce_integer_text(value, digits));
+    mce_say(mce_integer_text(value, digits));
 }
 
 static void say_hex(uint8_t byte)
@@ -30,14 +24,18 @@ static void say_hex(uint8_t byte)
 /* before, value, after and the end of the line */
 static void say_line(const char *before, uint64_t value, const char *after)
 {
-    say(before);
+    mce_say(before);
     say_integer(value);
-    say(after);
-    say("\r\n");
+    mce_say(after);
+    mce_say("\r\n");
 }
 
-static void say_time(void)
+static void say_time(const mce_app_model *model)
 {
+    if (model->mark_time != NULL) {
+        model->mark_time();
+        return;
+    }
     const uint64_t cycles = mce_port_cycles();
     const uint64_t seconds = cycles / MCE_BOARD_CLOCK_HZ, rest = cycles % MCE_BOARD_CLOCK_HZ;
     say_line("m-lap-us-", seconds * 1000000u + rest * 1000000u / MCE_BOARD_CLOCK_HZ, "");
@@ -45,10 +43,10 @@ static void say_time(void)
 
 void mce_text_boot(mce_device *device)
 {
-    (void)device;
-    say("m-timestamp-mode-performance\r\n");
-    say_time();
-    say("m-init-done\r\nm-ready\r\n");
+    const mce_app_model *const model = device->model;
+    mce_say(model->mark_time != NULL ? "m-timestamp-mode-energy\r\n" : "m-timestamp-mode-performance\r\n");
+    say_time(model);
+    mce_say("m-init-done\r\nm-ready\r\n");
 }
 
 /* The next word of *text, ended by '\0'; NULL when there is none. */
@@ -92,14 +90,15 @@ static int hex_digit(char c)
 static void db_load(mce_device *device, const char *count)
 {
     const uint32_t bytes = count == NULL ? 0 : mce_integer(count);
+    device->loading = device->loaded = device->converted = 0; /* no input, rather than the one before */
     if (bytes == 0) {
-        say("e-[Command 'db load' needs a number of bytes above 0]\r\n");
-    } else if (bytes > device->model->text_bytes) {
-        say_line("e-[The buffer has ", device->model->text_bytes, " bytes]");
+        mce_say("e-[Command 'db load' needs a number of bytes above 0]\r\n");
+    } else if (bytes != device->model->text_bytes) {
+        mce_say("e-[An input has ");
+        say_integer(device->model->text_bytes);
+        say_line(" bytes, not ", bytes, "]");
     } else {
         device->loading = bytes;
-        device->loaded = 0;
-        device->converted = 0;
         device->run.state = 0; /* its output may be gone */
         say_line("m-[Expecting ", bytes, " bytes]");
     }
@@ -112,16 +111,20 @@ static void db_bytes(mce_device *device, const char *digits)
         count++;
     }
     if (count % 2 != 0) {
-        say("e-[Insufficent number of hex digits]\r\n");
+        mce_say("e-[Insufficent number of hex digits]\r\n");
+        return;
+    }
+    if (device->loading == 0) {
+        mce_say("e-[Command 'db load' comes first]\r\n");
         return;
     }
     for (; *digits != '\0'; digits += 2) {
         const int high = hex_digit(digits[0]), low = hex_digit(digits[1]);
         if (high < 0 || low < 0) {
-            say("e-[Invalid hex digit in '");
+            mce_say("e-[Invalid hex digit in '");
             mce_port_put((uint8_t)digits[0]);
             mce_port_put((uint8_t)digits[1]);
-            say("']\r\n");
+            mce_say("']\r\n");
             return;
         }
         if (device->loaded == device->loading) { /* what comes after the last byte falls away */
@@ -129,7 +132,7 @@ static void db_bytes(mce_device *device, const char *digits)
         }
         device->model->text_buffer[device->loaded++] = (uint8_t)(high * 16 + low);
         if (device->loaded == device->loading) {
-            say("m-load-done\r\n");
+            mce_say("m-load-done\r\n");
             return;
         }
     }
@@ -138,10 +141,10 @@ static void db_bytes(mce_device *device, const char *digits)
 static void db_print(const mce_device *device)
 {
     for (uint32_t i = 0; i < device->loading; i++) {
-        say(i % 8 == 0 ? "m-buffer-" : "-");
+        mce_say(i % 8 == 0 ? "m-buffer-" : "-");
         say_hex(device->model->text_buffer[i]);
         if (i % 8 == 7 || i + 1 == device->loading) {
-            say("\r\n");
+            mce_say("\r\n");
         }
     }
 }
@@ -150,7 +153,7 @@ static void db(mce_device *device, char *arguments)
 {
     char *const word = next_word(&arguments);
     if (word == NULL) {
-        say("e-[Command 'db' needs load, print or hex digits]\r\n");
+        mce_say("e-[Command 'db' needs load, print or hex digits]\r\n");
     } else if (is_word(word, "load")) {
         db_load(device, next_word(&arguments));
     } else if (is_word(word, "print")) {
@@ -158,14 +161,6 @@ static void db(mce_device *device, char *arguments)
     } else {
         db_bytes(device, word);
     }
-}
-
-static float get_float(const uint8_t *bytes)
-{
-    const uint32_t bits = mce_get_u32(bytes);
-    float value;
-    __builtin_memcpy(&value, &bits, sizeof value);
-    return value;
 }
 
 /* The runner's input as the model's codes; returns where they lie. SPEC.md 6 */
@@ -180,40 +175,13 @@ static const uint8_t *convert(mce_device *device)
     }
     for (uint32_t i = 0; i < model->input_bytes; i++) {
         if (floats) {
-            codes[i] = mce_input_code(get_float(text + 4 * i), model->input_scale, model->input_zero);
+            codes[i] = mce_input_code(mce_get_float(text + 4 * i), model->input_scale, model->input_zero);
         } else if (model->map != NULL) {
             codes[i] = model->map[text[i]];
         }
     }
     device->converted = 1;
     return codes;
-}
-
-static float output_value(const mce_app_model *model, uint32_t i)
-{
-    const uint8_t code = model->arena[model->output_offset + i];
-    const int32_t q = model->output_signed && code >= 128 ? (int32_t)code - 256 : (int32_t)code;
-    return model->output_scale * (float)(q - model->output_zero);
-}
-
-static void say_results(const mce_app_model *model)
-{
-    char digits[MCE_NUMBER_BYTES];
-    say("m-results-[");
-    if (model->reconstruction) {
-        float sum = 0.0f;
-        for (uint32_t i = 0; i < model->output_bytes; i++) {
-            const float difference = output_value(model, i) - get_float(model->text_buffer + 4 * i);
-            sum += difference * difference;
-        }
-        say(mce_milli_text(sum / (float)model->output_bytes, digits));
-    } else {
-        for (uint32_t i = 0; i < model->output_bytes; i++) {
-            say(i == 0 ? "" : ",");
-            say(mce_milli_text(output_value(model, i), digits));
-        }
-    }
-    say("]\r\n");
 }
 
 static int infer_once(mce_device *device, const uint8_t *input)
@@ -231,7 +199,7 @@ static void infer(mce_device *device, char *arguments)
     const uint32_t warmup = warmup_text == NULL ? WARMUP : mce_integer(warmup_text);
     const int once = model->text_buffer == model->arena + model->input_offset;
     if (times == 0 || (warmup_text != NULL && warmup == 0 && !is_word(warmup_text, "0"))) {
-        say("e-[Inferences must be above 0, warmups a number]\r\n");
+        mce_say("e-[Inferences must be above 0, warmups a number]\r\n");
         return;
     }
     if (device->loaded != model->text_bytes) {
@@ -239,7 +207,7 @@ static void infer(mce_device *device, char *arguments)
         return;
     }
     if (once && (uint64_t)times + warmup > 1) {
-        say("e-[No room to keep the input: load it before each inference, and say 'infer 1 0']\r\n");
+        mce_say("e-[No room to keep the input: load it before each inference, and say 'infer 1 0']\r\n");
         return;
     }
     device->run.state = 0; /* its output will be gone */
@@ -249,35 +217,35 @@ static void infer(mce_device *device, char *arguments)
     for (uint32_t i = 0; i < warmup && runs; i++) {
         runs = infer_once(device, input);
     }
-    say("m-warmup-done\r\n");
+    mce_say("m-warmup-done\r\n");
     say_line("m-infer-start-", times, "");
-    say_time();
+    say_time(model);
     for (uint32_t i = 0; i < times && runs; i++) {
         runs = infer_once(device, input);
     }
-    say_time();
+    say_time(model);
     if (once) {
         device->loaded = device->loading = device->converted = 0;
     }
     if (!runs) {
-        say("e-[The model refused to run]\r\n");
+        mce_say("e-[The model refused to run]\r\n");
         return;
     }
-    say("m-infer-done\r\n");
-    say_results(model);
+    mce_say("m-infer-done\r\n");
+    mce_say_results(model);
 }
 
 static void help(void)
 {
-    say("name            the name of this device\r\n"
-        "profile         the benchmark and the model\r\n"
-        "timestamp       microseconds since reset\r\n"
-        "db load N       expect N bytes of input\r\n"
-        "db HH[HH]*      the next bytes, in hex\r\n"
-        "db print        the input buffer, in hex\r\n"
-        "infer N [W=10]  N inferences after W to warm up\r\n"
-        "results         the last output as real numbers\r\n"
-        "help            this\r\n");
+    mce_say("name            the name of this device\r\n"
+            "profile         the benchmark and the model\r\n"
+            "timestamp       microseconds since reset\r\n"
+            "db load N       expect N bytes of input\r\n"
+            "db HH[HH]*      the next bytes, in hex\r\n"
+            "db print        the input buffer, in hex\r\n"
+            "infer N [W=10]  N inferences after W to warm up\r\n"
+            "results         the last output as real numbers\r\n"
+            "help            this\r\n");
 }
 
 void mce_text_command(mce_device *device)
@@ -286,29 +254,29 @@ void mce_text_command(mce_device *device)
     char *rest = device->link.text;
     const char *const word = next_word(&rest);
     if (word == NULL) {
-        say("e-[Unknown command: ]\r\n");
+        mce_say("e-[Unknown command: ]\r\n");
     } else if (is_word(word, "name")) {
-        say("m-name-dut-[");
-        say(model->vendor);
-        say("]\r\n");
+        mce_say("m-name-dut-[");
+        mce_say(model->vendor);
+        mce_say("]\r\n");
     } else if (is_word(word, "profile")) {
-        say("m-profile-[ULPMark for tinyML Firmware V0.0.1]\r\nm-model-[");
-        say(model->profile);
-        say("]\r\n");
+        mce_say("m-profile-[ULPMark for tinyML Firmware V0.0.1]\r\nm-model-[");
+        mce_say(model->profile);
+        mce_say("]\r\n");
     } else if (is_word(word, "timestamp")) {
-        say_time();
+        say_time(model);
     } else if (is_word(word, "db")) {
         db(device, rest);
     } else if (is_word(word, "infer")) {
         infer(device, rest);
     } else if (is_word(word, "results")) {
-        say_results(model);
+        mce_say_results(model);
     } else if (is_word(word, "help")) {
         help();
     } else {
-        say("e-[Unknown command: ");
-        say(word);
-        say("]\r\n");
+        mce_say("e-[Unknown command: ");
+        mce_say(word);
+        mce_say("]\r\n");
     }
-    say("m-ready\r\n");
+    mce_say("m-ready\r\n");
 }

@@ -1,12 +1,13 @@
 /* A board, as the app sees it: four functions that each port writes, and one that the app gives to them.
  * firmware/ports/README.md says how to write a port. The constants of board.toml come as macros from the generated
- * "mce_board.h": MCE_BOARD_NAME, MCE_BOARD_CORE, MCE_BOARD_CLOCK_HZ, MCE_BOARD_UART_IRQ. */
+ * "mce_board.h": MCE_BOARD_NAME, MCE_BOARD_CORE, MCE_BOARD_CLOCK_HZ, MCE_BOARD_UART_IRQ, MCE_BOARD_BAUD,
+ * MCE_BOARD_ENERGY. */
 #ifndef MIXCOMP_PORT_H
 #define MIXCOMP_PORT_H
 
 #include <stdint.h>
 
-/* Clocks, pins, the UART at 115200 baud 8N1 and its receive interrupt in the peripheral and in the NVIC, and the cycle
+/* Clocks, pins, the UART at MCE_BOARD_BAUD 8N1 and its receive interrupt in the peripheral and in the NVIC, and the cycle
  * counter. Called once, first, with interrupts on and data and bss set up. */
 void mce_port_init(void);
 
@@ -20,6 +21,10 @@ void mce_port_receive_irq(void);
 /* Cycles of the core's clock (MCE_BOARD_CLOCK_HZ) since mce_port_init; never goes back. common/systick.c gives it for
  * every core with a SysTick that counts the core's clock. Called outside interrupts only, at least once an inference. */
 uint64_t mce_port_cycles(void);
+
+/* Pulls the timestamp pin low for a millisecond, then high, where board.toml names a timestamp_pin; mce_port_init has made
+ * it a high output if MCE_BOARD_ENERGY. MLPerf Tiny asks for 1 us or more; its power monitors take the rising edge. */
+void mce_port_mark_time(void);
 
 /* Given by the app: takes one received byte, inside the interrupt. */
 void mce_port_received(uint8_t byte);

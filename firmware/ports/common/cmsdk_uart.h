@@ -15,7 +15,7 @@
 
 static inline void mce_cmsdk_uart_init(void)
 {
-    UART_BAUD = (MCE_CMSDK_UART_CLOCK_HZ + 115200u / 2u) / 115200u;
+    UART_BAUD = (MCE_CMSDK_UART_CLOCK_HZ + MCE_BOARD_BAUD / 2u) / MCE_BOARD_BAUD;
     UART_CTRL = 1u << 0 | 1u << 1 | 1u << 3;
     mce_port_enable_irq(MCE_BOARD_UART_IRQ);
 }

@@ -28,6 +28,25 @@
 #define NRF_UART_BAUDRATE MCE_REG(NRF_UART + 0x524u)
 #define NRF_UART_CONFIG MCE_REG(NRF_UART + 0x56Cu)
 
+/* The manual's values for the UART's speeds. It divides 16 MHz by a whole number, so the fastest two are 2.1 % fast. */
+#if MCE_BOARD_BAUD == 9600
+#define NRF_UART_SPEED 0x00275000u
+#elif MCE_BOARD_BAUD == 19200
+#define NRF_UART_SPEED 0x004EA000u
+#elif MCE_BOARD_BAUD == 38400
+#define NRF_UART_SPEED 0x009D5000u
+#elif MCE_BOARD_BAUD == 57600
+#define NRF_UART_SPEED 0x00EBF000u
+#elif MCE_BOARD_BAUD == 115200
+#define NRF_UART_SPEED 0x01D7E000u
+#elif MCE_BOARD_BAUD == 230400
+#define NRF_UART_SPEED 0x03AFB000u
+#elif MCE_BOARD_BAUD == 460800
+#define NRF_UART_SPEED 0x075F7000u
+#elif MCE_BOARD_BAUD == 921600
+#define NRF_UART_SPEED 0x0EBED000u
+#endif
+
 static inline void mce_nrf_uart_init(void)
 {
     NRF_GPIO_OUTSET = 1u << MCE_NRF_UART_TXD; /* idle, before the pin drives */
@@ -37,8 +56,8 @@ static inline void mce_nrf_uart_init(void)
     NRF_UART_PSELRXD = MCE_NRF_UART_RXD;
     NRF_UART_PSELRTS = 0xFFFFFFFFu; /* not connected */
     NRF_UART_PSELCTS = 0xFFFFFFFFu;
-    NRF_UART_CONFIG = 0;             /* no flow control, no parity, one stop bit */
-    NRF_UART_BAUDRATE = 0x01D7E000u; /* the manual's value for 115200; really 115,942, 0.6 % more */
+    NRF_UART_CONFIG = 0; /* no flow control, no parity, one stop bit */
+    NRF_UART_BAUDRATE = NRF_UART_SPEED;
     NRF_UART_ENABLE = 4;
     NRF_UART_RXDRDY = 0;
     NRF_UART_INTENSET = 1u << 2; /* RXDRDY */

@@ -69,7 +69,7 @@ static inline void mce_rp2_clock_init(void)
 /* Transmit on GP0, receive on GP1. Its clock is the crystal's, so its baud rate does not hang on the core's clock. */
 static inline void mce_rp2_uart_init(void)
 {
-    enum { DIVISOR_64 = (4u * RP2_XOSC_HZ + 115200u / 2u) / 115200u }; /* 64 * 12 MHz / (16 * 115200) */
+    enum { DIVISOR_64 = (4u * RP2_XOSC_HZ + MCE_BOARD_BAUD / 2u) / MCE_BOARD_BAUD }; /* 64 * 12 MHz / (16 * baud) */
     const uint32_t blocks = MCE_RP2_RESET_IO | MCE_RP2_RESET_PADS | MCE_RP2_RESET_UART;
     MCE_REG(RP2_CLK_PERI_CTRL) = 0;
     MCE_REG(RP2_CLK_PERI_CTRL) = 1u << 11 | 4u << 5;

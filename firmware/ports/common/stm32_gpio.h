@@ -4,6 +4,7 @@
 #define MCE_STM32_GPIO_H
 
 #include "await.h"
+#include "mce_board.h"
 
 /* Pin 0 to 15 of the port at `gpio`: alternate function 0 to 15, push-pull, medium speed, pulled up, so that an open
  * receive line reads as idle. */
@@ -17,6 +18,27 @@ static inline void mce_stm32_pin(uint32_t gpio, uint32_t pin, uint32_t function)
     mce_set_field(ospeedr, 3u << pair, 1u << pair);
     mce_set_field(pupdr, 3u << pair, 1u << pair);
     mce_set_field(moder, 3u << pair, 2u << pair); /* last: the line changes hands when all else is set */
+}
+
+/* BSRR: a one in the lower half sets the pin, in the upper half resets it. */
+static inline void mce_stm32_drive(uint32_t gpio, uint32_t pin, bool high)
+{ MCE_REG(gpio + 0x18u) = 1u << (high ? pin : pin + 16u); }
+
+/* Pin 0 to 15 as a push-pull output, high from the start. */
+static inline void mce_stm32_output(uint32_t gpio, uint32_t pin)
+{
+    mce_stm32_drive(gpio, pin, true);
+    mce_set_field(gpio + 0x04u, 1u << pin, 0);               /* OTYPER */
+    mce_set_field(gpio, 3u << (2u * pin), 1u << (2u * pin)); /* MODER, last */
+}
+
+/* mce_port_mark_time of a board whose timestamp pin is this one. */
+static inline void mce_stm32_mark_time(uint32_t gpio, uint32_t pin)
+{
+    const uint64_t since = mce_port_cycles();
+    mce_stm32_drive(gpio, pin, false);
+    while (mce_port_cycles() - since < MCE_BOARD_CLOCK_HZ / 1000u) {}
+    mce_stm32_drive(gpio, pin, true);
 }
 
 #endif

@@ -19,7 +19,7 @@ static inline void mce_stm32_usart_init(uint32_t clock_hz)
     USART_CR1 = 0;
     USART_CR2 = 0; /* one stop bit */
     USART_CR3 = 0; /* no flow control, no DMA */
-    USART_BRR = (clock_hz + 115200u / 2u) / 115200u;
+    USART_BRR = (clock_hz + MCE_BOARD_BAUD / 2u) / MCE_BOARD_BAUD;
     USART_CR1 = 1u << 2 | 1u << 3 | 1u << 5 | 1u << 13;
     mce_port_enable_irq(MCE_BOARD_UART_IRQ);
 }

@@ -102,5 +102,5 @@ void mce_port_init(void)
     mce_stm32_pin(GPIOD, 8, 7); /* AF7: STM32H743 datasheet (DS12110), alternate functions */
     mce_stm32_pin(GPIOD, 9, 7);
     mce_systick_init();
-    mce_stm32_usart_init((HSI_HZ + 115200u / 2u) / 115200u);
+    mce_stm32_usart_init((HSI_HZ + MCE_BOARD_BAUD / 2u) / MCE_BOARD_BAUD);
 }

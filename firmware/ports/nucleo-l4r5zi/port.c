@@ -20,7 +20,9 @@
 #define PWR_SR2 0x40007014u     /* 10 VOSF */
 #define PWR_CR5 0x40007080u     /* 8 R1MODE */
 #define FLASH_ACR 0x40022000u
-#define GPIOG 0x48001800u /* RM0432, memory map */
+#define GPIOF 0x48001400u /* RM0432, memory map */
+#define GPIOG 0x48001800u
+#define TIMESTAMP_PIN 13u /* PF13 is D7 of the board's Arduino row. UM2179, "Zio connectors" */
 #define HSI_HZ 16000000u
 
 /* Where a wait finds no end the core stays at 4 MHz, its clock after reset; the UART does not mind. */
@@ -53,9 +55,17 @@ static void clock_init(void)
     mce_set_field(RCC_CFGR, 0xFu << 4, 0);
 }
 
+void mce_port_mark_time(void)
+{ mce_stm32_mark_time(GPIOF, TIMESTAMP_PIN); }
+
 void mce_port_init(void)
 {
     clock_init();
+    if (MCE_BOARD_ENERGY) {
+        MCE_REG(RCC_AHB2ENR) |= 1u << 5; /* GPIOF */
+        (void)MCE_REG(RCC_AHB2ENR);
+        mce_stm32_output(GPIOF, TIMESTAMP_PIN);
+    }
     MCE_REG(RCC_AHB2ENR) |= 1u << 6;              /* GPIOG */
     MCE_REG(RCC_APB1ENR2) |= 1u << 0;             /* LPUART1 */
     MCE_REG(PWR_CR2) |= 1u << 9;                  /* pins PG2 to PG15 have a supply of their own */
@@ -63,6 +73,6 @@ void mce_port_init(void)
     mce_stm32_pin(GPIOG, 7, 8);                   /* AF8: STM32L4R5 datasheet (DS12023), alternate functions */
     mce_stm32_pin(GPIOG, 8, 8);
     mce_systick_init();
-    /* 256 * 16 MHz / 115200 */
-    mce_stm32_usart_init((uint32_t)((256ull * HSI_HZ + 115200u / 2u) / 115200u));
+    /* 256 * 16 MHz / baud */
+    mce_stm32_usart_init((uint32_t)((256ull * HSI_HZ + MCE_BOARD_BAUD / 2u) / MCE_BOARD_BAUD));
 }

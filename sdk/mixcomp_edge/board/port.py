@@ -8,8 +8,8 @@ import serial
 from serial.tools import list_ports
 
 from mixcomp_edge.errors import BoardError
+from mixcomp_edge.targets.boards import BAUD
 
-BAUD = 115200
 BITS_PER_BYTE = 10  # 8N1
 
 

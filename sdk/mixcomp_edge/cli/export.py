@@ -34,6 +34,14 @@ ProfileOption = Annotated[
     str | None,
     typer.Option("--profile", help="MLPerf Tiny benchmark that the firmware answers as: ic01, kws01, vww01, ad01."),
 ]
+BaudOption = Annotated[
+    int | None,
+    typer.Option("--baud", help="Speed of the firmware's UART.", show_default="115200, in energy mode 9600"),
+]
+EnergyOption = Annotated[
+    bool,
+    typer.Option("--energy", help="MLPerf Tiny's energy mode: times are marked on the board's timestamp pin."),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -44,6 +52,8 @@ def register(app: typer.Typer) -> None:
         target: TargetOption = None,
         board: BoardOption = None,
         profile: ProfileOption = None,
+        baud: BaudOption = None,
+        energy: EnergyOption = False,
         toolchain: ChainOption = None,
         optimize: Annotated[
             Goal | None,
@@ -80,7 +90,8 @@ def register(app: typer.Typer) -> None:
 
         if optimize is not None and like is not None:
             raise ExportError("-O measures anew and --like takes what an earlier export chose: give one of them.")
-        the_board, the_bundle = _board(board, target, profile), load_bundle(bundle)
+        the_board = _board(board, target, profile, baud, energy)
+        the_bundle = load_bundle(bundle)
         check_export(folder, the_bundle.graph.name, force=force)
         target = the_board.target.name if the_board else target or DEFAULT
         kernels = chosen_kernels(like) if like else None
@@ -130,17 +141,18 @@ def _table(choice: Choice) -> Table:
     return table
 
 
-def _board(name: str | None, target: str | None, profile: str | None) -> Board | None:
+def _board(name: str | None, target: str | None, profile: str | None, baud: int | None, energy: bool) -> Board | None:
     if name is None:
-        if profile is not None:
-            raise ExportError("--profile is for a firmware: give --board too.")
+        for word, given in (("--profile", profile), ("--baud", baud), ("--energy", energy)):
+            if given:
+                raise ExportError(f"{word} is for a firmware: give --board too.")
         return None
     from mixcomp_edge.targets.boards import board
 
     found = board(name)
     if target not in (None, found.target.name):
         raise ExportError(f"{name} is a {found.target.name}, not a {target}. Drop --target.")
-    return found
+    return found.configured(baud, energy)
 
 
 def _build(folder: Path, board: Board, chain_name: str | None) -> dict[str, object]:

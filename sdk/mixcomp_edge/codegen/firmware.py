@@ -12,7 +12,7 @@ import numpy as np
 
 from mixcomp_edge import __version__, resources
 from mixcomp_edge.bundle import Bundle
-from mixcomp_edge.codegen.profiles import byte_map, profile_of
+from mixcomp_edge.codegen.profiles import byte_map, probability_table, profile_of
 from mixcomp_edge.codegen.render import golden_vector, numbers
 from mixcomp_edge.errors import BoardError
 from mixcomp_edge.ir import qops
@@ -118,6 +118,8 @@ def _model_context(bundle: Bundle, layout: Layout, board: Board, profile_name: s
         "profile": profile.name if profile else layout.graph.name,
         "floats": profile is not None and profile.value is None,
         "reconstruction": profile is not None and profile.reconstruction,
+        "exponentials": probability_table(profile, layout.graph),
+        "energy": board.energy,
         "text_bytes": sizes.text_bytes,
         "shared": sizes.shared,
         "ram_bytes": sizes.total_bytes,

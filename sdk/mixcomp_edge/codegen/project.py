@@ -95,7 +95,8 @@ def project_files(
     if board is not None:
         files |= firmware_files(bundle, layout, board, profile)
         files[BUILD_ID] = build_id_header(files)
-        manifest |= {"board": board.name} | ({"profile": profile} if profile else {})
+        manifest |= {"board": board.name, "baud": board.baud, "energy": board.energy}
+        manifest |= {"profile": profile} if profile else {}
     files[MANIFEST] = sealed({**manifest, "sha256": manifest_digests(files)})
     return files
 
@@ -112,7 +113,7 @@ def read_project(folder: Path) -> tuple[Bundle, Layout]:
     refused, because its values may lie elsewhere in the arena."""
     manifest = _manifest(folder)
     bundle = load_bundle(folder / f"{manifest['model']}.mce")
-    the_board = board(manifest["board"]) if "board" in manifest else None
+    the_board = _board(manifest) if "board" in manifest else None
     the_target = the_board.target if the_board else target(manifest["target"])
     layout = lay_out(bundle.graph, the_target, manifest["kernels"])
     if manifest_digests(project_files(bundle, layout, the_board, manifest.get("profile"))) != manifest["sha256"]:
@@ -142,7 +143,12 @@ def read_firmware(folder: Path) -> tuple[Board, bytes]:
             f"{folder} was exported without a board. Run `mixcomp-edge export --board B` (`boards` lists them)."
         )
     digests = {path: digest for path, digest in manifest["sha256"].items() if path != BUILD_ID}
-    return board(manifest["board"]), build_id(digests)
+    return _board(manifest), build_id(digests)
+
+
+def _board(manifest: Mapping[str, Any]) -> Board:
+    """The board as it was configured for the export."""
+    return board(manifest["board"]).configured(manifest.get("baud"), manifest.get("energy", False))
 
 
 def _manifest(folder: Path) -> dict[str, Any]:

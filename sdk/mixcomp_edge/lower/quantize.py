@@ -19,6 +19,7 @@ from mixcomp_edge.ir.qops import QType, Requant
 from mixcomp_edge.ir.verify import verify
 from mixcomp_edge.numerics import Codebook
 from mixcomp_edge.numerics.requant import add_parameters, q32_parameters
+from mixcomp_edge.numerics.softmax import exponentials
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,6 +157,4 @@ def _(node: ops.Reshape, y: QType, inputs: list[QType], weights: QuantizedWeight
 
 @_lower.register
 def _(node: ops.Softmax, y: QType, inputs: list[QType], weights: QuantizedWeights | None) -> Node:
-    distance = np.arange(1 << inputs[0].bits)
-    table = np.rint(2.0**15 * np.exp(-distance * inputs[0].scale)).astype(np.uint16)
-    return qops.Softmax(**_common(node, y), table=table)
+    return qops.Softmax(**_common(node, y), table=exponentials(inputs[0].scale, 1 << inputs[0].bits))

@@ -17,6 +17,7 @@ from mixcomp_edge.ir.graph import Graph
 from mixcomp_edge.ir.qops import QNode, QType, Requant
 from mixcomp_edge.ir.verify import verify
 from mixcomp_edge.numerics.requant import add_parameters, q32_parameters
+from mixcomp_edge.numerics.softmax import exponentials
 
 STEPS = {"u4": 17, "s4": 16, "u8": 1, "s8": 1}
 
@@ -88,5 +89,4 @@ def _(node: qops.Concat, y: QType, inputs: list[QType]) -> QNode:
 
 @_widen.register
 def _(node: qops.Softmax, y: QType, inputs: list[QType]) -> QNode:
-    distance = np.arange(256)
-    return replace(node, table=np.rint(2.0**15 * np.exp(-distance * _wide(inputs[0]).scale)).astype(np.uint16))
+    return replace(node, table=exponentials(_wide(inputs[0]).scale))

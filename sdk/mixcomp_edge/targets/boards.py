@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, fields, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,14 @@ from mixcomp_edge.targets import Target, targets
 
 FLASH_METHODS = ("qemu", "pyocd", "uf2")
 PROVED = ("nowhere", "qemu", "rp2040js", "board")
+BAUD, ENERGY_BAUD = 115_200, 9600  # of the UART; the second in MLPerf Tiny's energy mode
+BAUDS = (9600, 19_200, 38_400, 57_600, 115_200, 230_400, 460_800, 921_600)  # every port can make each of them
 
 
 @dataclass(frozen=True)
 class Board:
-    """One folder of firmware/ports. `proved` says where the port has run, `flash` how it is programmed."""
+    """One folder of firmware/ports. `proved` says where the port has run, `flash` how it is programmed; `baud` and
+    `energy` are an export's choice."""
 
     name: str
     folder: Path
@@ -38,6 +41,22 @@ class Board:
     uf2_family: int = 0  # family id of the UF2 format
     uf2_drive: str = ""  # Board-ID in INFO_UF2.TXT of the drive that takes it
     usb: tuple[str, ...] = ()  # "vid:pid" of its serial port, in hex
+    timestamp_pin: str = ""  # that marks time in energy mode; empty: the port has no mce_port_mark_time
+    baud: int = BAUD
+    energy: bool = False
+
+    def configured(self, baud: int | None = None, energy: bool = False) -> Board:
+        """The board with a UART of that speed, and, for `energy`, with MLPerf Tiny's energy mode: time is marked on a
+        pin, not told, and the UART is slow unless `baud` says otherwise."""
+        if baud is not None and baud not in BAUDS:
+            raise TargetError(f"{self.name}: {baud} baud is none of {', '.join(map(str, BAUDS))}.")
+        if energy and not self.timestamp_pin:
+            able = ", ".join(board.name for board in boards().values() if board.timestamp_pin)
+            raise TargetError(
+                f"{self.name} has no energy mode: its port lacks a timestamp pin (timestamp_pin in board.toml, "
+                f"mce_port_mark_time in port.c). Boards that have one: {able}."
+            )
+        return replace(self, baud=baud or (ENERGY_BAUD if energy else BAUD), energy=bool(energy))
 
     @property
     def flash_origin(self) -> int:
@@ -55,7 +74,9 @@ class Board:
             f'#define MCE_BOARD_NAME "{self.name}"\n'
             f'#define MCE_BOARD_CORE "{self.target.name}"\n'
             f"#define MCE_BOARD_CLOCK_HZ {self.clock_hz}u\n"
-            f"#define MCE_BOARD_UART_IRQ {self.uart_irq}\n\n"
+            f"#define MCE_BOARD_UART_IRQ {self.uart_irq}\n"
+            f"#define MCE_BOARD_BAUD {self.baud}u\n"
+            f"#define MCE_BOARD_ENERGY {int(self.energy)} /* whether mce_port_mark_time is used */\n\n"
             "#endif\n"
         )
 
@@ -83,7 +104,7 @@ def board(name: str) -> Board:
 
 def _read(path: Path) -> Board:
     table: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
-    known = {field.name for field in fields(Board)} - {"name", "folder"}
+    known = {field.name for field in fields(Board)} - {"name", "folder", "baud", "energy"}
     required = {field.name for field in fields(Board) if field.default is MISSING} & known
     for key in sorted((set(table) - known) | (required - set(table))):
         raise TargetError(f"{path}: the key '{key}' is {'unknown' if key in table else 'missing'}.")

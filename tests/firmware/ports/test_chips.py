@@ -23,8 +23,9 @@ from mixcomp_edge.build.firmware import build_firmware
 from mixcomp_edge.build.image import read_image
 from mixcomp_edge.codegen.project import export
 from mixcomp_edge.codegen.render import golden_vector
-from mixcomp_edge.targets.boards import boards
+from mixcomp_edge.targets.boards import BAUDS, boards
 
+FEW = (9600, 921_600)
 CHIPS = {
     "netduinoplus2": lambda: Stm32f405(external=True),
     "nrf52840-dk": Nrf52840,
@@ -67,6 +68,50 @@ def test_a_port_starts_and_talks_by_the_manual(name, chain, tmp_path):
     chip.waiting.append(ord("?"))
     assert player.run(lambda: chip.sent.endswith(b"10 ms")), bytes(chip.sent[-20:])
     assert chip.broken == []
+
+
+@pytest.mark.parametrize("baud", [pytest.param(baud, marks=() if baud in FEW else pytest.mark.long) for baud in BAUDS])
+@pytest.mark.parametrize("name", [name for name in CHIPS if " " not in name])
+def test_a_port_talks_at_the_speed_that_an_export_asks_for(name, baud, tmp_path):
+    board, chip = boards()[name].configured(baud), CHIPS[name]()
+    player = machine(name, build(board, tmp_path, next(iter(toolchains().values()))), chip)
+    assert player.run(lambda: chip.sent.endswith(b"\r\n")), (bytes(chip.sent), chip.broken)
+    assert abs(chip.baud / baud - 1) < 0.022  # a receiver of 8N1 bears 4 %, of which the other side may take its half
+    assert chip.broken == []
+
+
+def test_energy_mode_marks_every_time_on_the_pin_for_a_millisecond(tiny_bundle, tmp_path):
+    board, chip = boards()["nucleo-l4r5zi"].configured(energy=True), Stm32l4r5()
+    assert board.baud == 9600
+    export(tiny_bundle, board.target.name, tmp_path / "fw", board=board)
+    elf = build_firmware(tmp_path / "fw", board, next(iter(toolchains().values())))
+    player = machine(board.name, elf, chip)
+    assert player.run(lambda: chip.sent.endswith(b"m-ready\r\n")), bytes(chip.sent)
+    assert bytes(chip.sent) == b"m-timestamp-mode-energy\r\nm-init-done\r\nm-ready\r\n"
+    port = MachinePort(player)
+    x, _ = golden_vector(tiny_bundle.graph)
+    for words in (f"db load {len(x)}%", *(f"db {x[at : at + 26].hex()}%" for at in range(0, len(x), 26)), "infer 3 1%"):
+        chip.sent.clear()
+        for at in range(0, len(words), port.FIFO):
+            chip.waiting.extend(words[at : at + port.FIFO].encode())
+            assert player.run(lambda: not chip.waiting)
+        assert player.run(lambda: chip.sent.endswith(b"m-ready\r\n")), bytes(chip.sent)
+    assert b"m-lap-us" not in chip.sent
+    assert b"m-results-[" in chip.sent
+    levels = [high for high, _ in chip.pin13]
+    assert levels == [True] + 3 * [False, True]  # the reset, and both ends of the inferences
+    for (_, fell), (_, rose) in zip(chip.pin13[1::2], chip.pin13[2::2], strict=True):
+        assert 1e-3 <= (rose - fell) / board.clock_hz < 1.2e-3
+    assert chip.broken == []
+
+
+def test_performance_mode_leaves_the_pin_alone(tiny_bundle, tmp_path):
+    chip = Stm32l4r5()
+    player = machine(
+        "nucleo-l4r5zi", build(boards()["nucleo-l4r5zi"], tmp_path, next(iter(toolchains().values()))), chip
+    )
+    assert player.run(lambda: chip.sent.endswith(b"\r\n"))
+    assert chip.value["PF_MODER"] == 0xFFFFFFFF
 
 
 def test_time_never_goes_back_while_the_counters_exception_is_late(tmp_path):

@@ -25,6 +25,7 @@ static uint32_t arena[(INPUTS + OUTPUTS + 3) / 4];
 static uint8_t text_buffer[5 * INPUTS];
 static mce_record records[3];
 static uint64_t now;
+static uint32_t marks;
 static uint32_t runs_left; /* a model that refuses in the end: "infer 4000000000" need not be waited for */
 
 static const uint8_t *coming;
@@ -131,6 +132,26 @@ static mce_app_model model = {
 };
 
 #ifndef MCE_FUZZ
+/* The output as classes: its codes signed or not, and the table of SPEC.md 4.11. */
+void test_classes(const uint16_t *exponentials, int is_signed);
+void test_classes(const uint16_t *exponentials, int is_signed)
+{
+    model.exponentials = exponentials;
+    model.output_signed = is_signed;
+}
+
+static void mark_time(void)
+{ marks++; }
+
+void test_energy(void);
+void test_energy(void)
+{ model.mark_time = mark_time; }
+
+/* How often the timestamp pin was pulled. */
+uint32_t test_marks(void);
+uint32_t test_marks(void)
+{ return marks; }
+
 static void loop(void)
 {
     for (;;) {
@@ -151,6 +172,10 @@ void test_reset(int kind)
     model.text_bytes = kind == 1 ? 4 * INPUTS : INPUTS;
     model.text_buffer = kind == 2 ? (uint8_t *)arena : text_buffer;
     model.reconstruction = kind == 1;
+    model.exponentials = NULL;
+    model.output_signed = 0;
+    model.mark_time = NULL;
+    marks = 0;
     device.model = &model;
     left = 0;
 #ifndef MCE_FUZZ

@@ -24,6 +24,7 @@ class HostDevice:
         self.c.test_said.restype = ctypes.POINTER(ctypes.c_uint8)
         self.c.test_milli.restype = ctypes.c_char_p
         self.c.test_milli.argtypes = [ctypes.c_float, ctypes.c_char_p]
+        self.c.test_classes.argtypes = [ctypes.c_void_p, ctypes.c_int]
         self.c.test_input_code.argtypes = [ctypes.c_float, ctypes.c_float, ctypes.c_int]
         self.reset()
 
@@ -31,6 +32,11 @@ class HostDevice:
         """`tick`: microseconds that pass from one look at the clock to the next."""
         self.c.test_tick(tick)
         self.c.test_reset(kind)
+
+    def classify(self, exponentials: list[int], signed: bool) -> None:
+        """From here on results are probabilities, by the table [256] of SPEC.md 4.11."""
+        self._table = (ctypes.c_uint16 * 256)(*exponentials)
+        self.c.test_classes(ctypes.addressof(self._table), signed)
 
     def boot(self) -> bytes:
         """What it says after reset."""

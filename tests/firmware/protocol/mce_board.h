@@ -6,5 +6,7 @@
 #define MCE_BOARD_CORE "host"
 #define MCE_BOARD_CLOCK_HZ 1000000u
 #define MCE_BOARD_UART_IRQ 0
+#define MCE_BOARD_BAUD 115200u
+#define MCE_BOARD_ENERGY 0
 
 #endif

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ctypes
+import math
 import re
 import struct
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from firmware.protocol.host_device import INPUTS
@@ -77,7 +78,10 @@ def test_loading_and_printing(device):
         ("db", "e-[Command 'db' needs load, print or hex digits]"),
         ("db load", "e-[Command 'db load' needs a number of bytes above 0]"),
         ("db load x", "e-[Command 'db load' needs a number of bytes above 0]"),
-        ("db load 301", "e-[The buffer has 300 bytes]"),
+        ("db load 301", "e-[An input has 300 bytes, not 301]"),
+        ("db load 299", "e-[An input has 300 bytes, not 299]"),
+        ("db load 4294967295", "e-[An input has 300 bytes, not 4294967295]"),
+        ("db 12", "e-[Command 'db load' comes first]"),
         ("db load 4294967297", "e-[Command 'db load' needs a number of bytes above 0]"),
         ("db 123", "e-[Insufficent number of hex digits]"),
         ("infer 0", "e-[Inferences must be above 0, warmups a number]"),
@@ -90,11 +94,22 @@ def test_a_command_that_cannot_be_done_says_why(device, command, answer):
 
 
 def test_a_wrong_digit_is_named_and_the_rest_of_a_line_kept_out(device):
-    device.command("db load 2")
+    device.command("db load 300")
     assert device.command("db 0g") == ["e-[Invalid hex digit in '0g']"]
+    for _ in range(298):
+        assert device.command("db 11") == []
     assert device.command("db 01A5ff") == ["m-load-done"]
     assert device.command("db 77") == []
-    assert device.command("db print") == ["m-buffer-01-a5"]
+    assert device.command("db print")[-1] == "m-buffer-11-11-01-a5"
+
+
+def test_an_input_of_another_size_leaves_none_to_infer(device):
+    """As the public runner goes on: it reads no error, but must not get the result of the input before."""
+    load(device, bytes(INPUTS))
+    assert load(device, bytes(64)) == [f"e-[An input has {INPUTS} bytes, not 64]"] + 3 * [
+        "e-[Command 'db load' comes first]"
+    ]
+    assert device.command("infer 1 0") == [f"e-[Load {INPUTS} bytes first]"]
 
 
 @pytest.mark.parametrize("kind", [0, 2])
@@ -135,6 +150,60 @@ def test_floats_are_quantized_and_the_result_is_the_mean_squared_error(device):
     first = device.command("infer 1 1")[-1]
     assert float(first.removeprefix("m-results-[").removesuffix("]")) == pytest.approx(error, abs=0.002)
     assert device.command("infer 1 0")[-1] == first
+
+
+def probabilities(device, codes: list[int], exponentials: list[int], *, signed: bool) -> list[float]:
+    """What the firmware says of an output of four codes."""
+    device.reset()
+    device.classify(exponentials, signed)
+    x = np.zeros(INPUTS, np.uint8)
+    x[:4] = [(code - INPUTS // 4) % 256 for code in codes]  # device.c's model adds 1 to each of its inputs
+    load(device, x.tobytes())
+    said = device.command("infer 1 0")[-1]
+    assert re.fullmatch(r"m-results-\[[01]\.\d{3}(,[01]\.\d{3}){3}\]", said)
+    return [float(number) for number in said.removeprefix("m-results-[").removesuffix("]").split(",")]
+
+
+def table(scale: float) -> list[int]:
+    return [round(2**15 * math.exp(-distance * scale)) for distance in range(256)]
+
+
+@given(codes=st.lists(st.integers(0, 255), min_size=4, max_size=4), scale=st.floats(1e-4, 2), signed=st.booleans())
+@example(codes=[254, 255, 254, 255], scale=1e-4, signed=False)
+@example(codes=[0, 0, 0, 1], scale=1e-4, signed=True)
+@example(codes=[128, 127, 0, 255], scale=0.1, signed=True)
+def test_classes_come_as_the_softmax_of_the_specification_and_the_largest_stays_the_largest(
+    library, codes, scale, signed
+):
+    said = probabilities(library, codes, table(scale), signed=signed)
+    q = [code - 256 if signed and code >= 128 else code for code in codes]
+    e = [table(scale)[max(q) - value] for value in q]
+    y = [min(255, (256 * value + sum(e) // 2) // sum(e)) for value in e]
+    top = q.index(max(q))
+    for i in range(4):
+        hidden = i < top and y[i] == y[top]
+        assert said[i] == pytest.approx((y[i] - hidden) / 256, abs=0.0005001)
+    normalized = [value / sum(said) for value in said]  # as the public runner does
+    assert int(np.argmax(normalized)) == top
+
+
+def test_results_of_classes_can_be_asked_for_again(device):
+    first = probabilities(device, [10, 200, 30, 40], table(0.02), signed=False)
+    assert device.command("results") == [results(first)]
+
+
+def test_energy_mode_marks_time_on_the_pin_and_tells_none(device):
+    load(device, bytes(INPUTS))
+    device.c.test_energy()
+    assert device.boot().decode() == "m-timestamp-mode-energy\r\nm-init-done\r\nm-ready\r\n"
+    assert device.c.test_marks() == 1
+    said = device.command("infer 2 1")
+    assert [line.split("-[")[0] for line in said] == [
+        "m-warmup-start-1", "m-warmup-done", "m-infer-start-2", "m-infer-done", "m-results",
+    ]  # fmt: skip
+    assert device.c.test_marks() == 3
+    assert device.command("timestamp") == []
+    assert device.c.test_marks() == 4
 
 
 @given(bits=st.integers(0, 2**32 - 1))

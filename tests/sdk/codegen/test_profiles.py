@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
-from mixcomp_edge.codegen.profiles import byte_map, profile_of
+from mixcomp_edge.codegen.profiles import byte_map, probability_table, profile_of
 from mixcomp_edge.errors import ExportError
 from mixcomp_edge.ir import qops
 from mixcomp_edge.ir.graph import Graph
 
 RAW = qops.QType("u8", 1.0, 0)
+LOGIT_SCALE = 0.125
 
 
-def graph(shape: tuple[int, ...], qtype: qops.QType = RAW, name: str = "net", **affine) -> Graph:
+CLASSES = {(32, 32, 3): 10, (96, 96, 3): 2, (49, 10, 1): 12}
+
+
+def graph(shape: tuple[int, ...], qtype: qops.QType = RAW, name: str = "net", *, last=qops.Rescale, **affine) -> Graph:
+    """An input and as many outputs as its benchmark has classes."""
     if affine:
         source = qops.AffineInput(name="x", inputs=(), shape=shape, type=qtype, **affine)
     else:
         source = qops.Input(name="x", inputs=(), shape=shape, type=qtype)
-    return Graph(name, (source,), "x")
+    fields = {"table": np.zeros(256, np.uint16)} if last is qops.Softmax else {"requant": None}
+    sink = last(
+        name="y", inputs=("x",), shape=(CLASSES.get(shape, 7),), type=qops.QType("u8", LOGIT_SCALE, 100), **fields
+    )
+    return Graph(name, (source, sink), "y")
 
 
 def codes(net: Graph, profile: str) -> np.ndarray | None:
@@ -59,3 +70,28 @@ def test_a_built_in_network_has_its_profile_without_a_word():
     assert profile_of(graph((32, 32, 3), name="resnet8"), None).name == "ic01"
     assert profile_of(graph((8, 8, 1), name="resnet8"), None) is None
     assert profile_of(graph((32, 32, 3)), None) is None
+
+
+def test_a_model_of_another_number_of_classes_is_refused_by_name():
+    net = graph((32, 32, 3))
+    two = Graph("net", (*net.nodes, qops.Reshape(name="z", inputs=("y",), shape=(2, 5), type=RAW)), "z")
+    assert profile_of(two, "ic01").name == "ic01"
+    three = Graph("net", (*net.nodes, qops.Reshape(name="z", inputs=("y",), shape=(3,), type=RAW)), "z")
+    with pytest.raises(ExportError, match="net cannot answer as ic01: the benchmark has 10 outputs, the model 3"):
+        profile_of(three, "ic01")
+
+
+@pytest.mark.parametrize("reshaped", [False, True])
+def test_logits_get_a_table_and_probabilities_none(reshaped):
+    for last, tabled in ((qops.Rescale, True), (qops.Softmax, False)):
+        net = graph((49, 10, 1), last=last)
+        if reshaped:
+            sink = net["y"]
+            net = Graph("net", (*net.nodes, qops.Reshape(name="z", inputs=("y",), shape=(12,), type=sink.type)), "z")
+        table = probability_table(profile_of(net, "kws01"), net)
+        assert (table is not None) == tabled
+        if tabled:
+            assert [int(table[d]) for d in (0, 1, 8, 255)] == [
+                round(2**15 * math.exp(-d * LOGIT_SCALE)) for d in (0, 1, 8, 255)
+            ]
+    assert probability_table(None, net) is None

@@ -25,7 +25,7 @@ class Nrf52840(Chip):
 
     @property
     def baud(self) -> float:
-        return self.value["BAUDRATE"] * 16 * MHZ / 2**32
+        return 16 * MHZ / (2**32 // self.value["BAUDRATE"])  # the manual's list of values and real rates
 
     def loaded(self, name: str) -> int:
         if name == "RXD":

@@ -25,7 +25,7 @@ class Stm32(Chip):
 
     @staticmethod
     def gpio_registers(name: str, base: int) -> dict[str, int]:
-        offsets = {"MODER": 0, "OTYPER": 4, "OSPEEDR": 8, "PUPDR": 12, "AFRL": 0x20, "AFRH": 0x24}
+        offsets = {"MODER": 0, "OTYPER": 4, "OSPEEDR": 8, "PUPDR": 12, "BSRR": 0x18, "AFRL": 0x20, "AFRH": 0x24}
         return {f"{name}_{register}": base + offset for register, offset in offsets.items()}
 
 

@@ -15,12 +15,17 @@ class Stm32l4r5(UsartV2):
         "RCC_CR": 0x40021000, "RCC_CFGR": 0x40021008, "RCC_PLLCFGR": 0x4002100C, "RCC_AHB2ENR": 0x4002104C,
         "RCC_APB1ENR1": 0x40021058, "RCC_APB1ENR2": 0x4002105C, "RCC_CCIPR": 0x40021088, "PWR_CR1": 0x40007000,
         "PWR_CR2": 0x40007004, "PWR_SR2": 0x40007014, "PWR_CR5": 0x40007080, "FLASH_ACR": 0x40022000,
-        **Stm32.gpio_registers("PG", 0x48001800), **UsartV2.usart_registers(0x40008000),
+        **Stm32.gpio_registers("PF", 0x48001400), **Stm32.gpio_registers("PG", 0x48001800),
+        **UsartV2.usart_registers(0x40008000),
     }  # fmt: skip
     reset: ClassVar = {"RCC_CR": 0x63, "RCC_PLLCFGR": 0x1000, "PWR_CR1": 0x200, "PWR_CR5": 0x100, "FLASH_ACR": 0x600,
-             "PG_MODER": 0xFFFFFFFF}  # fmt: skip
+             "PF_MODER": 0xFFFFFFFF, "PG_MODER": 0xFFFFFFFF}  # fmt: skip
     uart_irq = 70
     gpio, pins = "PG", ((7, 8), (8, 8))
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pin13 = [(True, 0)]  # of port F, D7 on the board: each change of level, and when in cycles
 
     def system_hz(self) -> float:
         if self.field("RCC_CFGR", 0, 2) != 3:
@@ -67,6 +72,14 @@ class Stm32l4r5(UsartV2):
             if name == "RCC_CFGR" and new & 3 == 3 and old & 3 != 3:
                 self.rule(self.bit("RCC_CR", 24), "PLL chosen, not on")
                 self.rule(not fast or self.field(name, 4, 4) >= 8, "to boost without halving the bus first")
+        if name.startswith("PF"):
+            self.rule(self.bit("RCC_AHB2ENR", 5), "GPIOF has no clock")
+            self.rule(name != "PF_MODER" or (old ^ new) & ~(3 << 26) == 0, "another pin of port F is touched")
+        if name == "PF_BSRR":
+            high = bool(new & 1 << 13)
+            self.rule(new in (1 << 13, 1 << 29), "another pin of port F is driven")
+            self.rule(high or self.field("PF_MODER", 26, 2) == 1, "PF13 is no output")
+            self.pin13 += [(high, self.cycles)] if high != self.pin13[-1][0] else []
         if name.startswith("PG"):
             self.rule(self.bit("RCC_AHB2ENR", 6), "GPIOG has no clock")
         if name.startswith("USART"):
