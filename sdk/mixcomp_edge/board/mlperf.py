@@ -22,8 +22,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from mixcomp_edge.board.port import BAUD, BITS_PER_BYTE, Port, PortLost
+from mixcomp_edge.board.port import BITS_PER_BYTE, Port, PortLost
 from mixcomp_edge.errors import BoardError, MixcompError
+from mixcomp_edge.targets.boards import BAUD
 
 WINDOWS = 5
 WINDOW_SECONDS = 10.0  # the benchmark's rule

@@ -30,8 +30,9 @@ from mixcomp_edge.board.messages import (
     SelfTest,
     Status,
 )
-from mixcomp_edge.board.port import BAUD, BITS_PER_BYTE, PortLost
+from mixcomp_edge.board.port import BITS_PER_BYTE, PortLost
 from mixcomp_edge.errors import BoardError
+from mixcomp_edge.targets.boards import BAUD
 
 RESEND = 0.2  # seconds without an answer, beside the time on the wire, before a request is sent again
 PATIENCE = 5.0  # seconds of silence before a request is given up

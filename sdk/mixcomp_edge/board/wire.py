@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mixcomp_edge.board.frames import CRC_BYTES, DATA_BYTES, HEAD_BYTES
-from mixcomp_edge.board.port import BAUD, BITS_PER_BYTE
+from mixcomp_edge.board.port import BITS_PER_BYTE
+from mixcomp_edge.targets.boards import BAUD
 
 RECORD_BYTES = 8  # a layer's checksum and cycles
 RUN_BYTES, RUN_ANSWER_BYTES, READ_BYTES, OFFSET_BYTES = 6, 20, 7, 4

@@ -7,10 +7,11 @@ import re
 import time
 from collections.abc import Iterable
 
-from mixcomp_edge.board.port import BAUD, Port, PortLost
+from mixcomp_edge.board.port import Port, PortLost
 from mixcomp_edge.board.session import Session
 from mixcomp_edge.doctor.check import Check
 from mixcomp_edge.errors import BoardError
+from mixcomp_edge.targets.boards import BAUD
 
 NEEDED_FOR = "verify --on serial:PORT"
 PATIENCE_S = 1.5
