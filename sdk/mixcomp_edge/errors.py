@@ -55,3 +55,13 @@ class BoardError(MixcompError):
 
 class BenchError(MixcompError):
     """A benchmark was asked for that cannot be run."""
+
+
+class MissingTorchError(MixcompError):
+    """What was asked for imports or trains a model, and PyTorch is not installed."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "this imports or trains a model, and PyTorch is not installed. Run pip install 'mixcomp-edge[torch]'; "
+            "export, verify, simulate, flash and doctor work without it."
+        )

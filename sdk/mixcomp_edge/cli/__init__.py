@@ -10,7 +10,7 @@ from types import FrameType
 import typer
 
 from mixcomp_edge.cli.common import console, print_json
-from mixcomp_edge.errors import MixcompError
+from mixcomp_edge.errors import MissingTorchError, MixcompError
 
 app = typer.Typer(
     name="mixcomp-edge",
@@ -65,6 +65,8 @@ def main() -> None:
             console.print("interrupted")
         raise
     except Exception as error:
+        if isinstance(error, ModuleNotFoundError) and error.name == "torch":
+            error = MissingTorchError()
         if not _is_for_the_user(error):
             raise
         if "--json" in sys.argv:

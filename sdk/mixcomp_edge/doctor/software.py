@@ -15,11 +15,11 @@ SIM = "pip install 'mixcomp-edge[sim]'"
 def software() -> list[Check]:
     """All that is installed on this machine, or not."""
     return [
-        package("torch", "quantize, run", "pip install torch"),
+        package("torch", "quantize, run, analyze, sweep", "pip install 'mixcomp-edge[torch]'", optional=True),
         package("unicorn", "simulate, verify --on emulator", SIM),
         package("capstone", "simulate", SIM),
         package("pyelftools", "simulate, flash", SIM),
-        package("scikit-learn", "the task digits", "pip install 'mixcomp-edge[data]'"),
+        package("scikit-learn", "the task digits", "pip install 'mixcomp-edge[data]'", optional=True),
         tool("host C compiler", _host_compiler, "verify, run", TOOLCHAIN),
         tool("cross compiler", _cross_compilers, "simulate, verify --on emulator, flash", TOOLCHAIN),
         tool("qemu-system-arm", qemu, "verify --on qemu:BOARD", "apt install qemu-system-arm", optional=True),

@@ -5,6 +5,7 @@ whose worker died is tried again and goes on after its last epoch."""
 from __future__ import annotations
 
 import hashlib
+import importlib
 import json
 import os
 import subprocess
@@ -64,6 +65,7 @@ def grid(
     task: str, plans: list[str], etas: list[float], recipes: list[str], seeds: list[int], epochs: int | None
 ) -> list[Point]:
     """All combinations; an empty list stands for the default alone."""
+    importlib.import_module("torch")  # every point needs it: missing, it is told once
     for file in plans:
         if not Path(file).is_file():
             raise TaskError(f"{file}: there is no such plan.")

@@ -20,7 +20,7 @@ import builtins, runpy, sys
 real = builtins.__import__
 def guarded(name, *words, **keywords):
     if name.split(".")[0] in ("torch", "torchvision", "sklearn"):
-        raise ImportError(f"{name} is blocked by the test")
+        raise ModuleNotFoundError(f"{name} is blocked by the test", name=name.split(".")[0])
     return real(name, *words, **keywords)
 builtins.__import__ = guarded
 sys.modules["torch"] = None
@@ -333,6 +333,25 @@ def test_export_verify_and_simulate_never_import_torch(tiny_mce, tmp_path):
         done = command(*words, "--json", program=NO_TORCH)
         one_object(done)
     assert "quantize" in command("--help", program=NO_TORCH).stdout
+
+
+@pytest.mark.parametrize("verb", ["quantize", "run", "analyze", "sweep"])
+def test_what_trains_says_how_to_get_torch(verb, tmp_path):
+    message = refusal(command(verb, "digits", "-o", tmp_path / "out", program=NO_TORCH))
+    assert "PyTorch is not installed" in message
+    assert "mixcomp-edge[torch]" in message
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_library_says_how_to_get_torch():
+    program = f"""{NO_TORCH.partition("sys.argv")[0]}
+import mixcomp_edge
+try:
+    mixcomp_edge.prepare
+except mixcomp_edge.MixcompError as error:
+    print(error)
+"""
+    assert "mixcomp-edge[torch]" in command(program=program).stdout
 
 
 def test_doctor_works_without_torch():
