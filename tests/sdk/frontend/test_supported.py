@@ -404,7 +404,31 @@ NOTHING = {
     "pad by nothing": lambda x: F.pad(x, (0, 0, 0, 0)),
     "the whole slice": lambda x: x[:, :, 0:],
     "float": lambda x: x.float(),
+    "double": lambda x: x.double().float(),
+    "arithmetic in float64": lambda x: (x.double() * 2).float() / 2,
+    "expand to its own shape": lambda x: x.expand(-1, 4, 7, 6),
 }
+
+
+HALVES = {
+    "half": lambda x: x.half().float(),
+    "bfloat16": lambda x: x.bfloat16().float(),
+    "autocast": lambda x: in_bfloat16(x),
+}
+
+
+def in_bfloat16(x: Tensor) -> Tensor:
+    with torch.autocast("cpu", torch.bfloat16):
+        return F.conv2d(x, torch.eye(4)[:, :, None, None]).float()
+
+
+@pytest.mark.parametrize("function", HALVES.values(), ids=HALVES)
+def test_a_cast_that_only_rounds_leaves_the_float_value(function):
+    torch.manual_seed(0)
+    model, x = settled(Then(function)), torch.randn(5, *MAP)
+    simple = QuantizedModel(simplify(import_model(model, MAP, "m")), QuantPlan(), Recipe(), input_positive=False)
+    with torch.no_grad(), simple.floating():
+        assert (simple(x) - model(x)).abs().max() <= 2**-7 * model(x).abs().max()
 
 
 @pytest.mark.parametrize("function", NOTHING.values(), ids=NOTHING)

@@ -4,34 +4,34 @@ from __future__ import annotations
 
 from torch import fx
 
-from mixcomp_edge.frontend.torch_export.calls import arguments, axis_of
+from mixcomp_edge.frontend.torch_export.calls import arguments, axis_of, refused
 from mixcomp_edge.frontend.torch_export.importer import Importer, handles
 from mixcomp_edge.ir import ops
 from mixcomp_edge.ir.ops import Activation
 
 
-@handles("relu.default", "relu_.default")
+@handles("relu.default")
 def _relu(importer: Importer, node: fx.Node) -> None:
     importer.unary(node, ops.Relu, activation=Activation.RELU)
 
 
-@handles("relu6.default", "relu6_.default")
+@handles("relu6.default")
 def _relu6(importer: Importer, node: fx.Node) -> None:
     importer.unary(node, ops.Relu, activation=Activation.RELU6)
 
 
-@handles("hardtanh.default", "hardtanh_.default", "clamp.default", "clamp_.default", "clamp_min.default")
+@handles("hardtanh.default", "clamp.default", "clamp_min.default")
 def _clamp(importer: Importer, node: fx.Node) -> None:
     low, high = arguments(node, None, -1.0, 1.0 if "hardtanh" in str(node.target) else None)[1:3]
     activation = {(0.0, None): Activation.RELU, (0.0, 6.0): Activation.RELU6}.get((low, high))
     if activation is None:
-        raise importer.unsupported(node, f"a clamp to [{low}, {high}] (only [0, inf) and [0, 6])")
+        raise refused(node, f"a clamp to [{low}, {high}] (only [0, inf) and [0, 6])")
     importer.unary(node, ops.Relu, activation=activation)
 
 
-@handles("softmax.int", "_softmax.default")
+@handles("softmax.int")
 def _softmax(importer: Importer, node: fx.Node) -> None:
     rank = len(importer.source(node).shape) + 1
     if axis_of(int(node.args[1]), rank) != rank - 2:  # type: ignore[arg-type]
-        raise importer.unsupported(node, "a softmax over another axis than the channels")
+        raise refused(node, "a softmax over another axis than the channels")
     importer.unary(node, ops.Softmax)

@@ -1,21 +1,27 @@
-"""How a call of an exported program reads: its arguments, its place, its shape with the channels last."""
+"""How a call of an exported program reads: its operator, arguments, place, and its shape with the channels last."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from torch import fx
+from torch import Tensor, fx
 
-from mixcomp_edge.errors import UnsupportedError
+from mixcomp_edge.frontend.torch_export.refusals import Refusal, Refused
 from mixcomp_edge.ir.graph import Shape
 
 BATCH = 2  # export with two samples, so that an operation that mixes samples shows
 
 
-def overload_packet(node: fx.Node) -> str:
-    """relu_ for aten.relu_.default; empty for what is no ATen operator."""
+def operator_of(node: fx.Node) -> str:
+    """relu for aten.relu.default; getitem for an item of a call with several results."""
     parts = str(node.target).split(".")
-    return parts[1] if len(parts) == 3 else ""
+    return parts[1] if len(parts) == 3 else getattr(node.target, "__name__", str(node.target))
+
+
+def refused(node: fx.Node, what: str, remedy: str = "") -> Refused:
+    """The error for a call that has no counterpart; `what` names it in the user's words, `remedy` says what to do
+    where the operator's own in REMEDIES does not fit."""
+    return Refused(Refusal(what, operator_of(node), module_stack(node), node.name, remedy))
 
 
 def module_stack(node: fx.Node) -> str:
@@ -24,18 +30,30 @@ def module_stack(node: fx.Node) -> str:
     return stack[-1][0] if stack else ""
 
 
-def module_path(node: fx.Node) -> str:
-    return module_stack(node) or "the top module"
+def value_of(node: fx.Node) -> Tensor | None:
+    """The value as traced, without data; of several results the first. None for what is no tensor."""
+    value = node.meta.get("val")
+    value = value[0] if isinstance(value, list | tuple) and value else value
+    return value if isinstance(value, Tensor) else None
+
+
+def written(shape: tuple[int, ...]) -> str:
+    """(N, 3, 32, 32): a shape of the traced program as the user knows it, channels first."""
+    batch = "N" if shape and shape[0] == BATCH else str(shape[0]) if shape else ""
+    return f"({', '.join([batch, *map(str, shape[1:])])})"
 
 
 def shape_of(node: fx.Node) -> Shape:
-    """Channels-last shape without the batch of an fx node's value (N, C, ...)."""
-    shape = tuple(int(size) for size in node.meta["val"].shape)
+    """Channels-last shape without the batch of a call's value (N, C, ...)."""
+    value = value_of(node)
+    if value is None:
+        raise refused(node, f"aten.{operator_of(node)} gives no tensor")
+    shape = tuple(int(size) for size in value.shape)
     if len(shape) < 2 or shape[0] != BATCH or len(shape) > 4:
-        path = module_path(node)
-        raise UnsupportedError(
-            f"{node.name} in module '{path}' has shape {shape}; expected (N, F), (N, C, L) or (N, C, H, W) "
-            "with the batch first and untouched."
+        raise refused(
+            node,
+            f"a value of shape {written(shape)} (expected (N, F), (N, C, L) or (N, C, H, W), "
+            "with the samples first and apart)",
         )
     return (*shape[2:], shape[1])
 
@@ -44,6 +62,11 @@ def axis_of(dim: int, rank: int) -> int:
     """Axis in a channels-last shape for a PyTorch dim of an (N, C, ...) tensor of this rank; -1 for the batch."""
     dim %= rank
     return -1 if dim == 0 else rank - 2 if dim == 1 else dim - 2
+
+
+def channels_first(shape: Shape) -> str:
+    """(N, C, H, W) of a channels-last shape (H, W, C), as the user knows it."""
+    return f"({', '.join(['N', str(shape[-1]), *map(str, shape[:-1])])})"
 
 
 def pair(value: Any) -> tuple[int, int]:

@@ -1,8 +1,10 @@
-"""The walk over an exported program: what the operators' handlers build on."""
+"""The walk over an exported program: what the operators' handlers build on. A call that cannot be translated leaves a
+stand-in behind, so that the walk finds all of them before it ends."""
 
 from __future__ import annotations
 
 import hashlib
+import operator
 import re
 from collections.abc import Callable
 from math import prod
@@ -12,105 +14,133 @@ import numpy as np
 import torch
 from torch import Tensor, fx
 from torch._ops import OpOverload
+from torch.export.graph_signature import OutputKind
 
 from mixcomp_edge.errors import UnsupportedError
-from mixcomp_edge.frontend.torch_export.calls import module_path, module_stack, overload_packet, shape_of
+from mixcomp_edge.frontend.torch_export.calls import module_stack, operator_of, refused, shape_of, value_of
+from mixcomp_edge.frontend.torch_export.refusals import Refusal, Refused, unsupported
 from mixcomp_edge.ir import ops
 from mixcomp_edge.ir.graph import Graph, Node
 from mixcomp_edge.ir.verify import symbol
 
 MAX_NAME = 88  # characters of a layer's name; the IR allows 96, and `unique` may add a number
-VIEWS = ("view", "reshape", "flatten", "slice", "squeeze", "unsqueeze", "detach", "alias")
+FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)  # casts among these only round
+STATE = "a model in C keeps no state: compute it outside, or make it a constant"
 
 
 class Importer:
     """Walks the ATen graph once. `alias` maps an fx node to the IR node whose value it stands for; `constants` holds
-    the values of those that do not depend on the input: parameters, buffers, and what is computed from these."""
+    the values of those that do not depend on the input: parameters, buffers, and what is computed from these; `state`
+    the buffers that the model changes; `lost` the values behind a refused call that no node can stand for."""
 
     def __init__(self, program: torch.export.ExportedProgram, name: str) -> None:
         self.program, self.name = program, name
         self.nodes: dict[str, Node] = {}
         self.alias: dict[fx.Node, str] = {}
+        self.lost: set[fx.Node] = set()
+        self.refusals: list[Refusal] = []
         signature = program.graph_signature
         constants = signature.inputs_to_lifted_tensor_constants
         self.paths = {**signature.inputs_to_parameters, **signature.inputs_to_buffers, **constants}
-        state: dict[str, Tensor] = {**program.state_dict, **program.constants}
-        self.constants = {
-            node: state[self.paths[node.name]].detach().clone()
-            for node in program.graph.nodes
-            if node.op == "placeholder" and node.name in self.paths
+        changed = {spec.target for spec in signature.output_specs if spec.kind is not OutputKind.USER_OUTPUT}
+        placeholders = [node for node in program.graph.nodes if node.op == "placeholder"]
+        self.state = {node for node in placeholders if self.paths.get(node.name) in changed}
+        values: dict[str, Tensor] = {**program.state_dict, **program.constants}
+        self.constants: dict[fx.Node, Any] = {
+            node: values[self.paths[node.name]].detach().clone()
+            for node in placeholders
+            if node.name in self.paths and node not in self.state
         }
 
     def run(self) -> Graph:
-        output = ""
+        """The float graph; UnsupportedError lists every call that has no counterpart."""
+        output = self._output()
+        needed = _ancestors(output)
         for node in self.program.graph.nodes:
-            if node.op == "placeholder" and node not in self.constants:
-                self._input(node)
-            elif node.op == "call_function" and not self._evaluate(node):
-                self._call(node)
-            elif node.op == "output":
-                output = self._output(node)
-        return Graph(self.name, tuple(self.nodes.values()), output).without_unread()
-
-    def _input(self, node: fx.Node) -> None:
-        if self.nodes:
-            raise UnsupportedError(f"{self.name}: the model has several inputs; one is supported. Join them into one.")
-        self.add(node, ops.Input(name="input", inputs=(), shape=shape_of(node)))
-
-    def _output(self, node: fx.Node) -> str:
-        results = node.args[0]
-        if not isinstance(results, tuple | list) or len(results) != 1 or results[0] not in self.alias:
+            if node.name in self.program.graph_signature.user_inputs:
+                self.add(node, ops.Input(name="input", inputs=(), shape=self._input_shape(node)))
+            elif node.op == "call_function" and node in needed and not self._evaluate(node):
+                self._translate(node)
+        if self.refusals:
+            raise unsupported(self.name, self.refusals)
+        if output not in self.alias:
             raise UnsupportedError(f"{self.name}: the model must return one tensor that depends on its input.")
-        return self.alias[results[0]]  # type: ignore[index]
+        return Graph(self.name, tuple(self.nodes.values()), self.alias[output]).without_unread()
+
+    def _output(self) -> fx.Node:
+        *_, last = self.program.graph.nodes
+        specs = self.program.graph_signature.output_specs
+        results = [
+            result for spec, result in zip(specs, last.args[0], strict=True) if spec.kind is OutputKind.USER_OUTPUT
+        ]
+        if len(results) != 1 or not isinstance(results[0], fx.Node):
+            raise UnsupportedError(
+                f"{self.name}: the model returns {len(results)} values; it must return one tensor that depends on its "
+                "input. Wrap it in a module that returns the one that matters."
+            )
+        return results[0]
+
+    def _input_shape(self, node: fx.Node) -> tuple[int, ...]:
+        try:
+            return shape_of(node)
+        except Refused as error:
+            raise UnsupportedError(f"{self.name}: its input is {error.refusal.what}.") from error
 
     def _evaluate(self, node: fx.Node) -> bool:
         """Computes a value that depends on constants only; False for any other, and for what is drawn at random."""
-        operator = node.target
-        if not isinstance(operator, OpOverload) or torch.Tag.nondeterministic_seeded in operator.tags:
+        call: Any = node.target
+        if isinstance(call, OpOverload):
+            if torch.Tag.nondeterministic_seeded in call.tags:
+                return False
+        elif call is not operator.getitem:
             return False
         if any(source not in self.constants for source in node.all_input_nodes):
             return False
         arguments, keywords = fx.node.map_arg((node.args, node.kwargs), lambda source: self.constants[source])
         with torch.no_grad():
-            value = operator(*arguments, **keywords)
-        if not isinstance(value, Tensor):
-            return False
-        self.constants[node] = value
+            self.constants[node] = call(*arguments, **keywords)
         return True
 
-    def _call(self, node: fx.Node) -> None:
-        handler = HANDLERS.get(str(node.target).removeprefix("aten."))
-        if handler is None:
-            operator = str(node.target).removesuffix(".default").removesuffix(".Tensor")
-            raise self.unsupported(node, f"the operator {operator} is not supported")
-        if overload_packet(node).endswith("_"):
-            self._check_in_place(node)
-        handler(self, node)
+    def _translate(self, node: fx.Node) -> None:
+        try:
+            self._call(node)
+        except Refused as error:
+            self.refusals.append(error.refusal)
+            self._stand_in(node)
 
-    def _check_in_place(self, node: fx.Node) -> None:
-        """An operation in place also changes what its operand is a view of; refused where that is read elsewhere."""
-        operand = node.args[0]
-        while isinstance(operand, fx.Node) and overload_packet(operand) in VIEWS:
-            operand = operand.args[0]
-            if isinstance(operand, fx.Node) and len(operand.users) > 1:
-                raise self.unsupported(node, f"{node.target} in place on a view of a value that is also used elsewhere")
+    def _call(self, node: fx.Node) -> None:
+        name = operator_of(node)
+        handler = HANDLERS.get(str(node.target).removeprefix("aten.")) or HANDLERS.get(name)
+        read = next((source for source in node.all_input_nodes if source in self.state), None)
+        if read is not None:
+            path = self.paths[read.name]
+            raise refused(node, f"reading '{path}', which the model itself changes when it runs,", STATE)
+        if handler is None:
+            full = str(node.target) if any(key.startswith(f"{name}.") for key in HANDLERS) else f"aten.{name}"
+            raise refused(node, f"the operator {full} is not supported")
+        if any(source in self.lost for source in node.all_input_nodes):
+            return self._stand_in(node)
+        value = value_of(node)
+        if value is not None and value.dtype not in FLOATS:
+            raise refused(node, f"a cast to {str(value.dtype).removeprefix('torch.')}")
+        return handler(self, node)
+
+    def _stand_in(self, node: fx.Node) -> None:
+        """A node of the value's shape, for the walk to go on behind a call that was refused."""
+        value = value_of(node)
+        try:
+            if value is None or value.dtype not in FLOATS:
+                raise refused(node, "no number")
+            self.add(node, ops.Input(name=self.unique(node.name), inputs=(), shape=shape_of(node)))
+        except Refused:
+            self.lost.add(node)
 
     # What the handlers need
-
-    def unsupported(self, node: fx.Node, what: str) -> UnsupportedError:
-        supported = (
-            "conv2d, linear, batch_norm, relu, relu6, add, cat, pooling, mean over H and W, pad, flatten, softmax, "
-            "arithmetic with constants"
-        )
-        return UnsupportedError(
-            f"{self.name}: {what}, in module '{module_path(node)}' ({node.name}). Supported: {supported}. "
-            "Replace it there, or cut the model before it and compute the rest outside."
-        )
 
     def source(self, node: fx.Node, index: int = 0) -> Node:
         argument = node.args[index]
         if not isinstance(argument, fx.Node) or argument not in self.alias:
-            raise self.unsupported(node, f"operand {index} of {node.target} does not come from the input")
+            raise refused(node, f"operand {index} of {node.target} does not come from the input")
         return self.nodes[self.alias[argument]]
 
     def tensor(self, argument: Any) -> np.ndarray | None:
@@ -128,11 +158,9 @@ class Importer:
             value = np.array(argument, np.float64)
         full = (1,) * (len(shape) + 1 - value.ndim) + value.shape
         if len(full) != len(shape) + 1 or full[1] not in (1, shape[-1]) or prod(full) != full[1]:
-            raise self.unsupported(
-                node, f"a constant of shape {value.shape} in {node.target} (one number, or one a channel)"
-            )
+            raise refused(node, f"a constant of shape {value.shape} in {node.target} (one number, or one a channel)")
         if not np.isfinite(value).all():
-            raise self.unsupported(node, f"a constant in {node.target} that is not finite")
+            raise refused(node, f"a constant in {node.target} that is not finite")
         return np.broadcast_to(value.reshape(-1), (shape[-1],)).copy()
 
     def unique(self, name: str) -> str:
@@ -149,6 +177,8 @@ class Importer:
 
     def layer_name(self, node: fx.Node, weight: Any) -> str:
         """Path of the module that owns the weight: the name under which a plan finds the layer."""
+        while isinstance(weight, fx.Node) and operator_of(weight) == "_to_copy":
+            weight = weight.args[0]
         path = self.paths.get(weight.name, "") if isinstance(weight, fx.Node) else ""
         return self.unique(path.rpartition(".")[0] or self.place(node))
 
@@ -170,6 +200,16 @@ class Importer:
         """Adds gain * operand + offset, for the operand of that index."""
         name, inputs = self.unique(name), (self.source(node, index).name,)
         self.add(node, ops.Affine(name=name, inputs=inputs, shape=shape_of(node), gain=gain, offset=offset))
+
+
+def _ancestors(node: fx.Node) -> set[fx.Node]:
+    """The node and all that its value is made of."""
+    found, open_ = {node}, [node]
+    while open_:
+        new = [source for source in open_.pop().all_input_nodes if source not in found]
+        found.update(new)
+        open_ += new
+    return found
 
 
 Handler = Callable[[Importer, fx.Node], None]

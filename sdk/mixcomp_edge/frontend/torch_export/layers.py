@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from torch import fx
 
-from mixcomp_edge.frontend.torch_export.calls import arguments, pair, shape_of
+from mixcomp_edge.frontend.torch_export.calls import arguments, channels_first, pair, refused, shape_of
 from mixcomp_edge.frontend.torch_export.importer import Importer, handles
 from mixcomp_edge.ir import ops
 from mixcomp_edge.ir.graph import Window
@@ -16,7 +16,7 @@ def _conv2d(importer: Importer, node: fx.Node) -> None:
     _, weight, bias, stride, padding, dilation, groups = arguments(node, None, None, None, 1, 0, 1, 1)
     w = importer.tensor(weight)
     if w is None:
-        raise importer.unsupported(node, "a convolution whose weight is computed")
+        raise refused(node, "a convolution whose weight is computed")
     kernel, dilation = (w.shape[2], w.shape[3]), pair(dilation)
     if padding == "same":
         total = [d * (k - 1) for d, k in zip(dilation, kernel, strict=True)]
@@ -44,21 +44,33 @@ def _linear(importer: Importer, node: fx.Node) -> None:
     _, weight, bias = arguments(node, None, None, None)
     w, b, source = importer.tensor(weight), importer.tensor(bias), importer.source(node)
     if w is None:
-        raise importer.unsupported(node, "a linear layer whose weight is computed")
+        raise refused(node, "a linear layer whose weight is computed")
     if len(source.shape) != 1:
-        raise importer.unsupported(node, f"a linear layer on shape (N, {source.shape}); flatten its input first")
+        raise refused(
+            node,
+            f"a linear layer on a value {channels_first(source.shape)}",
+            "flatten its input first, or write it as Conv2d 1x1",
+        )
     bias_or_zero = np.zeros(len(w), np.float32) if b is None else b
     name = importer.layer_name(node, weight)
     importer.add(node, ops.Dense(name=name, inputs=(source.name,), shape=shape_of(node), weight=w, bias=bias_or_zero))
 
 
-@handles("batch_norm.default")
+@handles("_native_batch_norm_legit_no_training.default")
 def _batch_norm(importer: Importer, node: fx.Node) -> None:
-    _, gamma, beta, mean, variance, _, _, eps, _ = arguments(node, None, None, None, None, None, 0, 0.1, 1e-5, 0)
+    _, gamma, beta, mean, variance, _, eps = arguments(node, None, None, None, None, None, 0.1, 1e-5)
     m, v = importer.tensor(mean), importer.tensor(variance)
     if m is None or v is None:
-        raise importer.unsupported(node, "a batch norm without running statistics")
+        raise refused(node, "a batch norm whose statistics are computed")
     gain = (1.0 if (g := importer.tensor(gamma)) is None else g) / np.sqrt(v.astype(np.float64) + eps)
     offset = (0.0 if (b := importer.tensor(beta)) is None else b) - m * gain
     path = importer.paths.get(mean.name, "").rpartition(".")[0]
     importer.affine(node, path or node.name, 0, gain, offset)
+
+
+@handles("_native_batch_norm_legit.no_stats", "_native_batch_norm_legit_functional.default")
+def _batch_norm_of_the_batch(importer: Importer, node: fx.Node) -> None:
+    remedy = "leave out training=True and track_running_stats=False, and train it once more"
+    raise refused(
+        node, "a batch norm without running statistics, which takes those of the batch in eval mode too", remedy
+    )

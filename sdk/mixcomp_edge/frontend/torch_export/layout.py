@@ -6,7 +6,7 @@ from math import prod
 
 from torch import fx
 
-from mixcomp_edge.frontend.torch_export.calls import BATCH, arguments, axis_of, shape_of
+from mixcomp_edge.frontend.torch_export.calls import BATCH, arguments, axis_of, channels_first, refused, shape_of
 from mixcomp_edge.frontend.torch_export.importer import Importer, handles
 from mixcomp_edge.ir import ops
 from mixcomp_edge.ir.graph import Window
@@ -18,11 +18,11 @@ def _cat(importer: Importer, node: fx.Node) -> None:
     inputs = []
     for tensor in tensors:
         if tensor not in importer.alias:
-            raise importer.unsupported(node, "a concatenation with a constant")
+            raise refused(node, "a concatenation with a constant")
         inputs.append(importer.alias[tensor])
     axis = axis_of(dim, len(shape_of(node)) + 1)
     if axis < 0:
-        raise importer.unsupported(node, "a concatenation along the batch")
+        raise refused(node, "a concatenation along the batch")
     name = importer.unique(node.name)
     importer.add(node, ops.Concat(name=name, inputs=tuple(inputs), shape=shape_of(node), axis=axis))
 
@@ -37,7 +37,7 @@ def _reshape(importer: Importer, node: fx.Node) -> None:
     # Channels-last order equals PyTorch's when there is one channel or one position.
     same_order = all(size[-1] == prod(size) or size[-1] == 1 for size in (source.shape, shape))
     if not same_order and len(shape) != 1:
-        raise importer.unsupported(node, f"a reshape from (N, C, H, W) = {source.shape} (channels last) to {shape}")
+        raise refused(node, f"a reshape from {channels_first(source.shape)} to {channels_first(shape)}")
     importer.unary(node, ops.Reshape, channels_first=not same_order)
 
 
@@ -49,14 +49,14 @@ def _pad(importer: Importer, node: fx.Node) -> None:
     )
     value = node.args[-1] if isinstance(node.args[-1], float | int) else node.kwargs.get("value")
     if mode != "constant" or value not in (None, 0, 0.0):
-        raise importer.unsupported(node, f"padding with mode '{mode}' and value {value} (only zeros)")
+        raise refused(node, f"padding with mode '{mode}' and value {value} (only zeros)")
     rank = len(source.shape) + 1
     before, after = [0] * (rank - 1), [0] * (rank - 1)
     pads = [int(p) for p in node.args[1]]  # type: ignore[union-attr, arg-type]
     for k in range(len(pads) // 2):  # PyTorch lists the last dimension first
         axis = axis_of(rank - 1 - k, rank)
         if axis < 0 or min(pads[2 * k], pads[2 * k + 1]) < 0:
-            raise importer.unsupported(node, "padding of the batch, or by a negative amount")
+            raise refused(node, "padding of the batch, or by a negative amount")
         before[axis], after[axis] = pads[2 * k], pads[2 * k + 1]
     if not any(pads):
         importer.alias[node] = source.name
@@ -78,7 +78,7 @@ def _slice(importer: Importer, node: fx.Node) -> None:
     axis = axis_of(dim, rank)
     size = BATCH if axis < 0 else source.shape[axis]
     if (start or 0) != 0 or (end is not None and end < size) or (step != 1 and (rank != 4 or axis not in (0, 1))):
-        raise importer.unsupported(node, "a slice other than a stride over H or W")
+        raise refused(node, "a slice other than a stride over H or W")
     if step == 1:
         importer.alias[node] = source.name
         return
@@ -86,7 +86,38 @@ def _slice(importer: Importer, node: fx.Node) -> None:
     importer.unary(node, ops.MaxPool2d, window=Window((1, 1), stride))
 
 
-@handles("dropout.default", "dropout_.default", "feature_dropout.default", "contiguous.default", "clone.default",
-         "alias.default", "detach.default", "detach_.default", "to.dtype", "_to_copy.default")  # fmt: skip
+@handles("clone.default", "alias.default", "detach.default", "_to_copy.default", "type_as.default")
 def _identity(importer: Importer, node: fx.Node) -> None:
+    """Copies, and casts between float types, which only round."""
+    importer.alias[node] = importer.source(node).name
+
+
+@handles("expand.default")
+def _expand(importer: Importer, node: fx.Node) -> None:
+    if shape_of(node) != importer.source(node).shape:
+        raise refused(node, "aten.expand to a larger value")
+    importer.alias[node] = importer.source(node).name
+
+
+@handles("permute.default")
+def _permute(importer: Importer, node: fx.Node) -> None:
+    order = [int(dim) % len(node.args[1]) for dim in node.args[1]]  # type: ignore[arg-type, union-attr]
+    if order != sorted(order):
+        raise refused(node, "the operator aten.permute is not supported")
+    importer.alias[node] = importer.source(node).name
+
+
+@handles("copy.default")
+def _copy(importer: Importer, node: fx.Node) -> None:
+    """y.copy_(x), y[...] = x: the value is x from now on."""
+    if shape_of(node) != importer.source(node, 1).shape:
+        raise refused(node, "a copy that repeats a value")
+    importer.alias[node] = importer.source(node, 1).name
+
+
+@handles("getitem")
+def _item(importer: Importer, node: fx.Node) -> None:
+    """Of a call with several results the first is what its handler made."""
+    if node.args[1] != 0:
+        raise refused(node, "reading a second result of a call")
     importer.alias[node] = importer.source(node).name

@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import fx
 
-from mixcomp_edge.frontend.torch_export.calls import arguments, axis_of, pair, shape_of
+from mixcomp_edge.frontend.torch_export.calls import arguments, axis_of, pair, refused, shape_of
 from mixcomp_edge.frontend.torch_export.importer import Importer, handles
 from mixcomp_edge.ir import ops
 from mixcomp_edge.ir.graph import Window
@@ -17,7 +17,7 @@ def _pool_window(importer: Importer, node: fx.Node, kernel: Any, stride: Any, pa
     window = Window(pair(kernel), pair(stride or kernel), pair(dilation), (vertical, horizontal, vertical, horizontal))
     height, width, _ = importer.source(node).shape
     if window.output_size(height, width) != shape_of(node)[:2]:
-        raise importer.unsupported(node, "a pooling with ceil_mode")
+        raise refused(node, "a pooling with ceil_mode")
     return window
 
 
@@ -31,7 +31,7 @@ def _max_pool2d(importer: Importer, node: fx.Node) -> None:
 def _avg_pool2d(importer: Importer, node: fx.Node) -> None:
     _, kernel, stride, padding, _, include, divisor = arguments(node, None, None, [], 0, False, True, None)
     if divisor is not None:
-        raise importer.unsupported(node, "an average pooling with divisor_override")
+        raise refused(node, "an average pooling with divisor_override")
     window = _pool_window(importer, node, kernel, stride, padding, 1)
     importer.unary(node, ops.AvgPool2d, window=window, count_include_pad=bool(include))
 
@@ -41,7 +41,7 @@ def _adaptive_pool2d(importer: Importer, node: fx.Node) -> None:
     height, width, _ = importer.source(node).shape
     rows, columns = pair(node.args[1])
     if height % rows or width % columns:
-        raise importer.unsupported(node, f"an adaptive pooling from {height}x{width} to {rows}x{columns}")
+        raise refused(node, f"an adaptive pooling from {height}x{width} to {rows}x{columns}")
     kernel = (height // rows, width // columns)
     importer.unary(node, ops.AvgPool2d, window=Window(kernel, kernel))
 
@@ -52,7 +52,7 @@ def _mean(importer: Importer, node: fx.Node) -> None:
     source = importer.source(node)
     _, dims, keepdim = arguments(node, None, None, False)
     if len(source.shape) != 3 or sorted(axis_of(int(dim), 4) for dim in dims) != [0, 1]:
-        raise importer.unsupported(node, "a mean over other axes than H and W")
+        raise refused(node, "a mean over other axes than H and W")
     height, width, channels = source.shape
     window = Window((height, width), (height, width))
     pool = ops.AvgPool2d(name=importer.unique(node.name), inputs=(source.name,), shape=(1, 1, channels), window=window)

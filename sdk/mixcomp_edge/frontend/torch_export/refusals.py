@@ -1,0 +1,82 @@
+"""What a model holds that C has no counterpart for: found one by one, told all at once."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from mixcomp_edge.errors import UnsupportedError
+
+PLACES = 4  # module paths that a message lists for one operator
+OUTSIDE = "replace it there, or cut the model before it and compute the rest outside"
+IN_TORCH = "no C for it yet; quantize the model in torch: mixcomp_edge.prepare_modules, then fit"
+SMOOTH = "use ReLU or ReLU6 there and retrain"
+MONOTONE = "at the end of a model leave it out: the largest output stays the largest; elsewhere " + OUTSIDE
+ONE_D = "write it in 2-D with height 1: Conv2d with kernel (1, K), pooling over (1, K), inputs (N, C, 1, L)"
+MOVE = "store or compute the data in the order that the next layer reads, channels first"
+PRODUCT = "products of two values are not supported; " + OUTSIDE
+FIXED_SIZE = "AdaptiveAvgPool2d to a size that divides the map's, or AvgPool2d, is supported"
+BATCH_NORM = "BatchNorm behind a convolution or linear layer is supported: use it and retrain"
+CAST = "only casts among float16, bfloat16, float32 and float64 leave values as they are; " + OUTSIDE
+
+REMEDIES: dict[str, str] = {
+    **dict.fromkeys(("gelu", "silu", "elu", "selu", "celu", "mish", "softplus", "leaky_relu", "prelu", "hardswish",
+                     "hardsigmoid", "hardshrink", "tanh", "threshold", "clamp", "hardtanh"), SMOOTH),
+    **dict.fromkeys(("sigmoid", "log_softmax", "log_sigmoid", "exp", "log"), MONOTONE),
+    **dict.fromkeys(("conv1d", "max_pool1d", "avg_pool1d", "adaptive_avg_pool1d"), ONE_D),
+    **dict.fromkeys(("lstm", "gru", "rnn_tanh", "rnn_relu", "embedding", "scaled_dot_product_attention"), IN_TORCH),
+    **dict.fromkeys(("permute", "transpose", "t", "movedim", "channel_shuffle", "pixel_shuffle", "flip", "roll"), MOVE),
+    **dict.fromkeys(("mul", "matmul", "bmm", "einsum"), PRODUCT),
+    **dict.fromkeys(("layer_norm", "group_norm", "instance_norm", "rms_norm"), BATCH_NORM),
+    **dict.fromkeys(("adaptive_max_pool2d", "amax", "sum"), FIXED_SIZE),
+    **dict.fromkeys(("_to_copy", "to", "type_as"), CAST),
+    "max_pool2d_with_indices": "leave out return_indices",
+    "native_dropout": "it drops at random in eval mode, too; use nn.Dropout, which eval() turns off",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """One call that has no counterpart."""
+
+    what: str  # "the operator aten.silu is not supported"
+    operator: str  # silu
+    place: str  # path of the module whose forward() makes the call; empty for the top one
+    call: str  # the call's own name in the traced graph
+    own_remedy: str = ""
+
+    @property
+    def remedy(self) -> str:
+        return self.own_remedy or REMEDIES.get(self.operator, OUTSIDE)
+
+
+class Refused(Exception):
+    """Raised by what translates a call, and collected by the importer."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.what)
+        self.refusal = refusal
+
+
+def unsupported(name: str, refusals: Iterable[Refusal]) -> UnsupportedError:
+    """The error that lists them: one line for each kind, with its places, how often, and what to do."""
+    kinds: dict[tuple[str, str], list[Refusal]] = defaultdict(list)
+    for refusal in refusals:
+        kinds[refusal.what, refusal.remedy].append(refusal)
+    lines = [f"{what}, {_places(found)}: {remedy}." for (what, remedy), found in kinds.items()]
+    if len(lines) == 1:
+        return UnsupportedError(f"{name}: {lines[0]}")
+    count = sum(len(found) for found in kinds.values())
+    listed = "".join(f"\n  - {line}" for line in lines)
+    return UnsupportedError(f"{name}: {count} calls of {len(lines)} kinds have no counterpart in C:{listed}")
+
+
+def _places(found: list[Refusal]) -> str:
+    """in module 'a' (silu); 3 times, in modules 'a', 'b'."""
+    places = [f"'{place}'" if place else "the top module" for place in dict.fromkeys(r.place for r in found)]
+    rest = f" and {len(places) - PLACES} more" if len(places) > PLACES else ""
+    if len(found) == 1:
+        return f"in {'' if not found[0].place else 'module '}{places[0]} ({found[0].call})"
+    several = "modules " if len(places) > 1 else "" if not found[0].place else "module "
+    return f"{len(found)} times, in {several}{', '.join(places[:PLACES])}{rest}"

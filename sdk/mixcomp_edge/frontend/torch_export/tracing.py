@@ -1,0 +1,55 @@
+"""The user's module as an exported program in functional form: what was done in place, through whatever view, is a
+value of its own there, and convolutions, linear layers and activations are still whole."""
+
+from __future__ import annotations
+
+import warnings
+
+import torch
+from torch import fx, nn
+from torch.export import ExportedProgram
+
+from mixcomp_edge.errors import UnsupportedError
+from mixcomp_edge.frontend.torch_export.calls import BATCH, arguments, operator_of, value_of
+
+DROPOUTS = ("dropout", "feature_dropout", "alpha_dropout", "feature_alpha_dropout")
+
+
+def trace(model: nn.Module, input_shape: tuple[int, ...], name: str) -> ExportedProgram:
+    """The program of a module in eval mode, for inputs (BATCH, *input_shape); the module's modes stay as they were."""
+    modes = {module: module.training for module in model.modules()}
+    model.eval()
+    try:
+        with torch.no_grad(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of torch's about itself
+            program = torch.export.export(model, (torch.zeros(BATCH, *input_shape),), strict=False)
+            return _without_identities(program).run_decompositions({})
+    except Exception as error:  # torch.export raises many kinds; the user needs the first lines of each
+        reason = str(error).strip().splitlines() or [type(error).__name__]
+        raise UnsupportedError(
+            f"{name}: torch.export cannot trace the model on an input (N, {', '.join(map(str, input_shape))}): "
+            f"{reason[0]} Replace data-dependent Python control flow in forward() and check the input shape."
+        ) from error
+    finally:
+        for module, training in modes.items():
+            module.training = training
+
+
+def _without_identities(program: ExportedProgram) -> ExportedProgram:
+    """Without the calls that return their very operand. Functionalization would take the result for a copy, and what is
+    done to one in place would not be seen in the other."""
+    for node in list(program.graph.nodes):
+        if _returns_its_operand(node):
+            operand = node.args[0]
+            node.replace_all_uses_with(operand)
+            program.graph_signature.replace_all_uses(node.name, operand.name)
+            program.graph.erase_node(node)
+    return program
+
+
+def _returns_its_operand(node: fx.Node) -> bool:
+    name = operator_of(node)
+    if name.removesuffix("_") in DROPOUTS:
+        return not arguments(node, None, 0.5, False)[2]
+    before, after = (value_of(n) if isinstance(n, fx.Node) else None for n in (next(iter(node.args), None), node))
+    return name == "type_as" and before is not None and after is not None and before.dtype == after.dtype
