@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-import stat
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 import safetensors.numpy
 
 from mixcomp_edge.codec import decode_graph, encode_graph
+from mixcomp_edge.documents import MAX_BYTES as MAX_TEXT_BYTES
+from mixcomp_edge.documents import parse_json, read_bytes
 from mixcomp_edge.errors import BundleError, MixcompError
 from mixcomp_edge.ir.graph import Graph
 from mixcomp_edge.ir.verify import verify
@@ -50,7 +51,10 @@ class Bundle:
             "sha256": {name: _tensor_digest(tensor) for name, tensor in sorted(tensors.items())},
         }
         text = json.dumps({"content": content, "sha256": _content_digest(content)}, sort_keys=True, allow_nan=False)
-        return safetensors.numpy.save(dict(sorted(tensors.items())), {KEY: text})
+        data = safetensors.numpy.save(dict(sorted(tensors.items())), {KEY: text})
+        if len(data) > MAX_BYTES or _header_bytes(data) > MAX_TEXT_BYTES:
+            raise BundleError(f"{self.graph.name}: takes {len(data)} bytes, more than a bundle may have.")
+        return data
 
     @property
     def sha256(self) -> str:
@@ -65,14 +69,7 @@ def save_bundle(bundle: Bundle, path: Path) -> None:
 
 def load_bundle(path: Path) -> Bundle:
     """The bundle in a file, every rule checked."""
-    try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise BundleError(f"{path}: is not a file.")
-        if path.stat().st_size > MAX_BYTES:
-            raise BundleError(f"{path}: {path.stat().st_size} bytes; a bundle has at most {MAX_BYTES}.")
-        data = path.read_bytes()
-    except OSError as error:
-        raise BundleError(f"{path}: cannot read it ({error.strerror}).") from error
+    data = read_bytes(path, MAX_BYTES, BundleError)
     try:
         return parse_bundle(data)
     except MixcompError as error:
@@ -110,11 +107,13 @@ def parse_bundle(data: bytes) -> Bundle:
 
 def _read_container(data: bytes) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """The JSON content, its digest checked, and the tensors of a safetensors file."""
+    length = _header_bytes(data)
+    if length > MAX_TEXT_BYTES:
+        raise BundleError(f"has a header of {length} bytes; at most {MAX_TEXT_BYTES} are read.")
     try:
         tensors = safetensors.numpy.load(data)
-        length = int.from_bytes(data[:8], "little")
-        metadata = json.loads(data[8 : 8 + length]).get("__metadata__", {})
-        envelope = json.loads(metadata[KEY], parse_constant=_refuse_constant)
+        metadata = parse_json(data[8 : 8 + length], BundleError, "its header")["__metadata__"]
+        envelope = parse_json(metadata[KEY], BundleError, "its graph")
         content, digest = envelope["content"], envelope["sha256"]
         intact = isinstance(content, dict) and _content_digest(content) == digest
     except BundleError:
@@ -126,6 +125,10 @@ def _read_container(data: bytes) -> tuple[dict[str, Any], dict[str, np.ndarray]]
     if not intact:
         raise BundleError("its graph is damaged: the SHA-256 differs from the recorded one.")
     return content, tensors
+
+
+def _header_bytes(data: bytes) -> int:
+    return int.from_bytes(data[:8], "little")
 
 
 def _depth(value: Any) -> int:
@@ -140,10 +143,6 @@ def _depth(value: Any) -> int:
             for inner in (outer.values() if isinstance(outer, dict) else outer)
         ]
     return depth
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise BundleError(f"holds the number {name}.")
 
 
 def _tensor_digest(tensor: np.ndarray) -> str:

@@ -15,12 +15,12 @@ edited; `quantize --plan` reads it, the bundle records it.
 from __future__ import annotations
 
 import json
-import tomllib
 from dataclasses import asdict, dataclass, field, fields, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from mixcomp_edge.documents import read_toml
 from mixcomp_edge.errors import PlanError
 from mixcomp_edge.numerics import members
 
@@ -117,10 +117,8 @@ def plan_from_dict(table: dict[str, Any]) -> QuantPlan:
 
 def load_plan(path: Path) -> QuantPlan:
     """The plan in a TOML file."""
+    table = read_toml(path, PlanError, "plan")
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise PlanError(f"plan {path}: cannot read it ({error.strerror}).") from error
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise PlanError(f"plan {path}: is not TOML: {error}.") from error
-    return plan_from_dict(table)
+        return plan_from_dict(table)
+    except PlanError as error:
+        raise PlanError(f"plan {path}: {str(error).removeprefix('plan: ')}") from error

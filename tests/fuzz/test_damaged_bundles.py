@@ -417,7 +417,7 @@ def test_what_is_no_readable_file_of_a_bundles_size_is_refused(what, tmp_path, c
         path.touch()
         os.truncate(path, 100 << 20)
     with pytest.raises(
-        BundleError, match=r"bad\.mce: (cannot read it|is not a file|104857600 bytes; a bundle has at most)"
+        BundleError, match=r"bad\.mce: (cannot read it|is not a file|104857600 bytes; at most 67108864 are read)"
     ):
         load_bundle(path)
     refused_by_command(path, capsys, monkeypatch)

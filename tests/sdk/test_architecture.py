@@ -10,24 +10,25 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "sdk" / "mixcomp_edge"
 BELOW_TRAIN = {
-    "errors", "storage", "resources", "targets", "numerics", "quant_plan", "ir", "lower", "codec", "bundle", "plan",
-    "codegen", "build", "transports", "verification", "simulation", "sizing", "board", "doctor",
+    "errors", "documents", "storage", "resources", "targets", "numerics", "quant_plan", "ir", "lower", "codec", "bundle",
+    "plan", "codegen", "build", "transports", "verification", "simulation", "sizing", "board", "doctor",
     "choosing",
 }  # fmt: skip
 MAY_IMPORT = {
     "errors": set(),
-    "storage": {"errors"},
+    "documents": {"errors"},
+    "storage": {"errors", "documents"},
     "resources": set(),
-    "targets": {"errors", "resources"},
+    "targets": {"errors", "documents", "resources"},
     "numerics": {"errors"},
-    "quant_plan": {"errors", "numerics"},
+    "quant_plan": {"errors", "documents", "numerics"},
     "ir": {"errors", "numerics"},
     "lower": {"errors", "numerics", "quant_plan", "ir"},
     "codec": {"errors", "numerics", "ir"},
-    "bundle": {"errors", "storage", "numerics", "ir", "codec"},
-    "plan": {"errors", "ir", "numerics", "targets", "resources"},
-    "codegen": {"errors", "storage", "resources", "bundle", "plan", "ir", "numerics", "targets"},
-    "build": {"errors", "storage", "resources", "targets", "mixcomp_sim"},
+    "bundle": {"errors", "documents", "storage", "numerics", "ir", "codec"},
+    "plan": {"errors", "documents", "ir", "numerics", "targets", "resources"},
+    "codegen": {"errors", "documents", "storage", "resources", "bundle", "plan", "ir", "numerics", "targets"},
+    "build": {"errors", "documents", "storage", "resources", "targets", "mixcomp_sim"},
     "board": {"errors", "storage", "targets", "build"},
     "transports": {"errors", "build", "board", "plan", "codegen", "ir", "targets", "mixcomp_sim"},
     "verification": BELOW_TRAIN,
@@ -83,6 +84,15 @@ def test_only_training_and_the_door_of_torch_import_torch():
 def test_the_simulator_knows_neither_torch_nor_models():
     for path in (ROOT / "host_sim" / "mixcomp_sim").rglob("*.py"):
         assert imports(path) <= {"mixcomp_sim"}, path
+
+
+def test_only_documents_reads_toml_and_json_files():
+    for path in PACKAGE.rglob("*.py"):
+        if path.name != "documents.py":
+            text = path.read_text()
+            assert "tomllib" not in text, path
+            assert "json.load(" not in text, path
+            assert "json.loads(path" not in text, path
 
 
 def test_no_page_has_a_gap_to_fill():

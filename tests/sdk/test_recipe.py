@@ -115,8 +115,8 @@ def test_a_wrong_file_is_named(tmp_path):
         "epoch = 4": r"recipe .*recipe.toml: unknown key 'epoch'. Known keys: epochs, batch_size, lr",
         "epochs = ": r"recipe .*recipe.toml: ",
         "[training]\nepochs = 4": "unknown key 'training'",
-        "epochs = 1e9": "recipe: epochs = 1000000000.0, expected",
-        "lr = nan": "recipe: lr = nan, expected a number",
+        "epochs = 1e9": "recipe .*recipe.toml: epochs = 1000000000.0, expected",
+        "lr = nan": "recipe .*recipe.toml: lr = nan, expected a number",
     }.items():
         with pytest.raises(RecipeError, match=message):
             load_recipe(written(tmp_path, text))

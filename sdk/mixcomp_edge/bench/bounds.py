@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from mixcomp_edge.bench.measure import NetworkResult
+from mixcomp_edge.documents import read_toml
 from mixcomp_edge.errors import BenchError
 
 BOUNDS = Path(__file__).parent / "bounds.toml"
@@ -16,10 +16,7 @@ BOUNDS = Path(__file__).parent / "bounds.toml"
 
 def load_bounds(path: Path = BOUNDS) -> dict[str, Any]:
     """The tables of a bounds file."""
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise BenchError(f"bounds {path}: {error}.") from error
+    table = read_toml(path, BenchError, "bounds")
     known = {"instructions", "code_bytes", "arena_bytes", "ratios"}
     if unknown := set(table) - known:
         raise BenchError(f"bounds {path}: unknown table '{min(unknown)}'. Known: {', '.join(sorted(known))}.")

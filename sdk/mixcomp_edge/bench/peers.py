@@ -3,12 +3,13 @@ position alone; what a peer runs in several layers and we in one is compared as 
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from mixcomp_edge.documents import read_toml
+from mixcomp_edge.errors import BenchError
 from mixcomp_edge.ir import qops
 from mixcomp_edge.ir.graph import Graph, Shape
 
@@ -33,7 +34,7 @@ class Matched:
 @cache
 def peers() -> dict[str, Any]:
     """The data file."""
-    return tomllib.loads((Path(__file__).parent / "peers.toml").read_text(encoding="utf-8"))
+    return read_toml(Path(__file__).parent / "peers.toml", BenchError)
 
 
 def peer_layers(model: str, core: str) -> tuple[PeerLayer, ...]:

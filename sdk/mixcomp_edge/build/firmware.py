@@ -8,8 +8,10 @@ import re
 import shutil
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from mixcomp_edge.build.cross import Toolchain
+from mixcomp_edge.documents import read_json
 from mixcomp_edge.errors import BoardError, ToolchainError
 from mixcomp_edge.targets.boards import Board
 
@@ -23,7 +25,7 @@ def build_firmware(project: Path, board: Board, chain: Toolchain) -> Path:
     target = project / "build" / "firmware.elf"
     stamp = target.with_suffix(".json")
     wanted = {"board": board.name, "compiler": chain.version(), "sources": _digest(project)}
-    if target.is_file() and stamp.is_file() and stamp.read_text() == json.dumps(wanted):
+    if target.is_file() and _stamped(stamp) == wanted:
         return target
     include = [project / "board", project / "include"]
     target.parent.mkdir(exist_ok=True)
@@ -41,6 +43,14 @@ def build_firmware(project: Path, board: Board, chain: Toolchain) -> Path:
         elf.replace(target)
     stamp.write_text(json.dumps(wanted))
     return target
+
+
+def _stamped(stamp: Path) -> dict[str, Any]:
+    """What an earlier build was made of; nothing where that cannot be read."""
+    try:
+        return read_json(stamp, ToolchainError)
+    except ToolchainError:
+        return {}
 
 
 def sources_in(folder: Path) -> list[Path]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,9 @@ from mixcomp_edge import __version__, resources
 from mixcomp_edge.bundle import Bundle, load_bundle
 from mixcomp_edge.codegen.firmware import BUILD_ID, build_id, build_id_header, firmware_files
 from mixcomp_edge.codegen.render import render_model
+from mixcomp_edge.documents import MAX_BYTES, read_bytes, read_json
 from mixcomp_edge.errors import ExportError, StorageError
+from mixcomp_edge.ir.verify import MODEL_NAME
 from mixcomp_edge.plan.layout import Layout, lay_out
 from mixcomp_edge.storage import check_folder, digest, sealed, unsealed, write_folder
 from mixcomp_edge.targets import target
@@ -63,13 +64,13 @@ def _ours(folder: Path) -> dict[str, str]:
     manifest = _sealed_manifest(folder)
     if manifest is None:
         return {}
-    return {**manifest["sha256"], MANIFEST: digest((folder / MANIFEST).read_bytes())}
+    return {**manifest["sha256"], MANIFEST: digest(read_bytes(folder / MANIFEST, MAX_BYTES, ExportError))}
 
 
 def _sealed_manifest(folder: Path) -> dict[str, Any] | None:
     try:
-        manifest = unsealed((folder / MANIFEST).read_bytes())
-    except OSError:
+        manifest = unsealed(read_bytes(folder / MANIFEST, MAX_BYTES, ExportError))
+    except ExportError:
         return None
     return manifest if manifest is not None and isinstance(manifest.get("sha256"), dict) else None
 
@@ -153,15 +154,17 @@ def _board(manifest: Mapping[str, Any]) -> Board:
 
 def _manifest(folder: Path) -> dict[str, Any]:
     try:
-        manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        name, manifest["sha256"] = manifest["model"], dict(manifest["sha256"])
-        manifest["kernels"] = dict(manifest["kernels"])
-        texts = [manifest[key] for key in ("target", "board", "profile") if key in manifest]
-        texts += manifest["kernels"].values()
-        if (folder / f"{name}.mce").parent != folder or not all(isinstance(text, str) for text in texts):
-            raise ValueError("names a model outside the folder")
-        return manifest | {"target": manifest["target"]}
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        manifest = read_json(folder / MANIFEST, ExportError)
+        tables = [manifest[key] for key in ("sha256", "kernels")]
+        if not all(isinstance(table, dict) for table in tables):
+            raise ValueError("sha256 and kernels must be tables")
+        texts = [manifest["target"], *(manifest[key] for key in ("board", "profile") if key in manifest)]
+        if not all(isinstance(text, str) for text in texts + [text for table in tables for text in table.values()]):
+            raise ValueError("holds a value that is no text")
+        if not (isinstance(manifest["model"], str) and MODEL_NAME.fullmatch(manifest["model"])):
+            raise ValueError("the model has no name that one can have")
+        return manifest
+    except (ExportError, ValueError, KeyError) as error:
         raise ExportError(
             f"{folder}: not an exported project ({MANIFEST} is missing or damaged: {error}). Run `mixcomp-edge export`."
         ) from error

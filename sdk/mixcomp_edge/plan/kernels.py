@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from dataclasses import dataclass
 from functools import cache
 
 from mixcomp_edge import resources
-from mixcomp_edge.errors import ExportError
+from mixcomp_edge.documents import read_toml
+from mixcomp_edge.errors import ExportError, TargetError
 from mixcomp_edge.ir import qops
 from mixcomp_edge.ir.graph import Graph, Node
 from mixcomp_edge.plan.packing import PACKINGS, Packed
@@ -59,7 +59,7 @@ class Kernel:
 @cache
 def catalogue() -> tuple[Kernel, ...]:
     """All kernels."""
-    table = tomllib.loads((resources.firmware() / "kernels" / "catalogue.toml").read_text(encoding="utf-8"))
+    table = read_toml(resources.firmware() / "kernels" / "catalogue.toml", TargetError)
     kernels = []
     for entry in table["kernel"]:
         for acts in [(act,) for act in entry["act"]] if "{act}" in entry["name"] else [tuple(entry["act"])]:

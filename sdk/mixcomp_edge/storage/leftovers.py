@@ -13,6 +13,8 @@ import shutil
 from collections.abc import Collection
 from pathlib import Path
 
+from mixcomp_edge.documents import read_json
+from mixcomp_edge.errors import StorageError
 from mixcomp_edge.storage.parts import abandoned
 
 FRESH, OLD, JOURNAL = "fresh", "old", "journal"
@@ -22,7 +24,9 @@ def clear(folder: Path) -> None:
     """Ends or undoes what killed processes were about in a folder, and removes what they left."""
     with contextlib.suppress(OSError):
         for part in abandoned(folder):
-            with contextlib.suppress(OSError, ValueError, KeyError, TypeError):  # it must not keep us from our own work
+            with contextlib.suppress(
+                OSError, StorageError, KeyError, TypeError
+            ):  # it must not keep us from our own work
                 end(part) if part.is_dir() else part.unlink()
 
 
@@ -40,7 +44,7 @@ def end(part: Path) -> None:
     """Removes a part, wherever its maker has stopped: the old folder is back in its place, or the new one is in it."""
     fresh, old = part / FRESH, part / OLD
     if (part / JOURNAL).exists():
-        journal = json.loads((part / JOURNAL).read_bytes())
+        journal = read_json(part / JOURNAL, StorageError)
         target = part.parent / Path(journal["folder"]).name
         if _is(fresh, journal["inode"]):
             if old.exists():  # stopped between two renames

@@ -6,6 +6,9 @@ import hashlib
 import json
 from typing import Any
 
+from mixcomp_edge.documents import parse_json
+from mixcomp_edge.errors import StorageError
+
 KEY = "seal"
 
 
@@ -22,12 +25,11 @@ def sealed(content: dict[str, Any]) -> bytes:
 def unsealed(data: bytes) -> dict[str, Any] | None:
     """The content of a document as `sealed` made it; None for whatever else or was changed since."""
     try:
-        document = json.loads(data)
+        document = parse_json(data, StorageError, "document")
         seal = document.pop(KEY)
-        whole = seal == _seal(document)
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+    except (StorageError, KeyError):
         return None
-    return document if whole else None
+    return document if seal == _seal(document) else None
 
 
 def _seal(content: dict[str, Any]) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from mixcomp_edge.documents import read_toml
 from mixcomp_edge.errors import TargetError
 
 _FOLDER = Path(__file__).resolve().parent
@@ -31,7 +31,7 @@ def targets() -> dict[str, Target]:
     """All targets by name."""
     found = {}
     for path in sorted(_FOLDER.glob("*.toml")):
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        table = read_toml(path, TargetError)
         lists = {key: tuple(table[key]) for key in ("isas", "gcc")}
         found[path.stem] = Target(name=path.stem, **table | lists)
     return found

@@ -4,17 +4,18 @@ and C both need to know, link.ld the memories, port.c the four functions of mixc
 from __future__ import annotations
 
 import re
-import tomllib
 from dataclasses import MISSING, dataclass, fields, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from mixcomp_edge import resources
+from mixcomp_edge.documents import read_toml
 from mixcomp_edge.errors import TargetError
 from mixcomp_edge.targets import Target, targets
 
 FLASH_METHODS = ("qemu", "pyocd", "uf2")
+KINDS = {"str": str, "int": int, "tuple[str, ...]": list}  # of a field of Board -> in TOML
 PROVED = ("nowhere", "qemu", "rp2040js", "board")
 BAUD, ENERGY_BAUD = 115_200, 9600  # of the UART; the second in MLPerf Tiny's energy mode
 BAUDS = (9600, 19_200, 38_400, 57_600, 115_200, 230_400, 460_800, 921_600)  # every port can make each of them
@@ -103,11 +104,18 @@ def board(name: str) -> Board:
 
 
 def _read(path: Path) -> Board:
-    table: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+    table: dict[str, Any] = read_toml(path, TargetError)
     known = {field.name for field in fields(Board)} - {"name", "folder", "baud", "energy"}
     required = {field.name for field in fields(Board) if field.default is MISSING} & known
     for key in sorted((set(table) - known) | (required - set(table))):
         raise TargetError(f"{path}: the key '{key}' is {'unknown' if key in table else 'missing'}.")
+    for field in fields(Board):
+        value = table.get(field.name)
+        if field.name in table and (
+            type(value) is not KINDS[str(field.type)]
+            or (isinstance(value, list) and not all(isinstance(item, str) for item in value))
+        ):
+            raise TargetError(f"{path}: {field.name} is {value!r}, expected {field.type}.")
     for key, allowed in (("target", tuple(targets())), ("flash", FLASH_METHODS), ("proved", PROVED)):
         if table[key] not in allowed:
             raise TargetError(f"{path}: {key} is {table[key]!r}; it must be one of {', '.join(allowed)}.")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import tomllib
+import os
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+from mixcomp_edge.documents import read_toml
 from mixcomp_edge.errors import RecipeError
 from mixcomp_edge.quant_plan import QUANTIZERS
 
@@ -69,14 +70,14 @@ def load_recipe(name: str | Path, base: Recipe | None = None) -> Recipe:
     """The recipe `paper` or `best`, or that of a TOML file; keys that it leaves out come from base."""
     known = sorted(path.stem for path in FOLDER.glob("*.toml"))
     path = FOLDER / f"{name}.toml" if str(name) in known else Path(name)
-    try:
-        entries = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise RecipeError(f"recipe {name}: No such file; built-in recipes are {' and '.join(known)}.") from error
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise RecipeError(f"recipe {path}: {error}.") from error
+    if not os.path.exists(path):
+        raise RecipeError(f"recipe {name}: No such file; built-in recipes are {' and '.join(known)}.")
+    entries = read_toml(path, RecipeError, "recipe")
     keys = [field.name for field in fields(Recipe)]
     for key in entries:
         if key not in keys:
             raise RecipeError(f"recipe {path}: unknown key '{key}'. Known keys: {', '.join(keys)}.")
-    return (base or Recipe()).with_(**entries)
+    try:
+        return (base or Recipe()).with_(**entries)
+    except RecipeError as error:
+        raise RecipeError(f"recipe {path}: {str(error).removeprefix('recipe: ')}") from error

@@ -18,6 +18,7 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any, TypeVar
 
+from mixcomp_edge.documents import read_json
 from mixcomp_edge.errors import RecipeError, TaskError
 
 T = TypeVar("T")
@@ -165,8 +166,14 @@ def attempt(point: dict[str, Any], folder: str, workers: int) -> str:
 
 
 def _read(point: Point, folder: Path) -> dict[str, Any] | None:
+    """The record of a finished point; one that is damaged is made again."""
     path = folder / f"{point.name}.json"
-    return json.loads(path.read_text()) if path.exists() else None
+    try:
+        record = read_json(path, TaskError) if path.exists() else {}
+    except TaskError:
+        return None
+    shown = {"integer": (int, float, type(None)), "posit_share": (int, float)}
+    return record if all(isinstance(record.get(key, "absent"), kinds) for key, kinds in shown.items()) else None
 
 
 def summary(outcomes: list[Outcome]) -> list[dict[str, Any]]:

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import csv
 import gzip
-import json
 import zlib
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mixcomp_edge.documents import read_json
+from mixcomp_edge.errors import TaskError
 from mixcomp_edge.train.tasks.fetch import Listener, Source
 from mixcomp_edge.train.tasks.formats import damaged
 from mixcomp_edge.train.tasks.search import Layout, find
@@ -61,9 +62,9 @@ def _clinc_ready(folder: Path) -> list[Sentences]:
 def _clinc_authors(folder: Path) -> list[Sentences]:
     path = folder / "data_full.json"
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path, TaskError, most=64 << 20)
         rows = {part: [(str(label), str(text)) for text, label in content[part]] for part in CLINC_COUNTS}
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (TaskError, ValueError, KeyError, TypeError) as error:
         raise damaged(path, f"not CLINC150's data_full.json ({error})") from error
     return _numbered({path / part: lines for part, lines in rows.items()}, CLINC_COUNTS, CLINC_CLASSES)
 
