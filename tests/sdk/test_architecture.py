@@ -10,8 +10,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "sdk" / "mixcomp_edge"
 BELOW_TRAIN = {
-    "errors", "documents", "storage", "resources", "targets", "numerics", "quant_plan", "ir", "lower", "codec", "bundle",
-    "plan", "codegen", "build", "transports", "verification", "simulation", "sizing", "board", "doctor",
+    "errors", "documents", "storage", "resources", "targets", "numerics", "quant_plan", "ir", "lower", "codec",
+    "bundle", "plan", "codegen", "build", "transports", "verification", "simulation", "sizing", "board", "doctor",
     "choosing",
 }  # fmt: skip
 MAY_IMPORT = {

@@ -116,7 +116,7 @@ def test_a_wrong_file_is_named(tmp_path):
         "epochs = ": r"recipe .*recipe.toml: ",
         "[training]\nepochs = 4": "unknown key 'training'",
         "epochs = 1e9": "recipe .*recipe.toml: epochs = 1000000000.0, expected",
-        "lr = nan": "recipe .*recipe.toml: lr = nan, expected a number",
+        "lr = nan": "recipe .*recipe.toml: holds the number nan",
     }.items():
         with pytest.raises(RecipeError, match=message):
             load_recipe(written(tmp_path, text))
