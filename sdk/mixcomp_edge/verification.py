@@ -96,8 +96,10 @@ def open_transport(on: str, project: Path, layout: Layout, chain_name: str | Non
         return _qemu_board(place, project, layout, chain_name)
     if kind == "serial" and place:
         bundle, _ = read_project(project)
-        build_id = read_firmware(project)[1] if has_firmware(project) else None
-        return BoardTransport(on, place, layout, bundle.sha256, build_id)
+        if not has_firmware(project):
+            return BoardTransport(on, place, layout, bundle.sha256)
+        the_board, build_id = read_firmware(project)
+        return BoardTransport(on, place, layout, bundle.sha256, build_id, baud=the_board.baud)
     raise ExportError(f"unknown transport '{on}'; known are host, emulator, qemu:BOARD and serial:PORT.")
 
 
@@ -144,17 +146,17 @@ def verify(
         transport = open_transport(on, project, layout, chain_name)
         try:
             if isinstance(transport, BoardTransport) and notice is not None:
-                notice(_forecast(transport.cost(), count))
+                notice(_forecast(transport.cost(), count, transport.session.port.baud))
             verdict = compare(transport, layout, make_inputs(bundle.graph, count, seed), progress)
             return replace(verdict, wire=transport.wire()) if isinstance(transport, BoardTransport) else verdict
         finally:
             transport.close()
 
 
-def _forecast(cost: WireCost, inputs: int) -> str:
+def _forecast(cost: WireCost, inputs: int, baud: int) -> str:
     return (
         f"{inputs} inputs: {inputs * cost.total:,} B on the wire, {100 * cost.share:.0f} % of them input and output; "
-        f"{cost.seconds(inputs):.1f} s at 115200 baud, and the inferences."
+        f"{cost.seconds(inputs, baud):.1f} s at {baud} baud, and the inferences."
     )
 
 

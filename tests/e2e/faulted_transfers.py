@@ -15,9 +15,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # tests/, when it runs by itself
 
+from mixcomp_edge.board.exchange import LIMIT
 from mixcomp_edge.board.port import Port
 from mixcomp_edge.board.qemu import QemuBoard
-from mixcomp_edge.board.session import LIMIT, Session
+from mixcomp_edge.board.session import Session
 from mixcomp_edge.build.cross import toolchain
 from mixcomp_edge.build.firmware import build_firmware
 from mixcomp_edge.codegen.project import read_firmware, read_project
@@ -53,7 +54,7 @@ def faulted_transfers(project: Path, transfers: int, rate: float, resets: float,
                 print(f"{number + 1}: {dict(outcomes)} {dict(faults.counts)} {longest:.1f} s", file=sys.stderr)
         session.close()
         proxy.close()
-    counters = {"resent": session.resent, "damaged": session.damaged, "resets": session.resets}
+    counters = {name: getattr(session.exchange, name) for name in ("resent", "damaged", "resets")}
     return {
         **outcomes,
         "transfers": transfers,

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from mixcomp_edge import QuantPlan, convert, export, load_task, prepare, save_bundle
+from mixcomp_edge.board.exchange import LIMIT
 from mixcomp_edge.board.qemu import QemuBoard
-from mixcomp_edge.board.session import LIMIT
 from mixcomp_edge.board.wire import wire_cost
 from mixcomp_edge.build.cross import toolchain, toolchains
 from mixcomp_edge.build.firmware import build_firmware

@@ -11,19 +11,19 @@ from mixcomp_edge.board.port import Port
 from mixcomp_edge.board.qemu import QemuBoard
 from mixcomp_edge.board.session import Session
 from mixcomp_edge.errors import BoardError
-from mixcomp_edge.targets.boards import Board
+from mixcomp_edge.targets.boards import BAUD, Board
 
 ANSWER_S = 10.0  # from the reset to the first answer
 
 
-def await_answer(url: str, build_id: bytes, *, limit_s: float = ANSWER_S) -> Hello:
+def await_answer(url: str, build_id: bytes, *, baud: int = BAUD, limit_s: float = ANSWER_S) -> Hello:
     """The hello of the firmware at a port, once it is the one with this build id; another or none is an error.
 
     The port may be gone for a while after a reset, and what was programmed before may answer until then."""
     deadline = time.monotonic() + limit_s
     while True:
         try:
-            hello = ask(url, patience=2.0)
+            hello = ask(url, patience=2.0, baud=baud)
             if hello.build_id == build_id.hex():
                 return hello
             problem = BoardError(
@@ -37,9 +37,9 @@ def await_answer(url: str, build_id: bytes, *, limit_s: float = ANSWER_S) -> Hel
         time.sleep(0.2)
 
 
-def ask(url: str, *, patience: float) -> Hello:
+def ask(url: str, *, patience: float, baud: int = BAUD) -> Hello:
     """The hello of the firmware at a port, which is closed again."""
-    with contextlib.closing(Session(Port(url), patience=patience)) as session:
+    with contextlib.closing(Session(Port(url, baud), patience=patience)) as session:
         return session.hello
 
 

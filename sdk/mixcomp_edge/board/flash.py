@@ -53,7 +53,7 @@ def install(
     if board.flash != "qemu":
         result = flash(elf, board, way, progress, say)
         if way.port is not None:
-            await_answer(way.port, build_id)
+            await_answer(way.port, build_id, baud=board.baud)
         return result, None
     if way.probe is not None or way.drive is not None:
         raise BoardError(f"QEMU plays {board.name}: it has neither a probe nor a drive. Drop --probe and --drive.")

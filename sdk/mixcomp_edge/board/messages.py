@@ -6,6 +6,7 @@ import struct
 from dataclasses import dataclass
 from enum import IntEnum
 
+from mixcomp_edge.board.frames import DATA_BYTES
 from mixcomp_edge.errors import BoardError
 
 VERSION = 1
@@ -42,6 +43,11 @@ REFUSALS = {
 }
 
 
+def printable(data: bytes) -> str:
+    """Text of a board for people: what could act on a terminal or is no ASCII becomes '?'."""
+    return "".join(chr(byte) if 0x20 <= byte < 0x7F else "?" for byte in data)
+
+
 @dataclass(frozen=True)
 class Hello:
     """Who answers: the firmware's model, its export, the board."""
@@ -68,12 +74,14 @@ class Hello:
             strings, at = [], 64
             for _ in range(4):
                 length = payload[at]
-                strings.append(payload[at + 1 : at + 1 + length].decode("ascii", "replace"))
+                strings.append(printable(payload[at + 1 : at + 1 + length]))
                 at += 1 + length
         except (struct.error, IndexError) as error:
             raise BoardError(
                 "the firmware's hello is of another protocol. Flash a firmware of this version."
             ) from error
+        if version == VERSION and data != DATA_BYTES:
+            raise BoardError(f"the firmware takes {data} bytes a frame, not {DATA_BYTES}. Flash it again.")
         if version != VERSION:
             raise BoardError(f"the firmware speaks protocol {version}, this is {VERSION}. Flash it again.")
         sha256, build_id = payload[24:56].hex(), payload[56:64].hex()

@@ -11,6 +11,8 @@ from mixcomp_edge.errors import BoardError
 from mixcomp_edge.targets.boards import BAUD
 
 BITS_PER_BYTE = 10  # 8N1
+READ_BYTES = 4096  # at a time, so that who never stops is heard in pieces
+WRITE_SECONDS = 5.0
 
 
 class PortLost(Exception):
@@ -34,12 +36,13 @@ class Port:
         self.sent += len(data)
 
     def read(self, timeout: float) -> bytes:
-        """What has come, at least a byte unless `timeout` seconds pass."""
+        """What has come, at least a byte unless `timeout` seconds pass, at most READ_BYTES and one."""
         try:
             self._serial.timeout = max(timeout, 0.0)
             data: bytes = self._serial.read(1)
-            while data and (waiting := self._serial.in_waiting):
-                data += self._serial.read(waiting)
+            if data:
+                self._serial.timeout = 0
+                data += self._serial.read(READ_BYTES)
         except (serial.SerialException, OSError) as error:
             raise PortLost(str(error)) from error
         self.received += len(data)
@@ -55,7 +58,9 @@ class Port:
 
     def _open(self) -> serial.SerialBase:
         try:
-            return serial.serial_for_url(self.url, baudrate=self.baud, timeout=0.1, write_timeout=10, exclusive=True)
+            return serial.serial_for_url(
+                self.url, baudrate=self.baud, timeout=0.1, write_timeout=WRITE_SECONDS, exclusive=True
+            )
         except (serial.SerialException, OSError, ValueError) as error:
             raise BoardError(f"{self.url}: {_reason(self.url, error)}") from error
 

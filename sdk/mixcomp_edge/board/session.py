@@ -1,70 +1,28 @@
-"""One conversation with a board: each request is sent until its own answer comes, an input until its run is whole.
+"""One conversation with a board: operations of several requests, each repeated until its result is sound.
 
-A request has a sequence number and its answer repeats it, so that late, doubled and foreign answers fall away. What
-may be done twice is simply asked again; RUN may not, because it uses up its input, so the board remembers the answer. A
-reset board has no input any more and says so. An end without a result is a BoardError, in a time that LIMIT sets."""
+What may be done twice is simply asked again; RUN may not, because it uses up its input, so the board remembers the
+answer. A reset board has no input any more and says so. An end without a result is a BoardError, in exchange.LIMIT."""
 
 from __future__ import annotations
 
 import contextlib
-import random
 import struct
 import time
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
-from mixcomp_edge.board.frames import DATA_BYTES, Damaged, Decoder, Frame
-from mixcomp_edge.board.messages import (
-    BUSY,
-    ERROR,
-    NO_STOP,
-    REFUSALS,
-    REPLY,
-    Command,
-    Hello,
-    Record,
-    Region,
-    RunAnswer,
-    SelfTest,
-    Status,
-)
-from mixcomp_edge.board.port import BITS_PER_BYTE, PortLost
+from mixcomp_edge.board.exchange import LIMIT, PATIENCE, RUN_PATIENCE, Exchange, NoAnswer, Refused, Wire
+from mixcomp_edge.board.frames import DATA_BYTES
+from mixcomp_edge.board.messages import NO_STOP, Command, Hello, Record, Region, RunAnswer, SelfTest, Status
+from mixcomp_edge.board.port import PortLost
 from mixcomp_edge.errors import BoardError
-from mixcomp_edge.targets.boards import BAUD
 
-RESEND = 0.2  # seconds without an answer, beside the time on the wire, before a request is sent again
-PATIENCE = 5.0  # seconds of silence before a request is given up
-RUN_PATIENCE = 20.0  # the same for a run; it tells once a second that it is alive, unless one layer takes longer
-LIMIT = 60.0  # seconds after which a whole operation ends, not counting those in which a run tells that it is alive
+ATTEMPTS = 200  # at an operation, however fast each of them fails
+LOSSES = 10  # of the port in one operation
 
 T = TypeVar("T")
-
-
-class Wire(Protocol):
-    """What a session needs of a port; board.port.Port is one."""
-
-    url: str
-    sent: int
-    received: int
-
-    def write(self, data: bytes) -> None: ...
-    def read(self, timeout: float) -> bytes: ...
-    def reopen(self) -> None: ...
-    def close(self) -> None: ...
-
-
-class NoAnswer(Exception):
-    """A request was not answered in time."""
-
-
-class Refused(Exception):
-    """The board refused a request."""
-
-    def __init__(self, code: int) -> None:
-        super().__init__(REFUSALS.get(code, f"reason {code}"))
-        self.code = code
 
 
 class Unsound(Exception):
@@ -84,14 +42,9 @@ class Session:
     """Talks to one firmware over an open port, which is its own from here on; `hello` says whose firmware it is."""
 
     def __init__(self, port: Wire, *, patience: float = PATIENCE, clock: Callable[[], float] = time.monotonic) -> None:
-        self.port, self.patience, self._clock = port, patience, clock
-        self.resets = self.damaged = self.resent = 0
-        self._decoder = Decoder(b"\n", 200)
-        self._frames: list[Frame] = []
-        self._heard = ""  # the last text of the board
-        self._deadline = self._clock() + LIMIT  # of the operation that is under way
-        self._run_seconds = 0.5  # that the last run took
-        self._sequence = random.randrange(0x10000)
+        self.port = port
+        self.exchange = Exchange(port, patience, clock)
+        self.request = self.exchange.request
         try:
             self.hello = self._first_hello()
         except BaseException:
@@ -122,9 +75,9 @@ class Session:
 
     def _whole(self, operation: Callable[[], T]) -> T:
         reason: Exception | None = None
-        attempts = 0
-        self._deadline = self._clock() + LIMIT
-        while self._clock() < self._deadline:
+        attempts = losses = 0
+        self.exchange.begin()
+        while not self.exchange.over and attempts < ATTEMPTS and losses < LOSSES:
             attempts += 1
             try:
                 if reason is not None:
@@ -132,7 +85,8 @@ class Session:
                 return operation()
             except (NoAnswer, Refused, Unsound, PortLost, struct.error) as error:
                 reason = error
-        raise BoardError(f"{self.port.url}: gave up after {attempts} attempts in {LIMIT:.0f} s; the last: {reason}.")
+                losses += isinstance(error, PortLost)
+        raise BoardError(f"{self.port.url}: gave up after {attempts} attempts, {LIMIT:.0f} s at most: {reason}.")
 
     def _recover(self, reason: Exception) -> None:
         if isinstance(reason, PortLost | NoAnswer):
@@ -141,15 +95,13 @@ class Session:
             raise BoardError(f"{self.port.url}: another firmware answers than before.")
 
     def _reconnect(self) -> None:
-        deadline = self._clock() + self.patience
+        deadline = self.exchange.clock() + self.exchange.patience
         while True:
             try:
-                self.port.reopen()
-                self._decoder = Decoder(b"\n", 200)
-                self._frames.clear()
+                self.exchange.reopen()
                 return
             except BoardError:
-                if self._clock() > deadline:
+                if self.exchange.clock() > deadline:
                     raise
                 time.sleep(0.2)
 
@@ -199,74 +151,14 @@ class Session:
             data += part
         return data
 
-    # One request
-
-    def request(self, command: Command, payload: bytes = b"", *, patience: float | None = None) -> bytes:
-        """The payload of the answer; the request is sent again as long as none comes."""
-        self._sequence = (self._sequence + 1) & 0xFFFF
-        wire = b"\0" + Frame(command, self._sequence, payload).encode()  # the zero ends what noise may have opened
-        interval = RESEND + 4 * len(wire) * BITS_PER_BYTE / BAUD
-        if command in (Command.RUN, Command.STEP):
-            interval += 2 * self._run_seconds
-        limit = patience or self.patience
-        began = silent_since = self._clock()
-        while self._clock() < min(silent_since + limit, self._deadline):
-            self.port.write(wire)
-            until = self._clock() + interval
-            while (frame := self._next_frame(until)) is not None:
-                if frame.sequence != self._sequence:
-                    continue
-                if frame.kind == BUSY:
-                    self._deadline += min(self._clock() - silent_since, 2.0)  # the board's time, not the wire's
-                    silent_since = self._clock()
-                    until = silent_since + max(interval, 2.0)
-                elif frame.kind == ERROR:
-                    raise Refused(frame.payload[0] if frame.payload else 0)
-                elif frame.kind == command | REPLY:
-                    if command == Command.RUN:
-                        self._run_seconds = self._clock() - began
-                    return frame.payload
-            self.resent += 1
-        raise NoAnswer(f"no answer to {command.name} within {limit:.0f} s")
-
-    def _next_frame(self, until: float) -> Frame | None:
-        while not self._frames:
-            left = until - self._clock()
-            if left <= 0:
-                return None
-            for event in self._decoder.feed(self.port.read(left)):
-                if isinstance(event, Frame):
-                    self._frames.append(event)
-                elif isinstance(event, Damaged):
-                    self.damaged += 1
-                else:
-                    self._hear(event)
-        return self._frames.pop(0)
-
-    def _hear(self, text: str) -> None:
-        self._heard = text or self._heard
-        if text == "m-init-done":
-            self.resets += 1
-        if text == "e-[Fault]":
-            raise BoardError(f"{self.port.url}: the firmware faulted (HardFault). A stack too small? Reset the board.")
+    # The beginning
 
     def _first_hello(self) -> Hello:
         try:
-            return Hello.parse(self.request(Command.HELLO))
+            hello = Hello.parse(self.request(Command.HELLO))
         except PortLost as error:
             raise BoardError(f"{self.port.url}: the port was lost ({error}).") from error
         except (NoAnswer, Refused) as error:
-            raise BoardError(f"{self.port.url}: {self._diagnosis()}") from error
-
-    def _diagnosis(self) -> str:
-        if self._heard:
-            return f"says '{self._heard}', but does not know our protocol. Flash a firmware of `export --board`."
-        if self.port.received:
-            return (
-                f"{self.port.received} bytes came, none of them makes sense. Is its UART at {BAUD} baud, 8N1? "
-                "Is this the right port?"
-            )
-        return (
-            f"silent for {self.patience:.0f} s. Is the board powered and flashed, and is this its port? "
-            "`mixcomp-edge doctor` lists ports."
-        )
+            raise BoardError(f"{self.port.url}: {self.exchange.diagnosis()}") from error
+        self.exchange.layers = hello.layers
+        return hello

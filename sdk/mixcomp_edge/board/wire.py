@@ -23,9 +23,9 @@ class WireCost:
     def share(self) -> float:
         return self.payload / self.total
 
-    def seconds(self, inputs: int) -> float:
-        """Time on the wire at 115200 8N1, both directions one after the other, as the protocol works."""
-        return inputs * self.total * BITS_PER_BYTE / BAUD
+    def seconds(self, inputs: int, baud: int = BAUD) -> float:
+        """Time on the wire at 8N1, both directions one after the other, as the protocol works."""
+        return inputs * self.total * BITS_PER_BYTE / baud
 
 
 def wire_cost(input_bytes: int, output_bytes: int, layers: int) -> WireCost:

@@ -39,8 +39,8 @@ def register(app: typer.Typer) -> None:
         if folder is not None:
             from mixcomp_edge.codegen.project import read_firmware
 
-            the_board, identity = read_firmware(folder)
-            board, build_id = the_board.name, identity.hex()
+            board, identity = read_firmware(folder)
+            build_id = identity.hex()
         checks = [*software(), *hardware(), *firmware(port, board, build_id)]
         healthy = all(check.ok or check.optional for check in checks)
         if json:

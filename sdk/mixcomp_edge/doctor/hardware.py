@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from mixcomp_edge.doctor.check import Check, package
 
+if TYPE_CHECKING:
+    from mixcomp_edge.targets.boards import Board
 
-def firmware(port: str | None, board: str | None, build_id: str | None) -> list[Check]:
+
+def firmware(port: str | None, board: Board | None, build_id: str | None) -> list[Check]:
     """Who answers at `port`, or, without one, at each port that may be the board's. Without either no port is opened:
     to open one resets some boards."""
+    from mixcomp_edge.targets.boards import BAUD
+
+    baud = board.baud if board else BAUD
     from mixcomp_edge.doctor.firmware import check_firmware
     from mixcomp_edge.doctor.ports import likely_boards, serial_ports
     from mixcomp_edge.targets.boards import boards
 
     if port is not None:
-        return [check_firmware(port, build_id)]
-    fitting = [found.device for found in serial_ports() if board in likely_boards(found, boards().values())]
-    return [check_firmware(device, build_id) for device in fitting]
+        return [check_firmware(port, build_id, baud=baud)]
+    fitting = [
+        found.device for found in serial_ports() if board and board.name in likely_boards(found, boards().values())
+    ]
+    return [check_firmware(device, build_id, baud=baud) for device in fitting]
 
 
 def hardware() -> list[Check]:

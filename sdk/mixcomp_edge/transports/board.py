@@ -13,7 +13,9 @@ from mixcomp_edge.board.qemu import QemuBoard
 from mixcomp_edge.board.session import Session
 from mixcomp_edge.board.wire import WireCost, wire_cost
 from mixcomp_edge.errors import BoardError
+from mixcomp_edge.ir import qops
 from mixcomp_edge.plan.layout import Layout
+from mixcomp_edge.targets.boards import BAUD
 from mixcomp_edge.transports import Progress
 
 
@@ -30,10 +32,11 @@ class BoardTransport:
         sha256: str,
         build_id: bytes | None = None,
         machine: QemuBoard | None = None,
+        baud: int = BAUD,
     ) -> None:
         self.name, self.layout, self.machine = name, layout, machine
         try:
-            self.session = Session(Port(url))
+            self.session = Session(Port(url, baud))
             self._check(url, sha256, build_id)
         except BaseException:
             self.close()
@@ -80,13 +83,13 @@ class BoardTransport:
 
     def wire(self) -> dict[str, int]:
         """What went over the wire so far."""
-        session = self.session
+        exchange = self.session.exchange
         return {
-            "sent_bytes": session.port.sent,
-            "received_bytes": session.port.received,
-            "resent": session.resent,
-            "damaged": session.damaged,
-            "resets": session.resets,
+            "sent_bytes": exchange.port.sent,
+            "received_bytes": exchange.port.received,
+            "resent": exchange.resent,
+            "damaged": exchange.damaged,
+            "resets": exchange.resets,
         }
 
     def _check(self, url: str, sha256: str, build_id: bytes | None) -> None:
@@ -101,5 +104,16 @@ class BoardTransport:
                 f"{url}: stale firmware: {hello.board} runs another export of '{name}' (build {hello.build_id}, "
                 f"this folder is {build_id.hex()}). Flash it again: mixcomp-edge flash DIR."
             )
-        if hello.layers != len(self.layout.steps):
-            raise BoardError(f"{url}: the firmware has {hello.layers} layers, the folder {len(self.layout.steps)}.")
+        source, sink = self.layout.graph.nodes[0], self.layout.graph[self.layout.graph.output]
+        assert isinstance(source, qops.QNode)
+        assert isinstance(sink, qops.QNode)
+        for what, said, right in (
+            ("layers", hello.layers, len(self.layout.steps)),
+            ("B of arena", hello.arena_bytes, self.layout.arena.total_bytes),
+            ("B of input", hello.input_bytes, source.nbytes),
+            ("B of output", hello.output_bytes, sink.nbytes),
+        ):
+            if said != right:
+                raise BoardError(
+                    f"{url}: the firmware says that it has {said:,} {what}, but '{name}' has {right:,}. Flash it again."
+                )

@@ -158,7 +158,7 @@ class MachinePort:
     FIFO = 6  # bytes that the smallest receiver of ours holds
 
     def __init__(self, machine: Machine) -> None:
-        self.machine, self.url = machine, "machine"
+        self.machine, self.url, self.baud = machine, "machine", 115_200
         self.sent = self.received = 0
         self._out: deque[int] = deque()
 

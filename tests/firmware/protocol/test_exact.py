@@ -10,11 +10,12 @@ import pytest
 
 from firmware.protocol.host_device import INPUTS, HostDevice
 from firmware.protocol.test_text import load, sums
+from mixcomp_edge.board.exchange import LIMIT, Refused
 from mixcomp_edge.board.frames import Damaged, Decoder, Frame
 from mixcomp_edge.board.messages import BUSY, Command, Region
 from mixcomp_edge.board.mlperf import Runner
 from mixcomp_edge.board.port import PortLost
-from mixcomp_edge.board.session import LIMIT, Refused, Session
+from mixcomp_edge.board.session import Session
 from mixcomp_edge.board.wire import wire_cost
 from mixcomp_edge.errors import BoardError
 from support.faulty_wire import Faults
@@ -23,7 +24,7 @@ from support.faulty_wire import Faults
 class Line:
     """A port with a HostDevice at its end and a clock of its own, which moves while nobody says anything."""
 
-    url = "line"
+    url, baud = "line", 115_200
 
     def __init__(self, device: HostDevice, faults: Faults | None = None) -> None:
         self.device, self.faults = device, faults or Faults(0, 0.0)

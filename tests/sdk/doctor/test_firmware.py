@@ -131,7 +131,7 @@ def test_a_firmware_that_is_ill_is_told_from_one_that_is_well(monkeypatch, test,
     hello = Hello(1, 256, 3, 25_000_000, 100, 10, 5, "ab" * 32, "cd" * 8, "tiny", "mps2-an386", "cortex-m4", "12.2")
     answers = SimpleNamespace(hello=hello, self_test=lambda: test, status=lambda: status, close=lambda: None)
     monkeypatch.setattr(firmware, "Session", lambda port, patience: answers)
-    monkeypatch.setattr(firmware, "Port", lambda url: None)
+    monkeypatch.setattr(firmware, "Port", lambda url, baud: None)
     check = check_firmware("played")
     assert re.match(found, check.found)
     assert check.ok == check.found.startswith("model")

@@ -29,7 +29,11 @@ class Session:
         self.first = [flip(data) if index in wrong else data for index, data in enumerate(layers)]
         self.output = layers[-1] if output is None else output
         self.closed = False
-        self.hello = SimpleNamespace(sha256="ab", build_id="cd" * 8, layers=len(layers), board="x", model="tiny")
+        source, sink = layout.graph.nodes[0], layout.graph[layout.graph.output]
+        self.hello = SimpleNamespace(
+            sha256="ab", build_id="cd" * 8, layers=len(layers), board="x", model="tiny", input_bytes=source.nbytes,
+            output_bytes=sink.nbytes, arena_bytes=layout.arena.total_bytes,
+        )  # fmt: skip
 
     def run(self, x):
         return Run(self.output, [Record(zlib.crc32(data), 1) for data in self.first], 3)
@@ -54,7 +58,7 @@ def opened(tiny_bundle, monkeypatch):
     codes = unpack_elements(x, source.elements, source.type.bits, signed=source.type.signed).reshape(source.shape)
     values = dict(interp.steps(tiny_bundle.graph, codes[None]))
     layers = [pack_elements(values[step.node.name], step.node.type.bits) for step in layout.steps]
-    monkeypatch.setattr(module, "Port", lambda url: url)
+    monkeypatch.setattr(module, "Port", lambda url, baud: url)
 
     def open_one(**faults):
         session = Session(layout, layers, **faults)
@@ -87,6 +91,6 @@ def test_a_firmware_with_other_layers_is_refused_and_the_port_left(opened):
     transport, _, _ = opened()
     session = transport.session
     session.hello.layers = 7
-    with pytest.raises(BoardError, match="the firmware has 7 layers, the folder 3"):
+    with pytest.raises(BoardError, match="says that it has 7 layers, but 'tiny' has 3"):
         BoardTransport("serial", "played", transport.layout, "ab", bytes.fromhex("cd" * 8))
     assert session.closed
