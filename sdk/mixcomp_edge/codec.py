@@ -1,5 +1,5 @@
-"""The integer graph as JSON plus tensors, and back. One rule for each kind of field; the operators' own definitions in
-ir/qops.py are the schema, so a new operator needs nothing here. Decoding trusts nothing: a field of another type, an
+"""The integer graph as JSON plus tensors, and back. One rule for each kind of field; the nodes' own definitions in
+operators/ are the schema, so a new operator needs nothing here. Decoding trusts nothing: a field of another type, an
 unknown or a missing field is an error that names the node."""
 
 from __future__ import annotations
@@ -12,28 +12,13 @@ from typing import Any
 import numpy as np
 
 from mixcomp_edge.errors import BundleError, MixcompError
-from mixcomp_edge.ir import qops
 from mixcomp_edge.ir.graph import Graph, Node, Window
+from mixcomp_edge.ir.types import QType, Requant, Weights
 from mixcomp_edge.numerics import codebook
 from mixcomp_edge.numerics.packing import pack_rows, unpack_rows
+from mixcomp_edge.operators import INTEGER
 
 Tensors = dict[str, np.ndarray]
-OPERATORS: dict[str, type[qops.QNode]] = {
-    "input": qops.Input,
-    "affine_input": qops.AffineInput,
-    "conv2d": qops.Conv2d,
-    "conv2d_add": qops.Conv2dAdd,
-    "dwconv2d": qops.DwConv2d,
-    "dense": qops.Dense,
-    "add": qops.Add,
-    "rescale": qops.Rescale,
-    "concat": qops.Concat,
-    "avgpool2d": qops.AvgPool2d,
-    "maxpool2d": qops.MaxPool2d,
-    "pad": qops.Pad,
-    "reshape": qops.Reshape,
-    "softmax": qops.Softmax,
-}
 
 
 def encode_graph(graph: Graph) -> tuple[dict[str, Any], Tensors]:
@@ -51,7 +36,7 @@ def _encode(value: Any, path: str, tensors: Tensors) -> Any:
     if isinstance(value, np.ndarray):
         tensors[path] = np.ascontiguousarray(value)
         return path
-    if isinstance(value, qops.Weights):
+    if isinstance(value, Weights):
         tensors[f"{path}/codes"] = pack_rows(value.codes)
         return {
             "codebook": value.codebook.name,
@@ -60,7 +45,7 @@ def _encode(value: Any, path: str, tensors: Tensors) -> Any:
             "bias": _encode(value.bias, f"{path}/bias", tensors),
             "requant": _encode(value.requant, f"{path}/requant", tensors),
         }
-    if isinstance(value, qops.QType | qops.Requant | Window):
+    if isinstance(value, QType | Requant | Window):
         return {f.name: _encode(getattr(value, f.name), f"{path}/{f.name}", tensors) for f in fields(value)}
     if isinstance(value, tuple):
         return [_encode(item, f"{path}/{i}", tensors) for i, item in enumerate(value)]
@@ -80,7 +65,7 @@ def decode_graph(description: Any, tensors: Tensors) -> Graph:
 
 def _decode_node(entry: Any, unused: Tensors) -> Node:
     name = str(entry.get("name", "?"))[:96] if isinstance(entry, dict) else "?"
-    operator = OPERATORS.get(entry["op"]) if isinstance(entry, dict) and isinstance(entry.get("op"), str) else None
+    operator = INTEGER.get(entry["op"]) if isinstance(entry, dict) and isinstance(entry.get("op"), str) else None
     if operator is None:
         raise BundleError(f"node {name!r}: its operator is missing or unknown.")
     hints = typing.get_type_hints(operator)
@@ -96,9 +81,9 @@ def _decode(hint: Any, value: Any, where: str, unused: Tensors) -> Any:
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin is np.ndarray:
         return _take(value, np.dtype(typing.get_args(arguments[1])[0]), where, unused)
-    if hint is qops.Weights:
+    if hint is Weights:
         return _decode_weights(value, where, unused)
-    if hint in (qops.QType, qops.Requant, Window):
+    if hint in (QType, Requant, Window):
         hints = typing.get_type_hints(hint)
         table = _fields(value, set(hints), where)
         return hint(**{key: _decode(hints[key], table[key], f"{where}.{key}", unused) for key in hints})
@@ -124,7 +109,7 @@ def _unaliased(hint: Any) -> Any:
     return hint if target is None else target[typing.get_args(hint)]
 
 
-def _decode_weights(value: Any, where: str, unused: Tensors) -> qops.Weights:
+def _decode_weights(value: Any, where: str, unused: Tensors) -> Weights:
     table = _fields(value, {"codebook", "codes", "row_length", "bias", "requant"}, where)
     try:
         book = codebook(_expect(table["codebook"], str, f"{where}.codebook"))
@@ -137,8 +122,8 @@ def _decode_weights(value: Any, where: str, unused: Tensors) -> qops.Weights:
     if length % 2 and np.any(packed[:, -1] >> 4):
         raise BundleError(f"{where}: the last half byte of a row is not 0.")
     bias = _take(table["bias"], np.dtype(np.int32), f"{where}.bias", unused)
-    requant = _decode(qops.Requant, table["requant"], f"{where}.requant", unused)
-    return qops.Weights(book, unpack_rows(packed, length), bias, requant)
+    requant = _decode(Requant, table["requant"], f"{where}.requant", unused)
+    return Weights(book, unpack_rows(packed, length), bias, requant)
 
 
 def _take(name: Any, dtype: np.dtype[Any], where: str, unused: Tensors) -> np.ndarray:

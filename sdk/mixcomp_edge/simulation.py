@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mixcomp_edge.errors import TargetError
-from mixcomp_edge.ir import interp, qops
+from mixcomp_edge.ir import interp
+from mixcomp_edge.ir.nodes import QNode
+from mixcomp_edge.ir.weighted import Weighted
 from mixcomp_edge.numerics.packing import pack_elements
 from mixcomp_edge.plan.layout import Layout, Step
 from mixcomp_edge.targets import emulated
@@ -120,8 +122,8 @@ def measure_core(core: EmulatedCore, layout: Layout, inputs: np.ndarray, chip: C
     follow_flash, chip = chip is not None, chip or chip_for(None, layout)
     graph = layout.graph
     source, output = graph.nodes[0], graph[graph.output]
-    assert isinstance(source, qops.QNode)
-    assert isinstance(output, qops.QNode)
+    assert isinstance(source, QNode)
+    assert isinstance(output, QNode)
     exact, stack = True, 0
     runs: list[tuple[int, ...]] = []
     parts: tuple[Cost, ...] = ()
@@ -137,7 +139,7 @@ def measure_core(core: EmulatedCore, layout: Layout, inputs: np.ndarray, chip: C
             parts = costs(counts, chip, stalls)
             functions = instructions_by_function(core.elf, counts)
     mean = np.rint(np.mean(runs, axis=0)).astype(int)
-    macs = [qops.macs(step.node) for step in layout.steps]
+    macs = [step.node.macs for step in layout.steps]
     sections = section_bytes(core.elf)
     code = sections["flash"] - layout.weight_bytes - core.entry_bytes
     whole = total(parts)
@@ -176,7 +178,7 @@ def measure_core(core: EmulatedCore, layout: Layout, inputs: np.ndarray, chip: C
 
 
 def _format(step: Step) -> str:
-    if not isinstance(step.node, qops.WEIGHTED):
+    if not isinstance(step.node, Weighted):
         return ""
     return step.node.weights.codebook.name if step.kernel.weight_bits == 4 else "s8"
 

@@ -16,8 +16,9 @@ from mixcomp_edge.board.wire import WireCost
 from mixcomp_edge.bundle import Bundle, load_bundle
 from mixcomp_edge.codegen.project import export, has_firmware, read_firmware, read_project
 from mixcomp_edge.errors import ExportError, ToolchainError
-from mixcomp_edge.ir import interp, qops
+from mixcomp_edge.ir import interp
 from mixcomp_edge.ir.graph import Graph
+from mixcomp_edge.ir.nodes import QNode
 from mixcomp_edge.numerics.packing import pack_elements, unpack_elements
 from mixcomp_edge.plan.layout import Layout
 from mixcomp_edge.targets import DEFAULT, emulated
@@ -164,7 +165,7 @@ def make_inputs(graph: Graph, count: int, seed: int = 0) -> NDArray[np.int64]:
     """(count, *input shape) integers over the whole input range: the lowest and the highest value everywhere, then in
     turn white noise and smooth fields."""
     node = graph.nodes[0]
-    assert isinstance(node, qops.QNode)
+    assert isinstance(node, QNode)
     low, high = node.type.low, node.type.high
     rng = np.random.default_rng(seed)
     x = rng.integers(low, high + 1, (count, *node.shape))
@@ -189,7 +190,7 @@ def compare(
     for index, x in enumerate(inputs):
         expected = dict(interp.steps(layout.graph, x[None]))
         source = layout.graph.nodes[0]
-        assert isinstance(source, qops.QNode)
+        assert isinstance(source, QNode)
         wanted = [pack_elements(expected[step.node.name], step.node.type.bits) for step in layout.steps]
         outputs = transport.trace(pack_elements(x, source.type.bits), wanted)
         if len(outputs) != len(layout.steps):

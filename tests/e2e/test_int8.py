@@ -38,7 +38,7 @@ def test_each_layer_computes_the_same_in_finer_steps(family, data):
         sources = graph.sources(node)
         inputs = [values[source.name] * K[source.type.dtype] for source in sources]
         types = [wide[source.name].type for source in sources]
-        fine, k = interp.evaluate(wide[node.name], *inputs, types=types), K[node.type.dtype]
+        fine, k = wide[node.name].evaluate(inputs, types), K[node.type.dtype]
         coarse = values[node.name] * k
         off = np.abs(fine - coarse)
         off[(values[node.name] == node.type.high) & (fine > coarse)] = 0  # s8 has room above 16 * 7

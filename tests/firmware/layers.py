@@ -162,7 +162,7 @@ def _inputs(graph: Graph, rng: Rng) -> np.ndarray:
     low, high = x.type.low, x.type.high
     found = [rng.integers(low, high + 1, x.shape), np.full(x.shape, low), np.full(x.shape, high)]
     if isinstance(node, qops.WEIGHTED):
-        signs = qops.reduction(node)[int(rng.integers(0, node.weights.bias.size))] > 0  # (K,)
+        signs = node.reduction[int(rng.integers(0, node.weights.bias.size))] > 0  # (K,)
         period = np.resize(signs, x.shape)
         found += [np.where(period, high, low), np.where(period, low, high)]
     return np.array(found)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
 
+from mixcomp_edge.operators import INTEGER
+
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "sdk" / "mixcomp_edge"
+GRAPH = {"numerics", "ir", "operators"}
 BELOW_TRAIN = {
-    "errors", "documents", "storage", "resources", "targets", "numerics", "quant_plan", "ir", "lower", "codec",
-    "bundle", "plan", "codegen", "build", "transports", "verification", "simulation", "sizing", "board", "doctor",
-    "choosing",
+    "errors", "documents", "storage", "resources", "targets", *GRAPH, "quant_plan", "lower", "codec", "bundle", "plan",
+    "codegen", "build", "transports", "verification", "simulation", "sizing", "board", "doctor", "choosing",
 }  # fmt: skip
 MAY_IMPORT = {
     "errors": set(),
@@ -22,12 +25,13 @@ MAY_IMPORT = {
     "targets": {"errors", "documents", "resources"},
     "numerics": {"errors"},
     "quant_plan": {"errors", "documents", "numerics"},
-    "ir": {"errors", "numerics"},
-    "lower": {"errors", "numerics", "quant_plan", "ir"},
-    "codec": {"errors", "numerics", "ir"},
+    "ir": {"errors", "numerics", "operators"},
+    "operators": {"errors", "numerics", "ir"},
+    "lower": {"errors", "quant_plan", *GRAPH},
+    "codec": {"errors", *GRAPH},
     "bundle": {"errors", "documents", "storage", "numerics", "ir", "codec"},
-    "plan": {"errors", "documents", "ir", "numerics", "targets", "resources"},
-    "codegen": {"errors", "documents", "storage", "resources", "bundle", "plan", "ir", "numerics", "targets"},
+    "plan": {"errors", "documents", *GRAPH, "targets", "resources"},
+    "codegen": {"errors", "documents", "storage", "resources", "bundle", "plan", *GRAPH, "targets"},
     "build": {"errors", "documents", "storage", "resources", "targets", "mixcomp_sim"},
     "board": {"errors", "storage", "targets", "build"},
     "transports": {"errors", "build", "board", "plan", "codegen", "ir", "targets", "mixcomp_sim"},
@@ -36,11 +40,24 @@ MAY_IMPORT = {
     "choosing": BELOW_TRAIN,
     "sizing": {"errors", "build", "bundle", "codegen", "targets"},
     "doctor": {"errors", "build", "targets", "board", "mixcomp_sim"},
-    "frontend": {"errors", "ir", "torch"},
+    "frontend": {"errors", "ir", "operators", "torch"},
     "train": {*BELOW_TRAIN, "frontend", "torch"},
     "bench": {*BELOW_TRAIN, "train"},
     "cli": {*BELOW_TRAIN, "train", "bench", "mixcomp_sim"},
     "__main__": {"cli"},
+}
+ROOMS = ("operators", "train/operators", "frontend")  # where operators live; all others ask the node
+NAMED = {  # who names operators all the same: what joins several, and how weights lie for kernels of one
+    "lower/absorb_flatten.py": {"reshape", "dense"},
+    "lower/fold_affine.py": {"affine"},
+    "lower/fold_padding.py": {"pad", "conv2d"},
+    "lower/fuse_activation.py": {"rescale"},
+    "lower/fuse_add.py": {"add", "conv2d"},
+    "lower/merge_strides.py": {"maxpool2d"},
+    "plan/packing/depthwise.py": {"dwconv2d"},
+    "plan/packing/mve.py": {"avgpool2d", "conv2d", "dwconv2d"},
+    "plan/packing/packed.py": {"conv2d", "dense"},
+    "plan/packing/portable.py": {"avgpool2d", "dwconv2d"},
 }
 WATCHED = {"torch", "mixcomp_sim", "mixcomp_edge"}
 
@@ -59,6 +76,34 @@ def imports(path: Path) -> set[str]:
             if parts[0] in WATCHED:
                 found.add(parts[1] if parts[0] == "mixcomp_edge" and len(parts) > 1 else parts[0])
     return found - {"mixcomp_edge", "__version__"}
+
+
+def elsewhere() -> list[Path]:
+    """Sources outside the rooms of operators."""
+    places = {path: path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py")}
+    return [path for path, place in places.items() if not place.startswith(tuple(f"{room}/" for room in ROOMS))]
+
+
+def operators_imported(path: Path) -> set[str]:
+    """The files of operators/ that a file imports; everyone may know the graph's input."""
+    modules = [node.module or "" for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ImportFrom)]
+    found = {name.split(".")[2] for name in modules if name.startswith("mixcomp_edge.operators.")}
+    return found - {"input"}
+
+
+def test_who_names_an_operator_outside_its_files_is_listed():
+    named = {path.relative_to(PACKAGE).as_posix(): operators_imported(path) for path in elsewhere()}
+    by_one_name = {"ir/ops.py", "ir/qops.py"}
+    assert {place: names for place, names in named.items() if names and place not in by_one_name} == NAMED
+
+
+def test_nobody_asks_for_an_operators_name():
+    names = set(INTEGER) - {"input"}
+    for path in elsewhere():
+        words = {node.value for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Constant)}
+        assert not words & names, path
+    for path in (ROOT / "codegen_templates").iterdir():
+        assert not set(re.findall(r"\w+", path.read_text())) & (names - {"add", "pad"}), path
 
 
 @pytest.mark.parametrize("part", MAY_IMPORT)

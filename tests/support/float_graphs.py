@@ -10,10 +10,10 @@ from mixcomp_edge.ir import ops
 from mixcomp_edge.ir.graph import Graph, Node, Window
 from mixcomp_edge.ir.ops import Activation
 from mixcomp_edge.ir.qops import QType
+from mixcomp_edge.ir.types import QuantizedWeights
 from mixcomp_edge.ir.verify import verify
 from mixcomp_edge.lower import QuantizedGraph
 from mixcomp_edge.lower.assign_types import assign_types, quantizer_of
-from mixcomp_edge.lower.quantize import QuantizedWeights
 from mixcomp_edge.numerics import codebook
 from mixcomp_edge.quant_plan import QuantPlan
 from support import float_judge

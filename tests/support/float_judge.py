@@ -18,7 +18,7 @@ def run(graph, x: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def evaluate(node, *inputs: torch.Tensor) -> torch.Tensor:
-    y = globals()[f"_{type(node).__name__.lower()}"](node, *inputs)
+    y = globals()[f"_{node.op}"](node, *inputs)
     kind = getattr(getattr(node, "activation", None), "value", "none")
     return {"none": lambda v: v, "relu": F.relu, "relu6": F.relu6}[kind](y)
 

@@ -53,7 +53,7 @@ class Builder:
         return QType(dtype, 2.0 ** -self.size(0, 8), self.draw(st.sampled_from([0, plain.low, plain.high, 3])))
 
     def put(self, cls: type, sources: list[qops.QNode], shape: tuple[int, ...], type_: QType, **more) -> qops.QNode:
-        name = f"{cls.__name__.lower()}{len(self.values)}"
+        name = f"{cls.op}{len(self.values)}"
         node = cls(name=name, inputs=tuple(s.name for s in sources), shape=shape, type=type_, **more)
         self.values.append(node)
         return node

@@ -20,7 +20,7 @@ def run(graph, x: np.ndarray) -> dict[str, np.ndarray]:
     values = {graph.nodes[0].name: torch.tensor(x, dtype=torch.float64)}
     nodes = {node.name: node for node in graph.nodes}
     for node in graph.nodes[1:]:
-        function = globals()[f"_{type(node).__name__.lower()}"]
+        function = globals()[f"_{node.op}"]
         sources = [nodes[name] for name in node.inputs]
         values[node.name] = function(node, *(values[name] for name in node.inputs), types=[s.type for s in sources])
     return {name: value.numpy().astype(np.int64) for name, value in values.items()}
@@ -74,7 +74,7 @@ def _conv2d(node, x, *, types):
     return _store(node, _convolve(node, x, types), node.weights.requant)
 
 
-def _conv2dadd(node, x, r, *, types):
+def _conv2d_add(node, x, r, *, types):
     """Both products are below 2**62, so int64 holds their sum."""
     requant = node.weights.requant
     m = torch.tensor(requant.multiplier.astype(np.int64))

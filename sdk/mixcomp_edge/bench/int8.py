@@ -15,8 +15,8 @@ from mixcomp_edge.bench.peers import match, peer_layers, peers
 from mixcomp_edge.bundle import Bundle
 from mixcomp_edge.codegen.project import project_files
 from mixcomp_edge.errors import ExportError
-from mixcomp_edge.ir import qops
 from mixcomp_edge.ir.graph import Graph
+from mixcomp_edge.ir.weighted import Weighted
 from mixcomp_edge.lower.widen import widen
 from mixcomp_edge.plan.layout import lay_out
 from mixcomp_edge.simulation import Simulation, chip_for, measure_core
@@ -78,7 +78,7 @@ def compare_int8(source: Path, ours: Simulation, *, chain_name: str | None = Non
             int8 = measure_core(core, layout, make_inputs(wide.graph, ours.inputs), chip)
         finally:
             core.close()
-        weighted = [step for step in layout.steps if isinstance(step.node, qops.WEIGHTED)]
+        weighted = [step for step in layout.steps if isinstance(step.node, Weighted)]
         return beside(ours, int8, wide.graph, portable=all(step.kernel.isa == "c" for step in weighted))
 
 
@@ -105,7 +105,7 @@ def beside(ours: Simulation, int8: Simulation, graph: Graph, *, portable: bool) 
 def refuse_wide_levels(graph: Graph) -> None:
     """ExportError where a layer's levels do not fit in a byte."""
     for node in graph.nodes:
-        if isinstance(node, qops.WEIGHTED) and not node.weights.codebook.fits_int8:
+        if isinstance(node, Weighted) and not node.weights.codebook.fits_int8:
             raise ExportError(
                 f"{node.name}: {node.weights.codebook.name} has levels beyond 8 bits, so they have no int8 build. "
                 "Compare a plan without it."

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from mixcomp_edge.bench.peers import Matched, match, peer_layers
-from mixcomp_edge.ir import qops
 from mixcomp_edge.ir.graph import Graph
+from mixcomp_edge.ir.nodes import QNode
+from mixcomp_edge.ir.weighted import Weighted
 from mixcomp_edge.simulation import LayerCost, Simulation, measure_core, symbol_bytes
 from mixcomp_edge.verification import emulated_core, make_inputs, opened
 
@@ -106,20 +107,14 @@ def compare(
 def _layer(graph: Graph, cost: LayerCost, matched: Matched) -> LayerResult:
     node = graph[cost.name]
     source = graph.sources(node)[0]
-    assert isinstance(source, qops.QNode)
+    assert isinstance(node, QNode)
+    assert isinstance(source, QNode)
     rows = matched.of.get(cost.name, ())
     s8, s4 = (sum(row.s8 for row in rows), sum(row.s4 for row in rows)) if rows else (None, None)
     return LayerResult(
-        cost.name, cost.op, kind(node), cost.weights, cost.act_bits, source.type.bits, cost.macs, cost.instructions,
+        cost.name, cost.op, node.kind, cost.weights, cost.act_bits, source.type.bits, cost.macs, cost.instructions,
         tuple(row.name for row in rows), s8, s4, _ratio(cost.instructions, s8),
     )  # fmt: skip
-
-
-def kind(node: Any) -> str:
-    """What layers are grouped by."""
-    if isinstance(node, qops.Conv2d):
-        return "1x1" if node.window.kernel == (1, 1) else "conv"
-    return {"dwconv2d": "depthwise", "avgpool2d": "pool", "maxpool2d": "pool"}.get(node.op, node.op)
 
 
 def _ratio(ours: int, theirs: int | None) -> float | None:
@@ -128,19 +123,11 @@ def _ratio(ours: int, theirs: int | None) -> float | None:
 
 def _code_bytes(graph: Graph) -> float:
     """Bytes of all weight codes at 4 bits each."""
-    return sum(node.weights.codes.size for node in graph.nodes if isinstance(node, qops.WEIGHTED)) / 2
+    return sum(node.weights.codes.size for node in graph.nodes if isinstance(node, Weighted)) / 2
 
 
 def _constant_bytes(graph: Graph) -> int:
     """Bytes of biases, multipliers and tables, which the layout counts among the weights."""
-    total = 0
-    for node in graph.nodes:
-        if isinstance(node, qops.WEIGHTED):
-            total += node.weights.bias.nbytes + node.weights.requant.multiplier.nbytes
-        elif isinstance(node, qops.Rescale | qops.AvgPool2d):
-            total += node.requant.multiplier.nbytes
-        elif isinstance(node, qops.Softmax):
-            total += node.table.nbytes
-        elif isinstance(node, qops.Concat):
-            total += sum(requant.multiplier.nbytes for requant in node.requants)
-    return total
+    nodes = [node for node in graph.nodes if isinstance(node, QNode)]
+    biases = sum(node.weights.bias.nbytes for node in nodes if isinstance(node, Weighted))
+    return biases + sum(array.values.nbytes for node in nodes for array in node.constants)

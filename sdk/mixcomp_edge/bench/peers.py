@@ -10,8 +10,8 @@ from typing import Any
 
 from mixcomp_edge.documents import read_toml
 from mixcomp_edge.errors import BenchError
-from mixcomp_edge.ir import qops
-from mixcomp_edge.ir.graph import Graph, Shape
+from mixcomp_edge.ir.graph import Graph, Node, Shape, Window
+from mixcomp_edge.ir.nodes import QNode
 
 
 @dataclass(frozen=True)
@@ -65,18 +65,15 @@ def match(graph: Graph, layers: tuple[PeerLayer, ...]) -> Matched:
     return Matched(of, tuple(free))
 
 
-def work(graph: Graph, node: Any) -> tuple[str, ...]:
+def work(graph: Graph, node: Node) -> tuple[str, ...]:
     """The layers that a peer runs for a node, as peers.toml names them."""
-    if isinstance(node, qops.Input | qops.Reshape):
+    if not node.inputs or (isinstance(node, QNode) and node.is_view):
         return ()
     x, y = _dims(graph.sources(node)[0].shape), _dims(node.shape)
-    window = getattr(node, "window", None)
-    stride = window.stride[0] if window else 1
-    kernel = "x".join(map(str, window.kernel)) if window else ""
-    kinds = {"conv2d": "conv", "conv2d_add": "conv", "dwconv2d": "dw", "dense": "fc", "avgpool2d": "avgpool"}
-    kind = kinds.get(node.op, node.op)
-    first = f"{kind}{kernel if kind in ('conv', 'dw') else ''} s{stride} {x}>{y}"
-    return (first, f"add s1 {y}>{y}") if isinstance(node, qops.Conv2dAdd) else (first,)
+    window: Window | None = getattr(node, "window", None)
+    stride, kernel = (window.stride[0], "x".join(map(str, window.kernel))) if window else (1, "")
+    first, *more = peers()["work"].get(node.op, [node.op])
+    return (f"{first.replace('KERNEL', kernel)} s{stride} {x}>{y}", *(f"{name} s1 {y}>{y}" for name in more))
 
 
 def _dims(shape: Shape) -> str:

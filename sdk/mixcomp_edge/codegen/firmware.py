@@ -15,7 +15,7 @@ from mixcomp_edge.bundle import Bundle
 from mixcomp_edge.codegen.profiles import byte_map, probability_table, profile_of
 from mixcomp_edge.codegen.render import golden_vector, numbers
 from mixcomp_edge.errors import BoardError
-from mixcomp_edge.ir import qops
+from mixcomp_edge.operators.input import QInput
 from mixcomp_edge.plan.layout import Layout
 from mixcomp_edge.targets.boards import Board
 
@@ -81,7 +81,7 @@ def memory(layout: Layout, board: Board, profile_name: str | None) -> Memory:
     """How the model fits the board's RAM; a model that cannot is refused, in bytes."""
     profile = profile_of(layout.graph, profile_name)
     source = layout.graph.nodes[0]
-    assert isinstance(source, qops.Input)
+    assert isinstance(source, QInput)
     floats = profile is not None and profile.value is None
     text_bytes = source.elements * (4 if floats else 1)
     arena = layout.arena.total_bytes
@@ -108,7 +108,7 @@ def memory(layout: Layout, board: Board, profile_name: str | None) -> Memory:
 def _model_context(bundle: Bundle, layout: Layout, board: Board, profile_name: str | None) -> dict[str, Any]:
     profile = profile_of(layout.graph, profile_name)
     source = layout.graph.nodes[0]
-    assert isinstance(source, qops.Input)
+    assert isinstance(source, QInput)
     sizes = memory(layout, board, profile_name)
     x, y = golden_vector(layout.graph)
     return {

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixcomp_edge.errors import ExportError
-from mixcomp_edge.ir import qops
 from mixcomp_edge.ir.graph import Graph
+from mixcomp_edge.ir.nodes import QNode
 from mixcomp_edge.numerics.softmax import exponentials
+from mixcomp_edge.operators.input import QAffineInput, QInput
 
 BYTES = np.arange(256, dtype=np.uint8)
 KWS_SCALE, KWS_ZERO = 0.5847029089927673, 83  # input of the reference kws_ref_model.tflite, mlcommons/tiny v1
@@ -45,7 +46,7 @@ NETWORKS = {"resnet8": "ic01", "mobilenet": "vww01", "dscnn": "kws01", "autoenco
 def profile_of(graph: Graph, name: str | None) -> Profile | None:
     """The profile of that name, or the one of a built-in network; None: the runner's bytes are the model's codes."""
     source = graph.nodes[0]
-    assert isinstance(source, qops.Input)
+    assert isinstance(source, QInput)
     found = PROFILES.get(name or NETWORKS.get(graph.name, ""))
     if name is not None and found is None:
         raise ExportError(f"unknown MLPerf Tiny profile '{name}'. Known are {', '.join(PROFILES)}.")
@@ -58,13 +59,13 @@ def profile_of(graph: Graph, name: str | None) -> Profile | None:
 
 def _unfit(profile: Profile, graph: Graph) -> str | None:
     source, sink = graph.nodes[0], graph[graph.output]
-    assert isinstance(source, qops.Input)
-    assert isinstance(sink, qops.QNode)
+    assert isinstance(source, QInput)
+    assert isinstance(sink, QNode)
     if source.elements != profile.elements:
         return f"the runner sends {profile.elements} elements, the model reads {source.elements}"
     if sink.elements != profile.outputs:
         return f"the benchmark has {profile.outputs} outputs, the model {sink.elements}"
-    if isinstance(source, qops.AffineInput):
+    if isinstance(source, QAffineInput):
         if profile.value is None:
             return "its input is normalised, which the firmware does not do with float32"
         if len(np.unique(source.gain)) > 1 or len(np.unique(source.offset)) > 1:
@@ -75,20 +76,21 @@ def _unfit(profile: Profile, graph: Graph) -> str | None:
 def probability_table(profile: Profile | None, graph: Graph) -> NDArray[np.uint16] | None:
     """SPEC.md 4.11's table for the output's codes, where the firmware has to make probabilities of them."""
     node = graph[graph.output]
-    while isinstance(node, qops.Reshape):
+    assert isinstance(node, QNode)
+    while node.is_view:
         node = graph[node.inputs[0]]
-    if profile is None or profile.reconstruction or isinstance(node, qops.Softmax):
+        assert isinstance(node, QNode)
+    if profile is None or profile.reconstruction or node.makes_probabilities:
         return None
-    assert isinstance(node, qops.QNode)
     return exponentials(node.type.scale)
 
 
-def byte_map(profile: Profile | None, source: qops.Input) -> NDArray[np.uint8] | None:
+def byte_map(profile: Profile | None, source: QInput) -> NDArray[np.uint8] | None:
     """The model's code for each byte of the runner, SPEC.md 6; None where they are the same."""
     if profile is None or profile.value is None:
         return None
     real = profile.value(BYTES)
-    if isinstance(source, qops.AffineInput):
+    if isinstance(source, QAffineInput):
         real = real * source.gain[0] + source.offset[0]
     codes = source.type.quantize(real).astype(np.uint8)
     return None if np.array_equal(codes, BYTES) else codes

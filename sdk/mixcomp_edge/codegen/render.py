@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from math import prod
 from typing import Any
 
 import jinja2
@@ -11,24 +10,15 @@ import numpy as np
 
 from mixcomp_edge import __version__, resources
 from mixcomp_edge.bundle import Bundle
-from mixcomp_edge.ir import interp, qops
+from mixcomp_edge.ir import interp
 from mixcomp_edge.ir.graph import Graph, Shape
+from mixcomp_edge.ir.nodes import QNode
 from mixcomp_edge.ir.verify import symbol
+from mixcomp_edge.ir.weighted import Weighted
 from mixcomp_edge.numerics.packing import pack_elements
 from mixcomp_edge.plan.layout import Layout
 
 COLUMNS = 110  # of a line of numbers
-OPERATORS = {  # in comments, where the name in SPEC.md would not say enough
-    "conv2d_add": "conv2d + add",
-    "dwconv2d": "depthwise conv2d",
-    "avgpool2d": "average pool",
-    "maxpool2d": "max pool",
-}
-STRUCTS = {
-    "conv2d": "mce_conv2d", "conv2d_add": "mce_conv2d_add", "dwconv2d": "mce_conv2d", "dense": "mce_dense",
-    "add": "mce_add", "rescale": "mce_rescale", "avgpool2d": "mce_pool2d", "maxpool2d": "mce_pool2d", "pad": "mce_pad",
-    "softmax": "mce_softmax",
-}  # fmt: skip
 
 
 def render_model(bundle: Bundle, layout: Layout) -> dict[str, str]:
@@ -63,9 +53,9 @@ def _environment(layout: Layout) -> jinja2.Environment:
         keep_trailing_newline=True,
     )
     placement = _Placement(layout)
-    environment.filters |= {"numbers": numbers, "dims": dims, "symbol": symbol, "product": prod, "c_float": c_float}
+    environment.filters |= {"numbers": numbers, "dims": dims, "symbol": symbol, "c_float": c_float}
     environment.filters["pointer"] = placement.pointer
-    environment.globals |= {"placement": placement, "op": OPERATORS, "structs": STRUCTS}
+    environment.globals["placement"] = placement
     return environment
 
 
@@ -74,7 +64,7 @@ def _context(bundle: Bundle, layout: Layout) -> dict[str, Any]:
     x, y = golden_vector(graph)
     tables = {}
     for step in layout.steps:
-        if isinstance(step.node, qops.WEIGHTED) and step.packed.table:
+        if isinstance(step.node, Weighted) and step.packed.table:
             book = step.node.weights.codebook
             tables[step.packed.table, book.name] = book
     return {
@@ -87,7 +77,7 @@ def _context(bundle: Bundle, layout: Layout) -> dict[str, Any]:
         "output": graph[graph.output],
         "tables": [(tables[key], key[0]) for key in sorted(tables)],
         "kernels": sorted({step.kernel.name for step in layout.steps}),
-        "macs": sum(qops.macs(step.node) for step in layout.steps),
+        "macs": sum(step.node.macs for step in layout.steps),
         "golden_x": np.frombuffer(x, np.uint8),
         "golden_y": np.frombuffer(y, np.uint8),
     }
@@ -96,8 +86,8 @@ def _context(bundle: Bundle, layout: Layout) -> dict[str, Any]:
 def golden_vector(graph: Graph) -> tuple[bytes, bytes]:
     """One seeded input and the output that the definition gives for it, as bytes in memory."""
     source, sink = graph.nodes[0], graph[graph.output]
-    assert isinstance(source, qops.QNode)
-    assert isinstance(sink, qops.QNode)
+    assert isinstance(source, QNode)
+    assert isinstance(sink, QNode)
     x = np.random.default_rng(1).integers(source.type.low, source.type.high + 1, (1, *source.shape))
     y = interp.run(graph, x)
     return pack_elements(x, source.type.bits), pack_elements(y, sink.type.bits)

@@ -1,13 +1,15 @@
 """The graph that every stage reads and writes: nodes in execution order, each making one value of its own name.
 
-The same container holds the float graph (ir/ops.py), as it comes out of PyTorch, and the integer graph (ir/qops.py),
-as it runs on the chip. Graphs and nodes are frozen: a pass returns a new graph and leaves the old one alone."""
+The same container holds the float graph, as it comes out of PyTorch, and the integer graph, as it runs on the chip;
+their nodes are the classes of operators/. Graphs and nodes are frozen: a pass returns a new graph and leaves the old
+one alone."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import ClassVar
 
 from mixcomp_edge.errors import GraphError
 
@@ -18,14 +20,21 @@ Shape = tuple[int, ...]  # (F,), (W, C) or (H, W, C): channels last, no batch
 class Node:
     """One operation. `inputs` names the nodes whose values it reads, `shape` is the shape of its own value."""
 
+    op: ClassVar[str]  # the operation's name, as in SPEC.md 4
+    keeps_type: ClassVar[bool] = False  # its value has the type, scale and zero point of what it reads
+
     name: str
     inputs: tuple[str, ...]
     shape: Shape
 
     @property
-    def op(self) -> str:
-        """Name of the operation, as in SPEC.md 4."""
-        return type(self).__name__.lower()
+    def arity(self) -> int | None:
+        """How many values it reads; None: one or more."""
+        return 1
+
+    def output_shape(self, shapes: list[Shape]) -> Shape:
+        """The shape that its inputs' shapes imply; GraphError where they do not fit it."""
+        return shapes[0] if shapes else self.shape
 
 
 @dataclass(frozen=True, eq=False)

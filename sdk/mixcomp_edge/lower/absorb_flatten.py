@@ -7,8 +7,9 @@ from dataclasses import replace
 import numpy as np
 
 from mixcomp_edge.errors import UnsupportedError
-from mixcomp_edge.ir import ops
 from mixcomp_edge.ir.graph import Graph, Node
+from mixcomp_edge.operators.dense import Dense
+from mixcomp_edge.operators.reshape import Reshape
 
 
 def absorb_flatten(graph: Graph) -> Graph:
@@ -16,12 +17,12 @@ def absorb_flatten(graph: Graph) -> Graph:
     Exact. A flatten that something else reads is refused: it would have to move data."""
     changed: dict[str, Node] = {}
     for flatten in graph.nodes:
-        if not isinstance(flatten, ops.Reshape) or not flatten.channels_first:
+        if not isinstance(flatten, Reshape) or not flatten.channels_first:
             continue
         *positions, channels = graph[flatten.inputs[0]].shape
         order = np.moveaxis(np.arange(np.prod(flatten.shape)).reshape(channels, *positions), 0, -1).ravel()
         for user in graph.users[flatten.name]:
-            if not isinstance(user, ops.Dense):
+            if not isinstance(user, Dense):
                 raise UnsupportedError(
                     f"{flatten.name}: flattens {graph[flatten.inputs[0]].shape} for '{user.name}' ({user.op}); "
                     "only linear layers may read a flattened map. Pool it to 1x1 first, or put a linear layer there."

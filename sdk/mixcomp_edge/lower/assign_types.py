@@ -4,17 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from mixcomp_edge.errors import PlanError
-from mixcomp_edge.ir import ops
-from mixcomp_edge.ir.graph import Graph, Node
-from mixcomp_edge.ir.ops import Activation
+from mixcomp_edge.ir.graph import Graph
+from mixcomp_edge.ir.nodes import FloatNode
+from mixcomp_edge.ir.weighted import Layer
 from mixcomp_edge.quant_plan import QuantPlan
-
-KEEPS_TYPE = (ops.MaxPool2d, ops.Pad, ops.Reshape)
-WEIGHTED = (ops.Conv2d, ops.Dense)
-KEEPS_SIGN = (ops.Add, ops.AvgPool2d, ops.Concat, *WEIGHTED, *KEEPS_TYPE)  # no minus in them, but in weights
 
 
 @dataclass(frozen=True)
@@ -28,29 +22,27 @@ class ValueType:
 def assign_types(graph: Graph, plan: QuantPlan, *, input_positive: bool) -> dict[str, ValueType]:
     """The type of each value that has a quantizer of its own (`quantizer_of` maps the others to one of these).
 
-    Unsigned where the value cannot be negative. 8 bits for the input, the output and what a softmax reads, else what
-    the plan says. The input is u8 with a zero point; input_positive says that it holds no negative numbers."""
-    plan.check_names([node.name for node in graph.nodes if not isinstance(node, ops.Input)])
+    Unsigned where the value cannot be negative. 8 bits for the output and where an operator wants them, else what the
+    plan says. The input is u8 with a zero point; input_positive says that it holds no negative numbers."""
+    plan.check_names([node.name for node in graph.nodes[1:]])
     owner = quantizer_of(graph)
     for name in plan.layers:
         if "act_bits" in plan.layers[name] and owner[name] != name:
             raise PlanError(f"plan: '{name}' keeps the type of '{owner[name]}'; set act_bits there.")
-        if "weights" in plan.layers[name] and not isinstance(graph[name], WEIGHTED):
+        if "weights" in plan.layers[name] and not isinstance(graph[name], Layer):
             raise PlanError(f"plan: '{name}' is a {graph[name].op} and has no weights.")
 
-    # The output, and what a softmax reads: it turns steps of its input into ratios.
-    eight = {owner[graph.output], *(owner[n.inputs[0]] for n in graph.nodes if isinstance(n, ops.Softmax))}
+    nodes = [node for node in graph.nodes if isinstance(node, FloatNode)]
+    eight = {owner[graph.output], *(owner[node.inputs[0]] for node in nodes if node.reads_8_bits)}
     positive: dict[str, bool] = {}
     types: dict[str, ValueType] = {}
-    for node in graph.nodes:
-        positive[node.name] = _is_positive(node, positive, input_positive)
+    for node in nodes:
+        positive[node.name] = node.is_nonnegative([positive[name] for name in node.inputs] or [input_positive])
         if owner[node.name] != node.name:
             continue
-        wide = isinstance(node, ops.Input | ops.Softmax) or node.name in eight
-        bits = 8 if wide else plan[node.name].act_bits
-        limited = getattr(node, "activation", None) is Activation.RELU6
-        unsigned = positive[node.name] or isinstance(node, ops.Input)
-        types[node.name] = ValueType(f"{'u' if unsigned else 's'}{bits}", 6.0 if limited else None)
+        bits = 8 if node.has_8_bits or node.name in eight else plan[node.name].act_bits
+        unsigned = positive[node.name] or not node.inputs
+        types[node.name] = ValueType(f"{'u' if unsigned else 's'}{bits}", node.limit)
     return types
 
 
@@ -58,17 +50,5 @@ def quantizer_of(graph: Graph) -> dict[str, str]:
     """For each value, the value whose quantizer it shares: its own, but for nodes that only move elements."""
     owner: dict[str, str] = {}
     for node in graph.nodes:
-        owner[node.name] = owner[node.inputs[0]] if isinstance(node, KEEPS_TYPE) else node.name
+        owner[node.name] = owner[node.inputs[0]] if node.keeps_type else node.name
     return owner
-
-
-def _is_positive(node: Node, positive: dict[str, bool], input_positive: bool) -> bool:
-    """Whether the value cannot be negative, whatever the model reads: by its operator and by what that reads, and of a
-    layer by its weights and biases as they are when the types are chosen."""
-    if isinstance(node, ops.Input):
-        return input_positive
-    if isinstance(node, ops.Softmax) or getattr(node, "activation", Activation.NONE) is not Activation.NONE:
-        return True
-    if isinstance(node, WEIGHTED) and not (np.all(node.weight >= 0) and np.all(node.bias >= 0)):
-        return False
-    return isinstance(node, KEEPS_SIGN) and all(positive[name] for name in node.inputs)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from math import prod
 
 import numpy as np
 
 from mixcomp_edge.errors import UnsupportedError
-from mixcomp_edge.ir import ops
 from mixcomp_edge.ir.graph import Graph, Node
-from mixcomp_edge.ir.ops import Activation, Doubles
+from mixcomp_edge.ir.nodes import Activation, Doubles, FloatNode
+from mixcomp_edge.ir.weighted import Layer
+from mixcomp_edge.operators.affine import Affine
+from mixcomp_edge.operators.input import Input
 
-Layer = ops.Conv2d | ops.Dense
 Changes = dict[str, Node]
 
 
@@ -26,7 +26,7 @@ def fold_affine(graph: Graph) -> Graph:
     Between the two may lie poolings, pads, reshapes and ReLUs, as far as they commute with it. Exact in real
     arithmetic; what fits nowhere is refused."""
     while True:
-        pending = [node for node in graph.nodes if isinstance(node, ops.Affine)]
+        pending = [node for node in graph.nodes if isinstance(node, Affine)]
         if not pending:
             return graph
         reasons: list[str] = []
@@ -40,7 +40,7 @@ def fold_affine(graph: Graph) -> Graph:
             raise UnsupportedError(reasons[0])
 
 
-def _fold_one(graph: Graph, affine: ops.Affine) -> Graph:
+def _fold_one(graph: Graph, affine: Affine) -> Graph:
     """The graph less one affine node. One gain for all channels of the input goes into the layers rather than into the
     input: pixels stay the integers that they are. Other arithmetic there is done before the rounding to 8 bits, because
     behind it there is little left of a channel whose range is small beside another's."""
@@ -75,9 +75,9 @@ def _into_layer_before(graph: Graph, node: Node, gain: Doubles, offset: Doubles,
     source = graph[node.inputs[0]]
     if graph.only_user(source) is not node:
         raise _StuckError(f"'{source.name}' ({source.op}) is also read elsewhere")
-    if isinstance(source, ops.Affine):
+    if isinstance(source, Affine):
         return {source.name: replace(source, gain=source.gain * gain, offset=source.offset * gain + offset)}
-    if isinstance(source, ops.Input) and or_input:
+    if isinstance(source, Input) and or_input:
         if source.gain is not None and source.offset is not None:
             gain, offset = source.gain * gain, source.offset * gain + offset
         return {source.name: replace(source, gain=gain, offset=offset)}
@@ -87,11 +87,10 @@ def _into_layer_before(graph: Graph, node: Node, gain: Doubles, offset: Doubles,
         weight = source.weight * gain.reshape(-1, *[1] * (source.weight.ndim - 1))
         bias = source.bias * gain + offset
         return {source.name: replace(source, weight=weight.astype(np.float32), bias=bias.astype(np.float32))}
-    if not _commutes(source, gain, offset):
+    if not isinstance(source, FloatNode) or not source.commutes(gain, offset):
         raise _StuckError(f"'{source.name}' ({source.op}) is in the way")
-    if isinstance(source, ops.Reshape):
-        channels = graph[source.inputs[0]].shape[-1]
-        gain, offset = _one_number(source, gain, channels), _one_number(source, offset, channels)
+    shape = graph[source.inputs[0]].shape
+    gain, offset = (_known(source, source.channels_before(shape, values)) for values in (gain, offset))
     return _into_layer_before(graph, source, gain, offset, or_input=or_input)
 
 
@@ -103,8 +102,9 @@ def _into_layers_behind(graph: Graph, node: Node, gain: Doubles, offset: Doubles
     for user in graph.users[node.name]:
         if isinstance(user, Layer):
             changes[user.name] = _reading(user, gain, offset)
-        elif not isinstance(user, ops.Affine) and _commutes(user, gain, offset):
-            onward = (_through(user, graph[user.inputs[0]], g) for g in (gain, offset))
+        elif isinstance(user, FloatNode) and user.commutes(gain, offset):
+            shape = graph[user.inputs[0]].shape
+            onward = (_known(user, user.channels_behind(shape, values)) for values in (gain, offset))
             changes |= _into_layers_behind(graph, user, *onward)
         else:
             raise _StuckError(f"'{user.name}' ({user.op}) is in the way")
@@ -115,50 +115,12 @@ def _reading(layer: Layer, gain: Doubles, offset: Doubles) -> Layer:
     """The layer that makes of x what `layer` makes of gain * x + offset."""
     if len(layer.inputs) > 1:
         raise _StuckError(f"'{layer.name}' ({layer.op}) does more than a sum of products")
-    if isinstance(layer, ops.Dense):
-        positions = layer.weight.shape[1] // len(gain)  # it may read a map, channels last
-        per_weight, shift = np.tile(gain, positions), np.tile(offset, positions)
-    else:
-        if any(layer.window.padding) and np.any(offset):
-            raise _StuckError(f"'{layer.name}' (conv2d) pads with zeros, which would have to be other numbers")
-        groups, out = layer.groups, len(layer.weight)  # output o reads the inputs of group o // (out / groups)
-        per_weight, shift = (
-            np.repeat(v.reshape(groups, -1), out // groups, axis=0)[:, None, None, :] for v in (gain, offset)
-        )
-    bias = layer.bias + (layer.weight * shift).reshape(len(layer.weight), -1).sum(axis=1)
-    return replace(layer, weight=(layer.weight * per_weight).astype(np.float32), bias=bias.astype(np.float32))
+    if (obstacle := layer.obstacle(offset)) is not None:
+        raise _StuckError(f"'{layer.name}' ({layer.op}) {obstacle}")
+    return layer.reading(gain, offset)
 
 
-def _commutes(node: Node, gain: Doubles, offset: Doubles) -> bool:
-    """Whether node(gain * x + offset) = gain * node(x) + offset."""
-    match node:
-        case ops.Relu():
-            return node.activation is Activation.RELU and bool(np.all(gain > 0)) and not np.any(offset)
-        case ops.MaxPool2d():
-            return bool(np.all(gain > 0))
-        case ops.AvgPool2d():
-            return not np.any(offset) or not any(node.window.padding) or not node.count_include_pad
-        case ops.Pad():
-            return not np.any(offset) and not node.before[-1] and not node.after[-1]
-        case ops.Reshape():
-            return True
-    return False
-
-
-def _through(node: Node, source: Node, values: Doubles) -> Doubles:
-    """Values of each channel of `source`, as those of `node`, which reads it."""
-    if not isinstance(node, ops.Reshape):
-        return values
-    if len(node.shape) > 1:
-        return _one_number(node, values, node.shape[-1])
-    positions = prod(source.shape[:-1])
-    return np.repeat(values, positions) if node.channels_first else np.tile(values, positions)
-
-
-def _one_number(reshape: Node, values: Doubles, channels: int) -> Doubles:
-    """Values of each channel on one side of a reshape, as those of the other side's channels."""
-    if len(values) == channels:
-        return values
-    if np.any(values != values[0]):
-        raise _StuckError(f"'{reshape.name}' (reshape) mixes the channels")
-    return np.full(channels, values[0])
+def _known(node: Node, values: Doubles | None) -> Doubles:
+    if values is None:
+        raise _StuckError(f"'{node.name}' ({node.op}) mixes the channels")
+    return values

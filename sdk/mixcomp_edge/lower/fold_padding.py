@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mixcomp_edge.ir import ops
 from mixcomp_edge.ir.graph import Graph, Node
+from mixcomp_edge.operators.conv2d import Conv2d
+from mixcomp_edge.operators.pad import Pad
 
 
 def fold_padding(graph: Graph) -> Graph:
@@ -13,10 +14,10 @@ def fold_padding(graph: Graph) -> Graph:
     itself goes when nobody else reads it. Exact."""
     changed: dict[str, Node] = {}
     for pad in graph.nodes:
-        if not isinstance(pad, ops.Pad) or len(pad.shape) != 3 or pad.before[2] or pad.after[2]:
+        if not isinstance(pad, Pad) or len(pad.shape) != 3 or pad.before[2] or pad.after[2]:
             continue
         for user in graph.users[pad.name]:
-            if isinstance(user, ops.Conv2d):
+            if isinstance(user, Conv2d):
                 top, left, bottom, right = user.window.padding
                 padding = (top + pad.before[0], left + pad.before[1], bottom + pad.after[0], right + pad.after[1])
                 changed[user.name] = replace(user, inputs=pad.inputs, window=replace(user.window, padding=padding))

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from mixcomp_edge.ir import ops
 from mixcomp_edge.ir.graph import Graph, Node
-from mixcomp_edge.ir.ops import Activation
+from mixcomp_edge.ir.nodes import Activation
+from mixcomp_edge.operators.add import Add
+from mixcomp_edge.operators.conv2d import Conv2d
 
 
 def fuse_add(graph: Graph) -> Graph:
@@ -17,10 +18,10 @@ def fuse_add(graph: Graph) -> Graph:
     The convolution must have no activation and no other reader. If both operands are such, the later one takes the
     sum. Depthwise convolutions keep it as a node of its own."""
     order = {node.name: step for step, node in enumerate(graph.nodes)}
-    fused: dict[str, ops.Conv2d] = {}  # by the name of the sum
+    fused: dict[str, Conv2d] = {}  # by the name of the sum
     gone: set[str] = set()
     for add in graph.nodes:
-        if not isinstance(add, ops.Add):
+        if not isinstance(add, Add):
             continue
         candidates = list(_absorbing(graph, add))
         if not candidates:
@@ -35,10 +36,10 @@ def fuse_add(graph: Graph) -> Graph:
     return graph.with_nodes(nodes, renamed.get(graph.output, graph.output))
 
 
-def _absorbing(graph: Graph, add: ops.Add) -> Iterator[ops.Conv2d]:
+def _absorbing(graph: Graph, add: Add) -> Iterator[Conv2d]:
     """The operands of a sum that can take it in."""
     for node in graph.sources(add):
-        if not isinstance(node, ops.Conv2d) or (node.groups > 1 and node.weight.shape[3] == 1):
+        if not isinstance(node, Conv2d) or (node.groups > 1 and node.weight.shape[3] == 1):
             continue
         plain = len(node.inputs) == 1 and node.activation is Activation.NONE
         if plain and graph.only_user(node) is add and len(set(add.inputs)) == 2:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TypeGuard
 
-from mixcomp_edge.ir import ops
 from mixcomp_edge.ir.graph import Graph, Node, Window
+from mixcomp_edge.operators.maxpool2d import MaxPool2d
 
 
 def merge_strides(graph: Graph) -> Graph:
@@ -24,5 +24,5 @@ def merge_strides(graph: Graph) -> Graph:
     return graph.with_nodes(nodes.values()).without(gone)
 
 
-def _subsamples(node: Node) -> TypeGuard[ops.MaxPool2d]:
-    return isinstance(node, ops.MaxPool2d) and node.window.kernel == (1, 1) and not any(node.window.padding)
+def _subsamples(node: Node) -> TypeGuard[MaxPool2d]:
+    return isinstance(node, MaxPool2d) and node.window.kernel == (1, 1) and not any(node.window.padding)

@@ -9,8 +9,9 @@ from functools import cache
 from mixcomp_edge import resources
 from mixcomp_edge.documents import read_toml
 from mixcomp_edge.errors import ExportError, TargetError
-from mixcomp_edge.ir import qops
 from mixcomp_edge.ir.graph import Graph, Node
+from mixcomp_edge.ir.nodes import QNode
+from mixcomp_edge.ir.weighted import Weighted
 from mixcomp_edge.plan.packing import PACKINGS, Packed
 
 _INCLUDE = re.compile(r'^#include "(mixcomp/[^"]+)"', re.M)
@@ -47,12 +48,12 @@ class Kernel:
 
     def pack(self, graph: Graph, node: Node) -> Packed | None:
         """The node's weights as this kernel reads them; None if the kernel cannot serve the node."""
-        sources = graph.sources(node)[:1] if isinstance(node, qops.WEIGHTED) else graph.sources(node)
-        dtypes = {source.type.dtype for source in sources if isinstance(source, qops.QNode)}
+        sources = graph.sources(node)[:1] if isinstance(node, Weighted) else graph.sources(node)
+        dtypes = {source.type.dtype for source in sources if isinstance(source, QNode)}
         if self.op != node.op or not dtypes <= set(self.act):
             return None
         source = sources[0]
-        assert isinstance(source, qops.QNode)
+        assert isinstance(source, QNode)
         return PACKINGS[self.packing](node, source) if self.packing else Packed()
 
 
@@ -74,7 +75,7 @@ def candidates(graph: Graph, node: Node, isas: tuple[str, ...], weight_bits: int
     found = []
     for isa in isas:
         for kernel in catalogue():
-            wanted = kernel.weight_bits == weight_bits or not isinstance(node, qops.WEIGHTED)
+            wanted = kernel.weight_bits == weight_bits or not isinstance(node, Weighted)
             if kernel.isa == isa and wanted and (packed := kernel.pack(graph, node)) is not None:
                 found.append((kernel, packed))
     if not found:

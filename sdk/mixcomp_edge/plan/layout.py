@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from mixcomp_edge.errors import ExportError
-from mixcomp_edge.ir import qops
 from mixcomp_edge.ir.graph import Graph
+from mixcomp_edge.ir.nodes import QNode
+from mixcomp_edge.ir.verify import symbol
+from mixcomp_edge.ir.weighted import Weighted
 from mixcomp_edge.plan.arena import Arena, plan_arena
 from mixcomp_edge.plan.kernels import Kernel, candidates
 from mixcomp_edge.plan.packing import Packed
@@ -19,24 +21,25 @@ GROWTH = (8, 7)  # an arena may grow by a seventh for layers that run faster wit
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """One layer as it runs: `index` counts the nodes that compute something, which a reshape does not."""
+    """One layer as it runs: `index` counts the nodes that compute something, which a view does not."""
 
     index: int
-    node: qops.QNode
+    node: QNode
     kernel: Kernel
     packed: Packed
 
     @property
     def constant_bytes(self) -> int:
         """Flash for its codes, biases, multipliers and tables."""
-        node = self.node
-        if isinstance(node, qops.WEIGHTED):
-            return self.packed.nbytes + node.weights.requant.multiplier.nbytes
-        if isinstance(node, qops.Softmax):
-            return node.table.nbytes
-        if isinstance(node, qops.Rescale | qops.AvgPool2d):
-            return node.requant.multiplier.nbytes
-        return sum(requant.multiplier.nbytes for requant in node.requants) if isinstance(node, qops.Concat) else 0
+        return self.packed.nbytes + sum(array.values.nbytes for array in self.node.constants)
+
+    @property
+    def arrays(self) -> dict[str, str]:
+        """The C names of the arrays that it reads, by what its node calls them."""
+        own = {a.name: f"{symbol(self.node.name)}_{a.name}" for a in (*self.packed.arrays, *self.node.constants)}
+        if isinstance(self.node, Weighted) and self.packed.table:
+            own["levels"] = f"{self.packed.table}_{self.node.weights.codebook.name}"
+        return own
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,8 +72,8 @@ def lay_out(graph: Graph, target: Target, kernels: Mapping[str, str] | None = No
     weight_bits: 4, or 8 for a build to compare with."""
     steps: list[Step] = []
     for node in graph.nodes[1:]:
-        assert isinstance(node, qops.QNode)
-        if not isinstance(node, qops.Reshape):
+        assert isinstance(node, QNode)
+        if not node.is_view:
             found = candidates(graph, node, target.isas, weight_bits)
             kernel, packed = _pick(found, node, (kernels or {}).get(node.name))
             steps.append(Step(len(steps), node, kernel, packed))
@@ -96,7 +99,7 @@ def _with_room(layout: Layout, step: Step, most: int) -> Step:
     return replace(step, packed=step.packed.roomier(layout.arena.total_bytes - others, most - others))
 
 
-def _pick(found: list[tuple[Kernel, Packed]], node: qops.QNode, name: str | None) -> tuple[Kernel, Packed]:
+def _pick(found: list[tuple[Kernel, Packed]], node: QNode, name: str | None) -> tuple[Kernel, Packed]:
     if name is None:
         return found[0]
     by_name = {kernel.name: (kernel, packed) for kernel, packed in found}

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mixcomp_edge.ir import qops
 from mixcomp_edge.ir.graph import Graph, Node
-
-# Nodes whose kernels may write over an input of the same width, SPEC.md 7, and which inputs those are.
-IN_PLACE: dict[type[Node], slice] = {qops.Add: slice(2), qops.Rescale: slice(1), qops.Conv2dAdd: slice(1, 2)}
+from mixcomp_edge.ir.nodes import QNode
 
 
 @dataclass(frozen=True)
@@ -46,9 +43,9 @@ def lifetimes(graph: Graph, scratch_bytes: dict[str, int], in_place: frozenset[s
         source = _shared_input(graph, node, home, last_read, steps, allowed)
         home[node.name] = home[source] if source else node.name
 
-    groups: dict[str, list[qops.QNode]] = {}
+    groups: dict[str, list[QNode]] = {}
     for node in graph.nodes:
-        assert isinstance(node, qops.QNode)
+        assert isinstance(node, QNode)
         groups.setdefault(home[node.name], []).append(node)
     buffers = [
         Buffer(
@@ -73,16 +70,17 @@ def _shared_input(
     in_place: bool,
 ) -> str | None:  # fmt: skip
     """The input in whose buffer the node's value may lie, if any."""
-    if isinstance(node, qops.Reshape):
+    assert isinstance(node, QNode)
+    if node.is_view:
         return node.inputs[0]
-    elementwise = node.inputs[IN_PLACE.get(type(node), slice(0))] if in_place else ()
-    assert isinstance(node, qops.QNode)
-    for name in elementwise:
+    first, last = node.in_place
+    others = node.inputs[:first] + node.inputs[last:]
+    for name in node.inputs[first:last] if in_place else ():
         source = graph[name]
-        assert isinstance(source, qops.QNode)
+        assert isinstance(source, QNode)
         dies_here = all(last_read[other] <= steps[node.name] for other, owner in home.items() if owner == home[name])
         # A convolution whose residual is also its input would overwrite pixels that its next windows read.
-        read_at_random = isinstance(node, qops.Conv2dAdd) and home[node.inputs[0]] == home[name]
+        read_at_random = home[name] in (home[other] for other in others)
         same_width = source.type.bits == node.type.bits
         if dies_here and same_width and not read_at_random and not _holds_input(graph, home, name):
             return name

@@ -12,8 +12,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mixcomp_edge.errors import TaskError
-from mixcomp_edge.ir import interp, qops
-from mixcomp_edge.ir.graph import Graph, Node
+from mixcomp_edge.ir import interp
+from mixcomp_edge.ir.graph import Graph
+from mixcomp_edge.ir.nodes import QNode
+from mixcomp_edge.ir.weighted import Weighted
+from mixcomp_edge.operators.input import QInput
 from mixcomp_edge.quant_plan import LayerPlan, QuantPlan
 from mixcomp_edge.train.quantize import convert
 from mixcomp_edge.train.quantized_model import prepare
@@ -30,7 +33,6 @@ ORIGIN = (
     "ResNet-8 and MobileNet v1 x 0.25 (MLPerf Tiny reference weights), calibrated, one scale a channel, 4-bit "
     f"activations; {IMAGES} CIFAR-10 test images, each pixel {ENLARGE} times {ENLARGE} for MobileNet"
 )
-Weighted = qops.Conv2d | qops.DwConv2d | qops.Dense
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +64,7 @@ def record(name: str, count: int) -> list[LayerOperands]:
         model = prepare(task.model, calibration, QuantPlan(LayerPlan(weights=weights)), task.name)
         graphs[weights] = convert(model).graph
     source = graphs[FORMATS[0]].nodes[0]
-    assert isinstance(source, qops.Input)
+    assert isinstance(source, QInput)
     x = source.quantize(np.moveaxis(pixels.numpy(), 1, -1))
     return _layers(graphs, x, count)
 
@@ -85,36 +87,35 @@ def _layers(graphs: dict[str, Graph], x: NDArray[np.int64], count: int) -> list[
     values = dict(interp.steps(graph, x))
     layers = []
     for node in graph.nodes:
-        if not isinstance(node, qops.WEIGHTED):
+        if not isinstance(node, Weighted):
             continue
         read = graph[node.inputs[0]]
-        assert isinstance(read, qops.QNode)
+        assert isinstance(read, QNode)
         sums = _sums(node, values[read.name], read.type.zero_point, random)
-        rows = node.weights.codes.size // len(_codes(node))  # inputs to a sum
-        chosen = [next(sums) for _ in range(-(-count // rows))]
+        length = node.rows.shape[1]
+        chosen = [next(sums) for _ in range(-(-count // length))]
         channels = [channel for channel, _ in chosen]
         x_bits = np.concatenate([patch for _, patch in chosen]) & ((1 << read.type.bits) - 1)
         layers.append(
             LayerOperands(
                 layer=node.name,
                 op=node.op,
-                macs=qops.macs(node),
+                macs=node.macs,
                 parameters=node.weights.codes.size,
                 x_bits=read.type.bits,
                 x_signed=read.type.signed,
-                start=np.tile(np.eye(1, rows, dtype=np.uint8)[0], len(chosen)),
+                start=np.tile(np.eye(1, length, dtype=np.uint8)[0], len(chosen)),
                 x=x_bits.astype(np.uint8),
-                codes={name: _codes(other[node.name])[channels].ravel() for name, other in graphs.items()},
+                codes={name: _rows(other, node.name)[channels].ravel() for name, other in graphs.items()},
             )
         )
     return layers
 
 
-def _codes(node: Node) -> NDArray[np.uint8]:
-    """(O, K) codes, each row in the order of the sum."""
-    assert isinstance(node, qops.WEIGHTED)
-    codes = node.weights.codes
-    return codes.T if isinstance(node, qops.DwConv2d) else codes  # a dwconv2d's rows are taps
+def _rows(graph: Graph, name: str) -> NDArray[np.uint8]:
+    node = graph[name]
+    assert isinstance(node, Weighted)
+    return node.rows
 
 
 def _sums(
@@ -123,14 +124,5 @@ def _sums(
     """Endless (output channel, its inputs (K,)) of random outputs of one layer, x (N, ...)."""
     while True:
         image = x[random.integers(len(x))]
-        if isinstance(node, qops.Dense):
-            yield int(random.integers(len(node.weights.codes))), image.ravel()
-            continue
-        h, w, channels = node.shape
-        row, column, channel = (int(random.integers(size)) for size in (h, w, channels))
-        taps = [tap[0, row, column] for tap in interp.taps(image[None], node.window, (h, w), fill)]
-        patch = np.array(taps)  # (KH*KW, C)
-        groups = image.shape[-1] if isinstance(node, qops.DwConv2d) else node.groups
-        size = image.shape[-1] // groups
-        first = channel // (channels // groups) * size
-        yield channel, patch[:, first : first + size].ravel()
+        place = tuple(int(random.integers(size)) for size in node.shape)
+        yield place[-1], node.operands(image, place, fill)

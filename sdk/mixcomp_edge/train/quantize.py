@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 import mixcomp_edge
 from mixcomp_edge.bundle import Bundle
 from mixcomp_edge.errors import PlanError, UnsupportedError
-from mixcomp_edge.ir import qops
 from mixcomp_edge.ir.graph import Graph
+from mixcomp_edge.ir.nodes import QNode
 from mixcomp_edge.lower import lower
+from mixcomp_edge.operators.input import QInput
 from mixcomp_edge.quant_plan import QuantPlan
 from mixcomp_edge.train.engine import Engine, OneProcess
 from mixcomp_edge.train.integer_model import IntegerModel
@@ -132,14 +133,14 @@ def delete_checkpoints(checkpoint: Path) -> None:
 def integer_inputs(task: Task, split: Split, graph: Graph) -> NDArray[np.int64]:
     """The split as the graph's input integers (N, *shape), channels last."""
     node = graph.nodes[0]
-    assert isinstance(node, qops.Input)
+    assert isinstance(node, QInput)
     return np.ascontiguousarray(node.quantize(np.moveaxis(task.to_input(split.x).numpy(), 1, -1)))
 
 
 def score(task: Task, split: Split, graph: Graph, outputs: NDArray[np.integer]) -> float:
     """The task's metric of integer outputs (N, *shape)."""
     node = graph[graph.output]
-    assert isinstance(node, qops.QNode)
+    assert isinstance(node, QNode)
     return task.metric(np.moveaxis(node.type.dequantize(outputs), -1, 1).astype(np.float32), split.y)
 
 

@@ -5,23 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import singledispatch
-from math import prod
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from mixcomp_edge.frontend.torch_export import import_model
-from mixcomp_edge.ir import ops
-from mixcomp_edge.ir.graph import Graph, Node, Window
-from mixcomp_edge.ir.ops import Activation
+from mixcomp_edge.ir import weighted
+from mixcomp_edge.ir.graph import Graph, Node
+from mixcomp_edge.ir.nodes import FloatNode
+from mixcomp_edge.ir.types import QuantizedWeights
 from mixcomp_edge.lower import QuantizedGraph, simplify
-from mixcomp_edge.lower.assign_types import WEIGHTED, assign_types, quantizer_of
-from mixcomp_edge.lower.quantize import QuantizedWeights
+from mixcomp_edge.lower.assign_types import assign_types, quantizer_of
+from mixcomp_edge.operators.input import Input
 from mixcomp_edge.quant_plan import QuantPlan
 from mixcomp_edge.train.calibrate import activation_step, input_range
+from mixcomp_edge.train.operators import forward
+from mixcomp_edge.train.operators.input import normalized
 from mixcomp_edge.train.quantizers import ActivationQuantizer, weight_quantizer
 from mixcomp_edge.train.recipe import Recipe
 
@@ -29,11 +29,11 @@ SAMPLE = 1 << 16  # elements of each value kept for calibration, a batch
 
 
 class Layer(nn.Module):
-    """Weight, bias and weight quantizer of one conv2d or dense node. The weight has PyTorch's layout."""
+    """Weight, bias and weight quantizer of one node. The weight has PyTorch's layout, (O, C, ...)."""
 
-    def __init__(self, node: ops.Conv2d | ops.Dense, plan: QuantPlan, recipe: Recipe) -> None:
+    def __init__(self, node: weighted.Layer, plan: QuantPlan, recipe: Recipe) -> None:
         super().__init__()
-        weight = node.weight.transpose(0, 3, 1, 2) if isinstance(node, ops.Conv2d) else node.weight
+        weight = np.moveaxis(node.weight, -1, 1)
         self.weight = nn.Parameter(torch.from_numpy(np.ascontiguousarray(weight)))
         self.bias = nn.Parameter(torch.from_numpy(node.bias.copy()))
         self.quantizer = weight_quantizer(weight, plan[node.name], recipe)
@@ -50,24 +50,22 @@ class QuantizedModel(nn.Module):
         types = assign_types(graph, plan, input_positive=input_positive)
         self.owner = quantizer_of(graph)
         self.layers = nn.ModuleDict(
-            {_key(n.name): Layer(n, plan, recipe) for n in graph.nodes if isinstance(n, WEIGHTED)}
+            {_key(n.name): Layer(n, plan, recipe) for n in graph.nodes if isinstance(n, weighted.Layer)}
         )
-        for name in (n.name for n in graph.nodes if isinstance(n, WEIGHTED)):
+        for name in (n.name for n in graph.nodes if isinstance(n, weighted.Layer)):
             chosen = self.layer(name).quantizer.codebook.name
             if chosen != plan[name].weights:  # the best of a family
                 self.plan = self.plan.with_layer(name, weights=chosen)
         self.activations = nn.ModuleDict({_key(name): ActivationQuantizer(t) for name, t in types.items()})
         for node in graph.nodes:
-            if isinstance(node, ops.Softmax):
-                self.quantizer(node.name).fix(1 / 256)
+            if isinstance(node, FloatNode) and node.fixed_step is not None:
+                self.quantizer(node.name).fix(node.fixed_step)
         self.quantizing = True
 
     @property
     def macs(self) -> dict[str, int]:
         """Multiply-accumulates of each layer in one inference, in the graph's order."""
-        layers = [node for node in self.graph.nodes if isinstance(node, WEIGHTED)]
-        positions = [prod(node.shape[:2]) if isinstance(node, ops.Conv2d) else 1 for node in layers]
-        return {node.name: count * node.weight.size for node, count in zip(layers, positions, strict=True)}
+        return {node.name: node.macs for node in self.graph.nodes if isinstance(node, weighted.Layer)}
 
     def layer(self, name: str) -> Layer:
         return self.layers[_key(name)]  # type: ignore[return-value]
@@ -82,8 +80,10 @@ class QuantizedModel(nn.Module):
         """The forward pass; observe(name, value) sees each value before its quantizer."""
         values: dict[str, Tensor] = {}
         for node in self.graph.nodes:
-            inputs = [x] if isinstance(node, ops.Input) else [values[name] for name in node.inputs]
-            value = _forward(node, self, *inputs)
+            inputs = [values[name] for name in node.inputs] or [x]
+            is_layer = isinstance(node, weighted.Layer)
+            parameters = (self.weight(node.name), self.layer(node.name).bias) if is_layer else ()
+            value = forward(node, inputs, *parameters)
             if observe is not None:
                 observe(node.name, value)
             if self.quantizing and self.owner[node.name] == node.name:
@@ -119,11 +119,12 @@ class QuantizedModel(nn.Module):
             for start in range(0, len(inputs), batch_size):
                 self.run(inputs[start : start + batch_size], observe)
         for node in self.graph.nodes:
-            if self.owner[node.name] != node.name or isinstance(node, ops.Softmax):
+            assert isinstance(node, FloatNode)
+            if self.owner[node.name] != node.name or node.fixed_step is not None:
                 continue
             quantizer, sample = self.quantizer(node.name), np.concatenate(samples[node.name])
-            if isinstance(node, ops.Input):
-                quantizer.fix(*input_range(_normalized(node, inputs).cpu().numpy()))
+            if isinstance(node, Input):
+                quantizer.fix(*input_range(normalized(node, inputs).cpu().numpy()))
             else:
                 quantizer.set_step(activation_step(sample, quantizer.low, quantizer.high))
 
@@ -132,10 +133,9 @@ class QuantizedModel(nn.Module):
         nodes: list[Node] = []
         weights: dict[str, QuantizedWeights] = {}
         for node in self.graph.nodes:
-            if isinstance(node, WEIGHTED):
+            if isinstance(node, weighted.Layer):
                 layer = self.layer(node.name)
-                w = layer.weight.detach().cpu().numpy()
-                w = np.ascontiguousarray(w.transpose(0, 2, 3, 1)) if isinstance(node, ops.Conv2d) else w
+                w = np.ascontiguousarray(np.moveaxis(layer.weight.detach().cpu().numpy(), 1, -1))
                 scale = layer.quantizer.scale()
                 book = layer.quantizer.codebook
                 weights[node.name] = QuantizedWeights(book, book.encode(w, scale), scale)
@@ -163,109 +163,9 @@ def prepare(
     says how scales are found where the plan leaves it open.
     Raises UnsupportedError for an operator that cannot be lowered, PlanError for a plan that does not fit."""
     graph = simplify(import_model(model, tuple(calibration.shape[1:]), name))
-    positive = bool(_normalized(graph.nodes[0], calibration).min() >= 0)
+    source = graph.nodes[0]
+    assert isinstance(source, Input)
+    positive = bool(normalized(source, calibration).min() >= 0)
     quantized = QuantizedModel(graph, plan or QuantPlan(), recipe or Recipe(), input_positive=positive)
     quantized.calibrate(calibration)
     return quantized
-
-
-def _normalized(node: Node, x: Tensor) -> Tensor:
-    """What the graph's input makes of the model's input x (N, C, ...)."""
-    assert isinstance(node, ops.Input)
-    if node.gain is None or node.offset is None:
-        return x
-    gain, offset = (
-        torch.from_numpy(v).float().reshape(-1, *[1] * (x.dim() - 2)).to(x) for v in (node.gain, node.offset)
-    )
-    return x * gain + offset
-
-
-def _same_pad(x: Tensor, window: Window, value: float = 0.0) -> tuple[Tensor, tuple[int, int]]:
-    """x with asymmetric padding applied, and the symmetric padding that is left to the operator."""
-    top, left, bottom, right = window.padding
-    if (top, left) == (bottom, right):
-        return x, (top, left)
-    return F.pad(x, (left, right, top, bottom), value=value), (0, 0)
-
-
-def _activate(x: Tensor, activation: Activation) -> Tensor:
-    if activation is Activation.NONE:
-        return x
-    return F.relu(x) if activation is Activation.RELU else F.relu6(x)
-
-
-@singledispatch
-def _forward(node: Node, model: QuantizedModel, *inputs: Tensor) -> Tensor:
-    raise NotImplementedError(node.op)
-
-
-@_forward.register
-def _(node: ops.Input, model: QuantizedModel, x: Tensor) -> Tensor:
-    x = _normalized(node, x)
-    return x.contiguous(memory_format=torch.channels_last) if x.dim() == 4 else x
-
-
-@_forward.register
-def _(node: ops.Conv2d, model: QuantizedModel, x: Tensor, *residual: Tensor) -> Tensor:
-    x, padding = _same_pad(x, node.window)
-    weight, bias = model.weight(node.name), model.layer(node.name).bias
-    y = F.conv2d(x, weight, bias, node.window.stride, padding, node.window.dilation, node.groups)
-    return _activate(y + residual[0] if residual else y, node.activation)
-
-
-@_forward.register
-def _(node: ops.Dense, model: QuantizedModel, x: Tensor) -> Tensor:
-    y = F.linear(x.flatten(1), model.weight(node.name), model.layer(node.name).bias)
-    return _activate(y, node.activation)
-
-
-@_forward.register
-def _(node: ops.Add, model: QuantizedModel, a: Tensor, b: Tensor) -> Tensor:
-    return _activate(a + b, node.activation)
-
-
-@_forward.register
-def _(node: ops.Relu, model: QuantizedModel, x: Tensor) -> Tensor:
-    return _activate(x, node.activation)
-
-
-@_forward.register
-def _(node: ops.Concat, model: QuantizedModel, *inputs: Tensor) -> Tensor:
-    return torch.cat(inputs, dim=1 if node.axis == len(node.shape) - 1 else node.axis + 2)
-
-
-@_forward.register
-def _(node: ops.AvgPool2d, model: QuantizedModel, x: Tensor) -> Tensor:
-    top, left, bottom, right = node.window.padding
-    if (top, left) != (bottom, right):
-        raise NotImplementedError("asymmetric average pooling")
-    return F.avg_pool2d(
-        x, node.window.kernel, node.window.stride, (top, left), count_include_pad=node.count_include_pad
-    )
-
-
-@_forward.register
-def _(node: ops.MaxPool2d, model: QuantizedModel, x: Tensor) -> Tensor:
-    x, padding = _same_pad(x, node.window, float("-inf"))
-    return F.max_pool2d(x, node.window.kernel, node.window.stride, padding, node.window.dilation)
-
-
-@_forward.register
-def _(node: ops.Pad, model: QuantizedModel, x: Tensor) -> Tensor:
-    rank = len(node.before)
-    order = [*reversed(range(rank - 1)), rank - 1]  # F.pad takes the last dimension first: W, H, then C
-    pads = [amount for axis in order for amount in (node.before[axis], node.after[axis])]
-    return F.pad(x, pads)
-
-
-@_forward.register
-def _(node: ops.Reshape, model: QuantizedModel, x: Tensor) -> Tensor:
-    """Channels-last order of the elements, which is what the weights behind it expect after absorb_flatten."""
-    flat = x.movedim(1, -1).reshape(len(x), -1) if x.dim() > 2 else x
-    *positions, channels = node.shape
-    return flat.reshape(len(x), *positions, channels).movedim(-1, 1)
-
-
-@_forward.register
-def _(node: ops.Softmax, model: QuantizedModel, x: Tensor) -> Tensor:
-    return F.softmax(x, dim=1)

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mixcomp_edge.ir.qops import QType
+from mixcomp_edge.ir.types import QType
 from mixcomp_edge.lower.assign_types import ValueType
 from mixcomp_edge.numerics import Codebook, members
 from mixcomp_edge.quant_plan import LayerPlan

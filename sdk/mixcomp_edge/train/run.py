@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from mixcomp_edge.bundle import Bundle, save_bundle
 from mixcomp_edge.codegen.project import export
-from mixcomp_edge.ir import interp, qops
+from mixcomp_edge.ir import interp
+from mixcomp_edge.ir.nodes import QNode
 from mixcomp_edge.numerics.packing import pack_elements, unpack_elements
 from mixcomp_edge.plan.layout import Layout
 from mixcomp_edge.quant_plan import QuantPlan
@@ -150,8 +151,8 @@ def run_inputs(
 ) -> NDArray[np.int64]:
     """Outputs (N, *shape) of a transport for inputs (N, *shape)."""
     source, sink = layout.graph.nodes[0], layout.graph[layout.graph.output]
-    assert isinstance(source, qops.QNode)
-    assert isinstance(sink, qops.QNode)
+    assert isinstance(source, QNode)
+    assert isinstance(sink, QNode)
     packed = np.array([np.frombuffer(pack_elements(sample, source.type.bits), np.uint8) for sample in x])
     raw = transport.infer_batch(packed, progress)
     unpacked = [unpack_elements(y.tobytes(), sink.elements, sink.type.bits, signed=sink.type.signed) for y in raw]

@@ -13,7 +13,7 @@ from typing import Any
 
 from mixcomp_edge.bundle import Bundle, save_bundle
 from mixcomp_edge.errors import MixcompError
-from mixcomp_edge.ir import qops
+from mixcomp_edge.ir.weighted import Weighted
 from mixcomp_edge.quant_plan import QuantPlan, load_plan
 from mixcomp_edge.train.analyze import Options, analyze
 from mixcomp_edge.train.quantize import delete_checkpoints, quantize, train_float
@@ -50,7 +50,7 @@ def run_point(point: Point, folder: Path) -> dict[str, Any]:
 
 def _uneven_share(bundle: Bundle) -> float:
     """Of the weights, in codebooks with uneven levels."""
-    weights = [node.weights for node in bundle.graph.nodes if isinstance(node, qops.WEIGHTED)]
+    weights = [node.weights for node in bundle.graph.nodes if isinstance(node, Weighted)]
     uneven = sum(w.codes.size for w in weights if not w.codebook.even)
     return uneven / sum(w.codes.size for w in weights)
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from mixcomp_edge.build.cross import ENTRY, Toolchain, build_image, toolchain
 from mixcomp_edge.codegen.render import render_image
 from mixcomp_edge.errors import ExportError
-from mixcomp_edge.ir import qops
+from mixcomp_edge.ir.nodes import QNode
 from mixcomp_edge.plan.layout import Layout
 from mixcomp_edge.targets import Target
 from mixcomp_edge.transports import Progress
@@ -56,7 +56,7 @@ class EmulatedCore:
             self.emulator: Machine = open_machine(self.elf, target.core, engine)
             self._opened.callback(self.emulator.close)
             self.arena = self.emulator.symbol("mce__arena")
-            macs = sum(qops.macs(step.node) for step in layout.steps)
+            macs = sum(step.node.macs for step in layout.steps)
             self.timeout_s = DEFAULT_TIMEOUT_S + macs * SECONDS_A_MAC
             self.entry_bytes = self.emulator.symbol(ENTRY).size  # of ours, not of the model
         except BaseException:
@@ -118,11 +118,11 @@ class EmulatedCore:
         self.emulator.write(self._address(self.input), x)
 
     def _address(self, node: object) -> int:
-        assert isinstance(node, qops.QNode)
+        assert isinstance(node, QNode)
         return self.arena.address + self.layout.arena.offsets[node.name]
 
     def _read(self, node: object) -> bytes:
-        assert isinstance(node, qops.QNode)
+        assert isinstance(node, QNode)
         return bytes(self.emulator.read(self._address(node), node.nbytes))
 
     def _check(self, status: int) -> None:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from mixcomp_edge.build.host import build_host_library
 from mixcomp_edge.errors import ExportError
-from mixcomp_edge.ir import qops
+from mixcomp_edge.ir.nodes import QNode
 from mixcomp_edge.plan.layout import Layout
 from mixcomp_edge.transports import Progress
 
@@ -57,7 +57,7 @@ class HostLibrary:
 
     def infer_batch(self, x: NDArray[np.uint8], progress: Progress | None = None) -> NDArray[np.uint8]:
         """On all processors: the C keeps no state, and each thread has an arena of its own."""
-        assert isinstance(self.output, qops.QNode)
+        assert isinstance(self.output, QNode)
         y = np.zeros((len(x), self.output.nbytes), np.uint8)
         workers = max(1, min(len(x), cpu_count() or 1))
 

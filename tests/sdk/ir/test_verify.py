@@ -12,7 +12,7 @@ from mixcomp_edge.errors import GraphError, LoweringError, MixcompError
 from mixcomp_edge.ir import ops, qops
 from mixcomp_edge.ir.graph import Graph, Window
 from mixcomp_edge.ir.qops import QType, Requant
-from mixcomp_edge.ir.verify import accumulator_peak, symbol, verify
+from mixcomp_edge.ir.verify import symbol, verify
 from mixcomp_edge.numerics import codebook
 from support import torch_judge
 from support.integer_graphs import Builder, graphs, small_graph
@@ -310,7 +310,7 @@ def test_the_accumulator_peak_is_reached_by_its_worst_input(op, data):
         acc = bias
         partial = [acc := acc + levels[c] * v for c, v in zip(row, chosen, strict=True)]
         worst.append(max(abs(bias), *map(abs, partial)))
-    assert accumulator_peak(node, x) == max(worst)
+    assert node.accumulator_peak(x) == max(worst)
 
 
 def test_the_symbol_of_a_name_is_a_c_identifier():

@@ -25,9 +25,9 @@ from support.integer_graphs import graphs, small_graph
 quiet = {"deadline": None, "suppress_health_check": list(HealthCheck)}
 ONE = Requant(np.array([2**30], np.int32), 1)
 IN_PLACE = {
-    "Add": (0, 1),
-    "Rescale": (0,),
-    "Conv2dAdd": (1,),
+    "add": (0, 1),
+    "rescale": (0,),
+    "conv2d_add": (1,),
 }  # SPEC.md and kernels.h: kernels that may write over these of their inputs
 
 
@@ -54,7 +54,7 @@ def replay(graph: Graph, scratch: dict[str, int], arena: Arena) -> None:
         assert where.stop <= arena.total_bytes
         for source in node.inputs:
             assert {memory[i] for i in place(source)} == {tag[source]}, f"{node.name} reads what was overwritten"
-        if type(node).__name__ == "Reshape":
+        if node.op == "reshape":
             assert where == place(node.inputs[0])
             tag[node.name] = tag[node.inputs[0]]
             continue
@@ -68,7 +68,7 @@ def replay(graph: Graph, scratch: dict[str, int], arena: Arena) -> None:
             memory[busy.start : busy.stop] = ["scratch"] * needed
         for index, source in enumerate(node.inputs):
             if max(where.start, place(source).start) < min(where.stop, place(source).stop):
-                assert index in IN_PLACE.get(type(node).__name__, ()), f"{node.name} writes over what it reads"
+                assert index in IN_PLACE.get(node.op, ()), f"{node.name} writes over what it reads"
                 assert where.start == place(source).start
                 assert nodes[source].type.bits == node.type.bits
                 assert tag[source] != graph.nodes[0].name, "the input is written"

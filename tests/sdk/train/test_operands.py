@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mixcomp_edge.errors import TaskError
-from mixcomp_edge.ir import interp, qops
+from mixcomp_edge.ir import interp
 from mixcomp_edge.numerics.requant import q32
 from mixcomp_edge.train import operands
 
@@ -21,10 +21,10 @@ def test_each_recorded_sum_is_an_output_of_its_layer(tiny_bundle):
     for layer in layers:
         node = graph[layer.layer]
         assert len(layer.x) >= 300
-        assert layer.macs == qops.macs(node)
+        assert layer.macs == node.macs
         assert layer.parameters == node.weights.codes.size
         outputs = values[layer.layer].reshape(-1, node.shape[-1])  # (positions, channels)
-        rows = qops.reduction(node)  # (O, K)
+        rows = node.reduction  # (O, K)
         begins = np.flatnonzero(layer.start)
         for begin, end in zip(begins, [*begins[1:], len(layer.x)], strict=True):
             part = slice(begin, end)

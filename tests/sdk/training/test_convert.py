@@ -114,7 +114,7 @@ def test_each_layer_of_integers_is_that_of_the_fake_quantized_module(act_bits, l
         codes[node.name] = q.reshape(len(x), *node.shape)
     for node in graph.nodes[1:]:
         types = [source.type for source in graph.sources(node)]
-        steps = codes[node.name] - interp.evaluate(node, *(codes[name] for name in node.inputs), types=types)
+        steps = codes[node.name] - node.evaluate([codes[name] for name in node.inputs], types)
         assert np.abs(steps).max() <= 1
         # The output's step is finer than the accumulator's here, so the rounded bias alone moves some elements.
         assert np.mean(steps == 0) > (0.6 if node.name == graph.output else 0.95)

@@ -7,7 +7,7 @@ from torch import fx
 
 from mixcomp_edge.frontend.torch_export.calls import arguments, operator_of, refused, shape_of
 from mixcomp_edge.frontend.torch_export.importer import Importer, handles
-from mixcomp_edge.ir import ops
+from mixcomp_edge.operators.add import Add
 
 ARITHMETIC = ("add", "sub", "rsub", "mul", "div")
 
@@ -52,4 +52,4 @@ def _add(importer: Importer, node: fx.Node) -> None:
     inputs = (importer.source(node, 0).name, importer.source(node, 1).name)
     if any(importer.nodes[name].shape != shape_of(node) for name in inputs):
         raise refused(node, "an addition of different shapes")
-    importer.add(node, ops.Add(name=importer.unique(node.name), inputs=inputs, shape=shape_of(node)))
+    importer.add(node, Add(name=importer.unique(node.name), inputs=inputs, shape=shape_of(node)))

@@ -19,9 +19,10 @@ from torch.export.graph_signature import OutputKind
 from mixcomp_edge.errors import UnsupportedError
 from mixcomp_edge.frontend.torch_export.calls import module_stack, operator_of, refused, shape_of, value_of
 from mixcomp_edge.frontend.torch_export.refusals import Refusal, Refused, unsupported
-from mixcomp_edge.ir import ops
 from mixcomp_edge.ir.graph import Graph, Node
 from mixcomp_edge.ir.verify import symbol
+from mixcomp_edge.operators.affine import Affine
+from mixcomp_edge.operators.input import Input
 
 MAX_NAME = 88  # characters of a layer's name; the IR allows 96, and `unique` may add a number
 FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)  # casts among these only round
@@ -58,7 +59,7 @@ class Importer:
         needed = _ancestors(output)
         for node in self.program.graph.nodes:
             if node.name in self.program.graph_signature.user_inputs:
-                self.add(node, ops.Input(name="input", inputs=(), shape=self._input_shape(node)))
+                self.add(node, Input(name="input", inputs=(), shape=self._input_shape(node)))
             elif node.op == "call_function" and node in needed and not self._evaluate(node):
                 self._translate(node)
         if self.refusals:
@@ -131,7 +132,7 @@ class Importer:
         try:
             if value is None or value.dtype not in FLOATS:
                 raise refused(node, "no number")
-            self.add(node, ops.Input(name=self.unique(node.name), inputs=(), shape=shape_of(node)))
+            self.add(node, Input(name=self.unique(node.name), inputs=(), shape=shape_of(node)))
         except Refused:
             self.lost.add(node)
 
@@ -199,7 +200,7 @@ class Importer:
     def affine(self, node: fx.Node, name: str, index: int, gain: np.ndarray, offset: np.ndarray) -> None:
         """Adds gain * operand + offset, for the operand of that index."""
         name, inputs = self.unique(name), (self.source(node, index).name,)
-        self.add(node, ops.Affine(name=name, inputs=inputs, shape=shape_of(node), gain=gain, offset=offset))
+        self.add(node, Affine(name=name, inputs=inputs, shape=shape_of(node), gain=gain, offset=offset))
 
 
 def _ancestors(node: fx.Node) -> set[fx.Node]:

@@ -7,8 +7,9 @@ from torch import fx
 
 from mixcomp_edge.frontend.torch_export.calls import arguments, channels_first, pair, refused, shape_of
 from mixcomp_edge.frontend.torch_export.importer import Importer, handles
-from mixcomp_edge.ir import ops
 from mixcomp_edge.ir.graph import Window
+from mixcomp_edge.operators.conv2d import Conv2d
+from mixcomp_edge.operators.dense import Dense
 
 
 @handles("conv2d.default", "conv2d.padding")
@@ -27,7 +28,7 @@ def _conv2d(importer: Importer, node: fx.Node) -> None:
     b = importer.tensor(bias)
     importer.add(
         node,
-        ops.Conv2d(
+        Conv2d(
             name=importer.layer_name(node, weight),
             inputs=(importer.source(node).name,),
             shape=shape_of(node),
@@ -53,7 +54,7 @@ def _linear(importer: Importer, node: fx.Node) -> None:
         )
     bias_or_zero = np.zeros(len(w), np.float32) if b is None else b
     name = importer.layer_name(node, weight)
-    importer.add(node, ops.Dense(name=name, inputs=(source.name,), shape=shape_of(node), weight=w, bias=bias_or_zero))
+    importer.add(node, Dense(name=name, inputs=(source.name,), shape=shape_of(node), weight=w, bias=bias_or_zero))
 
 
 @handles("_native_batch_norm_legit_no_training.default")

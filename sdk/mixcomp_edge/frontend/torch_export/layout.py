@@ -8,8 +8,11 @@ from torch import fx
 
 from mixcomp_edge.frontend.torch_export.calls import BATCH, arguments, axis_of, channels_first, refused, shape_of
 from mixcomp_edge.frontend.torch_export.importer import Importer, handles
-from mixcomp_edge.ir import ops
 from mixcomp_edge.ir.graph import Window
+from mixcomp_edge.operators.concat import Concat
+from mixcomp_edge.operators.maxpool2d import MaxPool2d
+from mixcomp_edge.operators.pad import Pad
+from mixcomp_edge.operators.reshape import Reshape
 
 
 @handles("cat.default", "concat.default", "concatenate.default")
@@ -24,7 +27,7 @@ def _cat(importer: Importer, node: fx.Node) -> None:
     if axis < 0:
         raise refused(node, "a concatenation along the batch")
     name = importer.unique(node.name)
-    importer.add(node, ops.Concat(name=name, inputs=tuple(inputs), shape=shape_of(node), axis=axis))
+    importer.add(node, Concat(name=name, inputs=tuple(inputs), shape=shape_of(node), axis=axis))
 
 
 @handles("flatten.using_ints", "view.default", "reshape.default", "_unsafe_view.default", "squeeze.dims", "squeeze.dim",
@@ -38,7 +41,7 @@ def _reshape(importer: Importer, node: fx.Node) -> None:
     same_order = all(size[-1] == prod(size) or size[-1] == 1 for size in (source.shape, shape))
     if not same_order and len(shape) != 1:
         raise refused(node, f"a reshape from {channels_first(source.shape)} to {channels_first(shape)}")
-    importer.unary(node, ops.Reshape, channels_first=not same_order)
+    importer.unary(node, Reshape, channels_first=not same_order)
 
 
 @handles("pad.default", "constant_pad_nd.default")
@@ -61,7 +64,7 @@ def _pad(importer: Importer, node: fx.Node) -> None:
     if not any(pads):
         importer.alias[node] = source.name
         return
-    importer.unary(node, ops.Pad, before=tuple(before), after=tuple(after))
+    importer.unary(node, Pad, before=tuple(before), after=tuple(after))
 
 
 @handles("_assert_tensor_metadata.default")
@@ -83,7 +86,7 @@ def _slice(importer: Importer, node: fx.Node) -> None:
         importer.alias[node] = source.name
         return
     stride = (step, 1) if axis == 0 else (1, step)
-    importer.unary(node, ops.MaxPool2d, window=Window((1, 1), stride))
+    importer.unary(node, MaxPool2d, window=Window((1, 1), stride))
 
 
 @handles("clone.default", "alias.default", "detach.default", "_to_copy.default", "type_as.default")

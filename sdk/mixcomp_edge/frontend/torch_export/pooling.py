@@ -8,8 +8,10 @@ from torch import fx
 
 from mixcomp_edge.frontend.torch_export.calls import arguments, axis_of, pair, refused, shape_of
 from mixcomp_edge.frontend.torch_export.importer import Importer, handles
-from mixcomp_edge.ir import ops
 from mixcomp_edge.ir.graph import Window
+from mixcomp_edge.operators.avgpool2d import AvgPool2d
+from mixcomp_edge.operators.maxpool2d import MaxPool2d
+from mixcomp_edge.operators.reshape import Reshape
 
 
 def _pool_window(importer: Importer, node: fx.Node, kernel: Any, stride: Any, padding: Any, dilation: Any) -> Window:
@@ -24,7 +26,7 @@ def _pool_window(importer: Importer, node: fx.Node, kernel: Any, stride: Any, pa
 @handles("max_pool2d.default")
 def _max_pool2d(importer: Importer, node: fx.Node) -> None:
     _, kernel, stride, padding, dilation, _ = arguments(node, None, None, [], 0, 1, False)
-    importer.unary(node, ops.MaxPool2d, window=_pool_window(importer, node, kernel, stride, padding, dilation))
+    importer.unary(node, MaxPool2d, window=_pool_window(importer, node, kernel, stride, padding, dilation))
 
 
 @handles("avg_pool2d.default")
@@ -33,7 +35,7 @@ def _avg_pool2d(importer: Importer, node: fx.Node) -> None:
     if divisor is not None:
         raise refused(node, "an average pooling with divisor_override")
     window = _pool_window(importer, node, kernel, stride, padding, 1)
-    importer.unary(node, ops.AvgPool2d, window=window, count_include_pad=bool(include))
+    importer.unary(node, AvgPool2d, window=window, count_include_pad=bool(include))
 
 
 @handles("adaptive_avg_pool2d.default")
@@ -43,7 +45,7 @@ def _adaptive_pool2d(importer: Importer, node: fx.Node) -> None:
     if height % rows or width % columns:
         raise refused(node, f"an adaptive pooling from {height}x{width} to {rows}x{columns}")
     kernel = (height // rows, width // columns)
-    importer.unary(node, ops.AvgPool2d, window=Window(kernel, kernel))
+    importer.unary(node, AvgPool2d, window=Window(kernel, kernel))
 
 
 @handles("mean.dim")
@@ -55,8 +57,8 @@ def _mean(importer: Importer, node: fx.Node) -> None:
         raise refused(node, "a mean over other axes than H and W")
     height, width, channels = source.shape
     window = Window((height, width), (height, width))
-    pool = ops.AvgPool2d(name=importer.unique(node.name), inputs=(source.name,), shape=(1, 1, channels), window=window)
+    pool = AvgPool2d(name=importer.unique(node.name), inputs=(source.name,), shape=(1, 1, channels), window=window)
     importer.add(node, pool)
     if not keepdim:
         name = importer.unique(f"{node.name}_flat")
-        importer.add(node, ops.Reshape(name=name, inputs=(pool.name,), shape=(channels,)))
+        importer.add(node, Reshape(name=name, inputs=(pool.name,), shape=(channels,)))

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from mixcomp_edge.ir import qops
+from mixcomp_edge.ir.nodes import QNode
 from mixcomp_edge.plan.packing.dsp import dense_four, dense_quad, dense_table, dense_two, dw3x3, pair, pair_table
 from mixcomp_edge.plan.packing.in_bytes import byte_3x3, byte_fours, byte_pairs, byte_rows, byte_rows_gathered
 from mixcomp_edge.plan.packing.mve import (
@@ -28,7 +28,7 @@ from mixcomp_edge.plan.packing.swar import dense_swar, rows_joined, swar
 
 __all__ = ["PACKINGS", "Packed"]
 
-PACKINGS: dict[str, Callable[[Any, qops.QNode], Packed | None]] = {
+PACKINGS: dict[str, Callable[[Any, QNode], Packed | None]] = {
     "rows": rows,
     "rows_gathered": rows_gathered,
     "rows3x3": rows3x3,

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from mixcomp_edge.ir import qops
-from mixcomp_edge.plan.packing.packed import Int, Packed, Weighted, shifted_bias
+from mixcomp_edge.ir.nodes import QNode
+from mixcomp_edge.ir.weighted import Weighted
+from mixcomp_edge.operators.dwconv2d import QDwConv2d
+from mixcomp_edge.plan.packing.packed import Int, Packed, shifted_bias
 
 
-def taps(node: Weighted, x: qops.QNode, row_stride: int, together: int, scratch_bytes: int) -> Packed | None:
+def taps(node: Weighted, x: QNode, row_stride: int, together: int, scratch_bytes: int) -> Packed | None:
     """No dilation, an output a channel, as wide as x, `together` (4 or 8) channels at a time: [channels / together][9
     taps, column by column] of 16 or 32 bits, a nibble a channel, fixp4 weights plus 8, other formats as codes."""
-    assert isinstance(node, qops.DwConv2d)
+    assert isinstance(node, QDwConv2d)
     window, channels = node.window, x.shape[2]
     plain = window.kernel == (3, 3) and window.dilation == (1, 1) and window.stride[0] == row_stride
     plain &= window.padding[1] <= 3  # a plane holds the columns of the outputs, 3 at least: no more fit before x
@@ -28,7 +30,7 @@ def taps(node: Weighted, x: qops.QNode, row_stride: int, together: int, scratch_
 
 def plane_width(node: Weighted) -> int:
     """Columns of x, with padding, that a row of outputs needs."""
-    assert isinstance(node, qops.DwConv2d)
+    assert isinstance(node, QDwConv2d)
     return (node.shape[1] - 1) * node.window.stride[1] + 3
 
 

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from mixcomp_edge.ir import qops
+from mixcomp_edge.ir.nodes import QNode
+from mixcomp_edge.ir.weighted import Weighted
 from mixcomp_edge.plan.packing.depthwise import plane_width, rows_within, taps
 from mixcomp_edge.plan.packing.packed import (
     Int,
     Packed,
-    Weighted,
     copied_bytes,
     gather_order,
     group_count,
@@ -25,7 +25,7 @@ ROW_MIN, ROW_MAX = -1024, 1023  # the upper row's field of internal/dwconv2d_pac
 TWO_MOST_INPUTS = 512  # of `dense_two`, which takes a byte a weight: half a kilobyte more at most
 
 
-def pair(node: Weighted, x: qops.QNode) -> Packed | None:
+def pair(node: Weighted, x: QNode) -> Packed | None:
     """fixp4 weights plus 8: nibbles i and i + 4 of a word are weights 2i and 2i + 1; see internal/pair_dsp.h.
 
     For each two channels [K/8][2] words; a last odd one has a neighbour of zeros."""
@@ -35,14 +35,14 @@ def pair(node: Weighted, x: qops.QNode) -> Packed | None:
     return _paired(node, x, nibbles.reshape(len(nibbles), -1, 4, 2).transpose(0, 1, 3, 2), empty=8, table="")
 
 
-def pair_table(node: Weighted, x: qops.QNode) -> Packed | None:
+def pair_table(node: Weighted, x: QNode) -> Packed | None:
     """Codes of any format, byte i of a word holds weights 2i (low nibble) and 2i + 1; otherwise as `pair`."""
     order = gather_order(node, x)
     nibbles = np.where(order < 0, 0, node.weights.codes[:, order].astype(np.int64))
     return _paired(node, x, nibbles, empty=0, table="pairs")
 
 
-def _paired(node: Weighted, x: qops.QNode, nibbles: Int, empty: int, table: str) -> Packed | None:
+def _paired(node: Weighted, x: QNode, nibbles: Int, empty: int, table: str) -> Packed | None:
     """nibbles (O, ...) of each channel, in the order of their place in the words."""
     flat = nibbles.reshape(len(nibbles), -1)
     groups = group_count(node)
@@ -54,7 +54,7 @@ def _paired(node: Weighted, x: qops.QNode, nibbles: Int, empty: int, table: str)
     return None if bias is None else Packed(np.concatenate(words), bias, table, scratch_bytes=patch_bytes(node, x))
 
 
-def dw3x3(node: Weighted, x: qops.QNode, row_stride: int) -> Packed | None:
+def dw3x3(node: Weighted, x: QNode, row_stride: int) -> Packed | None:
     """Depthwise 3x3, channels in whole words of x; see internal/dwconv2d_packed_dsp.h and
     internal/dwconv2d_bytes_dsp.h.
 
@@ -67,13 +67,13 @@ def dw3x3(node: Weighted, x: qops.QNode, row_stride: int) -> Packed | None:
     return taps(node, x, row_stride, 8 if packed else 4, 4 * words)
 
 
-def dense_quad(node: Weighted, x: qops.QNode) -> Packed | None:
+def dense_quad(node: Weighted, x: QNode) -> Packed | None:
     """As `quad_in_place`; a sum of x for each block, and a copy of x where it is s4 or does not fill words."""
     packed = quad_in_place(node, x)
     return packed and without_patches(packed, x)
 
 
-def dense_two(node: Weighted, x: qops.QNode) -> Packed | None:
+def dense_two(node: Weighted, x: QNode) -> Packed | None:
     """A dense layer of one or two outputs: a halfword an input, level of the first + 2048 * level of the second; see
     internal/dense_two_dsp.h. Twice the flash of 4 bits, so only where that is little."""
     levels = reduction_in_order(node.weights.levels, gather_order(node, x))
@@ -89,7 +89,7 @@ def dense_two(node: Weighted, x: qops.QNode) -> Packed | None:
     return Packed(halfwords.astype("<i2").view("<u4"), bias, blocks=blocks, scratch_bytes=copied_bytes(x))
 
 
-def dense_four(node: Weighted, x: qops.QNode) -> Packed | None:
+def dense_four(node: Weighted, x: QNode) -> Packed | None:
     """fixp4 weights plus 8: nibble c of a word is weight 0 of channel c, nibble c + 4 its weight 1; see
     internal/dense_sums_dsp.h. For each four channels [K/2] words, the last three are four with one of zeros; one or two
     are left with [K/4] words, nibbles 0 and 4 weights 0 and 1, 2 and 6 weights 2 and 3 of the first."""
@@ -106,7 +106,7 @@ def dense_four(node: Weighted, x: qops.QNode) -> Packed | None:
     return None if bias is None else without_patches(Packed(words, bias), x)
 
 
-def dense_table(node: Weighted, x: qops.QNode) -> Packed | None:
+def dense_table(node: Weighted, x: QNode) -> Packed | None:
     """Codes of any format: byte c of a word holds weights 0 (low nibble) and 1 of channel c. For each four channels
     [K/2] words, the last three are four with one of zeros; one or two are left as in `pair_table`."""
     order = gather_order(node, x)
@@ -121,7 +121,7 @@ def dense_table(node: Weighted, x: qops.QNode) -> Packed | None:
     return None if bias is None else without_patches(Packed(words, bias, table="pairs"), x)
 
 
-def without_patches(packed: Packed, x: qops.QNode) -> Packed:
+def without_patches(packed: Packed, x: QNode) -> Packed:
     """The packing of a dense layer: scratch for its blocks, and for x where the kernel copies it."""
     blocks = BLOCK_BYTES * max(len(packed.blocks) - 1, 0)
     return replace(packed, scratch_bytes=blocks + copied_bytes(x))

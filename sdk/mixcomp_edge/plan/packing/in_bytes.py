@@ -8,12 +8,12 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from mixcomp_edge.ir import qops
+from mixcomp_edge.ir.nodes import QNode
+from mixcomp_edge.ir.weighted import Weighted
 from mixcomp_edge.plan.packing.dsp import dw3x3, without_patches
 from mixcomp_edge.plan.packing.packed import (
     Int,
     Packed,
-    Weighted,
     gather_order,
     group_count,
     patch_bytes,
@@ -21,18 +21,18 @@ from mixcomp_edge.plan.packing.packed import (
 )
 
 
-def byte_rows(node: Weighted, x: qops.QNode) -> Packed | None:
+def byte_rows(node: Weighted, x: QNode) -> Packed | None:
     """The rows of SPEC.md 2, a byte a weight."""
     return Packed(_bytes(node.weights.levels).ravel(), node.weights.bias) if node.weights.codebook.fits_int8 else None
 
 
-def byte_rows_gathered(node: Weighted, x: qops.QNode) -> Packed | None:
+def byte_rows_gathered(node: Weighted, x: QNode) -> Packed | None:
     """As `byte_rows`, for kernels that copy the patch under the kernel into halfwords first."""
     packed = byte_rows(node, x)
     return packed and replace(packed, scratch_bytes=2 * node.weights.codes.shape[1])
 
 
-def byte_pairs(node: Weighted, x: qops.QNode) -> Packed | None:
+def byte_pairs(node: Weighted, x: QNode) -> Packed | None:
     """For each two channels [K/4][2] words: of four weights in the order of a gathered patch the bytes 0 2 1 3. K is
     rounded up to a multiple of 8; a last odd channel has a neighbour of zeros."""
     if not node.weights.codebook.fits_int8:
@@ -43,7 +43,7 @@ def byte_pairs(node: Weighted, x: qops.QNode) -> Packed | None:
     return Packed(np.concatenate(words), node.weights.bias, scratch_bytes=patch_bytes(node, x))
 
 
-def byte_fours(node: Weighted, x: qops.QNode) -> Packed | None:
+def byte_fours(node: Weighted, x: QNode) -> Packed | None:
     """Dense: for each four channels [K/4][4] words, bytes as they are; channels that are not there have zeros."""
     if not node.weights.codebook.fits_int8:
         return None
@@ -52,7 +52,7 @@ def byte_fours(node: Weighted, x: qops.QNode) -> Packed | None:
     return without_patches(Packed(_words(levels, channels=4), node.weights.bias), x)
 
 
-def byte_3x3(node: Weighted, x: qops.QNode, row_stride: int) -> Packed | None:
+def byte_3x3(node: Weighted, x: QNode, row_stride: int) -> Packed | None:
     """Where `dw3x3` serves bytes of x: words [channels / 4][9 taps, column by column], a byte a channel."""
     packed = dw3x3(node, x, row_stride)
     if packed is None or not node.weights.codebook.fits_int8:

@@ -8,9 +8,12 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from mixcomp_edge.ir import qops
-from mixcomp_edge.ir.qops import reduction
-from mixcomp_edge.plan.packing.packed import Int, Packed, Weighted, group_count
+from mixcomp_edge.ir.nodes import QNode
+from mixcomp_edge.ir.weighted import Weighted
+from mixcomp_edge.operators.avgpool2d import QAvgPool2d
+from mixcomp_edge.operators.conv2d import QConv2d
+from mixcomp_edge.operators.dwconv2d import QDwConv2d
+from mixcomp_edge.plan.packing.packed import Int, Packed, group_count
 
 PIXELS = 3  # patches that are summed together
 SLACK = 32  # bytes behind a copy of activations
@@ -19,7 +22,7 @@ SLICE_BYTES = 4 * 16 + 16 * 10  # its multipliers and weights in scratch
 OFFSET = {"u4": 0, "s4": 8, "u8": -128, "s8": 0}  # what is added to x so that it is a signed byte
 
 
-def channel_pairs(node: Weighted, x: qops.QNode) -> Packed | None:
+def channel_pairs(node: Weighted, x: QNode) -> Packed | None:
     """fixp4 weights: a byte holds those of two output channels, the first one's in its lower nibble; for each two
     channels [K] bytes, K rounded up to a multiple of 16. Groups with an odd number of channels end in an empty one.
 
@@ -27,29 +30,29 @@ def channel_pairs(node: Weighted, x: qops.QNode) -> Packed | None:
     return _with_patches(_paired(node, x, 2, "", 16), node, x) if _fits_16_times(node, x) else None
 
 
-def channel_pairs_table(node: Weighted, x: qops.QNode) -> Packed | None:
+def channel_pairs_table(node: Weighted, x: QNode) -> Packed | None:
     """As `channel_pairs`, for any codebook whose levels are bytes."""
     return _with_patches(_paired(node, x, 2, "levels", 1), node, x) if node.weights.codebook.fits_int8 else None
 
 
-def channel_fours(node: Weighted, x: qops.QNode) -> Packed | None:
+def channel_fours(node: Weighted, x: QNode) -> Packed | None:
     """As `channel_pairs`, for dense layers: empty channels fill up a multiple of four."""
     return _with_copy(_paired(node, x, 4, "", 16), x) if _fits_16_times(node, x) else None
 
 
-def channel_fours_table(node: Weighted, x: qops.QNode) -> Packed | None:
+def channel_fours_table(node: Weighted, x: QNode) -> Packed | None:
     """As `channel_fours`, for any codebook whose levels are bytes."""
     return _with_copy(_paired(node, x, 4, "levels", 1), x) if node.weights.codebook.fits_int8 else None
 
 
-def _fits_16_times(node: Weighted, x: qops.QNode) -> bool:
+def _fits_16_times(node: Weighted, x: QNode) -> bool:
     weights = node.weights
     peak = max(x.type.high, -x.type.low)
-    sums = np.abs(weights.bias.astype(np.int64)) + np.abs(reduction(node)).sum(axis=1) * peak
+    sums = np.abs(weights.bias.astype(np.int64)) + np.abs(node.reduction).sum(axis=1) * peak
     return weights.codebook.is_twos_complement and 16 * int(sums.max()) < 1 << 31
 
 
-def _paired(node: Weighted, x: qops.QNode, together: int, table: str, scale: int) -> Packed:
+def _paired(node: Weighted, x: QNode, together: int, table: str, scale: int) -> Packed:
     groups = group_count(node)
     codes = _filled(node.weights.codes.astype(np.int64), groups, together)
     codes = np.pad(codes, ((0, 0), (0, -codes.shape[1] % 16)))
@@ -63,16 +66,16 @@ def _filled(rows: Int, groups: int, together: int) -> Int:
     return np.concatenate([np.pad(part, ((0, -len(part) % together), (0, 0))) for part in parts])
 
 
-def _with_copy(packed: Packed, x: qops.QNode) -> Packed:
+def _with_copy(packed: Packed, x: QNode) -> Packed:
     """x as bytes in scratch; 8-bit ones that fill vectors are read where they are."""
     copied = x.type.bits == 4 or x.elements % 16
     return replace(packed, scratch_bytes=-(-x.elements // 16) * 16 + SLACK if copied else 0)
 
 
-def _with_patches(packed: Packed, node: Weighted, x: qops.QNode) -> Packed:
+def _with_patches(packed: Packed, node: Weighted, x: QNode) -> Packed:
     """Accumulators and patches; unless patches are x itself, what parts them and the rows of x under a kernel, padding
     included, one byte an element."""
-    assert isinstance(node, qops.Conv2d)
+    assert isinstance(node, QConv2d)
     window, step = node.window, packed.bias.size // node.groups
     length = -(-node.weights.codes.shape[1] // 16) * 16
     scratch = PIXELS * (4 * step + length) + SLACK
@@ -84,19 +87,19 @@ def _with_patches(packed: Packed, node: Weighted, x: qops.QNode) -> Packed:
     return replace(packed, scratch_bytes=scratch)
 
 
-def channels16(node: qops.QNode, x: qops.QNode) -> Packed | None:
+def channels16(node: QNode, x: QNode) -> Packed | None:
     """For a pooling of sixteen channels at a time with sums of 16 bits."""
-    assert isinstance(node, qops.AvgPool2d)
+    assert isinstance(node, QAvgPool2d)
     fits = prod(node.window.kernel) * ((1 << x.type.bits) - 1) < 1 << 16
     return Packed() if fits and x.shape[2] % 16 == 0 else None
 
 
-def slices3x3(node: Weighted, x: qops.QNode) -> Packed | None:
+def slices3x3(node: Weighted, x: QNode) -> Packed | None:
     """Depthwise 3x3 without dilation, an output a channel, channels in eights, levels that are bytes: for each 16
     channels [9 taps][8] bytes, two codes a byte; eight that are left are there twice. Biases in the order LANES.
 
     Sums of products, without the bias, fit in 16 bits; see internal/dwconv2d_mve.h."""
-    assert isinstance(node, qops.DwConv2d)
+    assert isinstance(node, QDwConv2d)
     window, channels = node.window, x.shape[2]
     peak = 15 if x.type.bits == 4 else 128
     if (
@@ -121,9 +124,9 @@ def slices3x3(node: Weighted, x: qops.QNode) -> Packed | None:
     )
 
 
-def moved_bias(node: Weighted, x: qops.QNode) -> Int:
+def moved_bias(node: Weighted, x: QNode) -> Int:
     """The bias for kernels that add OFFSET to x."""
-    return node.weights.bias.astype(np.int64) - OFFSET[x.type.dtype] * reduction(node).sum(axis=1)
+    return node.weights.bias.astype(np.int64) - OFFSET[x.type.dtype] * node.reduction.sum(axis=1)
 
 
 def wrapped(values: Int) -> NDArray[np.int32]:

@@ -9,10 +9,12 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from mixcomp_edge.ir import qops
-from mixcomp_edge.ir.qops import reduction
+from mixcomp_edge.ir.c_view import Array
+from mixcomp_edge.ir.nodes import QNode
+from mixcomp_edge.ir.weighted import Weighted
+from mixcomp_edge.operators.conv2d import QConv2d
+from mixcomp_edge.operators.dense import QDense
 
-Weighted = qops.Conv2d | qops.DwConv2d | qops.Dense
 Int = NDArray[np.int64]
 
 
@@ -35,31 +37,43 @@ class Packed:
     roomier: Callable[[int, int], Packed] | None = None
 
     @property
+    def arrays(self) -> tuple[Array, ...]:
+        """What of it lies in flash."""
+        size = self.codes.itemsize
+        form = f"0x{{:0{2 * size}x}}{'u' if size == 4 else ''}"
+        arrays = (
+            Array("codes", f"uint{8 * size}_t", self.codes, form),
+            Array("bias", "int32_t", self.bias),
+            Array("blocks", "uint8_t", self.blocks),
+        )
+        return tuple(array for array in arrays if array.values.size)
+
+    @property
     def nbytes(self) -> int:
-        """Flash for codes, biases and blocks."""
-        return self.codes.nbytes + self.bias.nbytes + self.blocks.nbytes
+        """Their size."""
+        return sum(array.values.nbytes for array in self.arrays)
 
 
-def shifted_bias(node: Weighted, x: qops.QNode) -> NDArray[np.int32] | None:
+def shifted_bias(node: Weighted, x: QNode) -> NDArray[np.int32] | None:
     """The bias for kernels that read s4 as x + 8; None if it leaves int32."""
-    shift = 8 * reduction(node).sum(axis=1) if x.type.dtype == "s4" else 0
+    shift = 8 * node.reduction.sum(axis=1) if x.type.dtype == "s4" else 0
     bias = node.weights.bias.astype(np.int64) - shift
     return bias.astype(np.int32) if np.all(np.abs(bias) < 1 << 31) else None
 
 
-def gather_order(node: Weighted, x: qops.QNode) -> NDArray[np.intp]:
+def gather_order(node: Weighted, x: QNode) -> NDArray[np.intp]:
     """(K,) for each place of a gathered patch the index of its element in the reduction, -1 for a zero; K is a multiple
     of 8. internal/dsp_gather.h reads in this order."""
     length = node.weights.codes.shape[1]
-    depth = x.shape[-1] // node.groups if isinstance(node, qops.Conv2d) else prod(x.shape)
+    depth = x.shape[-1] // node.groups if isinstance(node, QConv2d) else prod(x.shape)
     within = {4: (0, 4, 1, 5, 2, 6, 3, 7), 8: (0, 2, 1, 3)}[x.type.bits]
     order = np.pad(np.arange(length), (0, -length % 8), constant_values=-1)
-    if x.type.bits == 8 or depth % 8 == 0 or isinstance(node, qops.Dense):
+    if x.type.bits == 8 or depth % 8 == 0 or isinstance(node, QDense):
         order = order.reshape(-1, len(within))[:, list(within)].ravel()
     return order
 
 
-def patch_bytes(node: Weighted, x: qops.QNode) -> int:
+def patch_bytes(node: Weighted, x: QNode) -> int:
     """Scratch for two patches of halfwords, and for one of bytes where these do not fill words by channels."""
     padded = -(-node.weights.codes.shape[1] // 8) * 8
     in_bytes = x.type.bits == 8 and x.shape[-1] // group_count(node) % 4 != 0
@@ -75,7 +89,7 @@ def byte_order(length: int, depth: int, bits: int) -> NDArray[np.intp]:
     return order
 
 
-def copied_bytes(x: qops.QNode) -> int:
+def copied_bytes(x: QNode) -> int:
     """Scratch for x of a dense layer where the kernel copies it: s4 becomes u4, and an incomplete group of eight is
     filled with zeros."""
     copied = x.type.dtype == "s4" or x.elements % 8
@@ -103,4 +117,4 @@ def cut(w: Int, fits: Callable[[Int], bool]) -> NDArray[np.uint8]:
 
 def group_count(node: Weighted) -> int:
     """Groups of a convolution, whose channels never share words."""
-    return node.groups if isinstance(node, qops.Conv2d) else 1
+    return node.groups if isinstance(node, QConv2d) else 1

@@ -7,27 +7,30 @@ from math import prod
 
 import numpy as np
 
-from mixcomp_edge.ir import qops
+from mixcomp_edge.ir.nodes import QNode
+from mixcomp_edge.ir.weighted import Weighted
 from mixcomp_edge.numerics.packing import pack_rows
-from mixcomp_edge.plan.packing.packed import Packed, Weighted
+from mixcomp_edge.operators.avgpool2d import QAvgPool2d
+from mixcomp_edge.operators.dwconv2d import QDwConv2d
+from mixcomp_edge.plan.packing.packed import Packed
 
 
-def rows(node: Weighted, x: qops.QNode) -> Packed | None:
+def rows(node: Weighted, x: QNode) -> Packed | None:
     """SPEC.md 2: rows of codes, two to a byte."""
     return Packed(pack_rows(node.weights.codes).ravel(), node.weights.bias, table="levels")
 
 
-def rows_gathered(node: Weighted, x: qops.QNode) -> Packed | None:
+def rows_gathered(node: Weighted, x: QNode) -> Packed | None:
     """As `rows`, for kernels that copy the patch under the kernel into halfwords first."""
     packed = rows(node, x)
     assert packed is not None
     return Packed(packed.codes, packed.bias, table="levels", scratch_bytes=2 * node.weights.codes.shape[1])
 
 
-def rows3x3(node: Weighted, x: qops.QNode) -> Packed | None:
+def rows3x3(node: Weighted, x: QNode) -> Packed | None:
     """As `rows`, for depthwise 3x3 without dilation, row stride 1 or 2, an output a channel, channels in pairs: two
     rows share a multiplication, so the sum of either must fit in 16 bits; see internal/dwconv2d_3x3.h."""
-    assert isinstance(node, qops.DwConv2d)
+    assert isinstance(node, QDwConv2d)
     window, channels = node.window, x.shape[2]
     plain = window.kernel == (3, 3) and window.dilation == (1, 1) and window.stride[0] in (1, 2)
     peak = max(x.type.high, -x.type.low)
@@ -44,9 +47,9 @@ def rows3x3(node: Weighted, x: qops.QNode) -> Packed | None:
     return replace(packed, scratch_bytes=4 * 6 * width)
 
 
-def words(node: qops.QNode, x: qops.QNode) -> Packed | None:
+def words(node: QNode, x: QNode) -> Packed | None:
     """For a pooling that reads words: whole ones of each pixel, aligned, and sums of 16 bits."""
-    assert isinstance(node, qops.AvgPool2d)
+    assert isinstance(node, QAvgPool2d)
     fits = prod(node.window.kernel) * ((1 << x.type.bits) - 1) < 1 << 16
-    aligned = x.shape[2] % (32 // x.type.bits) == 0 and not isinstance(x, qops.Input)
+    aligned = x.shape[2] % (32 // x.type.bits) == 0 and bool(x.inputs)
     return Packed() if fits and aligned else None

@@ -10,11 +10,11 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from mixcomp_edge.ir import qops
+from mixcomp_edge.ir.nodes import QNode
+from mixcomp_edge.ir.weighted import Weighted
 from mixcomp_edge.plan.packing.packed import (
     Int,
     Packed,
-    Weighted,
     cut,
     gather_order,
     group_count,
@@ -31,7 +31,7 @@ BASE_LIMIT = 1 << 14
 IN_PLACE, DECODED, DECODING, GATHERING, SUMMING = 0.5, 0.375, 3.25, 2.0, 0.75
 
 
-def quad(node: Weighted, x: qops.QNode) -> Packed | None:
+def quad(node: Weighted, x: QNode) -> Packed | None:
     """What a convolution of 4-bit inputs reads, with as little scratch as it can do with; s4 inputs run as x + 8, which
     the bias makes up for."""
     in_place, decoded = quad_in_place(node, x), quad_decoded(node, x)
@@ -40,7 +40,7 @@ def quad(node: Weighted, x: qops.QNode) -> Packed | None:
     return replace(in_place or decoded, roomier=partial(_roomier, node, x, in_place, decoded))
 
 
-def _roomier(node: Weighted, x: qops.QNode, in_place: Packed | None, decoded: Packed, free: int, most: int) -> Packed:
+def _roomier(node: Weighted, x: QNode, in_place: Packed | None, decoded: Packed, free: int, most: int) -> Packed:
     """Decodes all channels of a group at a time where that takes at most `most` bytes, else as many as are free, and
     at all only where it pays."""
     outputs, pixels = node.shape[-1] // group_count(node), prod(node.shape[:-1])
@@ -58,7 +58,7 @@ def _roomier(node: Weighted, x: qops.QNode, in_place: Packed | None, decoded: Pa
     return packed
 
 
-def quad_in_place(node: Weighted, x: qops.QNode) -> Packed | None:
+def quad_in_place(node: Weighted, x: QNode) -> Packed | None:
     """fixp4: lanes u_a + 4096 * w_b, u_a = w_a + 8, as nibbles. For each four channels [K/4][2] words, for a last one
     or two [K/4]; K is rounded up to a multiple of 8."""
     if not node.weights.codebook.is_twos_complement:
@@ -93,7 +93,7 @@ def blocks_within(low: Int, least: int, most: int) -> NDArray[np.uint8]:
     return cut(low, fits)
 
 
-def quad_decoded(node: Weighted, x: qops.QNode, fours: int = 1) -> Packed | None:
+def quad_decoded(node: Weighted, x: QNode, fours: int = 1) -> Packed | None:
     """Any codebook: the kernel makes lanes w_a + base * w_b of as many channels as its scratch holds, then meets all
     pixels with them. Words as in `quad_in_place`, byte i the codes of a (low nibble) and b of weight i. Before the
     blocks: how many times four channels are decoded together, and the base as two bytes.
@@ -123,7 +123,7 @@ def quad_decoded(node: Weighted, x: qops.QNode, fours: int = 1) -> Packed | None
     return Packed(codes, bias, "levels", np.concatenate([head, blocks]), scratch)
 
 
-def _channels(node: Weighted, x: qops.QNode, values: Int) -> tuple[int, Int, Int]:
+def _channels(node: Weighted, x: QNode, values: Int) -> tuple[int, Int, Int]:
     """K, and the low and the high channels' values (pairs, K) as they are gathered; an odd last one of a group has a
     neighbour of zeros."""
     w = reduction_in_order(values, gather_order(node, x))

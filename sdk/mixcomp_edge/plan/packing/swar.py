@@ -7,13 +7,12 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from mixcomp_edge.ir import qops
-from mixcomp_edge.ir.qops import reduction
+from mixcomp_edge.ir.nodes import QNode
+from mixcomp_edge.ir.weighted import Weighted
 from mixcomp_edge.plan.packing.depthwise import plane_width, rows_within, taps
 from mixcomp_edge.plan.packing.packed import (
     Int,
     Packed,
-    Weighted,
     byte_order,
     copied_bytes,
     cut,
@@ -22,7 +21,7 @@ from mixcomp_edge.plan.packing.packed import (
 )
 
 
-def swar(node: Weighted, x: qops.QNode, channels: int) -> Packed | None:
+def swar(node: Weighted, x: QNode, channels: int) -> Packed | None:
     """fixp4 weights plus 8: nibbles i and i + 4 of a word are weight i of two channels; see internal/swar.h.
 
     For each `channels` (2 or 4) channels [K/4][channels / 2] words, for a last one or two of four [K/4]; an odd one
@@ -31,26 +30,26 @@ def swar(node: Weighted, x: qops.QNode, channels: int) -> Packed | None:
     return _in_order(node, x, order, channels)
 
 
-def dense_swar(node: Weighted, x: qops.QNode) -> Packed | None:
+def dense_swar(node: Weighted, x: QNode) -> Packed | None:
     """As `swar` for four channels; x is read from where it is, eight 4-bit elements a word."""
     length = node.weights.codes.shape[1]
     packed = _in_order(node, x, byte_order(length, 8, x.type.bits), 4)
     return packed and replace(packed, scratch_bytes=copied_bytes(x))
 
 
-def rows_joined(node: Weighted, x: qops.QNode, row_stride: int) -> Packed | None:
+def rows_joined(node: Weighted, x: QNode, row_stride: int) -> Packed | None:
     """Depthwise 3x3 of four channels of 4 bits at a time; see internal/dwconv2d_v7m.h. A row's sum fits in 16 bits."""
     if x.type.bits != 4 or not rows_within(node.weights.levels, -(1 << 15), (1 << 15) - 1):
         return None
     return taps(node, x, row_stride, 4, 4 * 4 * (9 + 2 + 3 * plane_width(node)))
 
 
-def _in_order(node: Weighted, x: qops.QNode, order: NDArray[np.intp], channels: int) -> Packed | None:
+def _in_order(node: Weighted, x: QNode, order: NDArray[np.intp], channels: int) -> Packed | None:
     if not node.weights.codebook.is_twos_complement:
         return None
     levels = reduction_in_order(node.weights.levels, order)
     words = [_swar_words(part, channels) for part in np.split(levels, group_count(node))]
-    bias = node.weights.bias.astype(np.int64) + x.type.low * reduction(node).sum(axis=1)
+    bias = node.weights.bias.astype(np.int64) + x.type.low * node.reduction.sum(axis=1)
     if np.any(np.abs(bias) >= 1 << 31):
         return None
     peak = (1 << x.type.bits) - 1

@@ -1,0 +1,149 @@
+"""What an operator says of itself. It is a class of the float graph, of the integer graph, or one of each, in a file of
+its own in operators/; every stage asks the node and knows no operator.
+
+A node answers with the methods below; an operator overrides those in which it differs from the default."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mixcomp_edge.errors import GraphError, LoweringError
+from mixcomp_edge.ir import c_view
+from mixcomp_edge.ir.c_view import Array, Call, CValue
+from mixcomp_edge.ir.graph import Node, Shape
+from mixcomp_edge.ir.types import QType, QuantizedWeights, Requant
+from mixcomp_edge.numerics.requant import q32
+
+Floats = NDArray[np.float32]
+Doubles = NDArray[np.float64]
+Value = NDArray[np.int64]  # (N, *shape): a batch of inputs goes through at once
+
+
+class Activation(Enum):
+    """What a node does to its result before it is stored."""
+
+    NONE = "none"
+    RELU = "relu"
+    RELU6 = "relu6"
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class FloatNode(Node):
+    """A node of the float graph: what the front end makes and the passes in lower/ simplify."""
+
+    has_8_bits: ClassVar[bool] = False  # its value, whatever the plan says
+    reads_8_bits: ClassVar[bool] = False  # so does the first value that it reads
+    fixed_step: ClassVar[float | None] = None  # of its value, where it is not found by calibration
+    lets_relu_through: ClassVar[bool] = False  # a ReLU gives the same before it as behind it
+
+    @property
+    def limit(self) -> float | None:
+        """The largest real number that its value needs to hold, where there is one."""
+        return None
+
+    def is_nonnegative(self, inputs: list[bool]) -> bool:
+        """Whether its value cannot be negative, told which of the values that it reads cannot."""
+        return False
+
+    def commutes(self, gain: Doubles, offset: Doubles) -> bool:
+        """Whether node(gain * x + offset) = gain * node(x) + offset, each (C,)."""
+        return False
+
+    def channels_behind(self, source: Shape, values: Doubles) -> Doubles | None:
+        """Values (C,) of what it reads, of that shape, as those of its own channels; None where it mixes them."""
+        return values
+
+    def channels_before(self, source: Shape, values: Doubles) -> Doubles | None:
+        """The inverse."""
+        return values
+
+    def lower(self, y: QType, inputs: list[QType], weights: QuantizedWeights | None) -> QNode:
+        """Its integer form, with a value of type y, reading values of these types. Here real numbers become integers;
+        from here on everything is exact."""
+        raise LoweringError(f"{self.name}: {self.op} has no integer form.")
+
+    def common(self, y: QType) -> dict[str, Any]:
+        """What every integer node is made of."""
+        return {"name": self.name, "inputs": self.inputs, "shape": self.shape, "type": y}
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Activated(FloatNode):
+    """A node that takes in the ReLU behind it."""
+
+    activation: Activation = Activation.NONE
+
+    @property
+    def limit(self) -> float | None:
+        return 6.0 if self.activation is Activation.RELU6 else None
+
+    def is_nonnegative(self, inputs: list[bool]) -> bool:
+        return self.activation is not Activation.NONE or all(inputs)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class QNode(Node):
+    """A node of the integer graph: its value is a quantized tensor."""
+
+    makes_probabilities: ClassVar[bool] = False
+    is_view: ClassVar[bool] = False  # its value is the bytes that it reads: nothing runs
+    in_place: ClassVar[tuple[int, int]] = (0, 0)  # of which inputs on, up to which, kernels may write over, SPEC.md 7
+    title: ClassVar[str] = ""  # in comments, where the name in SPEC.md would not say enough
+
+    type: QType
+
+    @property
+    def elements(self) -> int:
+        return int(np.prod(self.shape))
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the value in memory."""
+        return (self.elements * self.type.bits + 7) // 8
+
+    @property
+    def kind(self) -> str:
+        """What measurements group layers by."""
+        return self.op
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates, padding counted as in the literature; 0 without weights."""
+        return 0
+
+    def check(self, inputs: list[QType]) -> None:
+        """Raises GraphError for a field out of its range, LoweringError where an accumulator could leave int32."""
+
+    def evaluate(self, inputs: list[Value], types: list[QType]) -> Value:
+        """Its value (N, *shape) of the inputs' values and types: the definition, SPEC.md 4."""
+        raise GraphError(f"{self.name}: the interpreter does not know '{self.op}'.")
+
+    def clamp(self, y: Value) -> Value:
+        return np.clip(y, self.type.low, self.type.high)
+
+    def requantize(self, acc: Value, requant: Requant) -> Value:
+        """acc (..., C), with one multiplier or C of them."""
+        return self.clamp(self.type.zero_point + q32(acc, requant.multiplier.astype(np.int64), requant.shift))
+
+    def widen(self, y: QType, inputs: list[QType]) -> QNode:
+        """Its form with 8 bits on all sides. It has its wide type already; y and inputs are the types as they were."""
+        return self
+
+    @property
+    def constants(self) -> tuple[Array, ...]:
+        """Arrays in flash beside those of the packing."""
+        return ()
+
+    def calls(self, sources: list[QNode]) -> tuple[Call, ...]:
+        """The calls of its kernel; nothing for a view."""
+        return ()
+
+    @property
+    def tensor(self) -> CValue:
+        """Its value as an mce_tensor."""
+        return c_view.tensor(self.shape, self.type)

@@ -1,0 +1,107 @@
+"""What values and weights are made of: the type of a tensor's elements, requantizers, weights as codes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mixcomp_edge.numerics import Codebook
+from mixcomp_edge.numerics.requant import q32_parameters
+
+DTYPES = ("u4", "s4", "u8", "s8")
+FINER = {"u4": 17, "s4": 16, "u8": 1, "s8": 1}  # steps of the 8-bit form in one step: 15 * 17 = 255
+
+
+@dataclass(frozen=True)
+class QType:
+    """Type of a tensor's elements, SPEC.md 1: real value = scale * (q - zero_point)."""
+
+    dtype: str  # u4, s4, u8, s8
+    scale: float
+    zero_point: int = 0
+
+    @property
+    def signed(self) -> bool:
+        return self.dtype[0] == "s"
+
+    @property
+    def bits(self) -> int:
+        return int(self.dtype[1:])
+
+    @property
+    def low(self) -> int:
+        return -(1 << (self.bits - 1)) if self.signed else 0
+
+    @property
+    def high(self) -> int:
+        return (1 << (self.bits - 1)) - 1 if self.signed else (1 << self.bits) - 1
+
+    @property
+    def peak(self) -> int:
+        """Largest |q - zero_point|."""
+        return max(self.high - self.zero_point, self.zero_point - self.low)
+
+    @property
+    def finer(self) -> int:
+        """Steps of the type's 8-bit form in one of its own."""
+        return FINER[self.dtype]
+
+    @property
+    def wide(self) -> QType:
+        """The type of 8 bits that holds its values exactly."""
+        k = self.finer
+        return self if k == 1 else QType(f"{self.dtype[0]}8", self.scale / k, self.zero_point * k)
+
+    def quantize(self, x: NDArray[np.floating]) -> NDArray[np.int64]:
+        """Integers for real numbers: clamp(floor(x / scale + 1/2) + zero_point), in float32. SPEC.md 6."""
+        steps = np.floor(np.asarray(x, np.float32) / np.float32(self.scale) + np.float32(0.5))
+        low, high = self.low - self.zero_point, self.high - self.zero_point
+        return np.clip(steps, low, high).astype(np.int64) + self.zero_point
+
+    def dequantize(self, q: NDArray[np.integer]) -> NDArray[np.float64]:
+        """Real numbers that integers stand for."""
+        return (q.astype(np.float64) - self.zero_point) * self.scale
+
+
+@dataclass(frozen=True, eq=False)
+class Requant:
+    """multiplier (1,) or (C,) int32, and the shift they share. SPEC.md 3."""
+
+    multiplier: NDArray[np.int32]
+    shift: int
+
+    @classmethod
+    def of(cls, scale: NDArray[np.floating] | float) -> Requant:
+        """The nearest one to a real factor, or to one a channel."""
+        return cls(*q32_parameters(np.atleast_1d(np.asarray(scale, np.float64))))
+
+    def widened(self, x: QType, y: QType) -> Requant:
+        """From the wide form of x to the wide form of y."""
+        scale = self.multiplier.astype(np.float64) * 2.0 ** (self.shift - 32)
+        return Requant(*q32_parameters(scale * (y.finer / x.finer)))
+
+
+@dataclass(frozen=True, eq=False)
+class Weights:
+    """codes (R, K) uint8, 0..15, in the rows of SPEC.md 2; bias (O,) int32; requant with 1 or O multipliers."""
+
+    codebook: Codebook
+    codes: NDArray[np.uint8]
+    bias: NDArray[np.int32]
+    requant: Requant
+
+    @property
+    def levels(self) -> NDArray[np.int64]:
+        """(R, K) the integers that the codes stand for."""
+        return np.array(self.codebook.levels, np.int64)[self.codes]
+
+
+@dataclass(frozen=True, eq=False)
+class QuantizedWeights:
+    """codes in the shape of the float weight (O, ...); scale (O,) or (1,), the real value of 1.0 in the codebook."""
+
+    codebook: Codebook
+    codes: NDArray[np.uint8]
+    scale: NDArray[np.float64]

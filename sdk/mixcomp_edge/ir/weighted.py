@@ -1,0 +1,132 @@
+"""Operators with weights: what they have in common."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mixcomp_edge.errors import GraphError, LoweringError
+from mixcomp_edge.ir import c_view
+from mixcomp_edge.ir.bounds import check_requant
+from mixcomp_edge.ir.c_view import Array, Call, Fields, Ref
+from mixcomp_edge.ir.nodes import Activated, Activation, Doubles, Floats, QNode, Value
+from mixcomp_edge.ir.types import QType, QuantizedWeights, Requant, Weights
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Layer(Activated):
+    """weight (O, ...), bias (O,)."""
+
+    weight: Floats
+    bias: Floats
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of one input."""
+        raise NotImplementedError
+
+    def is_nonnegative(self, inputs: list[bool]) -> bool:
+        """By its weights and biases as they are when the types are chosen."""
+        signless = bool(np.all(self.weight >= 0) and np.all(self.bias >= 0))
+        return self.activation is not Activation.NONE or (signless and all(inputs))
+
+    def obstacle(self, offset: Doubles) -> str | None:
+        """Why it cannot take in an offset (C,) of what it reads."""
+        return None
+
+    def reading(self, gain: Doubles, offset: Doubles) -> Self:
+        """The layer that makes of x what it makes of gain * x + offset: w'[o,i] = w[o,i] * gain[i],
+        b'[o] = b[o] + sum_i w[o,i] * offset[i]."""
+        per_weight, shift = self.per_weight(gain), self.per_weight(offset)
+        bias = self.bias + (self.weight * shift).reshape(len(self.weight), -1).sum(axis=1)
+        weight = self.weight * per_weight
+        return replace(self, weight=weight.astype(np.float32), bias=bias.astype(np.float32))
+
+    def per_weight(self, values: Doubles) -> Doubles:
+        """Values (C,) of what it reads, as they meet its weight, for broadcasting."""
+        raise NotImplementedError
+
+    def lower_weights(self, x: QType, y: QType, weights: QuantizedWeights | None, codes: NDArray[np.uint8]) -> Weights:
+        """acc = sum level * x has the scale x.scale * w.scale * 2**-shift; bias and multiplier follow from it. codes:
+        those of `weights` in the rows of SPEC.md 2."""
+        if weights is None:
+            raise LoweringError(f"{self.name}: no codes for its weights.")
+        book = weights.codebook
+        acc_scale = x.scale * weights.scale * 2.0**-book.shift  # (O,) or (1,)
+        levels = np.array(book.levels, np.int64)[weights.codes.reshape(len(weights.codes), -1)]
+        bias = np.rint(self.bias / acc_scale) - x.zero_point * levels.sum(axis=1)
+        if np.any(np.abs(bias) >= 2**31):
+            raise LoweringError(
+                f"{self.name}: a bias of {np.abs(self.bias).max():.3g} is beyond int32 in steps of "
+                f'{acc_scale.min():.3g}. Set granularity = "tensor" for this layer in the plan.'
+            )
+        return Weights(book, codes, bias.astype(np.int32), Requant.of(acc_scale / y.scale))
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Weighted(QNode):
+    """Sums of products with levels, then a bias, then one requantization."""
+
+    struct: ClassVar[str]  # of its parameters in C
+
+    weights: Weights
+
+    @property
+    def rows(self) -> NDArray[np.uint8]:
+        """(O, K) codes, a row for each output channel in the order of its sum."""
+        return self.weights.codes
+
+    @property
+    def reduction(self) -> NDArray[np.int64]:
+        """(O, K) their levels."""
+        return np.array(self.weights.codebook.levels, np.int64)[self.rows]
+
+    def operands(self, x: Value, place: tuple[int, ...], fill: int) -> Value:
+        """(K,) what the sum of the output at `place` meets of one input x (*shape), which is padded with `fill`."""
+        raise NotImplementedError
+
+    def accumulator_peak(self, x: QType) -> int:
+        """Largest |accumulator| that any input of type x can cause at any point of any summation order. Exact bound:
+        |bias[o]| + sum |level| * max|x|."""
+        size: NDArray[np.int64] = np.abs(self.reduction).sum(axis=1) * max(abs(x.low), abs(x.high))
+        return int(np.max(np.abs(self.weights.bias.astype(np.int64)) + size))
+
+    def check(self, inputs: list[QType]) -> None:
+        weights, out = self.weights, self.shape[-1]
+        if np.any(weights.codes > 15) or np.isin(weights.codes, weights.codebook.unused).any():
+            raise GraphError(f"{self.name}: holds a code that {weights.codebook.name} never emits.")
+        if weights.bias.shape != (out,):
+            raise GraphError(f"{self.name}: {weights.bias.size} biases for {out} outputs.")
+        if max(map(abs, weights.codebook.levels)) > 32_767:
+            raise LoweringError(
+                f"{self.name}: {weights.codebook.name} has levels above 16 bits, which no kernel takes. "
+                "Choose another format for this layer in the plan."
+            )
+        check_requant(self.name, weights.requant, (1, out), self.accumulator_peak(inputs[0]))
+
+    def widen(self, y: QType, inputs: list[QType]) -> Self:
+        bias = self.weights.bias.astype(np.int64) * inputs[0].finer
+        if np.any(np.abs(bias) >= 1 << 31):
+            raise LoweringError(f"{self.name}: with 8-bit activations a bias leaves int32.")
+        requant = self.weights.requant.widened(inputs[0], y)
+        return replace(self, weights=replace(self.weights, bias=bias.astype(np.int32), requant=requant))
+
+    @property
+    def constants(self) -> tuple[Array, ...]:
+        return (c_view.multiplier(self.weights.requant),)
+
+    def geometry(self, x: QNode) -> tuple[Fields, ...]:
+        """The fields of its struct between the tensors and the weights."""
+        return ()
+
+    def calls(self, sources: list[QNode]) -> tuple[Call, ...]:
+        lines: tuple[Fields, ...] = (
+            {"x": sources[0].tensor, "y": self.tensor},
+            *self.geometry(sources[0]),
+            {"codes": Ref("codes"), "levels": Ref("levels"), "bias": Ref("bias")},
+            {"requant": c_view.requantizer(self.weights.requant), "blocks": Ref("blocks")},
+        )
+        return (Call(self.struct, lines, self.inputs),)

@@ -1,0 +1,88 @@
+"""avgpool2d, SPEC.md 4.7: the mean over each window."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from math import prod
+from typing import ClassVar
+
+import numpy as np
+
+from mixcomp_edge.ir import c_view
+from mixcomp_edge.ir.bounds import check_requant
+from mixcomp_edge.ir.c_view import Array, Call, Fields
+from mixcomp_edge.ir.graph import Shape, Window
+from mixcomp_edge.ir.nodes import Doubles, FloatNode, QNode, Value
+from mixcomp_edge.ir.types import QType, QuantizedWeights, Requant
+from mixcomp_edge.ir.windows import pooled_shape, taps
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class AvgPool2d(FloatNode):
+    """Mean over each window. With count_include_pad the divisor is the kernel's size even where it overlaps padding."""
+
+    op: ClassVar[str] = "avgpool2d"
+
+    window: Window
+    count_include_pad: bool = True
+
+    def output_shape(self, shapes: list[Shape]) -> Shape:
+        return pooled_shape(self, self.window, shapes[0])
+
+    def commutes(self, gain: Doubles, offset: Doubles) -> bool:
+        return not np.any(offset) or not any(self.window.padding) or not self.count_include_pad
+
+    def is_nonnegative(self, inputs: list[bool]) -> bool:
+        return all(inputs)
+
+    def lower(self, y: QType, inputs: list[QType], weights: QuantizedWeights | None) -> QNode:
+        size = prod(self.window.kernel)
+        one_divisor = self.count_include_pad or not any(self.window.padding)
+        divisors = np.array([size]) if one_divisor else np.arange(1, size + 1)
+        requant = Requant.of(inputs[0].scale / (y.scale * divisors))
+        return QAvgPool2d(**self.common(y), window=self.window, requant=requant)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class QAvgPool2d(QNode):
+    """1 multiplier, or KH*KW of them: the one for a window with n elements inside x is at n - 1."""
+
+    op: ClassVar[str] = "avgpool2d"
+    title: ClassVar[str] = "average pool"
+
+    window: Window
+    requant: Requant
+
+    @property
+    def kind(self) -> str:
+        return "pool"
+
+    def output_shape(self, shapes: list[Shape]) -> Shape:
+        return pooled_shape(self, self.window, shapes[0])
+
+    def check(self, inputs: list[QType]) -> None:
+        size = prod(self.window.kernel)
+        check_requant(self.name, self.requant, (1, size), inputs[0].peak * size)
+
+    def evaluate(self, inputs: list[Value], types: list[QType]) -> Value:
+        (x,), zero, size = inputs, types[0].zero_point, (self.shape[0], self.shape[1])
+        acc = np.sum([tap - zero for tap in taps(x, self.window, size, zero)], axis=0)
+        if len(self.requant.multiplier) == 1:
+            return self.requantize(acc, self.requant)
+        inside = np.sum(list(taps(np.ones_like(x[:1, :, :, :1]), self.window, size, 0)), axis=0)  # (1, OH, OW, 1)
+        return self.requantize(acc, Requant(self.requant.multiplier[inside - 1], self.requant.shift))
+
+    def widen(self, y: QType, inputs: list[QType]) -> QNode:
+        return replace(self, requant=self.requant.widened(inputs[0], y))
+
+    @property
+    def constants(self) -> tuple[Array, ...]:
+        return (c_view.multiplier(self.requant),)
+
+    def calls(self, sources: list[QNode]) -> tuple[Call, ...]:
+        lines: tuple[Fields, ...] = (
+            {"x": sources[0].tensor, "y": self.tensor},
+            {"window": c_view.window(self.window)},
+            {"requant": c_view.requantizer(self.requant)},
+        )
+        return (Call("mce_pool2d", lines, self.inputs),)

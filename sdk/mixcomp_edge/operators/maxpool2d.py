@@ -1,0 +1,68 @@
+"""maxpool2d, SPEC.md 4.8: the maximum over each window; a strided slice is a window of one element."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from mixcomp_edge.ir import c_view
+from mixcomp_edge.ir.c_view import Call, Fields
+from mixcomp_edge.ir.graph import Shape, Window
+from mixcomp_edge.ir.nodes import Doubles, FloatNode, QNode, Value
+from mixcomp_edge.ir.types import QType, QuantizedWeights
+from mixcomp_edge.ir.windows import pooled_shape, taps
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class MaxPool2d(FloatNode):
+    """Maximum over each window."""
+
+    op: ClassVar[str] = "maxpool2d"
+    keeps_type: ClassVar[bool] = True
+    lets_relu_through: ClassVar[bool] = True
+
+    window: Window
+
+    def output_shape(self, shapes: list[Shape]) -> Shape:
+        return pooled_shape(self, self.window, shapes[0])
+
+    def commutes(self, gain: Doubles, offset: Doubles) -> bool:
+        return bool(np.all(gain > 0))
+
+    def is_nonnegative(self, inputs: list[bool]) -> bool:
+        return all(inputs)
+
+    def lower(self, y: QType, inputs: list[QType], weights: QuantizedWeights | None) -> QNode:
+        return QMaxPool2d(**self.common(y), window=self.window)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class QMaxPool2d(QNode):
+    """Padding never wins."""
+
+    op: ClassVar[str] = "maxpool2d"
+    title: ClassVar[str] = "max pool"
+    keeps_type: ClassVar[bool] = True
+
+    window: Window
+
+    @property
+    def kind(self) -> str:
+        return "pool"
+
+    def output_shape(self, shapes: list[Shape]) -> Shape:
+        return pooled_shape(self, self.window, shapes[0])
+
+    def evaluate(self, inputs: list[Value], types: list[QType]) -> Value:
+        size = (self.shape[0], self.shape[1])
+        return np.max(list(taps(inputs[0], self.window, size, types[0].low)), axis=0)
+
+    def calls(self, sources: list[QNode]) -> tuple[Call, ...]:
+        lines: tuple[Fields, ...] = (
+            {"x": sources[0].tensor, "y": self.tensor},
+            {"window": c_view.window(self.window)},
+            {"requant": (0, 0, 0)},
+        )
+        return (Call("mce_pool2d", lines, self.inputs),)

@@ -1,0 +1,66 @@
+"""pad, SPEC.md 4.9: zeros around a value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from mixcomp_edge.errors import GraphError
+from mixcomp_edge.ir.c_view import Call
+from mixcomp_edge.ir.graph import Shape
+from mixcomp_edge.ir.nodes import Doubles, FloatNode, QNode, Value
+from mixcomp_edge.ir.types import QType, QuantizedWeights
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Pad(FloatNode):
+    """Zeros around x: `before` and `after` each axis of the channels-last shape."""
+
+    op: ClassVar[str] = "pad"
+    keeps_type: ClassVar[bool] = True
+
+    before: tuple[int, ...]
+    after: tuple[int, ...]
+
+    def output_shape(self, shapes: list[Shape]) -> Shape:
+        return _output_shape(self, shapes[0])
+
+    def commutes(self, gain: Doubles, offset: Doubles) -> bool:
+        return not np.any(offset) and not self.before[-1] and not self.after[-1]
+
+    def is_nonnegative(self, inputs: list[bool]) -> bool:
+        return all(inputs)
+
+    def lower(self, y: QType, inputs: list[QType], weights: QuantizedWeights | None) -> QNode:
+        return QPad(**self.common(y), before=self.before, after=self.after)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class QPad(QNode):
+    """The zero point around x."""
+
+    op: ClassVar[str] = "pad"
+    keeps_type: ClassVar[bool] = True
+
+    before: tuple[int, ...]
+    after: tuple[int, ...]
+
+    def output_shape(self, shapes: list[Shape]) -> Shape:
+        return _output_shape(self, shapes[0])
+
+    def evaluate(self, inputs: list[Value], types: list[QType]) -> Value:
+        pads = ((0, 0), *zip(self.before, self.after, strict=True))
+        return np.pad(inputs[0], pads, constant_values=types[0].zero_point)
+
+    def calls(self, sources: list[QNode]) -> tuple[Call, ...]:
+        top, left, front = (0,) * (3 - len(self.before)) + self.before
+        tensors = {"x": sources[0].tensor, "y": self.tensor}
+        return (Call("mce_pad", (tensors, {"top": top, "left": left, "front": front}), self.inputs),)
+
+
+def _output_shape(node: Pad | QPad, shape: Shape) -> Shape:
+    if not len(node.before) == len(node.after) == len(shape) or min(*node.before, *node.after, 0) < 0:
+        raise GraphError(f"{node.name}: pads {node.before}, {node.after} do not fit shape {shape}.")
+    return tuple(b + size + a for b, size, a in zip(node.before, shape, node.after, strict=True))

@@ -1,0 +1,75 @@
+"""reshape, SPEC.md 4.10: another shape for the same elements; nothing runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+from typing import ClassVar
+
+import numpy as np
+
+from mixcomp_edge.errors import GraphError
+from mixcomp_edge.ir.graph import Node, Shape
+from mixcomp_edge.ir.nodes import Doubles, FloatNode, QNode, Value
+from mixcomp_edge.ir.types import QType, QuantizedWeights
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Reshape(FloatNode):
+    """Another shape for the same elements. With channels_first they leave in PyTorch's (C, H, W) order, which the
+    pass `absorb_flatten` moves into the weights of the dense layers that follow."""
+
+    op: ClassVar[str] = "reshape"
+    keeps_type: ClassVar[bool] = True
+    lets_relu_through: ClassVar[bool] = True
+
+    channels_first: bool = False
+
+    def output_shape(self, shapes: list[Shape]) -> Shape:
+        return _output_shape(self, shapes[0])
+
+    def commutes(self, gain: Doubles, offset: Doubles) -> bool:
+        return True
+
+    def channels_behind(self, source: Shape, values: Doubles) -> Doubles | None:
+        if len(self.shape) > 1:
+            return _one_number(values, self.shape[-1])
+        positions = prod(source[:-1])
+        return np.repeat(values, positions) if self.channels_first else np.tile(values, positions)
+
+    def channels_before(self, source: Shape, values: Doubles) -> Doubles | None:
+        return _one_number(values, source[-1])
+
+    def is_nonnegative(self, inputs: list[bool]) -> bool:
+        return all(inputs)
+
+    def lower(self, y: QType, inputs: list[QType], weights: QuantizedWeights | None) -> QNode:
+        return QReshape(**self.common(y))
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class QReshape(QNode):
+    """The bytes of what it reads."""
+
+    op: ClassVar[str] = "reshape"
+    keeps_type: ClassVar[bool] = True
+    is_view: ClassVar[bool] = True
+
+    def output_shape(self, shapes: list[Shape]) -> Shape:
+        return _output_shape(self, shapes[0])
+
+    def evaluate(self, inputs: list[Value], types: list[QType]) -> Value:
+        return inputs[0].reshape(len(inputs[0]), *self.shape)
+
+
+def _output_shape(node: Node, shape: Shape) -> Shape:
+    if prod(node.shape) != prod(shape):
+        raise GraphError(f"{node.name}: cannot view shape {shape} as {node.shape}.")
+    return node.shape
+
+
+def _one_number(values: Doubles, channels: int) -> Doubles | None:
+    """Values of each channel on one side, as those of so many on the other, which hold parts of all of them."""
+    if len(values) == channels:
+        return values
+    return np.full(channels, values[0]) if np.all(values == values[0]) else None
