@@ -18,6 +18,7 @@ from mixcomp_edge.codec import decode_graph, encode_graph
 from mixcomp_edge.documents import MAX_BYTES as MAX_TEXT_BYTES
 from mixcomp_edge.documents import parse_json, read_bytes
 from mixcomp_edge.errors import BundleError, MixcompError
+from mixcomp_edge.ir.cost import check_cost
 from mixcomp_edge.ir.graph import Graph
 from mixcomp_edge.ir.verify import verify
 from mixcomp_edge.storage import write_file
@@ -68,12 +69,14 @@ def save_bundle(bundle: Bundle, path: Path) -> None:
 
 
 def load_bundle(path: Path) -> Bundle:
-    """The bundle in a file, every rule checked."""
+    """The bundle in a file, every rule checked; one that asks for more than a microcontroller has is refused."""
     data = read_bytes(path, MAX_BYTES, BundleError)
     try:
-        return parse_bundle(data)
+        bundle = parse_bundle(data)
+        check_cost(bundle.graph)
     except MixcompError as error:
         raise BundleError(f"{path}: {_one_line(str(error))}") from error
+    return bundle
 
 
 def _one_line(text: str) -> str:

@@ -16,10 +16,7 @@ from mixcomp_edge.ir.nodes import QNode, Value
 
 def run(graph: Graph, x: Value) -> Value:
     """Output (N, *shape) of inputs x (N, *input shape)."""
-    values = {}
-    for name, value in steps(graph, x):
-        values[name] = value
-    return values[graph.output]
+    return next(value for name, value in steps(graph, x) if name == graph.output)
 
 
 def steps(graph: Graph, x: Value) -> Iterator[tuple[str, Value]]:

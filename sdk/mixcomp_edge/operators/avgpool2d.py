@@ -66,10 +66,14 @@ class QAvgPool2d(QNode):
 
     def evaluate(self, inputs: list[Value], types: list[QType]) -> Value:
         (x,), zero, size = inputs, types[0].zero_point, (self.shape[0], self.shape[1])
-        acc = np.sum([tap - zero for tap in taps(x, self.window, size, zero)], axis=0)
+        acc = np.zeros((len(x), *self.shape), np.int64)
+        for tap in taps(x, self.window, size, zero):
+            acc += tap - zero
         if len(self.requant.multiplier) == 1:
             return self.requantize(acc, self.requant)
-        inside = np.sum(list(taps(np.ones_like(x[:1, :, :, :1]), self.window, size, 0)), axis=0)  # (1, OH, OW, 1)
+        inside = np.zeros((1, *size, 1), np.int64)
+        for tap in taps(np.ones_like(x[:1, :, :, :1]), self.window, size, 0):
+            inside += tap
         return self.requantize(acc, Requant(self.requant.multiplier[inside - 1], self.requant.shift))
 
     def widen(self, y: QType, inputs: list[QType]) -> QNode:

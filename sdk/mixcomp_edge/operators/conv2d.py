@@ -115,9 +115,9 @@ class QConv2d(Weighted):
         levels = self.weights.levels.reshape(self.groups, out_channels // self.groups, -1, group)  # g, O/g, taps, C/g
         acc = np.broadcast_to(self.weights.bias.astype(np.int64), (len(x), oh, ow, out_channels)).copy()
         for t, tap in enumerate(taps(x, self.window, (oh, ow), x_type.zero_point)):
-            for g in range(self.groups):
-                outputs = slice(g * levels.shape[1], (g + 1) * levels.shape[1])
-                acc[..., outputs] += tap[..., g * group : (g + 1) * group] @ levels[g, :, t, :].T
+            rows = tap.reshape(-1, self.groups, group).swapaxes(0, 1)  # (g, N*OH*OW, C/g)
+            sums = rows @ levels[:, :, t, :].swapaxes(1, 2)  # (g, N*OH*OW, O/g)
+            acc += sums.swapaxes(0, 1).reshape(acc.shape)
         return acc
 
     def evaluate(self, inputs: list[Value], types: list[QType]) -> Value:

@@ -56,8 +56,11 @@ class QMaxPool2d(QNode):
         return pooled_shape(self, self.window, shapes[0])
 
     def evaluate(self, inputs: list[Value], types: list[QType]) -> Value:
-        size = (self.shape[0], self.shape[1])
-        return np.max(list(taps(inputs[0], self.window, size, types[0].low)), axis=0)
+        (x,), size, low = inputs, (self.shape[0], self.shape[1]), types[0].low
+        y = np.full((len(x), *self.shape), low, np.int64)
+        for tap in taps(x, self.window, size, low):
+            np.maximum(y, tap, out=y)
+        return y
 
     def calls(self, sources: list[QNode]) -> tuple[Call, ...]:
         lines: tuple[Fields, ...] = (
