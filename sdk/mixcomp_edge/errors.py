@@ -9,6 +9,10 @@ class UnsupportedError(MixcompError):
     """The model holds an operator or a setting that cannot be lowered."""
 
 
+class ImportMismatch(MixcompError):
+    """The imported model does not compute what the user's model computes."""
+
+
 class GraphError(MixcompError):
     """A graph breaks a rule of the IR."""
 

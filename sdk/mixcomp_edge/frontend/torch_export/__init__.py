@@ -3,7 +3,11 @@ becomes one node, channels last. What has no counterpart is refused by name, wit
 
 from __future__ import annotations
 
-from torch import nn
+from dataclasses import dataclass
+from typing import Any
+
+from torch import fx, nn
+from torch.export import ExportedProgram
 
 from mixcomp_edge.frontend.torch_export import activations, arithmetic, layers, layout, pooling
 from mixcomp_edge.frontend.torch_export.importer import Importer
@@ -14,6 +18,22 @@ from mixcomp_edge.ir.verify import verify
 FAMILIES = (activations, arithmetic, layers, layout, pooling)  # importing them registers their handlers
 
 
-def import_model(model: nn.Module, input_shape: tuple[int, ...], name: str) -> Graph:
+@dataclass(frozen=True, eq=False)
+class Imported:
+    """A float graph beside the program that it was made of, for inputs (BATCH, ...)."""
+
+    graph: Graph
+    program: ExportedProgram
+    stands_for: dict[fx.Node, str]  # the node of the graph that has a call's value
+    constants: dict[fx.Node, Any]  # parameters, buffers and what is computed of them
+
+
+def import_program(model: nn.Module, input_shape: tuple[int, ...], name: str) -> Imported:
     """The float graph of a module in eval mode, for inputs (N, *input_shape), channels first as in PyTorch."""
-    return verify(Importer(trace(model, input_shape, name), name).run())
+    importer = Importer(trace(model, input_shape, name), name)
+    return Imported(verify(importer.run()), importer.program, importer.alias, importer.constants)
+
+
+def import_model(model: nn.Module, input_shape: tuple[int, ...], name: str) -> Graph:
+    """The graph alone."""
+    return import_program(model, input_shape, name).graph

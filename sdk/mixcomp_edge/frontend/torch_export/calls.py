@@ -48,7 +48,9 @@ def shape_of(node: fx.Node) -> Shape:
     value = value_of(node)
     if value is None:
         raise refused(node, f"aten.{operator_of(node)} gives no tensor")
-    shape = tuple(int(size) for size in value.shape)
+    if not all(isinstance(size, int) for size in value.shape):
+        raise refused(node, f"aten.{operator_of(node)}, whose result's size depends on the data")
+    shape = tuple(value.shape)
     if len(shape) < 2 or shape[0] != BATCH or len(shape) > 4:
         raise refused(
             node,

@@ -75,9 +75,10 @@ class Importer:
             result for spec, result in zip(specs, last.args[0], strict=True) if spec.kind is OutputKind.USER_OUTPUT
         ]
         if len(results) != 1 or not isinstance(results[0], fx.Node):
+            found = f"{len(results)} values" if len(results) != 1 else repr(results[0])
             raise UnsupportedError(
-                f"{self.name}: the model returns {len(results)} values; it must return one tensor that depends on its "
-                "input. Wrap it in a module that returns the one that matters."
+                f"{self.name}: the model returns {found}; it must return one tensor that depends on its input. "
+                "Wrap it in a module that returns the one that matters."
             )
         return results[0]
 

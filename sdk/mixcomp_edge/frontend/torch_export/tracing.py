@@ -9,8 +9,8 @@ import torch
 from torch import fx, nn
 from torch.export import ExportedProgram
 
-from mixcomp_edge.errors import UnsupportedError
 from mixcomp_edge.frontend.torch_export.calls import BATCH, arguments, operator_of, value_of
+from mixcomp_edge.frontend.torch_export.causes import explain
 
 DROPOUTS = ("dropout", "feature_dropout", "alpha_dropout", "feature_alpha_dropout")
 
@@ -24,12 +24,8 @@ def trace(model: nn.Module, input_shape: tuple[int, ...], name: str) -> Exported
             warnings.simplefilter("ignore")  # of torch's about itself
             program = torch.export.export(model, (torch.zeros(BATCH, *input_shape),), strict=False)
             return _without_identities(program).run_decompositions({})
-    except Exception as error:  # torch.export raises many kinds; the user needs the first lines of each
-        reason = str(error).strip().splitlines() or [type(error).__name__]
-        raise UnsupportedError(
-            f"{name}: torch.export cannot trace the model on an input (N, {', '.join(map(str, input_shape))}): "
-            f"{reason[0]} Replace data-dependent Python control flow in forward() and check the input shape."
-        ) from error
+    except Exception as error:  # torch.export raises many kinds
+        raise explain(model, input_shape, name, error) from error
     finally:
         for module, training in modes.items():
             module.training = training
