@@ -7,10 +7,12 @@ per layer; `executions` turns them into counts.
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import hashlib
 import os
 import shutil
+import stat
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -27,6 +29,7 @@ from .hostcc import build_shared, host_compiler
 
 _FOLDER = Path(__file__).parent
 _FLAGS = ["-O2", "-std=c99"]
+_LARGEST = 16 << 20  # of a library
 
 
 class _Region(ctypes.Structure):
@@ -54,24 +57,42 @@ class _Counter(ctypes.Structure):
 
 
 def cache_folder() -> Path:
-    """Where compiled helpers are kept: $MIXCOMP_CACHE, else the user's cache folder, else a private temporary one."""
+    """Where compiled helpers are kept: `native` in $MIXCOMP_CACHE or in the user's cache folder. It is ours alone,
+    since what lies there is loaded; where that cannot be, a private temporary folder."""
     if chosen := os.environ.get("MIXCOMP_CACHE"):
         folder = Path(chosen)
     elif sys.platform == "win32":
         folder = Path(os.environ.get("LOCALAPPDATA", str(Path.home()))) / "mixcomp-edge"
     else:
         folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mixcomp-edge"
+    private = folder / "native"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        if os.access(folder, os.W_OK):
-            return folder
-    except OSError:
+        private.mkdir(mode=0o700, exist_ok=True)
+        if _is_ours(private, folder) and os.access(private, os.W_OK):
+            return private
+    except (OSError, ValueError):
         pass
-    return Path(tempfile.mkdtemp(prefix="mixcomp-edge-"))
+    private = Path(tempfile.mkdtemp(prefix="mixcomp-edge-"))
+    atexit.register(shutil.rmtree, private, ignore_errors=True)
+    return private
+
+
+def _is_ours(folder: Path, parent: Path) -> bool:
+    """Whether nobody else can write into the folder, or put another in its place."""
+    if not hasattr(os, "geteuid"):
+        return True
+    found, above = folder.lstat(), parent.stat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
+        return False
+    if found.st_mode & 0o077:
+        folder.chmod(0o700)
+    return not above.st_mode & 0o022 or bool(above.st_mode & stat.S_ISVTX)
 
 
 def library_path(source: str = "counter.c") -> Path:
-    """A compiled source of this package, built if it and the compiler have not met before.
+    """A compiled source of this package, built if it and the compiler have not met before. Its name holds the digest of
+    what it is made of and that of its content, so that a damaged one is built again.
 
     Two processes may both build it: each writes a file of its own and renames it, and either result is right.
     """
@@ -80,8 +101,21 @@ def library_path(source: str = "counter.c") -> Path:
     found = os.stat(program)
     key = "\0".join([path.read_text(encoding="utf-8"), *_FLAGS, *compiler, program, sys.platform])
     key += f"\0{found.st_size}\0{found.st_mtime_ns}"
-    library = cache_folder() / f"{path.stem}-{hashlib.sha256(key.encode()).hexdigest()[:16]}.so"
-    return library if library.exists() else build_shared([path], library, _FLAGS, compiler)
+    folder, name = cache_folder(), f"{path.stem}-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
+    for known in folder.glob(f"{name}-*.so"):
+        if known.name == f"{name}-{_digest(known)}.so":
+            return known
+        known.unlink(missing_ok=True)  # truncated or damaged
+    with tempfile.TemporaryDirectory(dir=folder) as work:
+        built = build_shared([path], Path(work) / "library.so", _FLAGS, compiler)
+        return built.replace(folder / f"{name}-{_digest(built)}.so")
+
+
+def _digest(path: Path) -> str:
+    """Of a file's content; empty for what is no file."""
+    found = path.lstat()
+    ours = stat.S_ISREG(found.st_mode) and found.st_size <= _LARGEST
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16] if ours else ""
 
 
 @cache

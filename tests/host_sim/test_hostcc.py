@@ -3,6 +3,7 @@
 import ctypes
 import importlib.util
 import os
+import stat
 import subprocess
 import sys
 
@@ -75,3 +76,60 @@ def test_an_unwritable_cache_is_replaced_by_a_temporary_one(tmp_path, monkeypatc
     blocked.write_text("")
     monkeypatch.setenv("MIXCOMP_CACHE", str(blocked / "cache"))
     assert library_path().exists()
+
+
+def test_a_truncated_library_in_the_cache_is_built_again(tmp_path, monkeypatch):
+    monkeypatch.setenv("MIXCOMP_CACHE", str(tmp_path))
+    first = library_path()
+    whole = first.read_bytes()
+    for damage in (whole[:100], whole[:-1], b"", whole[:-1] + bytes([whole[-1] ^ 1]), b"\x7fELF" * 999):
+        first.write_bytes(damage)
+        again = library_path()
+        assert again.read_bytes() == whole
+        assert [path.suffix for path in again.parent.iterdir()] == [".so"]
+
+
+def test_the_folder_of_libraries_is_ours_alone(tmp_path, monkeypatch):
+    """In a cache that everybody may write into, what others put beside or inside is not loaded."""
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    shared.chmod(0o1777)
+    monkeypatch.setenv("MIXCOMP_CACHE", str(shared))
+    ours = library_path()
+    assert ours.parent == shared / "native"
+    assert stat.S_IMODE(ours.parent.stat().st_mode) == 0o700
+    ours.parent.chmod(0o777)
+    assert library_path() == ours
+    assert stat.S_IMODE(ours.parent.stat().st_mode) == 0o700
+
+
+@pytest.mark.parametrize("what", ["another owner", "link", "file", "pipe", "parent without sticky bit"])
+def test_a_folder_that_may_be_anybodys_is_left_aside(what, tmp_path, monkeypatch):
+    shared, elsewhere = tmp_path / "shared", tmp_path / "elsewhere"
+    shared.mkdir()
+    elsewhere.mkdir()
+    native = shared / "native"
+    monkeypatch.setenv("MIXCOMP_CACHE", str(shared))
+    if what == "another owner":
+        native.mkdir()
+        monkeypatch.setattr(os, "geteuid", lambda: native.stat().st_uid + 1)
+    elif what == "link":
+        native.symlink_to(elsewhere)
+    elif what == "file":
+        native.touch()
+    elif what == "pipe":
+        os.mkfifo(native)
+    else:
+        shared.chmod(0o777)
+    library = library_path()
+    assert library.exists()
+    assert tmp_path not in library.parents
+    assert not any(elsewhere.iterdir())
+
+
+def test_a_pipe_under_a_librarys_name_is_not_waited_for(tmp_path, monkeypatch):
+    monkeypatch.setenv("MIXCOMP_CACHE", str(tmp_path))
+    library = library_path()
+    library.unlink()
+    os.mkfifo(library)
+    assert library_path().is_file()
