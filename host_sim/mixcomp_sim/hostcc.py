@@ -41,8 +41,17 @@ def build_shared(sources: list[Path], out: Path, flags: list[str], compiler: lis
     -shared, -fPIC and -fno-sanitize=undefined stand before `flags`, so flags may turn a sanitizer on. The last of
     the three is for zig, whose debug builds link its own UBSan runtime. `out` appears whole or not at all.
     """
+    return _build(["-shared", "-fPIC", "-fno-sanitize=undefined"], sources, out, flags, compiler)
+
+
+def build_program(sources: list[Path], out: Path, flags: list[str], compiler: list[str] | None = None) -> Path:
+    """Compile and link C sources into the program `out` and return its path; as `build_shared` otherwise."""
+    return _build(["-fno-sanitize=undefined"], sources, out, flags, compiler)
+
+
+def _build(kind: list[str], sources: list[Path], out: Path, flags: list[str], compiler: list[str] | None) -> Path:
     part = out.with_name(f"{out.name}.{os.getpid()}.part")
-    base = [*(compiler or host_compiler()), "-shared", "-fPIC", "-fno-sanitize=undefined"]
+    base = [*(compiler or host_compiler()), *kind]
     try:
         _run([*base, *flags, "-o", str(part), *map(str, sources)])
         os.replace(part, out)

@@ -86,11 +86,13 @@ def simulate(
     count: int = 1,
     chain_name: str | None = None,
     chip_name: str | None = None,
+    edited: bool = False,
 ) -> Simulation:
     """Runs `count` inputs of a bundle or exported folder on the emulated core.
 
-    chip_name: one of mixcomp_sim.chips(); by default the one that stands for the target's core."""
-    with opened(source, target_name) as (bundle, layout, project):
+    chip_name: one of mixcomp_sim.chips(); by default the one that stands for the target's core. edited: also of
+    a folder whose C was changed since the export."""
+    with opened(source, target_name, edited=edited) as (bundle, layout, project):
         chip = chip_for(chip_name, layout)
         core = emulated_core(project, layout, chain_name)
         try:

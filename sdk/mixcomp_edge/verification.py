@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from mixcomp_edge.board.wire import WireCost
 from mixcomp_edge.bundle import Bundle, load_bundle
-from mixcomp_edge.codegen.project import export, has_firmware, read_firmware, read_project
+from mixcomp_edge.codegen.project import check_unedited, export, has_firmware, read_firmware, read_project
 from mixcomp_edge.errors import ExportError, ToolchainError
 from mixcomp_edge.ir import interp
 from mixcomp_edge.ir.graph import Graph
@@ -29,6 +29,7 @@ from mixcomp_edge.transports.board import BoardTransport
 if TYPE_CHECKING:
     from mixcomp_edge.transports.emulator import EmulatedCore
 
+MAX_INPUT_VALUES = 1 << 26  # of all inputs together, 512 MiB
 INSTALL_SIM = "pip install 'mixcomp-edge[sim]'"
 
 
@@ -62,18 +63,21 @@ class Verdict:
 
 @contextmanager
 def opened(
-    source: Path, target_name: str | None, the_board: Board | None = None
+    source: Path, target_name: str | None, the_board: Board | None = None, *, edited: bool = False
 ) -> Iterator[tuple[Bundle, Layout, Path]]:
     """(bundle, layout, project folder) of a bundle or of an exported folder; a bundle is exported to a temporary one,
     for the board where there is one.
 
-    A folder's C is taken as it lies there, edited or not; its target is the one that it was exported for."""
+    A folder's target is the one that it was exported for. Its C is what export wrote; where `edited` says so, what lies
+    there."""
     if source.is_dir():
         bundle, layout = read_project(source)
         if target_name not in (None, layout.target.name):
             raise ExportError(
                 f"{source} was exported for {layout.target.name}, not for {target_name}. Export it again."
             )
+        if not edited:
+            check_unedited(source)
         yield bundle, layout, source
         return
     if the_board is not None and target_name not in (None, the_board.target.name):
@@ -88,9 +92,9 @@ def open_transport(on: str, project: Path, layout: Layout, chain_name: str | Non
     """The transport of that name: host, emulator, qemu:BOARD or serial:PORT."""
     kind, _, place = on.partition(":")
     if on == "host":
-        from mixcomp_edge.transports.host import HostLibrary
+        from mixcomp_edge.transports.host import HostProgram
 
-        return HostLibrary(project, layout)
+        return HostProgram(project, layout)
     if on == "emulator":
         return emulated_core(project, layout, chain_name)
     if kind == "qemu" and place:
@@ -136,14 +140,17 @@ def verify(
     count: int = 10,
     chain_name: str | None = None,
     seed: int = 0,
+    edited: bool = False,
     progress: Callable[[int, int], None] | None = None,
     notice: Callable[[str], None] | None = None,
 ) -> Verdict:
     """Runs `count` inputs through the C of a bundle or exported folder; compares every layer with the interpreter.
 
-    `notice` is told what it will cost on a wire, before it starts."""
+    `edited`: also of a folder whose C was changed since the export. `notice` is told what it will cost on a wire,
+    before it starts."""
     kind, _, place = on.partition(":")
-    with opened(source, target_name, board(place) if kind == "qemu" and place else None) as (bundle, layout, project):
+    the_board = board(place) if kind == "qemu" and place else None
+    with opened(source, target_name, the_board, edited=edited) as (bundle, layout, project):
         transport = open_transport(on, project, layout, chain_name)
         try:
             if isinstance(transport, BoardTransport) and notice is not None:
@@ -167,6 +174,9 @@ def make_inputs(graph: Graph, count: int, seed: int = 0) -> NDArray[np.int64]:
     node = graph.nodes[0]
     assert isinstance(node, QNode)
     low, high = node.type.low, node.type.high
+    most = max(1, MAX_INPUT_VALUES // node.elements)
+    if not 1 <= count <= most:
+        raise ExportError(f"{graph.name}: {count} inputs; between 1 and {most} are possible for its input.")
     rng = np.random.default_rng(seed)
     x = rng.integers(low, high + 1, (count, *node.shape))
     for i in range(3, count, 2):

@@ -101,7 +101,7 @@ def test_a_flipped_bit_of_the_header_is_caught_on_the_host(tmp_path):
         values[index] ^= 1 << bit
         start, end = found.span(4)
         header.write_text(original[:start] + ", ".join(map(str, values)) + original[end:])
-        assert verify(tmp_path / "c", count=INPUTS).first_mismatch is not None, (found[2], index, bit)
+        assert verify(tmp_path / "c", count=INPUTS, edited=True).first_mismatch is not None, (found[2], index, bit)
 
 
 CORES = list(

@@ -12,7 +12,7 @@ from hypothesis import Phase, given, settings
 from e2e.random_networks import FAMILIES, Network, networks
 from mixcomp_edge import export
 from mixcomp_edge.targets import targets
-from mixcomp_edge.transports.host import HostLibrary
+from mixcomp_edge.transports.host import HostProgram
 from mixcomp_edge.verification import compare, make_inputs, open_transport
 
 ON_HOST = ("generic", "cortex-m4", "cortex-m3", "cortex-m0plus")
@@ -28,7 +28,7 @@ def test_the_c_of_a_random_network_equals_the_interpreter_in_every_layer(family)
         with tempfile.TemporaryDirectory() as folder:
             target = ON_HOST[network.seed % len(ON_HOST)]  # kernels of every ISA run on a PC, through plain-C stand-ins
             layout = export(bundle, target, Path(folder) / "c")
-            library = HostLibrary(Path(folder) / "c", layout, ("-O0",))
+            library = HostProgram(Path(folder) / "c", layout, ("-O0",))
             try:
                 verdict = compare(library, layout, make_inputs(bundle.graph, 3, seed=network.seed))
             finally:

@@ -63,7 +63,7 @@ def compare_int8(source: Path, ours: Simulation, *, chain_name: str | None = Non
 
     ExportError for levels beyond 8 bits, LoweringError where 8-bit activations would overflow an accumulator."""
     with (
-        opened(source, ours.target) as (bundle, layout, _),
+        opened(source, ours.target, edited=True) as (bundle, layout, _),
         tempfile.TemporaryDirectory(prefix="mixcomp-int8-") as folder,
     ):
         refuse_wide_levels(bundle.graph)

@@ -35,6 +35,9 @@ ChainOption = Annotated[
     str | None, typer.Option("--toolchain", help="Cross compiler: gcc or zig.", show_default="gcc where found")
 ]
 SourceArgument = Annotated[Path, typer.Argument(help="A bundle (M.mce) or an exported folder.", metavar="M.mce|DIR")]
+EditedFlag = Annotated[
+    bool, typer.Option("--edited", help="Compile a folder's C as it lies there, changed since the export or not.")
+]
 TaskArgument = Annotated[
     str,
     typer.Argument(

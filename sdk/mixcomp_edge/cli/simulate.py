@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Column, Table
 
-from mixcomp_edge.cli.common import ChainOption, JsonFlag, SourceArgument, TargetOption, output, print_json
+from mixcomp_edge.cli.common import (
+    ChainOption,
+    EditedFlag,
+    JsonFlag,
+    SourceArgument,
+    TargetOption,
+    output,
+    print_json,
+)
 from mixcomp_edge.simulation import Simulation
 
 if TYPE_CHECKING:
@@ -45,6 +53,7 @@ def register(app: typer.Typer) -> None:
         ] = None,
         count: Annotated[int, typer.Option("--count", "-n", help="Inputs to run.", min=1)] = 1,
         toolchain: ChainOption = None,
+        edited: EditedFlag = False,
         json: JsonFlag = False,
     ) -> None:
         """Say what one inference costs on a chip: instructions, cycles, time, energy, flash, RAM and stack.
@@ -62,7 +71,7 @@ def register(app: typer.Typer) -> None:
         from mixcomp_edge.bench.int8 import compare_int8
         from mixcomp_edge.simulation import simulate as measure
 
-        result = measure(source, target_name=target, count=count, chain_name=toolchain, chip_name=chip)
+        result = measure(source, target_name=target, count=count, chain_name=toolchain, chip_name=chip, edited=edited)
         if trace is not None:
             trace.write_text(json_format.dumps(result.profile))
         comparison = None if compare is None else compare_int8(source, result, chain_name=toolchain)

@@ -8,6 +8,7 @@ import typer
 
 from mixcomp_edge.cli.common import (
     ChainOption,
+    EditedFlag,
     JsonFlag,
     SourceArgument,
     TargetOption,
@@ -29,6 +30,7 @@ def register(app: typer.Typer) -> None:
         count: Annotated[int, typer.Option("--count", "-n", help="Number of inputs.", min=1)] = 10,
         seed: Annotated[int, typer.Option("--seed", help="Seed of the inputs.", min=0)] = 0,
         toolchain: ChainOption = None,
+        edited: EditedFlag = False,
         json: JsonFlag = False,
     ) -> None:
         """Prove that the C computes what Python computed: every element of every layer.
@@ -46,7 +48,7 @@ def register(app: typer.Typer) -> None:
 
         with progress_bar() as tell:
             verdict = check(
-                source, on=on, target_name=target, count=count, chain_name=toolchain, seed=seed,
+                source, on=on, target_name=target, count=count, chain_name=toolchain, seed=seed, edited=edited,
                 progress=lambda done, of: tell(f"verify on {on}", done, of),
                 notice=lambda text: console.print(text, highlight=False),
             )  # fmt: skip

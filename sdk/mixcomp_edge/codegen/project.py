@@ -19,6 +19,8 @@ from mixcomp_edge.targets import target
 from mixcomp_edge.targets.boards import Board, board
 
 MANIFEST = "mixcomp.json"
+LARGEST = 128 << 20  # of a file that is compiled; 8 MiB of weights are 50 MB of text
+COMPILED = ("src", "include", "board")
 
 
 def export(
@@ -110,8 +112,8 @@ def manifest_digests(files: dict[str, bytes]) -> dict[str, str]:
 def read_project(folder: Path) -> tuple[Bundle, Layout]:
     """The bundle of an exported folder and the layout of its C, for those who check or simulate it.
 
-    The C may have been edited since; but a folder whose C was generated otherwise than now, by another version, is
-    refused, because its values may lie elsewhere in the arena."""
+    The C may have been edited since, see `check_unedited`; but a folder whose C was generated otherwise than now, by
+    another version, is refused, because its values may lie elsewhere in the arena."""
     manifest = _manifest(folder)
     bundle = load_bundle(folder / f"{manifest['model']}.mce")
     the_board = _board(manifest) if "board" in manifest else None
@@ -123,6 +125,22 @@ def read_project(folder: Path) -> tuple[Bundle, Layout]:
             "Export it again."
         )
     return bundle, layout
+
+
+def check_unedited(folder: Path) -> None:
+    """ExportError where a file that is compiled is not as export wrote it: changed, gone, or not of the export.
+
+    `read_project` must have taken the folder, so that its manifest names what this version writes."""
+    digests = {name: value for name, value in _manifest(folder)["sha256"].items() if Path(name).parts[0] in COMPILED}
+    paths = [path for part in COMPILED for path in (folder / part).rglob("*")]
+    found = {path.relative_to(folder).as_posix() for path in paths if path.is_symlink() or not path.is_dir()}
+    if more := sorted(found - set(digests)):
+        raise ExportError(
+            f"{folder}: not of the export, but would be compiled with it: {more[0]}. Remove it, or pass --edited."
+        )
+    for name, value in digests.items():
+        if name not in found or digest(read_bytes(folder / name, LARGEST, ExportError)) != value:
+            raise ExportError(f"{folder}: changed since the export: {name}. Export it again, or pass --edited.")
 
 
 def chosen_kernels(folder: Path) -> dict[str, str]:

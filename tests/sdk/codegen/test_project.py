@@ -201,7 +201,9 @@ def test_an_edited_weight_is_caught_and_its_layer_named(tiny_bundle, tmp_path):
     other = int(first[1], 16) ^ 0x03
     path.write_text(f"{text[: first.start()]}0x{other:02x}{text[first.end() :]}")
     for on in ("host", "emulator"):
-        verdict = verify(tmp_path / "c", on=on, count=3)
+        with pytest.raises(ExportError, match=r"changed since the export: src/mce_tiny_weights\.h"):
+            verify(tmp_path / "c", on=on, count=3)
+        verdict = verify(tmp_path / "c", on=on, count=3, edited=True)
         assert verdict.mismatches > 0
         assert verdict.first_mismatch.layer == "3"
         assert verdict.first_mismatch.expected != verdict.first_mismatch.got
@@ -228,7 +230,7 @@ def test_c_that_does_not_compile_is_a_toolchain_error(tiny_bundle, tmp_path):
         file.write("this is not C\n")
     for on in ("host", "emulator"):
         with pytest.raises(ToolchainError, match="this"):
-            verify(tmp_path / "c", on=on)
+            verify(tmp_path / "c", on=on, edited=True)
 
 
 def test_origin_reaches_the_folder_with_the_bundle(tmp_path):
