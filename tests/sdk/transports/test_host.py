@@ -100,7 +100,10 @@ WRONG = {
         "for (;;) { volatile char *p = malloc(1 << 24); for (int i = 0; i < 1 << 24; i += 512) { p[i] = 1; } }",
         r"crashed \(SIGSEGV\)",
     ),
-    "stack without end": ("volatile char big[1 << 26]; for (int i = 0; i < 1 << 26; i += 64) { big[i] = 1; }", r"crashed \(SIGSEGV\)"),
+    "stack without end": (
+        "volatile char big[1 << 26]; for (int i = 0; i < 1 << 26; i++) { big[i] = 1; }",
+        r"crashed \(SIGSEGV\)",
+    ),
     "a flood of output": ('for (;;) { puts("flood"); }', "ran layer|did not end|returned"),
     "words on stdout": ('puts("hello");', "ran layer"),
     "a file": (
