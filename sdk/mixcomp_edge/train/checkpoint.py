@@ -1,21 +1,45 @@
-"""The state after an epoch as a file: whole or not there, and taken up only by the run that it belongs to."""
+"""The state after an epoch as a file: whole or not there, and taken up only by the run that it belongs to.
+
+A file holds its own SHA-256, and the one before it is kept beside it. What is damaged is told and left aside: the run
+goes on from the last whole one, or from the start. Nothing is taken from a file but numbers of the shapes that the
+model and its optimizer have."""
 
 from __future__ import annotations
 
 import hashlib
+import io
 import json
-import os
-import tempfile
+import logging
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from mixcomp_edge.documents import read_bytes
 from mixcomp_edge.errors import TaskError
+from mixcomp_edge.storage import check_file, write_file
 from mixcomp_edge.train.recipe import Recipe
 from mixcomp_edge.train.task import Task
+
+MAGIC = b"mixcomp-edge checkpoint 2\n"
+MOMENTS = {"step", "exp_avg", "exp_avg_sq"}  # of Adam, for each parameter
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Training:
+    """What a checkpoint holds the state of. per_epoch: optimizer steps."""
+
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+    scheduler: torch.optim.lr_scheduler.LambdaLR
+    epochs: int
+    per_epoch: int
 
 
 def fingerprint(model: nn.Module, task: Task, recipe: Recipe, stage: str) -> str:
@@ -27,37 +51,102 @@ def fingerprint(model: nn.Module, task: Task, recipe: Recipe, stage: str) -> str
     return digest.hexdigest()
 
 
-def resume(checkpoint: Path | None, key: str, model: nn.Module, optimizer: Any, scheduler: Any) -> int:
-    """Restores a fitting checkpoint; returns the epoch to start with. A checkpoint of another run is left aside."""
-    if checkpoint is None or not checkpoint.exists():
+def resume(checkpoint: Path | None, key: str, training: Training) -> int:
+    """Restores the last whole checkpoint of this run; returns the epoch to start with, 0 without one. Those of another
+    run are left aside; damaged ones are, too, and told. StorageError where none can be written."""
+    if checkpoint is None:
         return 0
-    try:
-        state = torch.load(checkpoint, weights_only=True, map_location="cpu")
-        if not isinstance(state, dict):
-            raise TypeError(f"holds a {type(state).__name__}, no training state")
-        if state["key"] != key:
-            return 0
-        model.load_state_dict(state["model"])
-        optimizer.load_state_dict(state["optimizer"])
-        scheduler.load_state_dict(state["scheduler"])
+    check_file(checkpoint)
+    damaged = []
+    for path in (checkpoint, _before(checkpoint)):
+        if not path.exists():
+            continue
+        try:
+            state = _read(path, training)
+            if state["key"] != key:
+                continue
+            _check(state, training)
+        except Exception as error:  # torch, zipfile and pickle raise many kinds
+            damaged.append(f"{path}: this checkpoint is damaged ({str(error).splitlines()[0][:200]})")
+            continue
+        _restore(state, training)
+        for text in damaged:
+            log.warning("%s. Training goes on from the one before it, after epoch %d.", text, state["epoch"])
         return int(state["epoch"])
-    except Exception as error:  # torch and pickle raise many kinds for a damaged file
-        raise TaskError(f"{checkpoint}: cannot read this checkpoint ({error}). Delete it to start afresh.") from error
+    for text in damaged:
+        log.warning("%s. Training starts again.", text)
+    return 0
 
 
-def save(path: Path, key: str, epoch: int, model: nn.Module, optimizer: Any, scheduler: Any) -> None:
-    """Writes the state after `epoch` epochs."""
-    state = {
-        "key": key, "epoch": epoch, "model": model.state_dict(), "optimizer": optimizer.state_dict(),
-        "scheduler": scheduler.state_dict(),
-    }  # fmt: skip
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            torch.save(state, file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+def save(path: Path, key: str, epoch: int, training: Training) -> None:
+    """Writes the state after `epoch` epochs; the one before it stays beside it."""
+    buffer = io.BytesIO()
+    moments = training.optimizer.state_dict()["state"]
+    torch.save({"key": key, "epoch": epoch, "model": training.model.state_dict(), "moments": moments}, buffer)
+    content = buffer.getvalue()
+    if path.is_file():
+        path.replace(_before(path))
+    write_file(path, MAGIC + hashlib.sha256(content).digest() + content)
+
+
+def delete(path: Path) -> None:
+    """Removes a checkpoint and the one before it."""
+    for file in (path, _before(path)):
+        file.unlink(missing_ok=True)
+
+
+def _before(path: Path) -> Path:
+    return path.with_name(f"{path.name}.before")
+
+
+def _read(path: Path, training: Training) -> dict[str, Any]:
+    parameters = [tensor.numel() * tensor.element_size() + 4096 for tensor in training.model.state_dict().values()]
+    most = (1 << 20) + 8 * sum(parameters)  # values, two moments, and what a file of torch holds beside them
+    data = read_bytes(path, most, TaskError)
+    start = len(MAGIC) + hashlib.sha256().digest_size
+    if data[: len(MAGIC)] != MAGIC:
+        raise ValueError("it is of another version, or no checkpoint")
+    if hashlib.sha256(data[start:]).digest() != data[len(MAGIC) : start]:
+        raise ValueError("its SHA-256 differs from the recorded one")
+    with zipfile.ZipFile(io.BytesIO(data[start:])) as archive:
+        if sum(entry.file_size for entry in archive.infolist()) > most:
+            raise ValueError("it grows when it is unpacked")
+    state = torch.load(io.BytesIO(data[start:]), weights_only=True, map_location="cpu")
+    if not isinstance(state, dict) or set(state) != {"key", "epoch", "model", "moments"}:
+        raise ValueError("it holds something else")
+    return state
+
+
+def _check(state: Mapping[str, Any], training: Training) -> None:
+    """Raises ValueError where the state is not one that `save` has written for this training."""
+    if type(state["epoch"]) is not int or not 0 < state["epoch"] <= training.epochs:
+        raise ValueError(f"epoch {state['epoch']!r} of {training.epochs}")
+    model, moments = training.model.state_dict(), state["moments"]
+    _check_shapes(state["model"], model, "the model")
+    parameters = [parameter for group in training.optimizer.param_groups for parameter in group["params"]]
+    if not isinstance(moments, dict) or not set(moments) <= set(range(len(parameters))):
+        raise ValueError("the optimizer's state is of other parameters")
+    for index, entry in moments.items():
+        parameter = parameters[index]
+        wanted = {name: parameter.new_zeros(()) if name == "step" else parameter for name in MOMENTS}
+        _check_shapes(entry, wanted, f"the optimizer's state {index}")
+
+
+def _check_shapes(found: Any, wanted: Mapping[str, Tensor], what: str) -> None:
+    if not isinstance(found, dict) or set(found) != set(wanted):
+        raise ValueError(f"{what} has other entries")
+    for name, tensor in wanted.items():
+        if not isinstance(found[name], Tensor) or found[name].shape != tensor.shape:
+            raise ValueError(f"{what} has another shape at {name}")
+
+
+def _restore(state: Mapping[str, Any], training: Training) -> None:
+    """Rates follow from the epoch; they are not the file's to say."""
+    optimizer, scheduler, steps = training.optimizer, training.scheduler, state["epoch"] * training.per_epoch
+    training.model.load_state_dict(state["model"])
+    optimizer.load_state_dict({"state": state["moments"], "param_groups": optimizer.state_dict()["param_groups"]})
+    rates = [base * rate(steps) for base, rate in zip(scheduler.base_lrs, scheduler.lr_lambdas, strict=True)]
+    for group, rate in zip(optimizer.param_groups, rates, strict=True):
+        group["lr"] = rate
+    known = scheduler.state_dict()
+    scheduler.load_state_dict(known | {"last_epoch": steps, "_step_count": steps + 1, "_last_lr": rates})

@@ -77,7 +77,8 @@ def _fit(
     optimizer = torch.optim.Adam(groups)
     scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _schedule(step, steps, recipe.warmup))
     model.to(engine.device)
-    first = checkpoints.resume(checkpoint, key, model, optimizer, scheduler)
+    training = checkpoints.Training(model, optimizer, scheduler, recipe.epochs, per_epoch)
+    first = checkpoints.resume(checkpoint, key, training)
     engine.barrier()  # nobody writes a checkpoint that another has yet to read
     step_model, step_optimizer = engine.setup(model, optimizer)
     dampening = Dampening(model, recipe)
@@ -103,7 +104,7 @@ def _fit(
                     if engine.rank == 0:
                         listener(Progress(stage, epoch, recipe.epochs, step, steps, meter.loss, meter.shown_accuracy))
         if checkpoint is not None and engine.rank == 0:
-            checkpoints.save(checkpoint, key, epoch + 1, model, optimizer, scheduler)
+            checkpoints.save(checkpoint, key, epoch + 1, training)
     engine.barrier()
     if teacher is not None:
         teacher.to("cpu")

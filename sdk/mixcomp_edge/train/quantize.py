@@ -19,6 +19,7 @@ from mixcomp_edge.ir.nodes import QNode
 from mixcomp_edge.lower import lower
 from mixcomp_edge.operators.input import QInput
 from mixcomp_edge.quant_plan import QuantPlan
+from mixcomp_edge.train import checkpoint as checkpoints
 from mixcomp_edge.train.engine import Engine, OneProcess
 from mixcomp_edge.train.integer_model import IntegerModel
 from mixcomp_edge.train.loop import Listener, accuracy, fit
@@ -127,7 +128,7 @@ def _beside(checkpoint: Path | None, suffix: str) -> Path | None:
 def delete_checkpoints(checkpoint: Path) -> None:
     """Removes what an interrupted run would have needed."""
     for suffix in (FLOAT, QUANTIZED, FIXED):
-        checkpoint.with_name(checkpoint.name + suffix).unlink(missing_ok=True)
+        checkpoints.delete(checkpoint.with_name(checkpoint.name + suffix))
 
 
 def integer_inputs(task: Task, split: Split, graph: Graph) -> NDArray[np.int64]:

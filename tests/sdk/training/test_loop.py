@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import os
 import subprocess
 import sys
 import time
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +17,8 @@ import pytest
 import torch
 
 from mixcomp_edge import Recipe, quantize
-from mixcomp_edge.errors import PlanError, TaskError
+from mixcomp_edge.errors import PlanError, StorageError, TaskError
+from mixcomp_edge.train.checkpoint import MAGIC
 from mixcomp_edge.train.loop import fit
 from mixcomp_edge.train.quantize import delete_checkpoints
 from mixcomp_edge.train.quantized_model import prepare
@@ -165,7 +169,7 @@ def test_the_command_killed_on_digits_goes_on_and_writes_the_bundle_of_an_unbrok
     finally:
         process.kill()
         process.wait()
-    assert torch.load(checkpoint, weights_only=True)["epoch"] < 6
+    assert state_in(checkpoint)["epoch"] < 6
     assert not (tmp_path / "killed.mce").exists()
     assert command("killed.mce").wait(timeout=300) == 0
     assert (tmp_path / "killed.mce").read_bytes() == (tmp_path / "whole.mce").read_bytes()
@@ -198,24 +202,92 @@ def test_more_epochs_are_another_recipe(tmp_path):
     assert log.epochs("train") == [0, 1]
 
 
-def damaged(kind: str, whole: bytes, file: Path) -> None:
-    if kind == "another object":
-        torch.save([1, 2], file)
-    elif kind == "no dictionary":
-        torch.save(torch.zeros(3), file)
-    else:
-        file.write_bytes({"cut": whole[: len(whole) // 2], "empty": b"", "text": b"hello " * 99}[kind])
+HEADER = len(MAGIC) + 32  # and the SHA-256
 
 
-@pytest.mark.parametrize("kind", ["cut", "empty", "text", "another object", "no dictionary"])
-def test_a_damaged_checkpoint_is_named(kind, tmp_path):
-    bundle = tmp_path / "corners.mce"
-    file = tmp_path / "corners.mce.ckpt"
-    task = corners(float_recipe=None, recipe=Recipe(epochs=1))
-    quantize(task, checkpoint=bundle)
-    damaged(kind, file.read_bytes(), file)
-    with pytest.raises(TaskError, match=r"corners\.mce\.ckpt"):
-        quantize(corners(float_recipe=None, recipe=Recipe(epochs=1)), checkpoint=bundle)
+def state_in(file: Path) -> dict:
+    return torch.load(io.BytesIO(file.read_bytes()[HEADER:]), weights_only=True)
+
+
+def forged(file: Path, change) -> bytes:
+    """The checkpoint with its state changed and its digest right."""
+    state, buffer = state_in(file), io.BytesIO()
+    change(state)
+    torch.save(state, buffer)
+    return MAGIC + hashlib.sha256(buffer.getvalue()).digest() + buffer.getvalue()
+
+
+def saved(value: object) -> bytes:
+    torch.save(value, buffer := io.BytesIO())
+    return MAGIC + hashlib.sha256(buffer.getvalue()).digest() + buffer.getvalue()
+
+
+def one_bit(data: bytes, at: float) -> bytes:
+    index = int(at * (len(data) - 1))
+    return data[:index] + bytes([data[index] ^ 4]) + data[index + 1 :]
+
+
+def zipped(size: int) -> bytes:
+    with zipfile.ZipFile(buffer := io.BytesIO(), "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("archive/data.pkl", bytes(size))
+    return MAGIC + hashlib.sha256(buffer.getvalue()).digest() + buffer.getvalue()
+
+
+DAMAGE = {
+    "cut": lambda f: f.read_bytes()[: f.stat().st_size // 2],
+    "empty": lambda f: b"",
+    "text": lambda f: b"hello " * 99,
+    "one bit of the header": lambda f: one_bit(f.read_bytes(), 0.0),
+    "one bit of the digest": lambda f: one_bit(f.read_bytes(), 40 / f.stat().st_size),
+    "one bit of the weights": lambda f: one_bit(f.read_bytes(), 0.6),
+    "the last bit": lambda f: one_bit(f.read_bytes(), 1.0),
+    "a file of torch's": lambda f: f.read_bytes()[HEADER:],
+    "another object": lambda f: saved([1, 2]),
+    "no dictionary": lambda f: saved(torch.zeros(3)),
+    "more than it may have": lambda f: f.read_bytes() + bytes(4 << 20),
+    "zip that grows": lambda f: zipped(1 << 30),
+    "epoch -5": lambda f: forged(f, lambda s: s.update(epoch=-5)),
+    "epoch 99": lambda f: forged(f, lambda s: s.update(epoch=99)),
+    "epoch 1.0": lambda f: forged(f, lambda s: s.update(epoch=1.0)),
+    "epoch true": lambda f: forged(f, lambda s: s.update(epoch=True)),
+    "moments of another shape": lambda f: forged(f, lambda s: s["moments"][0].update(exp_avg=torch.zeros(99, 99))),
+    "moments of another parameter": lambda f: forged(f, lambda s: s["moments"].update({99: s["moments"].pop(0)})),
+    "moments missing": lambda f: forged(f, lambda s: s["moments"][0].pop("step")),
+    "moments as list": lambda f: forged(f, lambda s: s.update(moments=[1])),
+    "weights of another shape": lambda f: forged(f, lambda s: s["model"].update({next(iter(s["model"])): torch.ones(9)})),
+    "weights missing": lambda f: forged(f, lambda s: s["model"].popitem()),
+    "weights as text": lambda f: forged(f, lambda s: s["model"].update(dict.fromkeys(s["model"], "x"))),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", DAMAGE)
+def test_a_damaged_checkpoint_is_told_and_the_run_ends_with_the_same_bytes(kind, tmp_path, caplog):
+    """From the one before it, and where that is damaged too, from the start."""
+    bundle, file = tmp_path / "corners.mce", tmp_path / "corners.mce.ckpt"
+    task = lambda: corners(float_recipe=None, recipe=Recipe(epochs=3, batch_size=60))  # noqa: E731
+    whole = quantize(task(), checkpoint=bundle).bundle.to_bytes()
+    before = file.with_name("corners.mce.ckpt.before")
+    damage = DAMAGE[kind](file)
+    file.write_bytes(damage)
+    log = Log()
+    assert quantize(task(), checkpoint=bundle, listener=log).bundle.to_bytes() == whole
+    assert log.epochs("quantized") == [2]
+    assert f"{file}: this checkpoint is damaged" in caplog.text
+    assert "goes on from the one before it, after epoch 2." in caplog.text
+    file.write_bytes(damage)
+    before.write_bytes(damage)
+    log = Log()
+    assert quantize(task(), checkpoint=bundle, listener=log).bundle.to_bytes() == whole
+    assert log.epochs("quantized") == [0, 1, 2]
+    assert "Training starts again." in caplog.text
+
+
+def test_a_pipe_or_a_folder_in_a_checkpoints_place_is_refused_at_once(tmp_path):
+    for make in (os.mkfifo, os.mkdir):
+        make(tmp_path / "corners.mce.ckpt")
+        with pytest.raises(StorageError, match=r"corners\.mce\.ckpt: is a (device or a pipe|folder)"):
+            quantize(corners(float_recipe=None, recipe=Recipe(epochs=1)), checkpoint=tmp_path / "corners.mce")
+        (os.unlink if make is os.mkfifo else os.rmdir)(tmp_path / "corners.mce.ckpt")
 
 
 def test_a_checkpoint_is_whole_or_not_there_and_delete_removes_both(tmp_path):
