@@ -254,7 +254,7 @@ DAMAGE = {
     "moments of another parameter": lambda f: forged(f, lambda s: s["moments"].update({99: s["moments"].pop(0)})),
     "moments missing": lambda f: forged(f, lambda s: s["moments"][0].pop("step")),
     "moments as list": lambda f: forged(f, lambda s: s.update(moments=[1])),
-    "weights of another shape": lambda f: forged(f, lambda s: s["model"].update({next(iter(s["model"])): torch.ones(9)})),
+    "weights of another shape": lambda f: forged(f, lambda s: s["model"].update({"0.bias": torch.ones(9)})),
     "weights missing": lambda f: forged(f, lambda s: s["model"].popitem()),
     "weights as text": lambda f: forged(f, lambda s: s["model"].update(dict.fromkeys(s["model"], "x"))),
 }  # fmt: skip
