@@ -1,26 +1,39 @@
-"""One call of one kernel on one layer, from the integer graph to the bytes of y: on this machine, or in an image of all
-kernels of an instruction set on an emulated core."""
+"""One layer by one kernel, from the integer graph to the bytes of y: on this machine, or in an image of kernels on an
+emulated core or in a process of its own."""
 
 from __future__ import annotations
 
 import ctypes
 import struct
 from ctypes import c_int16, c_int32, c_uint8, c_uint16, c_uint32
+from math import prod
+from typing import Any, Protocol
 
 import numpy as np
 
 from firmware import structs
-from firmware.structs import Memory, garbage, tensor
+from firmware.structs import TYPES, Memory, garbage, tensor
 from mixcomp_edge.ir import qops
 from mixcomp_edge.ir.graph import Graph
 from mixcomp_edge.numerics.packing import pack_elements
 from mixcomp_edge.plan.kernels import Kernel
 from mixcomp_edge.plan.packing import Packed
-from mixcomp_sim import Machine
+
+
+ENUMS = ("-fno-short-enums",)
+
+
+class Core(Protocol):
+    """What runs an image: a Machine of the simulator, or firmware.process."""
+
+    def symbol(self, name: str) -> Any: ...
+    def write(self, address: int, data: bytes) -> None: ...
+    def read(self, address: int, nbytes: int) -> bytes: ...
+    def call(self, name: str, argument: int) -> Any: ...
 
 
 class Call:
-    """The arguments of a kernel: its struct, then buffers. `y` is the last but one, or the last without scratch."""
+    """The calls of a kernel that make a layer, a struct and buffers each: one, or one for each input of a concat."""
 
     def __init__(self, graph: Graph, node: qops.QNode, kernel: Kernel, packed: Packed, values: dict[str, np.ndarray],
                  in_place: bool = False) -> None:  # fmt: skip
@@ -28,21 +41,40 @@ class Call:
         sources = [graph[name] for name in node.inputs]
         buffers = [self.hold(c_uint8, pack_elements(values[s.name], s.type.bits)) for s in sources]
         self.y = buffers[1] if in_place else garbage(node.nbytes)
-        self.params = self.struct(graph, node, packed)
+        self.steps: list[tuple[ctypes.Structure, list[Memory]]]
+        if isinstance(node, qops.Concat):
+            self.steps = [(self.part(node, sources, i), [x, self.y]) for i, x in enumerate(buffers)]
+            return
         scratch = [] if packed.scratch_bytes is None else [garbage(packed.scratch_bytes)]
-        self.buffers = [*buffers, self.y, *scratch]
+        self.steps = [(self.struct(graph, node, packed), [*buffers, self.y, *scratch])]
 
     def hold(self, ctype: type, values: object) -> Memory:
         self.keep.append(Memory(ctype, values if isinstance(values, bytes) else np.asarray(values).ravel().tolist()))
         return self.keep[-1]
 
+    def part(self, node: qops.Concat, sources: list[qops.QNode], i: int) -> ctypes.Structure:
+        """What the call for input i gets."""
+        ends = [prod(source.shape[node.axis :]) for source in sources]
+        x, y = sources[i].type, node.type
+        types = (TYPES.index(x.dtype), TYPES.index(y.dtype), x.zero_point, y.zero_point)
+        places = (prod(node.shape[: node.axis]), ends[i], sum(ends), sum(ends[:i]))
+        return structs.Concat(*types, *places, self.requant(node.requants[i]))
+
     def struct(self, graph: Graph, node: qops.QNode, packed: Packed) -> ctypes.Structure:
-        x = tensor(
-            graph.sources(node)[0].shape, graph.sources(node)[0].type.dtype, graph.sources(node)[0].type.zero_point
-        )
-        y = tensor(node.shape, node.type.dtype, node.type.zero_point)
+        tensors = [tensor(n.shape, n.type.dtype, n.type.zero_point) for n in (*graph.sources(node), node)]
+        x, y = tensors[0], tensors[-1]
         if isinstance(node, qops.AvgPool2d):
             return structs.Pool2d(x, y, self.window(node), self.requant(node.requant))
+        if isinstance(node, qops.MaxPool2d):
+            return structs.Pool2d(x, y, self.window(node))
+        if isinstance(node, qops.Add):
+            return structs.Add(*tensors, node.a_multiplier, node.b_multiplier, node.shift)
+        if isinstance(node, qops.Rescale):
+            return structs.Rescale(x, y, self.requant(node.requant))
+        if isinstance(node, qops.Pad):
+            return structs.Pad(x, y, *(0,) * (3 - len(node.before)), *node.before)
+        if isinstance(node, qops.Softmax):
+            return structs.Softmax(x, self.hold(c_uint16, node.table).pointer)
         assert isinstance(node, qops.WEIGHTED)
         codes = self.hold({1: c_uint8, 2: c_uint16, 4: c_uint32}[packed.codes.itemsize], packed.codes).address
         table = None
@@ -74,29 +106,32 @@ class Call:
         """The bytes of y."""
         function = getattr(library, self.name)
         function.restype = None
-        function(ctypes.byref(self.params), *(buffer.pointer for buffer in self.buffers))
+        for params, buffers in self.steps:
+            function(ctypes.byref(params), *(buffer.pointer for buffer in buffers))
         return self.y.bytes()
 
-    def on_core(self, emulator: Machine, index: int) -> bytes:
+    def on_core(self, core: Core, index: int) -> bytes:
         """The same in an image of `image_source`; `index` counts its kernels."""
-        at = emulator.symbol("mce_memory").address
+        at = core.symbol("mce_memory").address
         places: dict[int, int] = {}
-        for memory in (*self.keep, *self.buffers):
+        for memory in (*self.keep, *(buffer for _, buffers in self.steps for buffer in buffers)):
             if memory.address not in places:
                 places[memory.address] = at
-                emulator.write(at, memory.bytes())
+                core.write(at, memory.bytes())
                 at += -(-len(memory.bytes()) // 4) * 4
-        params = _bytes(self.params, places)
-        emulator.write(at, params)
-        arguments = [index, at, *(places[b.address] for b in self.buffers)]
-        arguments += [0] * (6 - len(arguments))
-        emulator.write(at + len(params), struct.pack("<6I", *arguments))
-        emulator.call("mce_call", at + len(params))
-        return bytes(emulator.read(places[self.y.address], len(self.y.bytes())))
+        for params, buffers in self.steps:
+            packed = _bytes(params, places)
+            core.write(at, packed)
+            arguments = [index, at, *(places[b.address] for b in buffers)]
+            arguments += [0] * (6 - len(arguments))
+            core.write(at + len(packed), struct.pack("<6I", *arguments))
+            core.call("mce_call", at + len(packed))
+        return bytes(core.read(places[self.y.address], len(self.y.bytes())))
 
 
 def _bytes(value: ctypes.Structure, places: dict[int, int]) -> bytes:
-    """A struct as a 32-bit core sees it; each pointer by its place there. No field needs padding before it."""
+    """A struct as a 32-bit machine sees it; each pointer by its place there. No field needs padding before it: images
+    are built with enums as wide as int (ENUMS)."""
     found = b""
     for name, ctype in value._fields_:
         field = getattr(value, name)

@@ -42,6 +42,8 @@ def _graph(op: str, dtype: str, rng: Rng) -> Graph | None:
             weights=_weights((out, shape[0]), out, x_type, y_type, rng),
         )
         return Graph("alone", (x, node), "y")
+    if op in ("add", "rescale", "concat", "maxpool2d", "pad", "softmax"):
+        return _unweighted(op, x_type, y_type, rng)
     group_channels, groups = int(rng.choice(CHANNELS)), int(rng.choice([1, 1, 2, 3]))
     channels = group_channels * (1 if op in ("dwconv2d", "avgpool2d") else groups)
     if op in ("dwconv2d", "avgpool2d") and rng.random() < 0.5:  # what kernels that read words ask for
@@ -70,6 +72,43 @@ def _graph(op: str, dtype: str, rng: Rng) -> Graph | None:
     return _with_residual(x, common, rng)
 
 
+def _unweighted(op: str, x_type: QType, y_type: QType, rng: Rng) -> Graph | None:
+    """One operator of a kernel of its own for all types; what has two inputs reads x in two types."""
+    shape = tuple(int(n) for n in rng.integers(1, 7, 3))
+    x = qops.Input(name="x", inputs=(), shape=shape, type=x_type)
+    z_type = _type(str(rng.choice(qops.DTYPES)), rng)
+    z = qops.Rescale(name="z", inputs=("x",), shape=shape, type=z_type, requant=_requant(x_type.peak, z_type, rng, 1))
+    common = {"name": "y", "inputs": ("x",), "shape": shape, "type": y_type}
+    if op == "rescale":
+        node = qops.Rescale(**common, requant=_requant(x_type.peak, y_type, rng, 1))
+    elif op == "pad":
+        before, after = (tuple(int(n) for n in rng.integers(0, 4, 3)) for _ in range(2))
+        shape = tuple(b + n + a for b, n, a in zip(before, shape, after, strict=True))
+        node = qops.Pad(**common | {"shape": shape, "type": x_type}, before=before, after=after)
+    elif op == "softmax":
+        table = np.floor(2.0**15 * np.exp(-rng.choice([0.001, 0.3, 20.0]) * np.arange(1 << x_type.bits)) + 0.5)
+        node = qops.Softmax(**common | {"type": QType("u8", 1 / 256)}, table=table.astype(np.uint16))
+    elif op == "maxpool2d":
+        window = _window("avgpool2d", rng)
+        size = window.output_size(*shape[:2])
+        if min(size) < 1 or not _all_inside(shape, size, window):
+            return None
+        node = qops.MaxPool2d(**common | {"shape": (*size, shape[2]), "type": x_type}, window=window)
+    elif op == "concat":
+        axis = int(rng.integers(0, 3))
+        shape = tuple(2 * n if i == axis else n for i, n in enumerate(shape))
+        by = tuple(_requant(type_.peak, y_type, rng, 1) for type_ in (x_type, z_type))
+        node = qops.Concat(**common | {"inputs": ("x", "z"), "shape": shape}, axis=axis, requants=by)
+        return Graph("alone", (x, z, node), "y")
+    else:
+        shift = int(rng.integers(1, 31))
+        room = (TOP - (1 << shift >> 1)) // max(x_type.peak + z_type.peak, 1)
+        ma, mb = (int(m) for m in rng.integers(0, room + 1, 2))
+        node = qops.Add(**common | {"inputs": ("x", "z")}, a_multiplier=ma, b_multiplier=mb, shift=shift)
+        return Graph("alone", (x, z, node), "y")
+    return Graph("alone", (x, node), "y")
+
+
 def _with_residual(x: qops.QNode, common: dict, rng: Rng) -> Graph:
     """The residual is a convolution of x itself, so that it is as large as y, of any type."""
     r_type = _type(str(rng.choice([common["type"].dtype, *qops.DTYPES])), rng)
@@ -84,20 +123,23 @@ def _with_residual(x: qops.QNode, common: dict, rng: Rng) -> Graph:
 
 def _pool(x: qops.QNode, common: dict, size: tuple[int, int], rng: Rng) -> Graph | None:
     window = common["window"]
-    inside = [
-        any(0 <= o * s - before + t * d < extent for t in range(k))
-        for extent, n, k, s, d, before in zip(
-            x.shape[:2], size, window.kernel, window.stride, window.dilation, window.padding[:2], strict=True
-        )
-        for o in range(n)
-    ]
-    if not all(inside):
+    if not _all_inside(x.shape, size, window):
         return None
     taps = prod(window.kernel)
     by = _requant(taps * x.type.peak, common["type"], rng, int(rng.choice([1, taps])))
     between = qops.MaxPool2d(name="z", inputs=("x",), shape=x.shape, type=x.type, window=Window((1, 1)))  # as it is
     node = qops.AvgPool2d(shape=(*size, x.shape[2]), requant=by, **common | {"inputs": ("z",)})
     return Graph("alone", (x, between, node), "y")
+
+
+def _all_inside(shape: tuple[int, ...], size: tuple[int, int], window: Window) -> bool:
+    """Whether each window of a pooling holds an element of x."""
+    axes = zip(shape[:2], size, window.kernel, window.stride, window.dilation, window.padding[:2], strict=True)
+    return all(
+        any(0 <= o * stride - before + t * step < extent for t in range(k))
+        for extent, n, k, stride, step, before in axes
+        for o in range(n)
+    )
 
 
 def _window(op: str, rng: Rng) -> Window:

@@ -28,7 +28,7 @@ from mixcomp_edge.plan.packing.quad import quad_decoded
 from mixcomp_edge.targets import Target, targets
 from mixcomp_sim import Emulator, Machine, find_core, image_memory, open_machine
 
-OPS = ("conv2d", "conv2d_add", "dwconv2d", "dense", "avgpool2d")
+OPS = sorted({kernel.op for kernel in catalogue()})
 EXAMPLES = int(os.environ.get("MCE_TEST_EXAMPLES", "60")) // 2  # the sanitizers ask for 40
 OWN = sorted({(k.isa, k.op, act) for k in catalogue() if k.isa != "c" for act in k.act})
 
@@ -150,7 +150,7 @@ def image(isa: str, core: Target, chain: str, folder: Path) -> Machine:
     lines = "".join(f"{name} : ORIGIN = {at}, LENGTH = {size}\n" for name, (at, size) in areas.items())
     script.write_text(f"MEMORY {{\n{lines}}}\n" + (build.FIRMWARE / "ports" / "emulated" / "sections.ld").read_text())
     sources = [*(build.FIRMWARE / kernel.source for kernel in mine), source]
-    objects = toolchains()[chain].compile(sources, [build.FIRMWARE / "include"], core, folder, ())
+    objects = toolchains()[chain].compile(sources, [build.FIRMWARE / "include"], core, folder, alone.ENUMS)
     return open_machine(toolchains()[chain].link(objects, core, folder / "image.elf", script, "mce_call"), core.core)
 
 

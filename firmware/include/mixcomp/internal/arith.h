@@ -26,7 +26,32 @@
 #define MCE_ONCE static
 #endif
 
-#if defined(__arm__)
+/* The instructions that assembly here may hold: 2 Thumb-2, 1 Thumb-1, 0 none; 1 those of the DSP extension, too. */
+#if defined(__GNUC__) && defined(__thumb2__)
+#define MCE_THUMB 2
+#elif defined(__GNUC__) && defined(__thumb__)
+#define MCE_THUMB 1
+#else
+#define MCE_THUMB 0
+#endif
+#if MCE_THUMB == 2 && defined(__ARM_FEATURE_DSP)
+#define MCE_DSP 1
+#else
+#define MCE_DSP 0
+#endif
+
+/* The same for loops that name variables of C, which takes nearly all registers at a time. At -O0 each variable lies in
+ * memory and they do not suffice; in Thumb-1 at -Os gcc gives up r8 to r12. There these loops run as their C twins: the
+ * same bytes, more slowly. Functions that are all assembly serve every flag. */
+#if !defined(__OPTIMIZE__) || (MCE_THUMB == 1 && defined(__OPTIMIZE_SIZE__))
+#define MCE_THUMB_LOOPS 0
+#define MCE_DSP_LOOPS 0
+#else
+#define MCE_THUMB_LOOPS MCE_THUMB
+#define MCE_DSP_LOOPS MCE_DSP
+#endif
+
+#if MCE_THUMB
 
 /* A function that is all assembly. Compilers see no use of its argument and no register that it changes, so gcc must not
  * reason about it (noipa); clang does not. */
@@ -38,11 +63,13 @@
 #define MCE_IN_ASM __attribute__((unused)) /* a parameter of it */
 #endif
 
-/* A constant that is no immediate, so that an instruction with it has room to shift its other operand. */
+/* Compilers must not know where v comes from. A constant is no immediate then, so that an instruction with it has room to
+ * shift its other operand. A sum is no reduction then: it wraps, so it is added up as uint32_t and is an int32_t from turn
+ * to turn, and gcc 12.2, having vectorized two of them side by side, returns one lane of each for the whole. */
 #if defined(__GNUC__)
-#define MCE_IN_REGISTER(constant) __asm__("" : "+r"(constant))
+#define MCE_IN_REGISTER(v) __asm__("" : "+r"(v))
 #else
-#define MCE_IN_REGISTER(constant) ((void)(constant))
+#define MCE_IN_REGISTER(v) ((void)(v))
 #endif
 
 /* SPEC.md writes a >> n for floor(a / 2^n). C99 leaves two things to the compiler: >> of a negative number, and the
@@ -56,7 +83,7 @@ MCE_INLINE int32_t mce_round32(int64_t wide)
 /* (a * m + 2^31) >> 32, 0 <= m < 2^31, |result| <= 2^30 */
 MCE_INLINE int32_t mce_multiply_high(int32_t a, int32_t m)
 {
-#if defined(__ARM_ARCH_ISA_THUMB) && __ARM_ARCH_ISA_THUMB == 1
+#if MCE_THUMB == 1
     /* No long multiplication: 16-bit halves, a = ah * 2^16 + al, m = mh * 2^16 + ml. What is below bit 16 of al * ml cannot
      * reach the result, as 2^31 has no bit there. */
     const int32_t ah = a >> 16, mh = m >> 16;

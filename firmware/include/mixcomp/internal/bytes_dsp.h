@@ -6,7 +6,7 @@
 #include "mixcomp/internal/dense_sums_dsp.h"
 #include "mixcomp/internal/pair_dsp.h"
 
-#if defined(__ARM_FEATURE_DSP)
+#if MCE_DSP_LOOPS
 #define MCE_BYTES_LANE(turn)                                                                                           \
     "ldrd %[x0], %[x1], [%[x]], #8\n\t"                                                                                \
     "sxtb16 %[l], %[wa]" turn "\n\t"                                                                                   \
@@ -42,7 +42,7 @@ MCE_INLINE const mce_word *mce_bytes_2x2(mce_pairs *t, const mce_word *x, const 
 {
     const mce_word *const end = w + n / 2;
     int32_t a0 = t->a0, a1 = t->a1, b0 = t->b0, b1 = t->b1;
-#if defined(__ARM_FEATURE_DSP)
+#if MCE_DSP_LOOPS
     uint32_t wa, wb, x0, x1, l;
     __asm__("1:\n\t" MCE_BYTES_STEP MCE_BYTES_STEP "cmp %[w], %[end]\n\tbne 1b"
             : [a0] "+r"(a0), [a1] "+r"(a1), [b0] "+r"(b0), [b1] "+r"(b1), [x] "+r"(x), [w] "+r"(w), [wa] "=&r"(wa),
@@ -71,7 +71,7 @@ MCE_INLINE const mce_word *mce_dense_bytes(mce_type type, const mce_word_any *x,
 {
     const mce_word *const end = w + n;
     int32_t a = sum->a, b = sum->b, c = sum->c, d = sum->d;
-#if defined(__ARM_FEATURE_DSP)
+#if MCE_DSP_LOOPS
     uint32_t v, wa, wb, xl, l;
     if (type == MCE_S8) {
         MCE_BYTES_ASM("sxtb16");

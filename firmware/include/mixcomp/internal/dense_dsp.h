@@ -58,9 +58,10 @@ MCE_INLINE void mce_dense_dsp(mce_type type, mce_scheme scheme, const mce_dense 
                               mce_scratch *scratch)
 {
     const int32_t inputs = p->x.h * p->x.w * p->x.c, outputs = p->y.h * p->y.w * p->y.c, n = (inputs + 7) & ~7;
-    mce_quad_block *const blocks = (mce_quad_block *)(void *)scratch;
+    mce_quad_block *const blocks = (mce_quad_block *)(void *)scratch; /* null (0) where nothing needs scratch */
     const int32_t count = scheme == MCE_QUAD ? mce_dense_count(p->blocks) : 0;
-    const mce_word_any *const words = mce_dense_words(type, x, inputs, (mce_word *)(void *)(blocks + count));
+    mce_quad_block *const behind = scheme == MCE_QUAD ? blocks + count : blocks;
+    const mce_word_any *const words = mce_dense_words(type, x, inputs, (mce_word *)(void *)behind);
     const mce_sink sink = mce_sink_of(&p->y, &p->requant, 0, 0, y);
     const mce_word *w = (const mce_word *)p->codes;
     const mce_word *const table = scheme == MCE_PAIR_TABLE ? (const mce_word *)p->levels : 0;

@@ -25,7 +25,7 @@ typedef struct mce_dense_pair {
     int32_t a, b; /* two channels; of quads two pairs */
 } mce_dense_pair;
 
-#if defined(__ARM_FEATURE_DSP)
+#if MCE_DSP_LOOPS
 #define MCE_FOUR_LANES(lane, w) /* 2 weights of 4 channels */                                                          \
     lane "and %[l], %[m], %[" w "]\n\t"                                                                                \
          "smlad %[a], %[xl], %[l], %[a]\n\t"                                                                           \
@@ -60,7 +60,7 @@ MCE_INLINE const mce_word *mce_dense_masked(mce_type type, const mce_word_any *x
 {
     const mce_word *const end = w + n / 2;
     int32_t a = sum->a, b = sum->b, c = sum->c, d = sum->d;
-#if defined(__ARM_FEATURE_DSP)
+#if MCE_DSP_LOOPS
     uint32_t v, wa, wb, xl, l = (uint32_t)n;
     if (type == MCE_S8) {
         MCE_FOUR_ASM("sxtb16");
@@ -106,7 +106,7 @@ MCE_INLINE void mce_dense_masked_pair(mce_type type, const mce_word_any *x, cons
 
 /* ---- any format, by the table of internal/pair_dsp.h ---- */
 
-#if defined(__ARM_FEATURE_DSP)
+#if MCE_DSP_LOOPS
 #define MCE_LOOK_TAKE(w, acc, i)                                                                                       \
     "ubfx %[l], %[" w "], #8*" #i ", #8\n\t"                                                                           \
     "ldr %[l], [%[t], %[l], lsl #2]\n\t"                                                                               \
@@ -154,7 +154,7 @@ MCE_INLINE const mce_word *mce_dense_looked_up(mce_type type, const mce_word_any
 {
     const mce_word *const end = w + n / 4;
     int32_t a = sum->a, b = sum->b;
-#if defined(__ARM_FEATURE_DSP)
+#if MCE_DSP_LOOPS
     uint32_t v, wa, wb, xl, l;
     if (mce_is_packed(type)) {
         MCE_LOOK_ASM(MCE_LOOK_NIBBLES);
@@ -182,7 +182,7 @@ MCE_INLINE const mce_word *mce_dense_looked_up_four(mce_type type, const mce_wor
 {
     const mce_word *const end = w + n / 2;
     int32_t a = sum->a, b = sum->b, c = sum->c, d = sum->d;
-#if defined(__ARM_FEATURE_DSP)
+#if MCE_DSP_LOOPS
     uint32_t v, wa, wb, xl, l;
     if (mce_is_packed(type)) {
         MCE_LOOK_FOUR_ASM(MCE_LOOK_FOUR_NIBBLES);
@@ -229,7 +229,7 @@ MCE_INLINE void mce_dense_quads(const mce_word_any *x, const mce_quad_block *blo
     }
 }
 
-#if defined(__ARM_FEATURE_DSP)
+#if MCE_DSP
 
 #define MCE_DENSE_HALF(shift0, shift1) /* 4 weights of 4 channels */                                                   \
     "ldrd r8, r9, [r1], #8\n\t"                                                                                        \

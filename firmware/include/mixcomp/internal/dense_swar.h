@@ -27,7 +27,7 @@ MCE_SHARED void mce_dense_swar_any(mce_type type, int32_t step, const mce_word_a
     }
 }
 
-#if defined(__GNUC__) && defined(__ARM_ARCH_ISA_THUMB) && __ARM_ARCH_ISA_THUMB == 2
+#if MCE_THUMB_LOOPS == 2
 
 #define MCE_DENSE_K(bit, bits, shift) /* an element with four channels */                                              \
     "ubfx %[at], %[v], #" bit ", #" bits "\n\t"                                                                        \
@@ -66,7 +66,7 @@ MCE_INLINE void mce_dense_swar_four(mce_type type, const mce_word_any *x, const 
     t[0] = t0, t[1] = t1;
 }
 
-#elif defined(__GNUC__) && defined(__ARM_ARCH_ISA_THUMB)
+#elif MCE_THUMB == 1
 
 #define MCE_DENSE_TAKE(left, right) "lsls r7, r4, #" left "\n\tlsrs r7, r7, #" right "\n\t" /* an element */
 #define MCE_DENSE_TOP(right) "lsrs r7, r4, #" right "\n\t"

@@ -6,6 +6,11 @@
 
 #include "mixcomp/internal/arith.h"
 
+/* -fno-omit-frame-pointer would take r7, and no macro tells of it. */
+#if MCE_THUMB_LOOPS == 2 && !defined(__clang__)
+#pragma GCC optimize("omit-frame-pointer", "no-tree-loop-distribute-patterns")
+#endif
+
 /* Words are read where only bytes are promised: the core allows any address, C wants to be told. */
 #if defined(__GNUC__)
 typedef uint32_t __attribute__((__may_alias__, __aligned__(1))) mce_word_any;
@@ -56,7 +61,7 @@ MCE_INLINE uint32_t mce_usat8(int32_t v)
 { return (uint32_t)(v < 0 ? 0 : v > 255 ? 255 : v); }
 #endif
 
-#if defined(__ARM_FEATURE_DSP)
+#if MCE_DSP
 
 /* acc + x.low * w.low + x.high * w.high, modulo 2^32 */
 MCE_INLINE int32_t mce_smlad(uint32_t x, uint32_t w, int32_t acc)
@@ -173,15 +178,18 @@ MCE_INLINE const mce_word_any *mce_unpack8(const mce_word_any *x, mce_word **to)
     *to = y + 8;
     return x + 1;
 }
-MCE_INLINE int32_t mce_smlad(uint32_t x, uint32_t w, int32_t acc)
+MCE_INLINE int32_t mce_multiply_add(int32_t a, int32_t b, int32_t acc)
 {
-    const uint32_t low = (uint32_t)(mce_low16(x) * mce_low16(w)), high = (uint32_t)(mce_high16(x) * mce_high16(w));
-    return (int32_t)((uint32_t)acc + low + high);
+    int32_t sum = mce_wrap_add(acc, a * b);
+    MCE_IN_REGISTER(sum);
+    return sum;
 }
+MCE_INLINE int32_t mce_smlad(uint32_t x, uint32_t w, int32_t acc)
+{ return mce_multiply_add(mce_high16(x), mce_high16(w), mce_multiply_add(mce_low16(x), mce_low16(w), acc)); }
 MCE_INLINE int32_t mce_smlabb(uint32_t x, uint32_t w, int32_t acc)
-{ return (int32_t)((uint32_t)acc + (uint32_t)(mce_low16(x) * mce_low16(w))); }
+{ return mce_multiply_add(mce_low16(x), mce_low16(w), acc); }
 MCE_INLINE int32_t mce_smlatt(uint32_t x, uint32_t w, int32_t acc)
-{ return (int32_t)((uint32_t)acc + (uint32_t)(mce_high16(x) * mce_high16(w))); }
+{ return mce_multiply_add(mce_high16(x), mce_high16(w), acc); }
 MCE_INLINE int32_t mce_smmlar(int32_t acc, int32_t m, int32_t add)
 { return add + mce_multiply_high(acc, m); }
 MCE_INLINE uint32_t mce_ssub16(uint32_t a, uint32_t b)

@@ -12,7 +12,7 @@ typedef struct mce_dw_acc {
     int32_t low_p, low_q, high_p, high_q;
 } mce_dw_acc;
 
-#if defined(__ARM_FEATURE_DSP)
+#if MCE_DSP_LOOPS
 /* The three taps of a column, [x] -> r0 to r2 (row p) and rows sh below (row q). lane(r) makes a lane pair of a word. */
 #define MCE_DW_X4 "ldrd %[r0], %[r1], [%[x]], #8\n\tldrd %[r2], %[r3], [%[x]], #8\n\t"
 #define MCE_DW_X5 MCE_DW_X4 "ldr %[r4], [%[x]], #4\n\t"
@@ -55,7 +55,7 @@ MCE_INLINE uint32_t mce_dw_lanes(mce_type type, uint32_t v, int32_t j)
 MCE_INLINE mce_dw_acc mce_dw_sum(mce_type type, int32_t sh, const mce_word *x, const mce_word *w, int32_t j)
 {
     int32_t lp = 0, hp = 0, lq = 0, hq = 0;
-#if defined(__ARM_FEATURE_DSP)
+#if MCE_DSP_LOOPS
     uint32_t r0, r1, r2, r3, r4, w0;
     if (sh == 1) {
         MCE_DW_TWO(MCE_DW_BYTES_1, type, j)

@@ -41,7 +41,7 @@ typedef struct mce_dw_columns {
     uint32_t flip;       /* [28] to make s4 u4: sign bits */
 } mce_dw_columns;
 
-#if defined(__ARM_FEATURE_DSP)
+#if MCE_DSP
 
 /* A field more or less, and the offsets above are wrong. */
 typedef char

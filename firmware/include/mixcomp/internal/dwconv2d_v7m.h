@@ -42,7 +42,7 @@ typedef struct mce_rows_columns {
     uint32_t flip;       /* [28] to make s4 u4: sign bits */
 } mce_rows_columns;
 
-#if defined(__GNUC__) && defined(__ARM_ARCH_ISA_THUMB) && __ARM_ARCH_ISA_THUMB == 2
+#if MCE_THUMB == 2
 
 /* A field more or less, and the offsets above are wrong. */
 typedef char

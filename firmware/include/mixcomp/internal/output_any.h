@@ -5,7 +5,7 @@
 
 #include "mixcomp/internal/dsp_output.h"
 
-#if defined(__ARM_FEATURE_DSP)
+#if MCE_DSP
 #define MCE_SINK_ANY MCE_ONCE
 #else
 #define MCE_SINK_ANY MCE_SHARED

@@ -13,7 +13,7 @@ typedef struct mce_pairs {
     int32_t a0, a1, b0, b1;
 } mce_pairs;
 
-#if defined(__ARM_FEATURE_DSP)
+#if MCE_DSP_LOOPS
 #define MCE_PAIR_MULTIPLY(acc)                                                                                         \
     "smlad %[" acc "0], %[x0], %[l], %[" acc "0]\n\t"                                                                  \
     "smlad %[" acc "1], %[x1], %[l], %[" acc "1]\n\t"
@@ -41,7 +41,7 @@ MCE_INLINE const mce_word *mce_pair_2x2(mce_pairs *t, const mce_word *x, const m
 {
     const mce_word *const end = w + n / 4;
     int32_t a0 = t->a0, a1 = t->a1, b0 = t->b0, b1 = t->b1;
-#if defined(__ARM_FEATURE_DSP)
+#if MCE_DSP_LOOPS
     uint32_t wa, wb, x0, x1, l;
     if (pairs == 0) {
         const uint32_t table = 0x000F000Fu;

@@ -99,7 +99,7 @@ MCE_INLINE mce_quad_block *mce_quad_lengths(const uint8_t *lengths, mce_quad_blo
     return block;
 }
 
-#if defined(__ARM_FEATURE_DSP)
+#if MCE_DSP_LOOPS
 #define MCE_QUAD_LANE(lane, low, high) /* of the codes at these bits of v; b is spent */                               \
     "ubfx %[" lane "], %[v], #" low ", #4\n\t"                                                                         \
     "ubfx %[b], %[v], #" high ", #4\n\t"                                                                               \
@@ -126,7 +126,7 @@ MCE_INLINE const mce_word *mce_quad_decode(const mce_word *codes, const int16_t 
                                            int32_t n)
 {
     const mce_word *const end = codes + n / 4;
-#if defined(__ARM_FEATURE_DSP)
+#if MCE_DSP_LOOPS
     uint32_t v, b, x, y, z;
     __asm__ volatile(MCE_QUAD_DECODE
                      : [codes] "+&r"(codes), [lanes] "+&r"(lanes), [v] "=&r"(v), [b] "=&r"(b), [x] "=&r"(x),

@@ -27,7 +27,7 @@ typedef struct mce_quad_job {
 /* mce_quad_tiles or mce_quad_tiles_add */
 typedef const mce_word *mce_quad_run(mce_quad_job *job);
 
-#if defined(__ARM_FEATURE_DSP)
+#if MCE_DSP
 
 /* A field more or less, and the offsets above are wrong. */
 typedef char mce_quad_job_is_as_the_assembly_reads_it[sizeof(mce_quad_job) == 80 ? 1 : -1];

@@ -16,7 +16,7 @@ typedef uint32_t __attribute__((__may_alias__)) mce_swar_word; /* aligned to 4 b
 typedef uint32_t mce_swar_word;
 #endif
 
-#if defined(__GNUC__) && defined(__ARM_ARCH_ISA_THUMB) && __ARM_ARCH_ISA_THUMB == 2
+#if MCE_THUMB_LOOPS == 2
 
 /* Four products of four channels at two pixels in 33 instructions; compilers spill here. */
 #define MCE_SWAR_K(shift)                                                                                              \
@@ -72,7 +72,7 @@ MCE_INLINE void mce_swar_4x2(const uint8_t **p0, const uint8_t **p1, const mce_s
 
 #endif
 
-#if defined(__GNUC__) && defined(__ARM_ARCH_ISA_THUMB) && __ARM_ARCH_ISA_THUMB == 1
+#if MCE_THUMB_LOOPS == 1
 
 /* A product of two channels at two pixels in 8 instructions: MULS leaves the lane and takes the element. */
 #define MCE_SWAR_K(make, k)                                                                                            \

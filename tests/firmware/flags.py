@@ -1,0 +1,296 @@
+"""Under which compilers and flags the C has to be right: a table of builds, what of them to run, and how.
+
+A build takes kernels for one machine through one compiler with some flags. It counts one combination for each kernel
+that it compiles, and one for each that it runs, with layers whose bytes the interpreter knows. `python
+tests/firmware/flags.py` does all of it, in hours; `THIN` is what CI has time for."""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from firmware import alone, build, layers
+from firmware.process import LOOP, Process
+from mixcomp_edge.build.cross import toolchains
+from mixcomp_edge.errors import ToolchainError
+from mixcomp_edge.ir import interp
+from mixcomp_edge.ir.graph import Graph
+from mixcomp_edge.ir.qops import DTYPES, QNode
+from mixcomp_edge.numerics.packing import pack_elements
+from mixcomp_edge.plan.kernels import Kernel, catalogue
+from mixcomp_edge.plan.packing import Packed
+from mixcomp_edge.targets import targets
+from mixcomp_sim import find_core, image_memory, open_machine
+
+LEVELS = ("-O0", "-Og", "-O1", "-Os", "-O2", "-O3", "-Ofast")
+EXTRAS = ((), ("-flto",), ("-fno-omit-frame-pointer",), ("-fPIC",))
+DIALECTS = [
+    *((f"-std={name}", "-pedantic") for name in ("c99", "gnu11", "c17", "c2x")),
+    ("-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Wsign-conversion", "-Wundef", "-Werror"),
+    *((f,) for f in ("-fshort-enums", "-funsigned-char", "-fno-builtin", "-ffast-math", "-fwrapv", "-ftrapv")),
+    *((f,) for f in ("-fno-strict-aliasing", "-fno-inline", "-fstack-protector-all", "-ffreestanding")),
+]
+ARM = {  # the ways to call and the unit for floats of each target
+    "cortex-m0plus": [("-mfloat-abi=soft",)],
+    "cortex-m3": [("-mfloat-abi=soft",)],
+    "cortex-m4": [("-mfloat-abi=soft",), *((f"-mfloat-abi={a}", "-mfpu=fpv4-sp-d16") for a in ("softfp", "hard"))],
+    "cortex-m7": [("-mfloat-abi=soft",), *((f"-mfloat-abi={a}", "-mfpu=fpv5-d16") for a in ("softfp", "hard"))],
+    "cortex-m33": [("-mfloat-abi=soft",), *((f"-mfloat-abi={a}", "-mfpu=fpv5-sp-d16") for a in ("softfp", "hard"))],
+    "cortex-m55": [("-mfloat-abi=hard",), ("-mfloat-abi=softfp",)],
+    "cortex-m85": [("-mfloat-abi=hard",), ("-mfloat-abi=softfp",)],
+}
+HOSTS = {"pc64": (), "pc32": ("-m32", "-msse2", "-mfpmath=sse")}  # Python loads the one, the other runs by itself
+
+
+@dataclass(frozen=True)
+class Build:
+    """`on`: a target, pc64 or pc32. `run`: with what is compiled, layers are computed."""
+
+    on: str
+    compiler: str  # gcc, clang or zig
+    flags: tuple[str, ...]
+    run: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.on} {self.compiler} {' '.join(self.flags)}"
+
+    @property
+    def kernels(self) -> list[Kernel]:
+        """Those that such a machine may get: on a PC all."""
+        isas = targets()[self.on].isas if self.on in ARM else {kernel.isa for kernel in catalogue()}
+        return [kernel for kernel in catalogue() if kernel.isa in isas]
+
+    @property
+    def command(self) -> list[str]:
+        """The compiler with what says for which machine, or [] where there is none here."""
+        if self.on in HOSTS:
+            found = [self.compiler] if shutil.which(self.compiler) else []
+            if self.compiler == "zig":
+                found = [sys.executable, "-m", "ziglang", "cc", "-fno-sanitize=undefined"]
+            return [*found, *HOSTS[self.on]] if found and (self.on == "pc64" or _has_32_bits(tuple(found))) else []
+        target = targets()[self.on]
+        chains = toolchains()
+        if self.compiler in chains:
+            return chains[self.compiler]._compiler(target)
+        if self.compiler == "clang" and shutil.which("clang") and self.on != "cortex-m85":
+            names = [word for word in target.gcc if word.startswith(("-mcpu", "-mthumb"))]
+            return ["clang", "--target=arm-none-eabi", *names, "-ffreestanding"]
+        return []
+
+
+@cache
+def _has_32_bits(compiler: tuple[str, ...]) -> bool:
+    source = "#include <stdio.h>\nint main(void) { return 0; }\n"
+    command = [*compiler, "-m32", "-x", "c", "-", "-o", os.devnull]
+    return subprocess.run(command, input=source, text=True, capture_output=True).returncode == 0
+
+
+def matrix() -> Iterator[Build]:
+    """All: every level with every extra and every way to call with floats, one of them at a time; dialects at -O2. PCs run
+    at every level, plain and with LTO, cores at -O0, -Os and -O3."""
+    for on, compiler in product(HOSTS, ("gcc", "clang")):
+        for level, extra in product(LEVELS, EXTRAS):
+            yield Build(on, compiler, (level, *extra), run=extra in ((), ("-flto",)))
+        yield from (Build(on, compiler, ("-O2", *dialect)) for dialect in DIALECTS)
+    yield from (Build("pc64", "zig", (level,), run=True) for level in LEVELS)
+    yield from (Build("pc64", "gcc", (level, "-march=native"), run=True) for level in ("-O2", "-O3"))
+    for on, compiler in product(ARM, ("gcc", "clang", "zig")):
+        for level in LEVELS:
+            for extra in EXTRAS:
+                yield Build(on, compiler, (level, *extra), run=not extra and level in ("-O0", "-Os", "-O3"))
+            for way in ARM[on][1:] if compiler != "zig" else ():
+                yield Build(on, compiler, (level, *way))
+        if compiler == "gcc":
+            yield from (Build(on, compiler, ("-O2", *dialect)) for dialect in DIALECTS)
+
+
+THIN = (
+    Build("pc64", "gcc", ("-O3",), run=True),
+    Build("pc32", "gcc", ("-O3",), run=True),
+    Build("pc64", "clang", ("-O3",), run=True),
+    Build("cortex-m4", "gcc", ("-O0", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16")),
+    Build("cortex-m4", "gcc", ("-O1", "-fno-omit-frame-pointer")),
+    Build("cortex-m4", "gcc", ("-O2", "-fno-omit-frame-pointer")),
+    Build("cortex-m0plus", "gcc", ("-Os",), run=True),
+    Build("cortex-m3", "gcc", ("-O0",), run=True),
+    Build("cortex-m4", "gcc", ("-O0",), run=True),
+)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A layer as a kernel gets it, and the bytes that the interpreter makes of it."""
+
+    graph: Graph
+    node: QNode
+    kernel: Kernel
+    packed: Packed
+    values: dict[str, np.ndarray]
+    want: bytes
+
+    def call(self) -> alone.Call:
+        return alone.Call(self.graph, self.node, self.kernel, self.packed, self.values)
+
+
+@cache
+def cases(examples: int) -> tuple[Case, ...]:
+    """Layers of each operator and type of x, two inputs each, and more until every kernel has `examples`."""
+    found: list[Case] = []
+    for op, dtype in product(sorted({kernel.op for kernel in catalogue()}), DTYPES):
+        rng = np.random.default_rng(len(found))
+        mine = [kernel for kernel in catalogue() if kernel.op == op and dtype in kernel.act]
+        met: Counter[str] = Counter()
+        while any(met[kernel.name] < examples for kernel in mine):
+            graph, inputs = layers.layer(op, dtype, rng)
+            node = graph.nodes[-1]
+            served = [(k, packed) for k in mine if met[k.name] < examples and (packed := k.pack(graph, node))]
+            for x in inputs[[0, -1]] if served else ():
+                values = {name: value[0] for name, value in interp.steps(graph, x[None])} | {graph.nodes[0].name: x}
+                want = pack_elements(values[node.name], node.type.bits)
+                found += [Case(graph, node, k, packed, values, want) for k, packed in served]
+            met.update(k.name for k, _ in served)
+    return tuple(found)
+
+
+@dataclass
+class Outcome:
+    """Names of kernels that did not compile, with the compiler's word, and of those that computed other bytes."""
+
+    compiled: int = 0
+    ran: int = 0
+    refused: tuple[str, ...] = ()
+    wrong: tuple[str, ...] = ()
+    skipped: str = ""
+
+
+def try_build(one: Build, examples: int = 2) -> Outcome:
+    """Compiles, and runs where the build says so."""
+    if not one.command:
+        return Outcome(skipped=f"no {one.compiler} for {one.on} on this machine")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        objects, refused = compile_all(one, folder)
+        out = Outcome(compiled=len(objects), refused=tuple(refused))
+        if one.run and not refused:
+            runner = RUNNERS.get(one.on, on_core)(one, objects, folder)
+            if isinstance(runner, str):
+                out.skipped = runner
+                return out
+            mine = {kernel.name for kernel in one.kernels}
+            told: dict[str, bool] = {}
+            for case in cases(examples):
+                if case.kernel.name in mine:
+                    told[case.kernel.name] = told.get(case.kernel.name, True) & (runner(case.call()) == case.want)
+            out.ran, out.wrong = len(told), tuple(name for name, right in told.items() if not right)
+        return out
+
+
+def compile_all(one: Build, folder: Path) -> tuple[list[Path], list[str]]:
+    """(object files, what a compiler says to each kernel that it refuses)"""
+    objects, refused = [], []
+    always = [] if any(flag.startswith("-std") for flag in one.flags) else ["-std=c99"]
+    always += ["-fPIC"] if one.on == "pc64" and one.run else []
+    always += [*alone.ENUMS, "-ffunction-sections"] if one.on in ARM and one.run else []
+    for kernel in one.kernels:
+        output = folder / f"{kernel.name}.o"
+        source = build.FIRMWARE / kernel.source
+        words = [*always, *one.flags, f"-I{build.FIRMWARE / 'include'}", "-c", str(source), "-o", str(output)]
+        done = subprocess.run([*one.command, *words], capture_output=True, text=True)
+        if done.returncode:
+            said = [line for line in done.stderr.splitlines() if "rror" in line] or [f"status {done.returncode}"]
+            refused.append(f"{kernel.name}: {said[0]}")
+        else:
+            objects.append(output)
+    return objects, refused
+
+
+Run = Callable[[alone.Call], bytes]
+
+
+def on_pc64(one: Build, objects: list[Path], folder: Path) -> Run:
+    library = folder / "kernels.so"
+    subprocess.run([*one.command, *one.flags, "-shared", *map(str, objects), "-o", str(library)], check=True)
+    loaded = ctypes.CDLL(str(library))
+    return lambda call: call.on_host(loaded)
+
+
+def on_pc32(one: Build, objects: list[Path], folder: Path) -> Run:
+    order, main = [kernel.name for kernel in one.kernels], folder / "main.c"
+    main.write_text(alone.image_source(order) + LOOP)
+    words = [*one.flags, "-no-pie", f"-I{build.FIRMWARE / 'include'}", str(main), *map(str, objects)]
+    subprocess.run([*one.command, *words, "-o", str(folder / "main")], check=True)
+    process = Process(folder / "main")
+    return lambda call: call.on_core(process, order.index(call.name))
+
+
+def on_core(one: Build, objects: list[Path], folder: Path) -> Run | str:
+    """In an emulator, or why not."""
+    core = targets()[one.on]
+    if not core.core or (not find_core(core.core).model and shutil.which("qemu-system-arm") is None):
+        return f"no emulator for {one.on} on this machine"
+    chain = toolchains().get("zig" if one.compiler == "clang" else one.compiler)
+    if chain is None:
+        return f"nothing links for {one.on} on this machine"
+    order, source, script = [kernel.name for kernel in one.kernels], folder / "image.c", folder / "image.ld"
+    source.write_text(alone.image_source(order))
+    memory = image_memory(core.core)
+    areas = {"FLASH (rx)": memory.flash, "RAM (rw)": memory.ram}
+    lines = "".join(f"{name} : ORIGIN = {at}, LENGTH = {size}\n" for name, (at, size) in areas.items())
+    script.write_text(f"MEMORY {{\n{lines}}}\n" + (build.FIRMWARE / "ports" / "emulated" / "sections.ld").read_text())
+    mine = chain.compile([source], [build.FIRMWARE / "include"], core, folder, alone.ENUMS)
+    machine = open_machine(chain.link([*objects, *mine], core, folder / "image.elf", script, "mce_call"), core.core)
+    return lambda call: call.on_core(machine, order.index(call.name))
+
+
+RUNNERS = {"pc64": on_pc64, "pc32": on_pc32}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="The C under every flag.")
+    parser.add_argument("--only", default="", help="builds with these words in their names")
+    parser.add_argument("--examples", type=int, default=2, help="layers for each kernel")
+    asked = parser.parse_args()
+    table: dict[tuple[str, str], list[int]] = {}
+    bad, skipped, start = [], Counter[str](), time.monotonic()
+    for one in matrix():
+        if not all(word in f"{one} " for word in asked.only.split(",")):
+            continue
+        try:
+            out = try_build(one, asked.examples)
+        except (subprocess.CalledProcessError, ToolchainError) as error:
+            out = Outcome(refused=(f"link: {error}",))
+        row = table.setdefault((one.on, one.compiler), [0, 0, 0, 0, 0])
+        for i, n in enumerate((1, out.compiled, len(out.refused), out.ran, len(out.wrong))):
+            row[i] += n
+        bad += [f"{one}: {what}" for what in (*out.refused, *out.wrong)]
+        skipped.update([out.skipped] if out.skipped else [])
+        print(f"{time.monotonic() - start:7.0f} s  {one}: {out.compiled} compiled, {out.ran} run"
+              f"{f', {len(out.refused)} REFUSED, {len(out.wrong)} WRONG' if out.refused or out.wrong else ''}"
+              f"{f', skipped: {out.skipped}' if out.skipped else ''}", flush=True)  # fmt: skip
+    form = "{:14} {:8} {:>7} {:>9} {:>8} {:>7} {:>6}".format
+    print(form("machine", "compiler", "builds", "compiled", "refused", "run", "wrong"))
+    for key, row in table.items():
+        print(form(*key, *row))
+    print(form("all", "", *(sum(row[i] for row in table.values()) for i in range(5))))
+    print(*(f"skipped {n} builds: {why}" for why, n in skipped.items()), *bad, sep="\n")
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

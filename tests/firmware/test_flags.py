@@ -1,0 +1,52 @@
+"""The C under compilers and flags that users choose: what CI has time for, all of it with `poe flags`."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from firmware import build, flags
+from firmware.flags import Build
+
+
+@pytest.mark.parametrize("one", flags.THIN, ids=str)
+def test_kernels_compile_and_compute_the_same_bytes_under(one):
+    out = flags.try_build(one, 1)
+    if out.skipped:
+        pytest.skip(out.skipped)
+    assert (out.refused, out.wrong) == ((), ())
+    assert out.compiled == len(one.kernels)
+    assert out.ran == (len(one.kernels) if one.run else 0)
+
+
+def test_a_kernel_that_is_refused_is_told_with_the_compilers_word():
+    out = flags.try_build(Build("pc64", "gcc", ("-O0", "-DMIXCOMP_TYPES_H"), run=True), 1)  # no types: none compiles
+    if out.skipped:
+        pytest.skip(out.skipped)
+    assert (out.compiled, out.ran) == (0, 0)
+    assert all("error" in said for said in out.refused)
+    assert len(out.refused) == len(Build("pc64", "gcc", ()).kernels)
+
+
+def test_a_kernel_that_computes_something_else_is_told(monkeypatch):
+    def almost(one, objects, folder):
+        return lambda call: bytes(2) if call.name == "mce_dense_u8_fx4__dsp" else wanted.pop(0)
+
+    wanted = [case.want for case in flags.cases(1) if case.kernel.name != "mce_dense_u8_fx4__dsp"]
+    monkeypatch.setattr(flags, "compile_all", lambda one, folder: ([], []))
+    monkeypatch.setitem(flags.RUNNERS, "pc64", almost)
+    out = flags.try_build(Build("pc64", "gcc", (), run=True), 1)
+    if out.skipped:
+        pytest.skip(out.skipped)
+    assert (out.ran, out.wrong) == (len(Build("pc64", "gcc", ()).kernels), ("mce_dense_u8_fx4__dsp",))
+
+
+def test_wrapping_sums_side_by_side_are_whole_at_every_level(tmp_path):
+    if not shutil.which("gcc"):
+        pytest.skip("gcc is not installed")
+    source, program = Path(__file__).with_name("sums.c"), tmp_path / "sums"
+    for level in ("-O0", "-O2", "-O3", "-Ofast"):
+        words = ["gcc", level, f"-I{build.FIRMWARE / 'include'}", str(source), "-o", str(program)]
+        subprocess.run(words, check=True)
+        assert subprocess.run([str(program)], capture_output=True, text=True).stdout == "1088 1120\n", level
