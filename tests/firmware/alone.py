@@ -19,7 +19,6 @@ from mixcomp_edge.numerics.packing import pack_elements
 from mixcomp_edge.plan.kernels import Kernel
 from mixcomp_edge.plan.packing import Packed
 
-
 ENUMS = ("-fno-short-enums",)
 
 

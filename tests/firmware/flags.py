@@ -1,14 +1,15 @@
 """Under which compilers and flags the C has to be right: a table of builds, what of them to run, and how.
 
 A build takes kernels for one machine through one compiler with some flags. It counts one combination for each kernel
-that it compiles, and one for each that it runs, with layers whose bytes the interpreter knows. `python
-tests/firmware/flags.py` does all of it, in hours; `THIN` is what CI has time for."""
+that it compiles, and one for each that it runs, with layers whose bytes the interpreter knows. `poe flags` does
+all of it, in hours; `THIN` is what CI has time for."""
 
 from __future__ import annotations
 
 import argparse
 import ctypes
 import os
+import random
 import shutil
 import subprocess
 import sys
@@ -102,8 +103,8 @@ def _has_32_bits(compiler: tuple[str, ...]) -> bool:
 
 
 def matrix() -> Iterator[Build]:
-    """All: every level with every extra and every way to call with floats, one of them at a time; dialects at -O2. PCs run
-    at every level, plain and with LTO, cores at -O0, -Os and -O3."""
+    """All: every level with every extra and every way to call with floats, one of them at a time; dialects at -O2. PCs
+    run at every level, plain and with LTO, cores at -O0, -Os and -O3."""
     for on, compiler in product(HOSTS, ("gcc", "clang")):
         for level, extra in product(LEVELS, EXTRAS):
             yield Build(on, compiler, (level, *extra), run=extra in ((), ("-flto",)))
@@ -263,14 +264,19 @@ RUNNERS = {"pc64": on_pc64, "pc32": on_pc32}
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="The C under every flag.")
-    parser.add_argument("--only", default="", help="builds with these words in their names")
+    parser.add_argument("--only", default="", help="builds with these words, between commas, in their names")
+    parser.add_argument("--minutes", type=float, help="builds in any order until the time is up")
+    parser.add_argument("--seed", type=int, default=0, help="of that order")
     parser.add_argument("--examples", type=int, default=2, help="layers for each kernel")
     asked = parser.parse_args()
     table: dict[tuple[str, str], list[int]] = {}
     bad, skipped, start = [], Counter[str](), time.monotonic()
-    for one in matrix():
-        if not all(word in f"{one} " for word in asked.only.split(",")):
-            continue
+    builds = [one for one in matrix() if all(word in f"{one} " for word in asked.only.split(","))]
+    if asked.minutes is not None:
+        random.Random(asked.seed).shuffle(builds)
+    for one in builds:
+        if asked.minutes is not None and time.monotonic() - start > 60 * asked.minutes:
+            break
         try:
             out = try_build(one, asked.examples)
         except (subprocess.CalledProcessError, ToolchainError) as error:
