@@ -15,8 +15,8 @@ from points import Point
 from safetensors.torch import load_file, save_file
 
 from mixcomp_edge import Bundle, LayerPlan, QuantPlan, Recipe, Split, Task, convert, load_task, save_bundle
+from mixcomp_edge.ir import interp
 from mixcomp_edge.train.analyze import Analysis, Options, analyze
-from mixcomp_edge.train.integer_model import IntegerModel
 from mixcomp_edge.train.loop import Progress, accuracy, fit
 from mixcomp_edge.train.quantize import integer_inputs, score, versions
 from mixcomp_edge.train.quantized_model import QuantizedModel
@@ -134,9 +134,8 @@ def posit_macs(model: Quantizable) -> float:
 
 def integers(bundle: Bundle, task: Task, split: Split) -> float:
     """The metric by the bundle's integers, which the generated C equals to the bit."""
-    return score(
-        task, split, bundle.graph, IntegerModel(bundle.graph).predict(integer_inputs(task, split, bundle.graph))
-    )
+    outputs = interp.predict(bundle.graph, integer_inputs(task, split, bundle.graph))
+    return score(task, split, bundle.graph, outputs)
 
 
 def fingerprint(point: Point, result: dict[str, Any], fraction: float) -> str:

@@ -5,7 +5,7 @@ Values are (N, *shape) int64: a batch of inputs goes through at once."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -17,6 +17,17 @@ from mixcomp_edge.ir.nodes import QNode, Value
 def run(graph: Graph, x: Value) -> Value:
     """Output (N, *shape) of inputs x (N, *input shape)."""
     return next(value for name, value in steps(graph, x) if name == graph.output)
+
+
+def predict(
+    graph: Graph, x: Value, progress: Callable[[int, int], None] = lambda done, of: None, batch_size: int = 16
+) -> Value:
+    """The same for many inputs, in batches that fit the processor's cache."""
+    outputs = []
+    for start in range(0, len(x), batch_size):
+        outputs.append(run(graph, x[start : start + batch_size]))
+        progress(min(start + batch_size, len(x)), len(x))
+    return np.concatenate(outputs)
 
 
 def steps(graph: Graph, x: Value) -> Iterator[tuple[str, Value]]:

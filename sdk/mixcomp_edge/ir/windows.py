@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mixcomp_edge.errors import GraphError
 from mixcomp_edge.ir.bounds import MAX_DIMENSION, MAX_ELEMENTS
@@ -44,7 +46,7 @@ def pooled_shape(node: Node, window: Window, shape: Shape) -> Shape:
     return pooled
 
 
-def taps(x: Value, window: Window, size: tuple[int, int], fill: int) -> Iterator[Value]:
+def taps(x: NDArray[Any], window: Window, size: tuple[int, int], fill: int) -> Iterator[NDArray[Any]]:
     """For each kernel position in row-major order, the (N, OH, OW, C) elements of x (N, H, W, C) that it meets."""
     (kh, kw), (sh, sw), (dh, dw), (top, left, _, _) = window.kernel, window.stride, window.dilation, window.padding
     oh, ow = size

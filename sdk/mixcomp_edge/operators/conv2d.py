@@ -16,7 +16,7 @@ from mixcomp_edge.ir.c_view import Call, Fields
 from mixcomp_edge.ir.graph import Node, Shape, Window
 from mixcomp_edge.ir.nodes import Doubles, QNode, Value
 from mixcomp_edge.ir.types import QType, QuantizedWeights, Requant
-from mixcomp_edge.ir.weighted import Layer, Weighted
+from mixcomp_edge.ir.weighted import Layer, Weighted, exact
 from mixcomp_edge.ir.windows import check_window, met, taps, windowed_shape
 from mixcomp_edge.numerics.requant import MAX_SHIFT
 from mixcomp_edge.operators.dwconv2d import QDwConv2d
@@ -113,12 +113,13 @@ class QConv2d(Weighted):
         oh, ow, out_channels = self.shape
         group = x.shape[3] // self.groups
         levels = self.weights.levels.reshape(self.groups, out_channels // self.groups, -1, group)  # g, O/g, taps, C/g
-        acc = np.broadcast_to(self.weights.bias.astype(np.int64), (len(x), oh, ow, out_channels)).copy()
-        for t, tap in enumerate(taps(x, self.window, (oh, ow), x_type.zero_point)):
+        weight = exact(levels)
+        acc = np.broadcast_to(exact(self.weights.bias), (len(x), oh, ow, out_channels)).copy()
+        for t, tap in enumerate(taps(exact(x), self.window, (oh, ow), x_type.zero_point)):
             rows = tap.reshape(-1, self.groups, group).swapaxes(0, 1)  # (g, N*OH*OW, C/g)
-            sums = rows @ levels[:, :, t, :].swapaxes(1, 2)  # (g, N*OH*OW, O/g)
+            sums = rows @ weight[:, :, t, :].swapaxes(1, 2)  # (g, N*OH*OW, O/g)
             acc += sums.swapaxes(0, 1).reshape(acc.shape)
-        return acc
+        return acc.astype(np.int64)
 
     def evaluate(self, inputs: list[Value], types: list[QType]) -> Value:
         return self.requantize(self.accumulators(inputs[0], types[0]), self.weights.requant)

@@ -12,7 +12,7 @@ from mixcomp_edge.errors import GraphError
 from mixcomp_edge.ir.graph import Node, Shape
 from mixcomp_edge.ir.nodes import Doubles, QNode, Value
 from mixcomp_edge.ir.types import QType, QuantizedWeights
-from mixcomp_edge.ir.weighted import Layer, Weighted
+from mixcomp_edge.ir.weighted import Layer, Weighted, exact
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -53,8 +53,8 @@ class QDense(Weighted):
 
     def evaluate(self, inputs: list[Value], types: list[QType]) -> Value:
         (x,), weights = inputs, self.weights
-        acc = weights.bias.astype(np.int64) + x.reshape(len(x), weights.codes.shape[1]) @ weights.levels.T
-        return self.requantize(acc, weights.requant).reshape(len(x), *self.shape)
+        acc = exact(weights.bias) + exact(x.reshape(len(x), weights.codes.shape[1])) @ exact(weights.levels).T
+        return self.requantize(acc.astype(np.int64), weights.requant).reshape(len(x), *self.shape)
 
     def operands(self, x: Value, place: tuple[int, ...], fill: int) -> Value:
         return x.ravel()

@@ -15,7 +15,7 @@ from mixcomp_edge.ir.c_view import Fields
 from mixcomp_edge.ir.graph import Shape, Window
 from mixcomp_edge.ir.nodes import QNode, Value
 from mixcomp_edge.ir.types import QType
-from mixcomp_edge.ir.weighted import Weighted
+from mixcomp_edge.ir.weighted import Weighted, exact
 from mixcomp_edge.ir.windows import check_window, met, taps, windowed_shape
 
 
@@ -53,10 +53,11 @@ class QDwConv2d(Weighted):
     def evaluate(self, inputs: list[Value], types: list[QType]) -> Value:
         (x,), (oh, ow, out_channels) = inputs, self.shape
         multiplicity = out_channels // x.shape[3]
-        acc = np.broadcast_to(self.weights.bias.astype(np.int64), (len(x), oh, ow, out_channels)).copy()
-        for t, tap in enumerate(taps(x, self.window, (oh, ow), types[0].zero_point)):
-            acc += np.repeat(tap, multiplicity, axis=3) * self.weights.levels[t]
-        return self.requantize(acc, self.weights.requant)
+        levels = exact(self.weights.levels)
+        acc = np.broadcast_to(exact(self.weights.bias), (len(x), oh, ow, out_channels)).copy()
+        for t, tap in enumerate(taps(exact(x), self.window, (oh, ow), types[0].zero_point)):
+            acc += (tap if multiplicity == 1 else np.repeat(tap, multiplicity, axis=3)) * levels[t]
+        return self.requantize(acc.astype(np.int64), self.weights.requant)
 
     def operands(self, x: Value, place: tuple[int, ...], fill: int) -> Value:
         multiplicity = self.shape[2] // x.shape[2]

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 import mixcomp_edge
 from mixcomp_edge.bundle import Bundle
 from mixcomp_edge.errors import PlanError, UnsupportedError
+from mixcomp_edge.ir import interp
 from mixcomp_edge.ir.graph import Graph
 from mixcomp_edge.ir.nodes import QNode
 from mixcomp_edge.lower import lower
@@ -21,7 +22,6 @@ from mixcomp_edge.operators.input import QInput
 from mixcomp_edge.quant_plan import QuantPlan
 from mixcomp_edge.train import checkpoint as checkpoints
 from mixcomp_edge.train.engine import Engine, OneProcess
-from mixcomp_edge.train.integer_model import IntegerModel
 from mixcomp_edge.train.loop import Listener, accuracy, fit
 from mixcomp_edge.train.quantized_model import QuantizedModel, prepare
 from mixcomp_edge.train.recipe import Recipe
@@ -37,7 +37,7 @@ class Quantized:
     bundle: Bundle
     float_accuracy: float | None
     integer_accuracy: float | None
-    integer_outputs: NDArray[np.int64] | None  # (N, *shape) of the test set, by the integers in PyTorch
+    integer_outputs: NDArray[np.int64] | None  # (N, *shape) of the test set, by the interpreter
 
 
 def convert(model: QuantizedModel, origin: dict[str, Any] | None = None) -> Bundle:
@@ -112,12 +112,12 @@ def train_float(
 
 
 def measured(task: Task, bundle: Bundle, float_accuracy: float | None = None) -> Quantized:
-    """A bundle with its outputs and its metric on the task's test set, by the integers in PyTorch."""
+    """A bundle with its outputs and its metric on the task's test set, by the interpreter."""
     if task.test is None:
         return Quantized(bundle, None, None, None)
     if float_accuracy is None and task.float_recipe is None:  # else the float model is not trained yet
         float_accuracy = accuracy(task.model, task, task.test)
-    outputs = IntegerModel(bundle.graph).predict(integer_inputs(task, task.test, bundle.graph))
+    outputs = interp.predict(bundle.graph, integer_inputs(task, task.test, bundle.graph))
     return Quantized(bundle, float_accuracy, score(task, task.test, bundle.graph, outputs), outputs)
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn import functional as F
 
-from mixcomp_edge.ir.types import QType
-from mixcomp_edge.operators.pad import Pad, QPad
-from mixcomp_edge.train.operators.forms import forward, integer
+from mixcomp_edge.operators.pad import Pad
+from mixcomp_edge.train.operators.forms import forward
 
 
 @forward.register
@@ -16,9 +15,3 @@ def _(node: Pad, inputs: list[Tensor]) -> Tensor:
     order = [*reversed(range(rank - 1)), rank - 1]  # F.pad takes the last dimension first: W, H, then C
     pads = [amount for axis in order for amount in (node.before[axis], node.after[axis])]
     return F.pad(inputs[0], pads)
-
-
-@integer.register
-def _(node: QPad, inputs: list[Tensor], types: list[QType]) -> Tensor:
-    pads = [amount for pair in zip(reversed(node.before), reversed(node.after), strict=True) for amount in pair]
-    return F.pad(inputs[0], pads, value=float(types[0].zero_point))

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from mixcomp_edge.ir.types import QType
-from mixcomp_edge.operators.reshape import QReshape, Reshape
-from mixcomp_edge.train.operators.forms import forward, integer
+from mixcomp_edge.operators.reshape import Reshape
+from mixcomp_edge.train.operators.forms import forward
 
 
 @forward.register
@@ -16,8 +15,3 @@ def _(node: Reshape, inputs: list[Tensor]) -> Tensor:
     flat = x.movedim(1, -1).reshape(len(x), -1) if x.dim() > 2 else x
     *positions, channels = node.shape
     return flat.reshape(len(x), *positions, channels).movedim(-1, 1)
-
-
-@integer.register
-def _(node: QReshape, inputs: list[Tensor], types: list[QType]) -> Tensor:
-    return inputs[0].reshape(len(inputs[0]), *node.shape)
