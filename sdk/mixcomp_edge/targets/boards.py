@@ -15,7 +15,7 @@ from mixcomp_edge.errors import TargetError
 from mixcomp_edge.targets import Target, targets
 
 FLASH_METHODS = ("qemu", "pyocd", "uf2")
-KINDS = {"str": str, "int": int, "tuple[str, ...]": list}  # of a field of Board -> in TOML
+KINDS = {"str": str, "Target": str, "int": int, "tuple[str, ...]": list}  # of a field of Board -> in TOML
 PROVED = ("nowhere", "qemu", "rp2040js", "board")
 BAUD, ENERGY_BAUD = 115_200, 9600  # of the UART; the second in MLPerf Tiny's energy mode
 BAUDS = (9600, 19_200, 38_400, 57_600, 115_200, 230_400, 460_800, 921_600)  # every port can make each of them
