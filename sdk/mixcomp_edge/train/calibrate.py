@@ -1,4 +1,5 @@
-"""Steps and scales from a sample: the best among a grid of clipping points, by squared error or by entropy."""
+"""Steps and scales from what a network computes: the best among a grid of clipping points, by squared error or by
+entropy."""
 
 from __future__ import annotations
 
@@ -6,25 +7,43 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixcomp_edge.numerics import Codebook
+from mixcomp_edge.train.histogram import FAR, Histogram, usual_peak
 
-CLIPS = np.geomspace(0.1, 1.1, 80)  # of the largest magnitude
+Floats = NDArray[np.floating]
+
+CLIPS = np.geomspace(1.1 / 11**3, 1.1, 238)  # of the largest magnitude
 
 
-def activation_step(x: NDArray[np.float32], low: int, high: int) -> float:
-    """Step of the uniform grid low..high (zero point 0) with the least mean squared error on the sample x."""
+def activation_step(seen: Histogram, low: int, high: int) -> float:
+    """Step of the uniform grid low..high (zero point 0) with the least squared error on the values seen."""
+    x, count = seen.values()
     peak = float(np.abs(x).max(initial=0.0))
     if peak == 0.0:
         return 1.0 / max(high, 1)
-    steps = CLIPS * peak / high
-    errors = [np.mean((np.clip(np.rint(x / step), low, high) * step - x) ** 2) for step in steps]
-    return float(steps[int(np.argmin(errors))])
+    steps, codes = CLIPS[:, None] * peak / high, np.arange(low, high + 1)
+    ends = np.searchsorted(x, (codes[:-1] + 0.5) * steps)  # (S, K - 1): where the values of each code end
+
+    def by_code(amount: Floats) -> Floats:
+        """(S, K): the sum of each step's and code's share of the amounts (B,)."""
+        total = np.concatenate([[0.0], np.cumsum(amount)])
+        return np.diff(total[ends], axis=1, prepend=0.0, append=total[-1])
+
+    # sum (x - y)^2 for y = code * step, less the sum of x^2, which is the same for all
+    errors = np.sum((codes * steps) ** 2.0 * by_code(1.0 * count) - 2 * codes * steps * by_code(count * x), axis=1)
+    return float(steps[int(np.argmin(errors)), 0])
 
 
 def input_range(x: NDArray[np.float32], high: int = 255) -> tuple[float, int]:
-    """(step, zero point) of the u8 grid from min(x, 0) to max(x, 0), with 0.0 on it. Raw pixels 0..255 get step 1."""
-    low_value, high_value = min(float(x.min()), 0.0), max(float(x.max()), 0.0)
+    """(step, zero point) of the u8 grid from min(x, 0) to max(x, 0), x (N, ...), with 0.0 on it. Outliers of a few
+    samples leave the others a sixteenth of the range at least. Raw pixels 0..255 get step 1."""
+    rows = x.reshape(len(x), -1)
+    low_value, high_value = -_reach(-rows.min(axis=1)), _reach(rows.max(axis=1))
     step = (high_value - low_value) / high or 1.0
     return step, int(np.clip(np.rint(-low_value / step), 0, high))
+
+
+def _reach(peaks: NDArray[np.float32]) -> float:
+    return min(max(float(peaks.max()), 0.0), FAR * usual_peak(peaks))
 
 
 def weight_scale(

@@ -20,12 +20,11 @@ from mixcomp_edge.lower.assign_types import assign_types, quantizer_of
 from mixcomp_edge.operators.input import Input
 from mixcomp_edge.quant_plan import QuantPlan
 from mixcomp_edge.train.calibrate import activation_step, input_range
+from mixcomp_edge.train.histogram import Histogram
 from mixcomp_edge.train.operators import forward
 from mixcomp_edge.train.operators.input import normalized
 from mixcomp_edge.train.quantizers import ActivationQuantizer, weight_quantizer
 from mixcomp_edge.train.recipe import Recipe
-
-SAMPLE = 1 << 16  # elements of each value kept for calibration, a batch
 
 
 class Layer(nn.Module):
@@ -106,27 +105,26 @@ class QuantizedModel(nn.Module):
 
     @torch.no_grad()
     def calibrate(self, inputs: Tensor, batch_size: int = 128) -> None:
-        """Sets the range of every value's quantizer from the float model's values on `inputs` (N, C, ...)."""
-        samples: dict[str, list[np.ndarray]] = {name: [] for name in set(self.owner.values())}
+        """Sets the range of every value's quantizer from all of the float model's values on `inputs` (N, C, ...),
+        whatever their order and the batch size. TaskError for a value that is not finite."""
+        seen: dict[str, Histogram] = {}
+        for node in self.graph.nodes:
+            assert isinstance(node, FloatNode)
+            if isinstance(node, Input):
+                self.quantizer(node.name).fix(*input_range(normalized(node, inputs).cpu().numpy()))
+            elif self.owner[node.name] == node.name and node.fixed_step is None:
+                seen[node.name] = Histogram(node.name)
 
         def observe(name: str, value: Tensor) -> None:
-            if self.owner[name] == name:
-                flat = value.detach().reshape(-1)
-                stride = max(1, flat.numel() // SAMPLE)
-                samples[name].append(flat[::stride].cpu().numpy())
+            if name in seen:
+                seen[name].add(value)
 
         with self.floating():
             for start in range(0, len(inputs), batch_size):
                 self.run(inputs[start : start + batch_size], observe)
-        for node in self.graph.nodes:
-            assert isinstance(node, FloatNode)
-            if self.owner[node.name] != node.name or node.fixed_step is not None:
-                continue
-            quantizer, sample = self.quantizer(node.name), np.concatenate(samples[node.name])
-            if isinstance(node, Input):
-                quantizer.fix(*input_range(normalized(node, inputs).cpu().numpy()))
-            else:
-                quantizer.set_step(activation_step(sample, quantizer.low, quantizer.high))
+        for name, histogram in seen.items():
+            quantizer = self.quantizer(name)
+            quantizer.set_step(activation_step(histogram, quantizer.low, quantizer.high))
 
     def quantized_graph(self) -> QuantizedGraph:
         """The trained weights as codes and every value's type: what `lower` takes."""

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
@@ -21,10 +20,10 @@ from mixcomp_edge.errors import UnsupportedError
 from mixcomp_edge.lower.assign_types import ValueType
 from mixcomp_edge.quant_plan import QuantPlan
 from mixcomp_edge.train.calibrate import activation_step
+from mixcomp_edge.train.histogram import Histogram
 from mixcomp_edge.train.quantizers import ActivationQuantizer, WeightQuantizer, weight_quantizer
 from mixcomp_edge.train.recipe import Recipe
 
-SAMPLE = 1 << 14  # elements of each operand kept for calibration, a call
 INPUT_BITS = 8
 
 
@@ -91,9 +90,9 @@ class QuantizedModules(nn.Module):
             if quantizer.codebook.name != plan[path].weights:  # the best of a family
                 self.plan = self.plan.with_layer(path, weights=quantizer.codebook.name)
         self.operands = nn.ModuleDict()
-        for path, sample in seen.samples.items():
+        for path, histogram in seen.operands.items():
             bits = INPUT_BITS if path == seen.reads_input else plan[path].act_bits
-            self.operands[path.replace(".", "/")] = operand = _operand_quantizer(sample, bits)
+            self.operands[path.replace(".", "/")] = operand = _operand_quantizer(histogram, bits)
             found[path].register_forward_pre_hook(self._operand_hook(operand))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -123,11 +122,11 @@ class QuantizedModules(nn.Module):
 
 
 class _Seen:
-    """What the modules of a float model read: a sample of each operand, the MACs of each layer for one input, and which
-    layer reads the model's input, if one does."""
+    """What the modules of a float model read: the numbers in each operand, the MACs of each layer for one input, and
+    which layer reads the model's input, if one does."""
 
     def __init__(self) -> None:
-        self.samples: dict[str, np.ndarray] = {}
+        self.operands: dict[str, Histogram] = {}
         self.macs: dict[str, int] = defaultdict(int)
         self.reads_input: str | None = None
 
@@ -135,7 +134,6 @@ class _Seen:
 @torch.no_grad()
 def _observe(model: nn.Module, modules: dict[str, nn.Module], calibration: Tensor) -> _Seen:
     seen = _Seen()
-    parts: dict[str, list[np.ndarray]] = {}
     first: list[str] = []
 
     def watch(path: str) -> Callable[..., None]:
@@ -145,8 +143,7 @@ def _observe(model: nn.Module, modules: dict[str, nn.Module], calibration: Tenso
                 w = module.weight
                 seen.macs[path] += y.numel() // len(calibration) // len(w) * w.numel()
             if not isinstance(module, nn.Embedding):
-                flat = operands[0].reshape(-1)
-                parts.setdefault(path, []).append(flat[:: max(1, flat.numel() // SAMPLE)].cpu().numpy())
+                seen.operands.setdefault(path, Histogram(path)).add(operands[0])
 
         return hook
 
@@ -156,16 +153,15 @@ def _observe(model: nn.Module, modules: dict[str, nn.Module], calibration: Tenso
     finally:
         for handle in handles:
             handle.remove()
-    seen.samples = {path: np.concatenate(arrays) for path, arrays in parts.items()}
     if first and isinstance(modules[first[0]], READERS):
         seen.reads_input = first[0]
     return seen
 
 
-def _operand_quantizer(sample: np.ndarray, bits: int) -> ActivationQuantizer:
-    """Unsigned where no operand was negative; the step with the least squared error on the sample."""
-    quantizer = ActivationQuantizer(ValueType(f"{'u' if sample.min() >= 0 else 's'}{bits}"))
-    quantizer.set_step(activation_step(sample, quantizer.low, quantizer.high))
+def _operand_quantizer(seen: Histogram, bits: int) -> ActivationQuantizer:
+    """Unsigned where no operand was negative; the step with the least squared error on all operands."""
+    quantizer = ActivationQuantizer(ValueType(f"{'s' if seen.negative else 'u'}{bits}"))
+    quantizer.set_step(activation_step(seen, quantizer.low, quantizer.high))
     return quantizer
 
 
