@@ -22,6 +22,7 @@ MAX_TOML_BYTES = 1 << 20
 MAX_DEPTH = 64  # of lists and tables
 MAX_KEY_PARTS = 16  # a.b.c has three
 MAX_BITS = 64  # of a whole number
+MAX_TEXT = 1024  # characters of a name or a value in a file
 BOMS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
 
 # Where a dot is no syntax: strings of four kinds, and comments. One that never ends goes to the end, as it does for
@@ -66,7 +67,7 @@ def read_bytes(path: Path, most: int, kind: type[MixcompError], what: str = "") 
 
 def read_json(path: Path, kind: type[MixcompError], what: str = "", most: int = MAX_BYTES) -> dict[str, Any]:
     """The table in a JSON file."""
-    return parse_json(read_bytes(path, most, kind, what), kind, f"{what} {path}".strip())
+    return parse_json(read_bytes(path, most, kind, what), kind, f"{what} {path}".strip(), MAX_TEXT)
 
 
 def read_toml(path: Path, kind: type[MixcompError], what: str = "") -> dict[str, Any]:
@@ -84,14 +85,14 @@ def read_toml(path: Path, kind: type[MixcompError], what: str = "") -> dict[str,
             raise _Refused(f"is not TOML: {_short(error)}") from error
         except ValueError:  # more digits than Python reads
             raise _Refused(f"holds a number of more than {MAX_BITS} bits") from None
-        _check_values(table)
+        _check_values(table, MAX_TEXT)
     except _Refused as error:
         raise kind(f"{name}: {error}.") from error
     return table
 
 
-def parse_json(data: bytes | str, kind: type[MixcompError], name: str) -> dict[str, Any]:
-    """The table in a JSON text, which messages call `name`."""
+def parse_json(data: bytes | str, kind: type[MixcompError], name: str, longest: int = MAX_BYTES) -> dict[str, Any]:
+    """The table in a JSON text, which messages call `name`. longest: characters of a text in it."""
     try:
         text = _text(data) if isinstance(data, bytes) else data
         try:
@@ -104,7 +105,7 @@ def parse_json(data: bytes | str, kind: type[MixcompError], name: str) -> dict[s
             raise _Refused(f"holds a number of more than {MAX_BITS} bits") from None
         if not isinstance(value, dict):
             raise _Refused(f"holds a {type(value).__name__}, expected a table")
-        _check_values(value)
+        _check_values(value, longest)
     except _Refused as error:
         raise kind(f"{name}: {error}.") from error
     return value
@@ -126,8 +127,8 @@ def _check_keys(text: str) -> None:
         raise _Refused(f"has a key of more than {MAX_KEY_PARTS} parts")
 
 
-def _check_values(value: Any) -> None:
-    """Whatever the parser let through: nesting, size of numbers, NUL and lone surrogates."""
+def _check_values(value: Any, longest: int) -> None:
+    """Whatever the parser let through: nesting, size of numbers and texts, NUL and lone surrogates."""
     level = [value]
     for _ in range(MAX_DEPTH):
         deeper: list[Any] = []
@@ -140,6 +141,10 @@ def _check_values(value: Any) -> None:
             elif isinstance(item, str):
                 if "\0" in item or not _is_unicode(item):
                     raise _Refused(f"holds text that is none, {item[:40]!a}")
+                if len(item) > longest:
+                    raise _Refused(
+                        f"holds a text of {len(item)} characters, {item[:20]!a}…; at most {longest} are read"
+                    )
             elif isinstance(item, int):
                 if item.bit_length() > MAX_BITS:
                     raise _Refused(f"holds a number of more than {MAX_BITS} bits")

@@ -136,15 +136,22 @@ def _check_shapes(found: Any, wanted: Mapping[str, Tensor], what: str) -> None:
     if not isinstance(found, dict) or set(found) != set(wanted):
         raise ValueError(f"{what} has other entries")
     for name, tensor in wanted.items():
-        if not isinstance(found[name], Tensor) or found[name].shape != tensor.shape:
-            raise ValueError(f"{what} has another shape at {name}")
+        value = found[name]
+        if not isinstance(value, Tensor) or (value.shape, value.dtype) != (tensor.shape, tensor.dtype):
+            raise ValueError(f"{what} has another shape or type at {name}")
+        if value.layout != torch.strided:
+            raise ValueError(f"{what} is sparse at {name}")
 
 
 def _restore(state: Mapping[str, Any], training: Training) -> None:
     """Rates follow from the epoch; they are not the file's to say."""
     optimizer, scheduler, steps = training.optimizer, training.scheduler, state["epoch"] * training.per_epoch
     training.model.load_state_dict(state["model"])
-    optimizer.load_state_dict({"state": state["moments"], "param_groups": optimizer.state_dict()["param_groups"]})
+    moments = {  # each with memory of its own
+        index: {name: value.contiguous().clone() for name, value in entry.items()}
+        for index, entry in state["moments"].items()
+    }
+    optimizer.load_state_dict({"state": moments, "param_groups": optimizer.state_dict()["param_groups"]})
     rates = [base * rate(steps) for base, rate in zip(scheduler.base_lrs, scheduler.lr_lambdas, strict=True)]
     for group, rate in zip(optimizer.param_groups, rates, strict=True):
         group["lr"] = rate
