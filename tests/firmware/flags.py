@@ -187,6 +187,11 @@ def try_build(one: Build, examples: int = 2) -> Outcome:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         objects, refused = compile_all(one, folder)
+        if (
+            "-flto" in one.flags and one.compiler == "gcc" and not (one.run or refused)
+        ):  # only now is there machine code
+            words = ["-nostdlib", "-r", "-flinker-output=nolto-rel", *map(str, objects), "-o", str(folder / "all.o")]
+            subprocess.run([*one.command, *one.flags, *words], check=True, capture_output=True)
         out = Outcome(compiled=len(objects), refused=tuple(refused))
         if one.run and not refused:
             runner = RUNNERS.get(one.on, on_core)(one, objects, folder)
@@ -280,7 +285,8 @@ def main() -> int:
         try:
             out = try_build(one, asked.examples)
         except (subprocess.CalledProcessError, ToolchainError) as error:
-            out = Outcome(refused=(f"link: {error}",))
+            said = (getattr(error, "stderr", None) or b"").decode(errors="replace")
+            out = Outcome(refused=(f"link: {error} {said}",))
         row = table.setdefault((one.on, one.compiler), [0, 0, 0, 0, 0])
         for i, n in enumerate((1, out.compiled, len(out.refused), out.ran, len(out.wrong))):
             row[i] += n

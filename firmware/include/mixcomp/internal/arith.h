@@ -42,7 +42,7 @@
 
 /* The same for loops that name variables of C, which takes nearly all registers at a time. At -O0 each variable lies in
  * memory and they do not suffice; in Thumb-1 at -Os gcc gives up r8 to r12. There these loops run as their C twins: the
- * same bytes, more slowly. Functions that are all assembly serve every flag. */
+ * same bytes, more slowly. Functions that are all assembly serve every flag. With LTO, link at the level that compiled. */
 #if !defined(__OPTIMIZE__) || (MCE_THUMB == 1 && defined(__OPTIMIZE_SIZE__))
 #define MCE_THUMB_LOOPS 0
 #define MCE_DSP_LOOPS 0
