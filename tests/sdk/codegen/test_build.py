@@ -89,6 +89,15 @@ def test_builds_as_its_own_cmake_project_and_passes_ctest(folder, tmp_path):
     assert "100% tests passed" in run("ctest", "--test-dir", tmp_path)
 
 
+@pytest.mark.parametrize("on", ["cortex-m0plus", "cortex-m3", "cortex-m4", "cortex-m55"])
+def test_builds_on_a_pc_as_its_readme_says_whatever_core_it_is_for(on, tmp_path):
+    needs("cmake")
+    export(zoo.bundle("residual"), on, tmp_path / "c")
+    run("cmake", "-S", tmp_path / "c", "-B", tmp_path / "b")
+    run("cmake", "--build", tmp_path / "b")
+    assert " 0 of " in run("ctest", "--test-dir", tmp_path / "b", "-V")
+
+
 def test_drops_into_a_firmware_as_a_cmake_folder(folder, tmp_path):
     needs("cmake")
     (tmp_path / "main.c").write_text(f'#include "mce_{folder.name}.h"\nint main(void) {{ return 0; }}\n')
