@@ -16,6 +16,7 @@ from typing import Any
 from mixcomp_edge import resources
 from mixcomp_edge.build.cross import Toolchain, toolchain
 from mixcomp_edge.bundle import Bundle
+from mixcomp_edge.codegen.kernels import kernel_source
 from mixcomp_edge.codegen.project import export
 from mixcomp_edge.errors import ExportError
 from mixcomp_edge.plan.kernels import Kernel, candidates
@@ -170,8 +171,9 @@ def _least(options: list[tuple[Kernel, Packed]], allowed: tuple[str, ...]) -> tu
 
 def _code_bytes(kernel: Kernel, target_name: str, chain: Toolchain) -> int:
     """Flash of the kernel alone; what it inlines or keeps to itself counts, libgcc does not."""
-    firmware = resources.firmware()
     with tempfile.TemporaryDirectory(prefix="mixcomp-kernel-") as folder:
-        include = [firmware / "include"]
-        (compiled,) = chain.compile([firmware / kernel.source], include, target(target_name), Path(folder), ())
+        source = Path(folder) / f"{kernel.name}.c"
+        source.write_text(kernel_source(kernel), encoding="utf-8")
+        include = [resources.firmware() / "include"]
+        (compiled,) = chain.compile([source], include, target(target_name), Path(folder), ())
         return section_bytes(compiled)["flash"]

@@ -5,13 +5,28 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
+from mixcomp_edge.codegen.kernels import kernel_source
+from mixcomp_edge.plan.kernels import Kernel, catalogue
+
 FIRMWARE = Path(__file__).parents[2] / "firmware"
-SOURCES = sorted((FIRMWARE / "kernels").rglob("*.c"))
+WRITTEN = tempfile.TemporaryDirectory(prefix="mixcomp-kernels-")
 SHIM = Path(__file__).with_name("shim.c")
 WARNINGS = ["-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wsign-conversion", "-Wshadow"]
 WARNINGS += ["-Wcast-align", "-Wstrict-prototypes", "-Werror"]
+
+
+def source(kernel: Kernel) -> Path:
+    """The kernel's C as a file, as an exported project would hold it."""
+    path = Path(WRITTEN.name) / f"{kernel.name}.c"
+    if not path.exists():
+        path.write_text(kernel_source(kernel))
+    return path
+
+
+SOURCES = [source(kernel) for kernel in catalogue()]
 
 
 def host_compiler() -> list[str]:

@@ -215,7 +215,7 @@ def compile_all(one: Build, folder: Path) -> tuple[list[Path], list[str]]:
     always += [*alone.ENUMS, "-ffunction-sections"] if one.on in ARM and one.run else []
     for kernel in one.kernels:
         output = folder / f"{kernel.name}.o"
-        source = build.FIRMWARE / kernel.source
+        source = build.source(kernel)
         words = [*always, *one.flags, f"-I{build.FIRMWARE / 'include'}", "-c", str(source), "-o", str(output)]
         done = subprocess.run([*one.command, *words], capture_output=True, text=True)
         if done.returncode:

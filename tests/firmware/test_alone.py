@@ -149,7 +149,7 @@ def image(isa: str, core: Target, chain: str, folder: Path) -> Machine:
     areas = {"FLASH (rx)": memory.flash, "RAM (rw)": memory.ram}
     lines = "".join(f"{name} : ORIGIN = {at}, LENGTH = {size}\n" for name, (at, size) in areas.items())
     script.write_text(f"MEMORY {{\n{lines}}}\n" + (build.FIRMWARE / "ports" / "emulated" / "sections.ld").read_text())
-    sources = [*(build.FIRMWARE / kernel.source for kernel in mine), source]
+    sources = [*(build.source(kernel) for kernel in mine), source]
     objects = toolchains()[chain].compile(sources, [build.FIRMWARE / "include"], core, folder, alone.ENUMS)
     return open_machine(toolchains()[chain].link(objects, core, folder / "image.elf", script, "mce_call"), core.core)
 

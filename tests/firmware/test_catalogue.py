@@ -1,9 +1,11 @@
 import re
+import shutil
 import subprocess
 
 import pytest
 
 from firmware import build
+from mixcomp_edge.codegen.kernels import kernel_headers
 from mixcomp_edge.plan.kernels import catalogue
 from mixcomp_edge.plan.packing import PACKINGS
 
@@ -18,10 +20,17 @@ def test_the_catalogue_lists_the_functions_that_the_header_declares():
 
 def test_the_catalogue_lists_the_files_of_the_kernel_folders():
     folder = build.FIRMWARE / "kernels"
-    files = sorted(
-        str(f.relative_to(build.FIRMWARE)) for f in folder.rglob("*") if f.name != "catalogue.toml" and f.is_file()
+    files = {str(f.relative_to(folder)) for f in folder.rglob("*") if f.is_file()}
+    assert files == {"catalogue.toml", *(f"{kernel.isa}/{kernel.name}.c" for kernel in KERNELS if not kernel.body)}
+
+
+@pytest.mark.skipif(not shutil.which("clang-format"), reason="clang-format is not installed")
+def test_kernels_are_printed_as_clang_format_would_have_them():
+    style = f"--style=file:{build.FIRMWARE.parent / '.clang-format'}"
+    done = subprocess.run(
+        ["clang-format", style, "--dry-run", "-Werror", *build.SOURCES], capture_output=True, text=True
     )
-    assert sorted(kernel.source for kernel in KERNELS) == files
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("kernel", KERNELS, ids=NAMES)
@@ -45,10 +54,10 @@ def test_every_operator_and_type_has_a_portable_kernel():
 
 
 def test_headers_are_exactly_what_the_compiler_reads():
-    sources = [str(build.FIRMWARE / kernel.source) for kernel in KERNELS]
+    sources = [str(build.source(kernel)) for kernel in KERNELS]
     command = [*build.host_compiler(), "-MM", f"-I{build.FIRMWARE / 'include'}", *sources]
     rules = subprocess.run(command, capture_output=True, text=True, check=True).stdout.replace("\\\n", " ")
     for kernel in KERNELS:
         (rule,) = (line for line in rules.splitlines() if line.startswith(kernel.name + ".o:"))
         read = [part for part in rule.split() if part.endswith(".h")]
-        assert sorted(read) == sorted(str(build.FIRMWARE / h) for h in kernel.headers)
+        assert sorted(read) == sorted(str(build.FIRMWARE / h) for h in kernel_headers(kernel))

@@ -7,11 +7,11 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-import jinja2
 import numpy as np
 
 from mixcomp_edge import __version__, resources
 from mixcomp_edge.bundle import Bundle
+from mixcomp_edge.codegen.environment import environment
 from mixcomp_edge.codegen.profiles import byte_map, probability_table, profile_of
 from mixcomp_edge.codegen.render import golden_vector, numbers
 from mixcomp_edge.errors import BoardError
@@ -49,11 +49,8 @@ def firmware_files(bundle: Bundle, layout: Layout, board: Board, profile_name: s
     sources = sorted(
         path.removeprefix("board/") for path in files if path.startswith("board/") and path.endswith((".c", ".S"))
     )
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(resources.templates()), undefined=jinja2.StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
-    )  # fmt: skip
-    environment.filters["numbers"] = numbers
+    jinja = environment()
+    jinja.filters["numbers"] = numbers
     model = {"version": __version__, "model": layout.graph.name}
     for path, template, context in (
         ("app_model.c", "app_model.c.j2", _model_context(bundle, layout, board, profile_name)),
@@ -61,7 +58,7 @@ def firmware_files(bundle: Bundle, layout: Layout, board: Board, profile_name: s
         ("gcc.cmake", "toolchain.cmake.j2", {"board": board, "chain": "gcc"}),
         ("zig.cmake", "toolchain.cmake.j2", {"board": board, "chain": "zig"}),
     ):
-        files[f"board/{path}"] = environment.get_template(template).render(model | context).encode()
+        files[f"board/{path}"] = jinja.get_template(template).render(model | context).encode()
     return files
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from mixcomp_edge import __version__, resources
 from mixcomp_edge.bundle import Bundle, load_bundle
 from mixcomp_edge.codegen.firmware import BUILD_ID, build_id, build_id_header, firmware_files
+from mixcomp_edge.codegen.kernels import kernel_headers, kernel_source
 from mixcomp_edge.codegen.render import render_model
 from mixcomp_edge.documents import MAX_BYTES, read_bytes, read_json
 from mixcomp_edge.errors import ExportError, StorageError
@@ -85,8 +86,8 @@ def project_files(
     files = {path: text.encode() for path, text in render_model(bundle, layout).items()}
     firmware = resources.firmware()
     for kernel in {step.kernel.name: step.kernel for step in layout.steps}.values():
-        files[f"src/{Path(kernel.source).name}"] = (firmware / kernel.source).read_bytes()
-        for header in kernel.headers:
+        files[f"src/{kernel.name}.c"] = kernel_source(kernel).encode()
+        for header in kernel_headers(kernel):
             files[header] = (firmware / header).read_bytes()
     files[f"{name}.mce"] = bundle.to_bytes()
     manifest: dict[str, Any] = {

@@ -8,8 +8,9 @@ from typing import Any
 import jinja2
 import numpy as np
 
-from mixcomp_edge import __version__, resources
+from mixcomp_edge import __version__
 from mixcomp_edge.bundle import Bundle
+from mixcomp_edge.codegen.environment import environment
 from mixcomp_edge.ir import interp
 from mixcomp_edge.ir.graph import Graph, Shape
 from mixcomp_edge.ir.nodes import QNode
@@ -23,11 +24,11 @@ COLUMNS = 110  # of a line of numbers
 
 def render_model(bundle: Bundle, layout: Layout) -> dict[str, str]:
     """Path -> text of the generated files of a project."""
-    environment = _environment(layout)
+    jinja = _environment(layout)
     name = bundle.graph.name
     context = _context(bundle, layout)
     return {
-        path: environment.get_template(template).render(context)
+        path: jinja.get_template(template).render(context)
         for path, template in {
             f"include/mce_{name}.h": "model.h.j2",
             f"src/mce_{name}.c": "model.c.j2",
@@ -45,18 +46,12 @@ def render_image(layout: Layout) -> str:
 
 
 def _environment(layout: Layout) -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(resources.templates()),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
+    jinja = environment()
     placement = _Placement(layout)
-    environment.filters |= {"numbers": numbers, "dims": dims, "symbol": symbol, "c_float": c_float}
-    environment.filters["pointer"] = placement.pointer
-    environment.globals["placement"] = placement
-    return environment
+    jinja.filters |= {"numbers": numbers, "dims": dims, "symbol": symbol, "c_float": c_float}
+    jinja.filters["pointer"] = placement.pointer
+    jinja.globals["placement"] = placement
+    return jinja
 
 
 def _context(bundle: Bundle, layout: Layout) -> dict[str, Any]:

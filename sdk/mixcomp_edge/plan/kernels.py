@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 from mixcomp_edge import resources
 from mixcomp_edge.documents import read_toml
@@ -14,37 +15,23 @@ from mixcomp_edge.ir.nodes import QNode
 from mixcomp_edge.ir.weighted import Weighted
 from mixcomp_edge.plan.packing import PACKINGS, Packed
 
-_INCLUDE = re.compile(r'^#include "(mixcomp/[^"]+)"', re.M)
-
 
 @dataclass(frozen=True)
 class Kernel:
-    """One C function."""
+    """One C function: a file of firmware/kernels, or a call of `body`; see catalogue.toml."""
 
     name: str
     op: str
     act: tuple[str, ...]
     isa: str
+    spec: str
     packing: str = ""
     weight_bits: int = 4
     in_place: bool = False
-
-    @property
-    def source(self) -> str:
-        """Its file, relative to firmware/."""
-        return f"kernels/{self.isa}/{self.name}.c"
-
-    @property
-    def headers(self) -> tuple[str, ...]:
-        """Every header that the file includes, directly or not, relative to firmware/."""
-        found: dict[str, None] = {}
-        todo = [self.source]
-        while todo:
-            text = (resources.firmware() / todo.pop()).read_text(encoding="utf-8")
-            new = [path for name in _INCLUDE.findall(text) if (path := f"include/{name}") not in found]
-            found |= dict.fromkeys(new)
-            todo += new
-        return tuple(sorted(found))
+    parameters: str = ""
+    body: str = ""
+    body_header: str = ""
+    define: str = ""
 
     def pack(self, graph: Graph, node: Node) -> Packed | None:
         """The node's weights as this kernel reads them; None if the kernel cannot serve the node."""
@@ -59,14 +46,24 @@ class Kernel:
 
 @cache
 def catalogue() -> tuple[Kernel, ...]:
-    """All kernels."""
+    """All kernels, those of an operator and instruction set in the order in which they are preferred."""
     table = read_toml(resources.firmware() / "kernels" / "catalogue.toml", TargetError)
-    kernels = []
-    for entry in table["kernel"]:
-        for acts in [(act,) for act in entry["act"]] if "{act}" in entry["name"] else [tuple(entry["act"])]:
-            name = entry["name"].format(act=acts[0])
-            kernels.append(Kernel(**entry | {"name": name, "act": acts}))
-    return tuple(kernels)
+    return tuple(
+        kernel for op, entry in table.items() for line in entry["kernels"] for kernel in _kernels(op, entry, line)
+    )
+
+
+def _kernels(op: str, entry: dict[str, Any], line: dict[str, Any]) -> Iterator[Kernel]:
+    """The kernels of a line of the catalogue: one for each type where its name holds {act}."""
+    acts = line["act"].split()
+    for each in [(act,) for act in acts] if "{act}" in line["name"] else [tuple(acts)]:
+        name, body, define = (
+            line.get(key, "").format(act=each[0], ACT=each[0].upper()) for key in ("name", "body", "define")
+        )
+        yield Kernel(
+            name, op, each, name.partition("__")[2], entry["spec"], line.get("packing", ""), line.get("weight_bits", 4),
+            entry.get("in_place", False), entry.get("parameters", ""), body, line.get("from", ""), define,
+        )  # fmt: skip
 
 
 def candidates(graph: Graph, node: Node, isas: tuple[str, ...], weight_bits: int = 4) -> list[tuple[Kernel, Packed]]:

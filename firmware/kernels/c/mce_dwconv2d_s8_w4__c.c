@@ -1,5 +1,0 @@
-#include "mixcomp/internal/dwconv2d_w4.h"
-
-/* acc[o] = bias[o] + sum_{i,j} level(code[i,j,o]) * X[...], x is s8                                   SPEC.md 4.2 */
-void mce_dwconv2d_s8_w4__c(const mce_conv2d *p, const uint8_t *x, uint8_t *y)
-{ mce_dwconv2d_rows(MCE_S8, 4, p, x, y); }

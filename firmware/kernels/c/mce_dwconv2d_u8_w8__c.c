@@ -1,5 +1,0 @@
-#include "mixcomp/internal/dwconv2d_w4.h"
-
-/* acc[o] = bias[o] + sum_{i,j} level(i,j,o) * X[..., o / repeat], x is u8, w in bytes                SPEC.md 4.2 */
-void mce_dwconv2d_u8_w8__c(const mce_conv2d *p, const uint8_t *x, uint8_t *y)
-{ mce_dwconv2d_rows(MCE_U8, 8, p, x, y); }

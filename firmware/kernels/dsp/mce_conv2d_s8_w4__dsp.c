@@ -1,7 +1,0 @@
-#include "mixcomp/internal/conv2d_dsp.h"
-
-MCE_CONV2D_PAIR(s8, MCE_S8)
-
-/* acc[o] = bias[o] + sum_{i,j,c} level(o,i,j,c) * X[...], x is s8, w by table                         SPEC.md 4.1 */
-void mce_conv2d_s8_w4__dsp(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch)
-{ mce_conv2d_pair_s8(p, 0, x, 0, y, scratch); }

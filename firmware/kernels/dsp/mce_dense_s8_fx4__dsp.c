@@ -1,5 +1,0 @@
-#include "mixcomp/internal/dense_dsp.h"
-
-/* acc[o] = bias[o] + sum_i level(o,i) * x[i], x is s8, w fixp4                                        SPEC.md 4.3 */
-void mce_dense_s8_fx4__dsp(const mce_dense *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch)
-{ mce_dense_dsp(MCE_S8, MCE_FOUR, p, x, y, scratch); }

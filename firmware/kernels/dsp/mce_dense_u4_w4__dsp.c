@@ -1,5 +1,0 @@
-#include "mixcomp/internal/dense_dsp.h"
-
-/* acc[o] = bias[o] + sum_i level(o,i) * x[i], x is u4, w by table                                     SPEC.md 4.3 */
-void mce_dense_u4_w4__dsp(const mce_dense *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch)
-{ mce_dense_dsp(MCE_U4, MCE_PAIR_TABLE, p, x, y, scratch); }

@@ -1,5 +1,0 @@
-#include "mixcomp/internal/dwconv2d_packed_dsp.h"
-
-/* acc[o] = bias[o] + sum_{i,j} level(i,j,o) * X[..., o], 3x3, row stride 2, x is u4                   SPEC.md 4.2 */
-void mce_dwconv2d_u4_w4_3x3s2__dsp(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch)
-{ mce_dwconv2d_packed_dsp(MCE_U4, 2, p, x, y, scratch); }

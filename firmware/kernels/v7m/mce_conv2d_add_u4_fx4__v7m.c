@@ -1,6 +1,0 @@
-#include "mixcomp/internal/conv2d_swar.h"
-
-/* conv2d with a residual, x is u4, w fixp4                                                           SPEC.md 4.12 */
-void mce_conv2d_add_u4_fx4__v7m(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y,
-                                mce_scratch *scratch)
-{ mce_conv2d_swar(MCE_U4, 2, &p->conv, p, x, r, y, scratch); }

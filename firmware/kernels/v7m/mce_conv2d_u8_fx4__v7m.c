@@ -1,5 +1,0 @@
-#include "mixcomp/internal/conv2d_swar.h"
-
-/* acc[o] = bias[o] + sum_{i,j,c} w[o,i,j,c] * X[...], x is u8, w fixp4                                SPEC.md 4.1 */
-void mce_conv2d_u8_fx4__v7m(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch)
-{ mce_conv2d_swar(MCE_U8, 2, p, 0, x, 0, y, scratch); }
