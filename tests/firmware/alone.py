@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from firmware import structs
+from firmware import build, structs
 from firmware.structs import TYPES, Memory, garbage, tensor
 from mixcomp_edge.ir import qops
 from mixcomp_edge.ir.graph import Graph
@@ -150,8 +150,7 @@ def _bytes(value: ctypes.Structure, places: dict[int, int]) -> bytes:
 def image_source(names: list[str], nbytes: int = 1 << 20) -> str:
     """C whose entry calls kernel a[0] with five words; a function of fewer parameters does not look at the rest."""
     table = "".join(f"    (kernel){name},\n" for name in names)
-    return f"""#include "mixcomp/kernels.h"
-typedef void (*kernel)(uint32_t, uint32_t, uint32_t, uint32_t, uint32_t);
+    return f"""{build.INCLUDES}typedef void (*kernel)(uint32_t, uint32_t, uint32_t, uint32_t, uint32_t);
 static const kernel kernels[] = {{
 {table}}};
 uint32_t mce_memory[{nbytes // 4}];

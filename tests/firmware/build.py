@@ -12,6 +12,7 @@ from mixcomp_edge.codegen.kernels import kernel_source
 from mixcomp_edge.plan.kernels import Kernel, catalogue
 
 FIRMWARE = Path(__file__).parents[2] / "firmware"
+INCLUDES = "".join(f'#include "mixcomp/{h.name}"\n' for h in sorted((FIRMWARE / "include" / "mixcomp").glob("*.h")))
 WRITTEN = tempfile.TemporaryDirectory(prefix="mixcomp-kernels-")
 SHIM = Path(__file__).with_name("shim.c")
 WARNINGS = ["-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wsign-conversion", "-Wshadow"]

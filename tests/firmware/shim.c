@@ -1,6 +1,5 @@
 /* Exports the static inline parts of the kernels to the tests. */
 #include "mixcomp/internal/elements.h"
-#include "mixcomp/kernels.h"
 
 int32_t test_q32(int32_t acc, int32_t m, int32_t s)
 { return mce_q32(acc, m, s); }

@@ -1,4 +1,4 @@
-"""The C interface as ctypes: the structs of mixcomp/kernels.h, and memory that a sanitizer can watch."""
+"""The C interface as ctypes: the structs of mixcomp/<op>.h, and memory that a sanitizer can watch."""
 
 import ctypes
 from ctypes import POINTER, c_int, c_int32, c_uint8, c_uint16, c_void_p

@@ -1,5 +1,9 @@
 /* Types that generated models and kernels share. SPEC.md says what they mean, to the bit.
- * No function here or in the kernels allocates, keeps state, or does I/O: all memory is the caller's. */
+ * No function here or in the kernels allocates, keeps state, or does I/O: all memory is the caller's.
+ *
+ * A kernel is mce_<op>_<act>_<weight>__<isa>: left of __ what it computes (equal to the bit on every ISA), right of it how.
+ * act is the type of x (u4 s4 u8 s8), weight what a code is (fx4, w4 by table, w4x2 of two channels, w8 a level); y may have
+ * any type. Operators without weights take the types at run time. mixcomp/<op>.h has its parameters and its kernels. */
 #ifndef MIXCOMP_TYPES_H
 #define MIXCOMP_TYPES_H
 

@@ -1,5 +1,5 @@
 #include "mixcomp/internal/elements.h"
-#include "mixcomp/kernels.h"
+#include "mixcomp/add.h"
 
 /* ((a - a.zero)*ma + (b - b.zero)*mb + 2^(s-1)) >> s, added to y.zero and clamped. The sum fits in int32 (lowering
  * chooses s so); a product alone may not by half a step, hence unsigned arithmetic, which may wrap on the way. */

@@ -1,6 +1,6 @@
 #include "mixcomp/internal/elements.h"
 #include "mixcomp/internal/window.h"
-#include "mixcomp/kernels.h"
+#include "mixcomp/avgpool2d.h"
 
 /* y[h,w,c] = clamp(y.zero + q32(sum (x - x.zero), m[n], s)) over the n elements of the window inside x  SPEC.md 4.7
  * |sum| <= kh*kw*255, and lowering proves that |sum| * 2^s < 2^31. */

@@ -1,5 +1,5 @@
 #include "mixcomp/internal/elements.h"
-#include "mixcomp/kernels.h"
+#include "mixcomp/concat.h"
 
 /* y[r, offset + i] = clamp(y.zero + q32(x[r, i] - x.zero, m, s)),  r < outer, i < block                SPEC.md 4.6
  * |x - x.zero| * 2^s < 2^31 (lowering proves it). Rows of different inputs may share a byte of y: each store keeps its

@@ -1,6 +1,6 @@
 #include "mixcomp/internal/elements.h"
 #include "mixcomp/internal/window.h"
-#include "mixcomp/kernels.h"
+#include "mixcomp/maxpool2d.h"
 
 /* y[h,w,c] = max of the elements of the window inside x; y has x's type                                SPEC.md 4.8 */
 void mce_maxpool2d__c(const mce_pool2d *p, const uint8_t *x, /* [x.h][x.w][x.c] */

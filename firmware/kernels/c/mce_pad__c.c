@@ -1,6 +1,6 @@
 #include "mixcomp/internal/elements.h"
 #include "mixcomp/internal/window.h"
-#include "mixcomp/kernels.h"
+#include "mixcomp/pad.h"
 
 /* y[h,w,c] = x[h - top, w - left, c - front], and x.zero outside x; y has x's type                     SPEC.md 4.9 */
 void mce_pad__c(const mce_pad *p, const uint8_t *x, /* [x.h][x.w][x.c] */

@@ -1,5 +1,5 @@
 #include "mixcomp/internal/elements.h"
-#include "mixcomp/kernels.h"
+#include "mixcomp/rescale.h"
 
 static int32_t mce_rescale_element(const mce_rescale *p, int32_t x)
 { return mce_requantize(p->y.type, p->y.zero, x - p->x.zero, p->requant.multiplier[0], p->requant.shift); }

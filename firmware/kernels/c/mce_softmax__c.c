@@ -1,5 +1,5 @@
 #include "mixcomp/internal/elements.h"
-#include "mixcomp/kernels.h"
+#include "mixcomp/softmax.h"
 
 /* e[i] = table[max(x) - x[i]],  S = sum(e),  y[i] = min(255, (256*e[i] + S/2) / S)                    SPEC.md 4.11
  * table[d] <= table[0] = 2^15, so 2^15 <= S < 2^31 for up to 65535 elements, and 256*e + S/2 < 2^31. */

@@ -1,3 +1,4 @@
+#include "mixcomp/avgpool2d.h"
 #include "mixcomp/internal/output_mve.h"
 #include "mixcomp/internal/window.h"
 

@@ -28,7 +28,7 @@ IN_PLACE = {
     "add": (0, 1),
     "rescale": (0,),
     "conv2d_add": (1,),
-}  # SPEC.md and kernels.h: kernels that may write over these of their inputs
+}  # SPEC.md and mixcomp/<op>.h: kernels that may write over these of their inputs
 
 
 def nbytes(node: qops.QNode) -> int:

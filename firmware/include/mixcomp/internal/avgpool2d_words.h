@@ -4,7 +4,7 @@
 
 #include "mixcomp/internal/elements.h"
 #include "mixcomp/internal/window.h"
-#include "mixcomp/kernels.h"
+#include "mixcomp/avgpool2d.h"
 
 #if defined(__GNUC__)
 typedef uint32_t __attribute__((__may_alias__, __aligned__(4))) mce_channels;

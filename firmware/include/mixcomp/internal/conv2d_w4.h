@@ -4,7 +4,7 @@
 
 #include "mixcomp/internal/dot_w4.h"
 #include "mixcomp/internal/window.h"
-#include "mixcomp/kernels.h"
+#include "mixcomp/conv2d_add.h"
 
 /* patch[i,j,c] = X[row + i*dh, column + j*dw, channel + c], c < depth; X is x.zero in the padding */
 MCE_INLINE void mce_conv2d_gather(mce_type type, const mce_conv2d *p, const uint8_t *x, /* [x.h][x.w][x.c] */

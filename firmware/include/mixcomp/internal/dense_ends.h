@@ -3,6 +3,7 @@
 #define MIXCOMP_INTERNAL_DENSE_ENDS_H
 
 #include "mixcomp/internal/dsp_output.h"
+#include "mixcomp/dense.h"
 
 /* Elements in a word of x. */
 MCE_INLINE int32_t mce_dense_per_word(mce_type type)

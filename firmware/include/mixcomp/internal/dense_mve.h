@@ -5,6 +5,7 @@
 #include "mixcomp/internal/gather_mve.h"
 #include "mixcomp/internal/output_mve.h"
 #include "mixcomp/internal/weights_mve.h"
+#include "mixcomp/dense.h"
 
 #define MCE_MVE_DENSE_CHUNK 32 /* accumulators on the stack, a multiple of eight */
 

@@ -3,7 +3,7 @@
 #define MIXCOMP_INTERNAL_DENSE_W4_H
 
 #include "mixcomp/internal/dot_w4.h"
-#include "mixcomp/kernels.h"
+#include "mixcomp/dense.h"
 
 /* acc[o] = bias[o] + sum_i level(code[o,i]) * x[i]
  * y[o] = clamp(y.zero + q32(acc[o], m[o], s))                                                          SPEC.md 4.3

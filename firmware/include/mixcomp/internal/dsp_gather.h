@@ -10,7 +10,7 @@
 #include "mixcomp/internal/dsp.h"
 #include "mixcomp/internal/elements.h"
 #include "mixcomp/internal/window.h"
-#include "mixcomp/kernels.h"
+#include "mixcomp/conv2d.h"
 
 /* A patch as it grows. The functions on it take the type of x and the unit, 1 or 2, as constants. */
 typedef struct mce_patch {

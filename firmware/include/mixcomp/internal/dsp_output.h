@@ -4,7 +4,7 @@
 
 #include "mixcomp/internal/dsp.h"
 #include "mixcomp/internal/elements.h"
-#include "mixcomp/kernels.h"
+#include "mixcomp/conv2d_add.h"
 
 /* How weights are packed, by the names of plan/packing. */
 typedef enum mce_scheme { MCE_QUAD, MCE_PAIR, MCE_PAIR_TABLE, MCE_FOUR, MCE_BYTES } mce_scheme;

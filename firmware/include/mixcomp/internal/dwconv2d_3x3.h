@@ -4,6 +4,7 @@
 
 #include "mixcomp/internal/output_any.h"
 #include "mixcomp/internal/window.h"
+#include "mixcomp/dwconv2d.h"
 
 enum { MCE_3X3_TAPS = 9 };
 

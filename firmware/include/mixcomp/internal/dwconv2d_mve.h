@@ -7,6 +7,7 @@
 #include "mixcomp/internal/gather_mve.h"
 #include "mixcomp/internal/output_mve.h"
 #include "mixcomp/internal/weights_mve.h"
+#include "mixcomp/dwconv2d.h"
 
 #define MCE_MVE_TAPS 9
 #define MCE_MVE_DW_WEIGHTS (16 * MCE_MVE_TAPS + 16) /* bytes, the end of a copy included */

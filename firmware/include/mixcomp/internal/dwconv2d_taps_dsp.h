@@ -4,6 +4,7 @@
 
 #include "mixcomp/internal/dsp_output.h"
 #include "mixcomp/internal/window.h"
+#include "mixcomp/dwconv2d.h"
 
 enum { MCE_DW_TAPS = 9 };
 

@@ -8,6 +8,7 @@
 
 #include "mixcomp/internal/dsp_output.h"
 #include "mixcomp/internal/window.h"
+#include "mixcomp/dwconv2d.h"
 
 enum {
     MCE_ROWS_TAPS = 9,

@@ -4,7 +4,7 @@
 
 #include "mixcomp/internal/dot_w4.h"
 #include "mixcomp/internal/window.h"
-#include "mixcomp/kernels.h"
+#include "mixcomp/dwconv2d.h"
 
 typedef struct mce_pair {
     int32_t even, odd;

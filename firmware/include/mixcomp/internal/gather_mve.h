@@ -6,7 +6,7 @@
 #include "mixcomp/internal/elements.h"
 #include "mixcomp/internal/mve.h"
 #include "mixcomp/internal/window.h"
-#include "mixcomp/kernels.h"
+#include "mixcomp/conv2d.h"
 
 #define MCE_MVE_SLACK 32 /* bytes behind a copy */
 

@@ -8,7 +8,7 @@
 #define MIXCOMP_INTERNAL_SWAR_H
 
 #include "mixcomp/internal/elements.h"
-#include "mixcomp/kernels.h"
+#include "mixcomp/types.h"
 
 #if defined(__GNUC__)
 typedef uint32_t __attribute__((__may_alias__)) mce_swar_word; /* aligned to 4 bytes */
