@@ -16,9 +16,10 @@ from mixcomp_edge import Bundle, LayerPlan, QuantPlan, convert, prepare, save_bu
 from mixcomp_edge.bench.int8 import beside, compare_int8
 from mixcomp_edge.cli.simulate import print_comparison
 from mixcomp_edge.errors import ExportError
-from mixcomp_edge.ir import interp, qops
+from mixcomp_edge.ir import interp
 from mixcomp_edge.lower.widen import widen
 from mixcomp_edge.numerics import codebook
+from mixcomp_edge.operators.dense import QDense
 from mixcomp_edge.simulation import simulate
 from mixcomp_edge.verification import make_inputs
 
@@ -119,7 +120,7 @@ def test_kernels_slower_than_cmsis_nn_are_said_to_be(tiny_mce, tiny_bundle, caps
 def test_levels_beyond_8_bits_have_no_int8_build(tiny_bundle, tmp_path):
     nodes = tuple(
         replace(node, weights=replace(node.weights, codebook=codebook("posit4e1"), codes=node.weights.codes & 7))
-        if isinstance(node, qops.Dense) else node
+        if isinstance(node, QDense) else node
         for node in tiny_bundle.graph.nodes
     )  # fmt: skip
     save_bundle(Bundle(replace(tiny_bundle.graph, nodes=nodes)), tmp_path / "wide.mce")

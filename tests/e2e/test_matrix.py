@@ -11,9 +11,10 @@ import pytest
 from mixcomp_edge import LayerPlan, QuantPlan, Recipe, convert, export, load_bundle, load_task, prepare, save_bundle
 from mixcomp_edge.build.cross import ENTRY
 from mixcomp_edge.frontend.torch_export import import_model
-from mixcomp_edge.ir import ops
 from mixcomp_edge.lower import simplify
 from mixcomp_edge.numerics.packing import pack_elements
+from mixcomp_edge.operators.conv2d import Conv2d
+from mixcomp_edge.operators.dense import Dense
 from mixcomp_edge.plan.layout import lay_out
 from mixcomp_edge.simulation import simulate
 from mixcomp_edge.targets import target, targets
@@ -50,7 +51,7 @@ def calibrated(name: str, act_bits: int, weights: str):
     plan = QuantPlan(LayerPlan("fixp4" if weights == "mixed" else weights, act_bits=act_bits))
     if weights == "mixed":  # another format, granularity and width from layer to layer
         graph = simplify(import_model(task.model, task.input_shape, name))
-        layers = [node.name for node in graph.nodes if isinstance(node, ops.Conv2d | ops.Dense)]
+        layers = [node.name for node in graph.nodes if isinstance(node, Conv2d | Dense)]
         changes = {
             layer: {
                 "weights": CYCLE[i % 5],

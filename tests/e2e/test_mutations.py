@@ -13,7 +13,8 @@ import torch
 from torch import nn
 
 from mixcomp_edge import Bundle, LayerPlan, QuantPlan, convert, export, prepare
-from mixcomp_edge.ir import interp, qops
+from mixcomp_edge.ir import interp
+from mixcomp_edge.ir.weighted import Weighted
 from mixcomp_edge.targets import target, targets
 from mixcomp_edge.transports.emulator import EmulatedCore
 from mixcomp_edge.verification import compare, make_inputs, verify
@@ -54,7 +55,7 @@ def bundle(act_bits: int, weights: str) -> Bundle:
         found = convert(prepare(net, x, QuantPlan(LayerPlan(weights, "tensor", act_bits)), "net"))
     values = dict(interp.steps(found.graph, make_inputs(found.graph, INPUTS)))
     for node in found.graph.nodes:
-        if isinstance(node, qops.WEIGHTED):
+        if isinstance(node, Weighted):
             channels = values[node.name].reshape(-1, node.shape[-1])
             assert min(len(np.unique(channel)) for channel in channels.T) > 1, node.name
             assert np.mean(channels != 0, axis=0).min() > 0.3, node.name
@@ -93,7 +94,7 @@ def test_a_flipped_bit_of_the_header_is_caught_on_the_host(tmp_path):
     layout = export(bundle(4, "fixp4"), "generic", tmp_path / "c")
     header = tmp_path / "c" / "src" / "mce_net_weights.h"
     original = header.read_text()
-    assert layers(tmp_path / "c") == sum(isinstance(step.node, qops.WEIGHTED) for step in layout.steps) == 5
+    assert layers(tmp_path / "c") == sum(isinstance(step.node, Weighted) for step in layout.steps) == 5
     assert verify(tmp_path / "c", count=INPUTS).mismatches == 0
     for seed, (found, role) in enumerate(list(arrays(tmp_path / "c"))):
         values = values_of(found)

@@ -13,9 +13,21 @@ import numpy as np
 
 from firmware import build, structs
 from firmware.structs import TYPES, Memory, garbage, tensor
-from mixcomp_edge.ir import qops
 from mixcomp_edge.ir.graph import Graph
+from mixcomp_edge.ir.nodes import QNode
+from mixcomp_edge.ir.types import Requant
+from mixcomp_edge.ir.weighted import Weighted
 from mixcomp_edge.numerics.packing import pack_elements
+from mixcomp_edge.operators.add import QAdd
+from mixcomp_edge.operators.avgpool2d import QAvgPool2d
+from mixcomp_edge.operators.concat import QConcat
+from mixcomp_edge.operators.conv2d import QConv2dAdd
+from mixcomp_edge.operators.dense import QDense
+from mixcomp_edge.operators.dwconv2d import QDwConv2d
+from mixcomp_edge.operators.maxpool2d import QMaxPool2d
+from mixcomp_edge.operators.pad import QPad
+from mixcomp_edge.operators.rescale import QRescale
+from mixcomp_edge.operators.softmax import QSoftmax
 from mixcomp_edge.plan.kernels import Kernel
 from mixcomp_edge.plan.packing import Packed
 
@@ -34,14 +46,14 @@ class Core(Protocol):
 class Call:
     """The calls of a kernel that make a layer, a struct and buffers each: one, or one for each input of a concat."""
 
-    def __init__(self, graph: Graph, node: qops.QNode, kernel: Kernel, packed: Packed, values: dict[str, np.ndarray],
+    def __init__(self, graph: Graph, node: QNode, kernel: Kernel, packed: Packed, values: dict[str, np.ndarray],
                  in_place: bool = False) -> None:  # fmt: skip
         self.name, self.keep = kernel.name, []
         sources = [graph[name] for name in node.inputs]
         buffers = [self.hold(c_uint8, pack_elements(values[s.name], s.type.bits)) for s in sources]
         self.y = buffers[1] if in_place else garbage(node.nbytes)
         self.steps: list[tuple[ctypes.Structure, list[Memory]]]
-        if isinstance(node, qops.Concat):
+        if isinstance(node, QConcat):
             self.steps = [(self.part(node, sources, i), [x, self.y]) for i, x in enumerate(buffers)]
             return
         scratch = [] if packed.scratch_bytes is None else [garbage(packed.scratch_bytes)]
@@ -51,7 +63,7 @@ class Call:
         self.keep.append(Memory(ctype, values if isinstance(values, bytes) else np.asarray(values).ravel().tolist()))
         return self.keep[-1]
 
-    def part(self, node: qops.Concat, sources: list[qops.QNode], i: int) -> ctypes.Structure:
+    def part(self, node: QConcat, sources: list[QNode], i: int) -> ctypes.Structure:
         """What the call for input i gets."""
         ends = [prod(source.shape[node.axis :]) for source in sources]
         x, y = sources[i].type, node.type
@@ -59,22 +71,22 @@ class Call:
         places = (prod(node.shape[: node.axis]), ends[i], sum(ends), sum(ends[:i]))
         return structs.Concat(*types, *places, self.requant(node.requants[i]))
 
-    def struct(self, graph: Graph, node: qops.QNode, packed: Packed) -> ctypes.Structure:
+    def struct(self, graph: Graph, node: QNode, packed: Packed) -> ctypes.Structure:
         tensors = [tensor(n.shape, n.type.dtype, n.type.zero_point) for n in (*graph.sources(node), node)]
         x, y = tensors[0], tensors[-1]
-        if isinstance(node, qops.AvgPool2d):
+        if isinstance(node, QAvgPool2d):
             return structs.Pool2d(x, y, self.window(node), self.requant(node.requant))
-        if isinstance(node, qops.MaxPool2d):
+        if isinstance(node, QMaxPool2d):
             return structs.Pool2d(x, y, self.window(node))
-        if isinstance(node, qops.Add):
+        if isinstance(node, QAdd):
             return structs.Add(*tensors, node.a_multiplier, node.b_multiplier, node.shift)
-        if isinstance(node, qops.Rescale):
+        if isinstance(node, QRescale):
             return structs.Rescale(x, y, self.requant(node.requant))
-        if isinstance(node, qops.Pad):
+        if isinstance(node, QPad):
             return structs.Pad(x, y, *(0,) * (3 - len(node.before)), *node.before)
-        if isinstance(node, qops.Softmax):
+        if isinstance(node, QSoftmax):
             return structs.Softmax(x, self.hold(c_uint16, node.table).pointer)
-        assert isinstance(node, qops.WEIGHTED)
+        assert isinstance(node, Weighted)
         codes = self.hold({1: c_uint8, 2: c_uint16, 4: c_uint32}[packed.codes.itemsize], packed.codes).address
         table = None
         if packed.table:
@@ -82,22 +94,22 @@ class Call:
             table = self.hold(*((c_int16, book.levels) if packed.table == "levels" else (c_uint32, book.pairs))).address
         bias, by = self.hold(c_int32, packed.bias).pointer, self.requant(node.weights.requant)
         blocks = self.hold(c_uint8, packed.blocks).pointer if packed.blocks.size else None
-        if isinstance(node, qops.Dense):
+        if isinstance(node, QDense):
             return structs.Dense(x, y, codes, table, bias, by, blocks)
-        groups = x.c if isinstance(node, qops.DwConv2d) else node.groups
+        groups = x.c if isinstance(node, QDwConv2d) else node.groups
         conv = structs.Conv2d(x, y, self.window(node), groups, codes, table, bias, by, blocks)
-        if not isinstance(node, qops.Conv2dAdd):
+        if not isinstance(node, QConv2dAdd):
             return conv
         r = graph.sources(node)[1]
         residual = tensor(r.shape, r.type.dtype, r.type.zero_point)
         return structs.Conv2dAdd(conv, residual, node.residual_multiplier, node.residual_shift)
 
     @staticmethod
-    def window(node: qops.QNode) -> structs.Window:
+    def window(node: QNode) -> structs.Window:
         w = node.window
         return structs.Window(*w.kernel, *w.stride, *w.dilation, *w.padding[:2])
 
-    def requant(self, requant: qops.Requant) -> structs.Requant:
+    def requant(self, requant: Requant) -> structs.Requant:
         multiplier = self.hold(c_int32, requant.multiplier).pointer
         return structs.Requant(multiplier, int(requant.multiplier.size > 1), requant.shift)
 

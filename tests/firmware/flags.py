@@ -32,7 +32,8 @@ from mixcomp_edge.build.cross import toolchains
 from mixcomp_edge.errors import ToolchainError
 from mixcomp_edge.ir import interp
 from mixcomp_edge.ir.graph import Graph
-from mixcomp_edge.ir.qops import DTYPES, QNode
+from mixcomp_edge.ir.nodes import QNode
+from mixcomp_edge.ir.types import DTYPES
 from mixcomp_edge.numerics.packing import pack_elements
 from mixcomp_edge.plan.kernels import Kernel, catalogue
 from mixcomp_edge.plan.packing import Packed

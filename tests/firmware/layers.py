@@ -8,11 +8,23 @@ from math import prod
 
 import numpy as np
 
-from mixcomp_edge.ir import qops
 from mixcomp_edge.ir.graph import Graph, Window
-from mixcomp_edge.ir.qops import QType, Requant
+from mixcomp_edge.ir.nodes import QNode
+from mixcomp_edge.ir.types import DTYPES, QType, Requant, Weights
 from mixcomp_edge.ir.verify import verify
+from mixcomp_edge.ir.weighted import Weighted
 from mixcomp_edge.numerics import codebook
+from mixcomp_edge.operators.add import QAdd
+from mixcomp_edge.operators.avgpool2d import QAvgPool2d
+from mixcomp_edge.operators.concat import QConcat
+from mixcomp_edge.operators.conv2d import QConv2d, QConv2dAdd
+from mixcomp_edge.operators.dense import QDense
+from mixcomp_edge.operators.dwconv2d import QDwConv2d
+from mixcomp_edge.operators.input import QInput
+from mixcomp_edge.operators.maxpool2d import QMaxPool2d
+from mixcomp_edge.operators.pad import QPad
+from mixcomp_edge.operators.rescale import QRescale
+from mixcomp_edge.operators.softmax import QSoftmax
 
 TOP = 2**31 - 1
 FORMATS = ("fixp4", "fixp4", "posit4", "posit4sc8", "posit4e1")
@@ -29,12 +41,12 @@ def layer(op: str, dtype: str, rng: Rng) -> tuple[Graph, np.ndarray]:
 
 
 def _graph(op: str, dtype: str, rng: Rng) -> Graph | None:
-    x_type, y_type = _type(dtype, rng), _type(str(rng.choice(qops.DTYPES)), rng)
+    x_type, y_type = _type(dtype, rng), _type(str(rng.choice(DTYPES)), rng)
     if op == "dense":
         shape = (int(rng.choice([*range(1, 34), 64, 250, 256, 640, 4400])),)
-        x = qops.Input(name="x", inputs=(), shape=shape, type=x_type)
+        x = QInput(name="x", inputs=(), shape=shape, type=x_type)
         out = int(rng.choice([1, 2, *range(1, 14)])) if shape[0] < 1000 else 3
-        node = qops.Dense(
+        node = QDense(
             name="y",
             inputs=("x",),
             shape=(out,),
@@ -49,7 +61,7 @@ def _graph(op: str, dtype: str, rng: Rng) -> Graph | None:
     if op in ("dwconv2d", "avgpool2d") and rng.random() < 0.5:  # what kernels that read words ask for
         channels = int(rng.choice([8, 16, 24]))
     shape = (int(rng.integers(1, 8)), int(rng.integers(1, 8)), channels)
-    x = qops.Input(name="x", inputs=(), shape=shape, type=x_type)
+    x = QInput(name="x", inputs=(), shape=shape, type=x_type)
     window = _window(op, rng)
     size = window.output_size(*shape[:2])
     if min(size) < 1:
@@ -63,72 +75,72 @@ def _graph(op: str, dtype: str, rng: Rng) -> Graph | None:
         if rng.random() < 0.6 and out == channels:  # as wide as x: what the kernels for DSP and MVE ask for
             common["type"] = y_type = _type(str(rng.choice(["u", "s"])) + dtype[1], rng)
         weights = _weights((taps, out), out, x_type, y_type, rng, depthwise=True)
-        return Graph("alone", (x, qops.DwConv2d(shape=(*size, out), weights=weights, **common)), "y")
+        return Graph("alone", (x, QDwConv2d(shape=(*size, out), weights=weights, **common)), "y")
     out = groups * int(rng.integers(1, 10 if groups == 1 else 6))
     common |= {"shape": (*size, out), "groups": groups}
     common["weights"] = _weights((out, taps * group_channels), out, x_type, y_type, rng)
     if op == "conv2d":
-        return Graph("alone", (x, qops.Conv2d(**common)), "y")
+        return Graph("alone", (x, QConv2d(**common)), "y")
     return _with_residual(x, common, rng)
 
 
 def _unweighted(op: str, x_type: QType, y_type: QType, rng: Rng) -> Graph | None:
     """One operator of a kernel of its own for all types; what has two inputs reads x in two types."""
     shape = tuple(int(n) for n in rng.integers(1, 7, 3))
-    x = qops.Input(name="x", inputs=(), shape=shape, type=x_type)
-    z_type = _type(str(rng.choice(qops.DTYPES)), rng)
-    z = qops.Rescale(name="z", inputs=("x",), shape=shape, type=z_type, requant=_requant(x_type.peak, z_type, rng, 1))
+    x = QInput(name="x", inputs=(), shape=shape, type=x_type)
+    z_type = _type(str(rng.choice(DTYPES)), rng)
+    z = QRescale(name="z", inputs=("x",), shape=shape, type=z_type, requant=_requant(x_type.peak, z_type, rng, 1))
     common = {"name": "y", "inputs": ("x",), "shape": shape, "type": y_type}
     if op == "rescale":
-        node = qops.Rescale(**common, requant=_requant(x_type.peak, y_type, rng, 1))
+        node = QRescale(**common, requant=_requant(x_type.peak, y_type, rng, 1))
     elif op == "pad":
         before, after = (tuple(int(n) for n in rng.integers(0, 4, 3)) for _ in range(2))
         shape = tuple(b + n + a for b, n, a in zip(before, shape, after, strict=True))
-        node = qops.Pad(**common | {"shape": shape, "type": x_type}, before=before, after=after)
+        node = QPad(**common | {"shape": shape, "type": x_type}, before=before, after=after)
     elif op == "softmax":
         table = np.floor(2.0**15 * np.exp(-rng.choice([0.001, 0.3, 20.0]) * np.arange(1 << x_type.bits)) + 0.5)
-        node = qops.Softmax(**common | {"type": QType("u8", 1 / 256)}, table=table.astype(np.uint16))
+        node = QSoftmax(**common | {"type": QType("u8", 1 / 256)}, table=table.astype(np.uint16))
     elif op == "maxpool2d":
         window = _window("avgpool2d", rng)
         size = window.output_size(*shape[:2])
         if min(size) < 1 or not _all_inside(shape, size, window):
             return None
-        node = qops.MaxPool2d(**common | {"shape": (*size, shape[2]), "type": x_type}, window=window)
+        node = QMaxPool2d(**common | {"shape": (*size, shape[2]), "type": x_type}, window=window)
     elif op == "concat":
         axis = int(rng.integers(0, 3))
         shape = tuple(2 * n if i == axis else n for i, n in enumerate(shape))
         by = tuple(_requant(type_.peak, y_type, rng, 1) for type_ in (x_type, z_type))
-        node = qops.Concat(**common | {"inputs": ("x", "z"), "shape": shape}, axis=axis, requants=by)
+        node = QConcat(**common | {"inputs": ("x", "z"), "shape": shape}, axis=axis, requants=by)
         return Graph("alone", (x, z, node), "y")
     else:
         shift = int(rng.integers(1, 31))
         room = (TOP - (1 << shift >> 1)) // max(x_type.peak + z_type.peak, 1)
         ma, mb = (int(m) for m in rng.integers(0, room + 1, 2))
-        node = qops.Add(**common | {"inputs": ("x", "z")}, a_multiplier=ma, b_multiplier=mb, shift=shift)
+        node = QAdd(**common | {"inputs": ("x", "z")}, a_multiplier=ma, b_multiplier=mb, shift=shift)
         return Graph("alone", (x, z, node), "y")
     return Graph("alone", (x, node), "y")
 
 
-def _with_residual(x: qops.QNode, common: dict, rng: Rng) -> Graph:
+def _with_residual(x: QNode, common: dict, rng: Rng) -> Graph:
     """The residual is a convolution of x itself, so that it is as large as y, of any type."""
-    r_type = _type(str(rng.choice([common["type"].dtype, *qops.DTYPES])), rng)
-    r = qops.Conv2d(**common | {"name": "r", "type": r_type, "weights": common["weights"]})
+    r_type = _type(str(rng.choice([common["type"].dtype, *DTYPES])), rng)
+    r = QConv2d(**common | {"name": "r", "type": r_type, "weights": common["weights"]})
     shift = int(rng.integers(0, min(30, (TOP // r_type.peak).bit_length() - 1) + 1))
     multiplier = min(
         TOP, int(rng.choice([0, TOP, 2**30, 2 ** (31 - shift), 3 * 2 ** (29 - shift) if shift < 30 else 1]))
     )
-    node = qops.Conv2dAdd(**common | {"inputs": ("x", "r")}, residual_multiplier=multiplier, residual_shift=shift)
+    node = QConv2dAdd(**common | {"inputs": ("x", "r")}, residual_multiplier=multiplier, residual_shift=shift)
     return Graph("alone", (x, r, node), "y")
 
 
-def _pool(x: qops.QNode, common: dict, size: tuple[int, int], rng: Rng) -> Graph | None:
+def _pool(x: QNode, common: dict, size: tuple[int, int], rng: Rng) -> Graph | None:
     window = common["window"]
     if not _all_inside(x.shape, size, window):
         return None
     taps = prod(window.kernel)
     by = _requant(taps * x.type.peak, common["type"], rng, int(rng.choice([1, taps])))
-    between = qops.MaxPool2d(name="z", inputs=("x",), shape=x.shape, type=x.type, window=Window((1, 1)))  # as it is
-    node = qops.AvgPool2d(shape=(*size, x.shape[2]), requant=by, **common | {"inputs": ("z",)})
+    between = QMaxPool2d(name="z", inputs=("x",), shape=x.shape, type=x.type, window=Window((1, 1)))  # as it is
+    node = QAvgPool2d(shape=(*size, x.shape[2]), requant=by, **common | {"inputs": ("z",)})
     return Graph("alone", (x, between, node), "y")
 
 
@@ -175,9 +187,7 @@ def _requant(peak: int, y: QType, rng: Rng, length: int) -> Requant:
     return Requant(multiplier.astype(np.int32), shift)
 
 
-def _weights(
-    shape: tuple[int, int], out: int, x: QType, y: QType, rng: Rng, *, depthwise: bool = False
-) -> qops.Weights:
+def _weights(shape: tuple[int, int], out: int, x: QType, y: QType, rng: Rng, *, depthwise: bool = False) -> Weights:
     """Random codes, or the extreme level of a sign for each place of the reduction, the other sign for some outputs and
     nothing for others."""
     book = codebook(str(rng.choice(FORMATS)))
@@ -195,7 +205,7 @@ def _weights(
     spread = int(rng.choice([0, sums, TOP - sums, min(TOP - sums, 64 * sums + 1)]))
     bias = rng.integers(-spread, spread + 1, out)
     by = _requant(sums + spread, y, rng, int(rng.choice([1, out])))
-    return qops.Weights(book, codes.astype(np.uint8), bias.astype(np.int32), by)
+    return Weights(book, codes.astype(np.uint8), bias.astype(np.int32), by)
 
 
 def _inputs(graph: Graph, rng: Rng) -> np.ndarray:
@@ -203,7 +213,7 @@ def _inputs(graph: Graph, rng: Rng) -> np.ndarray:
     x, node = graph.nodes[0], graph.nodes[-1]
     low, high = x.type.low, x.type.high
     found = [rng.integers(low, high + 1, x.shape), np.full(x.shape, low), np.full(x.shape, high)]
-    if isinstance(node, qops.WEIGHTED):
+    if isinstance(node, Weighted):
         signs = node.reduction[int(rng.integers(0, node.weights.bias.size))] > 0  # (K,)
         period = np.resize(signs, x.shape)
         found += [np.where(period, high, low), np.where(period, low, high)]

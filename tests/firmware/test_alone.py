@@ -16,12 +16,17 @@ import pytest
 
 from firmware import alone, build, layers
 from mixcomp_edge.build.cross import toolchains
-from mixcomp_edge.ir import interp, qops
+from mixcomp_edge.ir import interp
 from mixcomp_edge.ir.graph import Graph, Window
-from mixcomp_edge.ir.qops import QType, Requant
+from mixcomp_edge.ir.nodes import QNode
+from mixcomp_edge.ir.types import DTYPES, QType, Requant, Weights
 from mixcomp_edge.ir.verify import verify
+from mixcomp_edge.ir.weighted import Weighted
 from mixcomp_edge.numerics import codebook
 from mixcomp_edge.numerics.packing import pack_elements
+from mixcomp_edge.operators.conv2d import QConv2d
+from mixcomp_edge.operators.dwconv2d import QDwConv2d
+from mixcomp_edge.operators.input import QInput
 from mixcomp_edge.plan.kernels import Kernel, catalogue
 from mixcomp_edge.plan.packing import Packed
 from mixcomp_edge.plan.packing.quad import quad_decoded
@@ -57,7 +62,7 @@ def wrong(
     return found, met
 
 
-def packings(kernel: Kernel, graph: Graph, node: qops.QNode) -> list[Packed]:
+def packings(kernel: Kernel, graph: Graph, node: QNode) -> list[Packed]:
     """What the kernel may get of a layer: what takes least scratch and, where more would help, something with more."""
     packed = kernel.pack(graph, node)
     if packed is None or packed.roomier is None:
@@ -67,14 +72,14 @@ def packings(kernel: Kernel, graph: Graph, node: qops.QNode) -> list[Packed]:
     return [packed, more]
 
 
-def may_be_in_place(graph: Graph, node: qops.QNode, kernel: Kernel) -> bool:
+def may_be_in_place(graph: Graph, node: QNode, kernel: Kernel) -> bool:
     return kernel.op == "conv2d_add" and kernel.in_place and graph["r"].type.bits == node.type.bits
 
 
-def describe(graph: Graph, node: qops.QNode) -> str:
+def describe(graph: Graph, node: QNode) -> str:
     """Enough to make the layer again."""
     x, window = graph.sources(node)[0], getattr(node, "window", "")
-    book = node.weights.codebook.name if isinstance(node, qops.WEIGHTED) else ""
+    book = node.weights.codebook.name if isinstance(node, Weighted) else ""
     return f"{x.shape} {x.type} -> {node.shape} {node.type} {window} groups={getattr(node, 'groups', '')} {book}"
 
 
@@ -82,7 +87,7 @@ def expected(op: str, dtype: str, isas: set[str]) -> set[str]:
     return {k.name for k in catalogue() if k.op == op and dtype in k.act and k.isa in isas}
 
 
-@pytest.mark.parametrize("dtype", qops.DTYPES)
+@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("op", OPS)
 def test_every_kernel_equals_the_interpreter_on_this_machine(op, dtype, kernels):
     isas = {kernel.isa for kernel in catalogue()}
@@ -94,12 +99,12 @@ def test_every_kernel_equals_the_interpreter_on_this_machine(op, dtype, kernels)
 def test_the_overflow_proof_pairs_the_channels_of_each_group(kernels):
     """Three outputs a group: the second group's low channels are the fourth and the sixth. Their sums of 24 weights of
     -8 leave 12 bits, those of the others are 0."""
-    x = qops.Input(name="x", inputs=(), shape=(1, 1, 48), type=QType("u4", 1.0))
+    x = QInput(name="x", inputs=(), shape=(1, 1, 48), type=QType("u4", 1.0))
     codes = np.zeros((6, 24), np.uint8)
     codes[[3, 5]] = 8
     by = Requant(np.array([2**26], np.int32), 0)
-    held = qops.Weights(codebook("fixp4"), codes, np.full(6, 4000, np.int32), by)
-    node = qops.Conv2d(
+    held = Weights(codebook("fixp4"), codes, np.full(6, 4000, np.int32), by)
+    node = QConv2d(
         name="y", inputs=("x",), shape=(1, 1, 6), type=QType("u8", 1.0), weights=held, window=Window((1, 1)), groups=2
     )
     graph, values = verify(Graph("alone", (x, node), "y")), {"x": np.full((1, 1, 48), 15)}
@@ -112,11 +117,11 @@ def test_the_overflow_proof_pairs_the_channels_of_each_group(kernels):
 
 def test_padding_wider_than_all_columns_of_a_row_of_outputs(kernels):
     """One output, three columns wide, before x begins."""
-    x = qops.Input(name="x", inputs=(), shape=(3, 1, 8), type=QType("u4", 1.0))
+    x = QInput(name="x", inputs=(), shape=(3, 1, 8), type=QType("u4", 1.0))
     by = Requant(np.array([2**30], np.int32), 0)
-    held = qops.Weights(codebook("fixp4"), np.ones((9, 8), np.uint8), np.full(8, 20, np.int32), by)
+    held = Weights(codebook("fixp4"), np.ones((9, 8), np.uint8), np.full(8, 20, np.int32), by)
     window = Window((3, 3), (1, 3), (1, 1), (0, 4, 0, 0))
-    node = qops.DwConv2d(name="y", inputs=("x",), shape=(1, 1, 8), type=QType("u4", 1.0), weights=held, window=window)
+    node = QDwConv2d(name="y", inputs=("x",), shape=(1, 1, 8), type=QType("u4", 1.0), weights=held, window=window)
     graph, values = verify(Graph("alone", (x, node), "y")), {"x": np.full((3, 1, 8), 15)}
     for kernel in catalogue():
         if (packed := kernel.pack(graph, node)) is not None:

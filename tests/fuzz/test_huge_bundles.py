@@ -14,26 +14,33 @@ import pytest
 
 from mixcomp_edge.bundle import Bundle, load_bundle
 from mixcomp_edge.errors import BundleError
-from mixcomp_edge.ir import interp, qops
+from mixcomp_edge.ir import interp
 from mixcomp_edge.ir.cost import check_cost
 from mixcomp_edge.ir.graph import Graph, Window
+from mixcomp_edge.ir.types import QType, Requant, Weights
 from mixcomp_edge.numerics import codebook
+from mixcomp_edge.operators.avgpool2d import QAvgPool2d
+from mixcomp_edge.operators.conv2d import QConv2d
+from mixcomp_edge.operators.dense import QDense
+from mixcomp_edge.operators.input import QInput
+from mixcomp_edge.operators.maxpool2d import QMaxPool2d
+from mixcomp_edge.operators.rescale import QRescale
 
 LIMIT_S, LIMIT_BYTES = 10, 1 << 30
-U4 = qops.QType("u4", 1.0, 0)
-ONE = qops.Requant(np.array([1 << 30], np.int32), 1)
+U4 = QType("u4", 1.0, 0)
+ONE = Requant(np.array([1 << 30], np.int32), 1)
 
 
 def graph(shape, *nodes):
-    source = qops.Input(name="x", inputs=(), shape=shape, type=U4)
+    source = QInput(name="x", inputs=(), shape=shape, type=U4)
     return Graph("huge", (source, *nodes), nodes[-1].name)
 
 
 def weights(rows, length):
-    return qops.Weights(codebook("fixp4"), np.ones((rows, length), np.uint8), np.zeros(rows, np.int32), ONE)
+    return Weights(codebook("fixp4"), np.ones((rows, length), np.uint8), np.zeros(rows, np.int32), ONE)
 
 
-def pool(kernel, side, kind=qops.MaxPool2d, **more):
+def pool(kernel, side, kind=QMaxPool2d, **more):
     out = side - kernel + 1
     window = Window((kernel, kernel))
     return graph((side, side, 1), kind(name="p", inputs=("x",), shape=(out, out, 1), type=U4, window=window, **more))
@@ -41,7 +48,7 @@ def pool(kernel, side, kind=qops.MaxPool2d, **more):
 
 def conv(kernel, side, channels=1, groups=1):
     out, window = side - kernel + 1, Window((kernel, kernel))
-    node = qops.Conv2d(
+    node = QConv2d(
         name="c", inputs=("x",), shape=(out, out, channels), type=U4, window=window, groups=groups,
         weights=weights(channels, kernel * kernel * channels // groups),
     )  # fmt: skip
@@ -51,7 +58,7 @@ def conv(kernel, side, channels=1, groups=1):
 def chain(side, count):
     names = ["x", *(f"r{i}" for i in range(count))]
     nodes = [
-        qops.Rescale(name=name, inputs=(source,), shape=(side, side, 1), type=U4, requant=ONE)
+        QRescale(name=name, inputs=(source,), shape=(side, side, 1), type=U4, requant=ONE)
         for source, name in pairwise(names)
     ]
     return graph((side, side, 1), *nodes)
@@ -61,14 +68,14 @@ HUGE = {
     "max pool 64x64 on 4096x4096": lambda: pool(64, 4096),
     "max pool over 4096x4096": lambda: pool(4096, 4096),
     "max pool over 1024x1024": lambda: pool(1024, 1024),
-    "average pool 32x32": lambda: pool(32, 4096, qops.AvgPool2d, requant=ONE),
+    "average pool 32x32": lambda: pool(32, 4096, QAvgPool2d, requant=ONE),
     "convolution 181x181": lambda: conv(181, 1024),
     "60,000 groups": lambda: conv(1, 1, 60_000, 60_000),
     "300 values of 16 M elements": lambda: chain(4096, 300),
     "200 values of 4 M elements": lambda: chain(2048, 200),
     "2 values of 16 M elements": lambda: chain(4096, 2),
     "dense of 4200x4200": lambda: graph(
-        (4200,), qops.Dense(name="d", inputs=("x",), shape=(4200,), type=U4, weights=weights(4200, 4200))
+        (4200,), QDense(name="d", inputs=("x",), shape=(4200,), type=U4, weights=weights(4200, 4200))
     ),
 }
 
@@ -106,7 +113,7 @@ def test_it_is_taken_where_it_is_asked_for(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "kind", [lambda: pool(16, 600), lambda: pool(16, 600, qops.AvgPool2d, requant=ONE), lambda: chain(1200, 40)]
+    "kind", [lambda: pool(16, 600), lambda: pool(16, 600, QAvgPool2d, requant=ONE), lambda: chain(1200, 40)]
 )
 def test_the_interpreter_holds_no_more_than_a_few_values(kind):
     """By taps or layers at once it would take 150 or 40 of them."""

@@ -11,7 +11,8 @@ from mixcomp_edge import export
 from mixcomp_edge.choosing import Goal, choose
 from mixcomp_edge.codegen.project import chosen_kernels, read_project
 from mixcomp_edge.errors import ExportError
-from mixcomp_edge.ir import qops
+from mixcomp_edge.ir.nodes import QNode
+from mixcomp_edge.operators.reshape import QReshape
 from mixcomp_edge.plan.kernels import candidates
 from mixcomp_edge.plan.layout import lay_out
 from mixcomp_edge.simulation import simulate
@@ -22,7 +23,7 @@ from mixcomp_edge.verification import verify
 @pytest.fixture(scope="module")
 def simulations(tiny_bundle, tmp_path_factory):
     """Kernels of each layer -> the simulated model, for every combination."""
-    nodes = [n for n in tiny_bundle.graph.nodes[1:] if isinstance(n, qops.QNode) and not isinstance(n, qops.Reshape)]
+    nodes = [n for n in tiny_bundle.graph.nodes[1:] if isinstance(n, QNode) and not isinstance(n, QReshape)]
     options = [[kernel.name for kernel, _ in candidates(tiny_bundle.graph, n, ("dsp", "c"))] for n in nodes]
     assert any(len(names) > 1 for names in options)
     found = {}

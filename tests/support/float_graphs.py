@@ -6,15 +6,25 @@ from math import prod
 
 import numpy as np
 
-from mixcomp_edge.ir import ops
 from mixcomp_edge.ir.graph import Graph, Node, Window
-from mixcomp_edge.ir.ops import Activation
-from mixcomp_edge.ir.qops import QType
-from mixcomp_edge.ir.types import QuantizedWeights
+from mixcomp_edge.ir.nodes import Activation
+from mixcomp_edge.ir.types import QType, QuantizedWeights
 from mixcomp_edge.ir.verify import verify
 from mixcomp_edge.lower import QuantizedGraph
 from mixcomp_edge.lower.assign_types import assign_types, quantizer_of
 from mixcomp_edge.numerics import codebook
+from mixcomp_edge.operators.add import Add
+from mixcomp_edge.operators.affine import Affine
+from mixcomp_edge.operators.avgpool2d import AvgPool2d
+from mixcomp_edge.operators.concat import Concat
+from mixcomp_edge.operators.conv2d import Conv2d
+from mixcomp_edge.operators.dense import Dense
+from mixcomp_edge.operators.input import Input
+from mixcomp_edge.operators.maxpool2d import MaxPool2d
+from mixcomp_edge.operators.pad import Pad
+from mixcomp_edge.operators.rescale import Relu
+from mixcomp_edge.operators.reshape import Reshape
+from mixcomp_edge.operators.softmax import Softmax
 from mixcomp_edge.quant_plan import QuantPlan
 from support import float_judge
 
@@ -24,7 +34,7 @@ class Net:
 
     def __init__(self, *shape: int, seed: int = 0) -> None:
         self.rng = np.random.default_rng(seed)
-        self.nodes: list[Node] = [ops.Input(name="x", inputs=(), shape=shape)]
+        self.nodes: list[Node] = [Input(name="x", inputs=(), shape=shape)]
 
     def shape(self, name: str) -> tuple[int, ...]:
         return next(node.shape for node in self.nodes if node.name == name)
@@ -40,7 +50,7 @@ class Net:
         h, w, channels = self.shape(x)
         window = Window(kernel, **window)
         return self.put(
-            ops.Conv2d(
+            Conv2d(
                 name=name, inputs=(x,), shape=(*window.output_size(h, w), out), window=window, groups=groups,
                 weight=self.real(out, *kernel, channels // groups), bias=self.real(out),
             )
@@ -48,7 +58,7 @@ class Net:
 
     def dense(self, name: str, x: str, out: int) -> str:
         weight = self.real(out, prod(self.shape(x)))
-        return self.put(ops.Dense(name=name, inputs=(x,), shape=(out,), weight=weight, bias=self.real(out)))
+        return self.put(Dense(name=name, inputs=(x,), shape=(out,), weight=weight, bias=self.real(out)))
 
     def norm(self, name: str, x: str) -> str:
         """Gains of both signs."""
@@ -58,27 +68,27 @@ class Net:
     def affine(self, name: str, x: str, gain, offset=0.0) -> str:
         shape = self.shape(x)
         gain, offset = (np.broadcast_to(np.asarray(v, np.float64), shape[-1:]).copy() for v in (gain, offset))
-        return self.put(ops.Affine(name=name, inputs=(x,), shape=shape, gain=gain, offset=offset))
+        return self.put(Affine(name=name, inputs=(x,), shape=shape, gain=gain, offset=offset))
 
     def relu(self, name: str, x: str, activation: Activation = Activation.RELU) -> str:
-        return self.put(ops.Relu(name=name, inputs=(x,), shape=self.shape(x), activation=activation))
+        return self.put(Relu(name=name, inputs=(x,), shape=self.shape(x), activation=activation))
 
     def relu6(self, name: str, x: str) -> str:
         return self.relu(name, x, Activation.RELU6)
 
     def add(self, name: str, a: str, b: str) -> str:
-        return self.put(ops.Add(name=name, inputs=(a, b), shape=self.shape(a)))
+        return self.put(Add(name=name, inputs=(a, b), shape=self.shape(a)))
 
     def concat(self, name: str, *xs: str, axis: int = 2) -> str:
         shape = list(self.shape(xs[0]))
         shape[axis] = sum(self.shape(x)[axis] for x in xs)
-        return self.put(ops.Concat(name=name, inputs=xs, shape=tuple(shape), axis=axis))
+        return self.put(Concat(name=name, inputs=xs, shape=tuple(shape), axis=axis))
 
     def maxpool(self, name: str, x: str, kernel=(2, 2), stride=(2, 2), **window) -> str:
-        return self._pool(ops.MaxPool2d, name, x, Window(kernel, stride, **window))
+        return self._pool(MaxPool2d, name, x, Window(kernel, stride, **window))
 
     def avgpool(self, name: str, x: str, kernel=(2, 2), stride=(2, 2), *, include: bool = True, **window) -> str:
-        return self._pool(ops.AvgPool2d, name, x, Window(kernel, stride, **window), count_include_pad=include)
+        return self._pool(AvgPool2d, name, x, Window(kernel, stride, **window), count_include_pad=include)
 
     def _pool(self, cls, name: str, x: str, window: Window, **more) -> str:
         h, w, channels = self.shape(x)
@@ -87,14 +97,14 @@ class Net:
 
     def pad(self, name: str, x: str, before: tuple[int, ...], after: tuple[int, ...]) -> str:
         shape = tuple(b + n + a for b, n, a in zip(before, self.shape(x), after, strict=True))
-        return self.put(ops.Pad(name=name, inputs=(x,), shape=shape, before=before, after=after))
+        return self.put(Pad(name=name, inputs=(x,), shape=shape, before=before, after=after))
 
     def flatten(self, name: str, x: str, *, channels_first: bool = True) -> str:
         shape = (prod(self.shape(x)),)
-        return self.put(ops.Reshape(name=name, inputs=(x,), shape=shape, channels_first=channels_first))
+        return self.put(Reshape(name=name, inputs=(x,), shape=shape, channels_first=channels_first))
 
     def softmax(self, name: str, x: str) -> str:
-        return self.put(ops.Softmax(name=name, inputs=(x,), shape=self.shape(x)))
+        return self.put(Softmax(name=name, inputs=(x,), shape=self.shape(x)))
 
     def graph(self, output: str | None = None) -> Graph:
         return verify(Graph("net", tuple(self.nodes), output or self.nodes[-1].name))
@@ -110,15 +120,15 @@ def quantized(
     for name, kind in assign_types(graph, plan, input_positive=input_positive).items():
         peak = min(float(np.abs(values[name]).max()), kind.limit or np.inf) or 1.0
         plain = QType(kind.dtype, 1.0)
-        if isinstance(graph[name], ops.Softmax):
+        if isinstance(graph[name], Softmax):
             types[name] = QType("u8", 1 / 256)
-        elif isinstance(graph[name], ops.Input) and not input_positive:
+        elif isinstance(graph[name], Input) and not input_positive:
             types[name] = QType(kind.dtype, 2 * peak / plain.high, 128)
         else:
             types[name] = QType(kind.dtype, peak / plain.high)
     weights = {}
     for node in graph.nodes:
-        if isinstance(node, ops.Conv2d | ops.Dense):
+        if isinstance(node, Conv2d | Dense):
             book = codebook(plan[node.name].weights)
             rows = np.abs(node.weight.astype(np.float64)).reshape(len(node.weight), -1).max(1)
             scale = rows if plan[node.name].granularity == "channel" else rows.max(keepdims=True)

@@ -7,10 +7,22 @@ from math import prod
 import numpy as np
 from hypothesis import strategies as st
 
-from mixcomp_edge.ir import qops
 from mixcomp_edge.ir.graph import Graph, Window
-from mixcomp_edge.ir.qops import QType, Requant
+from mixcomp_edge.ir.nodes import QNode
+from mixcomp_edge.ir.types import DTYPES, QType, Requant, Weights
 from mixcomp_edge.numerics import codebook
+from mixcomp_edge.operators.add import QAdd
+from mixcomp_edge.operators.avgpool2d import QAvgPool2d
+from mixcomp_edge.operators.concat import QConcat
+from mixcomp_edge.operators.conv2d import QConv2d, QConv2dAdd
+from mixcomp_edge.operators.dense import QDense
+from mixcomp_edge.operators.dwconv2d import QDwConv2d
+from mixcomp_edge.operators.input import QInput
+from mixcomp_edge.operators.maxpool2d import QMaxPool2d
+from mixcomp_edge.operators.pad import QPad
+from mixcomp_edge.operators.rescale import QRescale
+from mixcomp_edge.operators.reshape import QReshape
+from mixcomp_edge.operators.softmax import QSoftmax
 
 TOP = 2**31 - 1
 FORMATS = ("fixp4", "posit4", "posit4sc4", "posit4sc8", "posit4e1")
@@ -26,14 +38,14 @@ def requant(rng: np.random.Generator, peak: int, y: QType, length: int = 1) -> R
     return Requant(multiplier.astype(np.int32), shift)
 
 
-def weights(rng: np.random.Generator, shape: tuple[int, int], out: int, x: QType, y: QType, name: str) -> qops.Weights:
+def weights(rng: np.random.Generator, shape: tuple[int, int], out: int, x: QType, y: QType, name: str) -> Weights:
     """Codes (R, K); the reduction is K for K = inputs and R for depthwise layers, where K is `out`."""
     book = codebook(name)
     codes = rng.choice([c for c in range(16) if c not in book.unused], shape).astype(np.uint8)
     largest = max(abs(x.low), abs(x.high)) * max(map(abs, book.levels)) * (prod(shape) // out)
     bias = rng.integers(-largest, largest + 1, out).astype(np.int32)
     lengths = 1 if rng.random() < 0.5 else out
-    return qops.Weights(book, codes, bias, requant(rng, 2 * largest, y, lengths))
+    return Weights(book, codes, bias, requant(rng, 2 * largest, y, lengths))
 
 
 class Builder:
@@ -42,17 +54,17 @@ class Builder:
     def __init__(self, draw, shape: tuple[int, ...]) -> None:
         self.draw = draw
         self.rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-        self.values: list[qops.QNode] = [qops.Input(name="input", inputs=(), shape=shape, type=self.type())]
+        self.values: list[QNode] = [QInput(name="input", inputs=(), shape=shape, type=self.type())]
 
     def size(self, low: int, high: int) -> int:
         return self.draw(st.integers(low, high))
 
     def type(self) -> QType:
-        dtype = self.draw(st.sampled_from(qops.DTYPES))
+        dtype = self.draw(st.sampled_from(DTYPES))
         plain = QType(dtype, 0.0625)
         return QType(dtype, 2.0 ** -self.size(0, 8), self.draw(st.sampled_from([0, plain.low, plain.high, 3])))
 
-    def put(self, cls: type, sources: list[qops.QNode], shape: tuple[int, ...], type_: QType, **more) -> qops.QNode:
+    def put(self, cls: type, sources: list[QNode], shape: tuple[int, ...], type_: QType, **more) -> QNode:
         name = f"{cls.op}{len(self.values)}"
         node = cls(name=name, inputs=tuple(s.name for s in sources), shape=shape, type=type_, **more)
         self.values.append(node)
@@ -70,22 +82,22 @@ class Builder:
         )
         return Window((1, 1), stride) if min(out) < 1 or empty else window
 
-    def grow(self, op: str, x: qops.QNode) -> qops.QNode | None:
+    def grow(self, op: str, x: QNode) -> QNode | None:
         """One more node that reads x; None where op does not fit x."""
         if op in WINDOWED and len(x.shape) != 3:
             return None
         return getattr(self, op)(x)
 
-    def conv2d(self, x: qops.QNode) -> qops.QNode:
+    def conv2d(self, x: QNode) -> QNode:
         channels, y = x.shape[2], self.type()
         groups = self.draw(st.sampled_from([g for g in range(1, channels + 1) if channels % g == 0]))
         out = groups * self.size(1, 3)
         window = self.window(x.shape, pool=False)
         packed = weights(self.rng, (out, prod(window.kernel) * channels // groups), out, x.type, y, self.format())
         shape = (*window.output_size(*x.shape[:2]), out)
-        return self.put(qops.Conv2d, [x], shape, y, weights=packed, window=window, groups=groups)
+        return self.put(QConv2d, [x], shape, y, weights=packed, window=window, groups=groups)
 
-    def conv2d_add(self, x: qops.QNode) -> qops.QNode:
+    def conv2d_add(self, x: QNode) -> QNode:
         """The residual is any value as high and wide as x, or x itself; the convolution keeps height and width."""
         near = [v for v in self.values if len(v.shape) == 3 and v.shape[:2] == x.shape[:2]]
         residual, y = self.draw(st.sampled_from(near)), self.type()
@@ -97,72 +109,72 @@ class Builder:
         packed = weights(self.rng, (out, prod(window.kernel) * channels // groups), out, x.type, y, self.format())
         by = requant(self.rng, residual.type.peak, y)
         return self.put(
-            qops.Conv2dAdd, [x, residual], residual.shape, y, weights=packed, window=window, groups=groups,
+            QConv2dAdd, [x, residual], residual.shape, y, weights=packed, window=window, groups=groups,
             residual_multiplier=int(by.multiplier[0]), residual_shift=by.shift,
         )  # fmt: skip
 
-    def dwconv2d(self, x: qops.QNode) -> qops.QNode:
+    def dwconv2d(self, x: QNode) -> QNode:
         out, y, window = x.shape[2] * self.size(1, 3), self.type(), self.window(x.shape, pool=False)
         packed = weights(self.rng, (prod(window.kernel), out), out, x.type, y, self.format())
         return self.put(
-            qops.DwConv2d, [x], (*window.output_size(*x.shape[:2]), out), y, weights=packed, window=window
+            QDwConv2d, [x], (*window.output_size(*x.shape[:2]), out), y, weights=packed, window=window
         )  # fmt: skip
 
-    def dense(self, x: qops.QNode) -> qops.QNode:
+    def dense(self, x: QNode) -> QNode:
         out, y = self.size(1, 9), self.type()
         packed = weights(self.rng, (out, prod(x.shape)), out, x.type, y, self.format())
-        return self.put(qops.Dense, [x], (out,), y, weights=packed)
+        return self.put(QDense, [x], (out,), y, weights=packed)
 
-    def add(self, x: qops.QNode) -> qops.QNode:
+    def add(self, x: QNode) -> QNode:
         other = self.draw(st.sampled_from([v for v in self.values if v.shape == x.shape]))
         pair = self.draw(st.permutations([x, other]))
         shift = self.size(1, 28)
         room = (TOP - 2 ** (shift - 1)) // 2
         fitting = [min(room // v.type.peak, 2 ** (shift + 1)) for v in pair]
         a, b = (int(self.rng.integers(0, limit + 1)) for limit in fitting)
-        return self.put(qops.Add, pair, x.shape, self.type(), a_multiplier=a, b_multiplier=b, shift=shift)
+        return self.put(QAdd, pair, x.shape, self.type(), a_multiplier=a, b_multiplier=b, shift=shift)
 
-    def rescale(self, x: qops.QNode) -> qops.QNode:
+    def rescale(self, x: QNode) -> QNode:
         y = self.type()
-        return self.put(qops.Rescale, [x], x.shape, y, requant=requant(self.rng, x.type.peak, y))
+        return self.put(QRescale, [x], x.shape, y, requant=requant(self.rng, x.type.peak, y))
 
-    def concat(self, x: qops.QNode) -> qops.QNode:
+    def concat(self, x: QNode) -> QNode:
         axis = self.size(0, len(x.shape) - 1)
         fits = [v for v in self.values if joinable(v.shape, x.shape, axis)]
         return self.join([x, *self.draw(st.lists(st.sampled_from(fits), max_size=2))], axis)
 
-    def join(self, sources: list[qops.QNode], axis: int) -> qops.QNode:
+    def join(self, sources: list[QNode], axis: int) -> QNode:
         first, y = sources[0].shape, self.type()
         shape = (*first[:axis], sum(s.shape[axis] for s in sources), *first[axis + 1 :])
         requants = tuple(requant(self.rng, s.type.peak, y) for s in sources)
-        return self.put(qops.Concat, sources, shape, y, axis=axis, requants=requants)
+        return self.put(QConcat, sources, shape, y, axis=axis, requants=requants)
 
-    def avgpool2d(self, x: qops.QNode) -> qops.QNode:
+    def avgpool2d(self, x: QNode) -> QNode:
         window, y = self.window(x.shape, pool=True), self.type()
         size = prod(window.kernel)
         by = requant(self.rng, size * x.type.peak, y, self.draw(st.sampled_from([1, size])))
         shape = (*window.output_size(*x.shape[:2]), x.shape[2])
-        return self.put(qops.AvgPool2d, [x], shape, y, window=window, requant=by)
+        return self.put(QAvgPool2d, [x], shape, y, window=window, requant=by)
 
-    def maxpool2d(self, x: qops.QNode) -> qops.QNode:
+    def maxpool2d(self, x: QNode) -> QNode:
         window = self.window(x.shape, pool=True)
         return self.put(
-            qops.MaxPool2d, [x], (*window.output_size(*x.shape[:2]), x.shape[2]), x.type, window=window
+            QMaxPool2d, [x], (*window.output_size(*x.shape[:2]), x.shape[2]), x.type, window=window
         )  # fmt: skip
 
-    def pad(self, x: qops.QNode) -> qops.QNode:
+    def pad(self, x: QNode) -> QNode:
         before, after = (tuple(self.size(0, 2) for _ in x.shape) for _ in range(2))
         shape = tuple(b + n + a for b, n, a in zip(before, x.shape, after, strict=True))
-        return self.put(qops.Pad, [x], shape, x.type, before=before, after=after)
+        return self.put(QPad, [x], shape, x.type, before=before, after=after)
 
-    def reshape(self, x: qops.QNode) -> qops.QNode:
+    def reshape(self, x: QNode) -> QNode:
         flat = prod(x.shape)
         shape = self.draw(st.sampled_from([(flat,), (1, 1, flat), (flat, 1), x.shape]))
-        return self.put(qops.Reshape, [x], shape, x.type)
+        return self.put(QReshape, [x], shape, x.type)
 
-    def softmax(self, x: qops.QNode) -> qops.QNode:
+    def softmax(self, x: QNode) -> QNode:
         table = np.rint(2.0**15 * np.exp(-np.arange(1 << x.type.bits) * x.type.scale)).astype(np.uint16)
-        return self.put(qops.Softmax, [x], x.shape, QType("u8", 1 / 256), table=table)
+        return self.put(QSoftmax, [x], x.shape, QType("u8", 1 / 256), table=table)
 
     def format(self) -> str:
         return self.draw(st.sampled_from(FORMATS))
@@ -172,7 +184,7 @@ class Builder:
         read = {name for node in self.values for name in node.inputs}
         loose = [v for v in self.values if v.name not in read]
         if len(loose) > 1:
-            flat = [v if len(v.shape) == 1 else self.put(qops.Reshape, [v], (prod(v.shape),), v.type) for v in loose]
+            flat = [v if len(v.shape) == 1 else self.put(QReshape, [v], (prod(v.shape),), v.type) for v in loose]
             self.join(flat, 0)
         return Graph("random_net", tuple(self.values), self.values[-1].name)
 
@@ -214,47 +226,45 @@ def small_graph() -> Graph:
     """One node of each operator, seeded: the graph that the bundle's tests damage."""
     rng = np.random.default_rng(7)
     u8, s4 = QType("u8", 0.02, 3), QType("s4", 0.25)
-    x = qops.Input(name="input", inputs=(), shape=(6, 6, 2), type=u8)
+    x = QInput(name="input", inputs=(), shape=(6, 6, 2), type=u8)
     window = Window((3, 3), (1, 1), (1, 1), (1, 1, 1, 1))
-    conv = qops.Conv2d(
+    conv = QConv2d(
         name="block.conv", inputs=("input",), shape=(6, 6, 3), type=s4, window=window, groups=1,
         weights=weights(rng, (3, 18), 3, u8, s4, "fixp4"),
     )  # fmt: skip
-    dw = qops.DwConv2d(
+    dw = QDwConv2d(
         name="block.dw", inputs=("block.conv",), shape=(6, 6, 3), type=s4, window=window,
         weights=weights(rng, (9, 3), 3, s4, s4, "posit4"),
     )  # fmt: skip
-    add = qops.Add(
+    add = QAdd(
         name="add", inputs=("block.conv", "block.dw"), shape=(6, 6, 3), type=s4,
         a_multiplier=2**20, b_multiplier=2**19, shift=20,
     )  # fmt: skip
-    rescale = qops.Rescale(
+    rescale = QRescale(
         name="relu", inputs=("add",), shape=(6, 6, 3), type=QType("u4", 0.125), requant=requant(rng, 8, s4)
     )
-    join = qops.Conv2dAdd(
+    join = QConv2dAdd(
         name="join", inputs=("relu", "block.conv"), shape=(6, 6, 3), type=rescale.type, window=Window((1, 1)), groups=1,
         weights=weights(rng, (3, 3), 3, rescale.type, rescale.type, "posit4"),
         residual_multiplier=2**30, residual_shift=3,
     )  # fmt: skip
-    pool = qops.MaxPool2d(
-        name="maxpool", inputs=("join",), shape=(3, 3, 3), type=join.type, window=Window((2, 2), (2, 2))
-    )
-    pad = qops.Pad(name="pad", inputs=("maxpool",), shape=(4, 4, 3), type=pool.type, before=(1, 0, 0), after=(0, 1, 0))
-    average = qops.AvgPool2d(
+    pool = QMaxPool2d(name="maxpool", inputs=("join",), shape=(3, 3, 3), type=join.type, window=Window((2, 2), (2, 2)))
+    pad = QPad(name="pad", inputs=("maxpool",), shape=(4, 4, 3), type=pool.type, before=(1, 0, 0), after=(0, 1, 0))
+    average = QAvgPool2d(
         name="avgpool", inputs=("pad",), shape=(2, 2, 3), type=s4, window=Window((2, 2), (2, 2)),
         requant=requant(rng, 60, s4),
     )  # fmt: skip
-    concat = qops.Concat(
+    concat = QConcat(
         name="concat", inputs=("avgpool", "avgpool"), shape=(2, 2, 6), type=s4, axis=2,
         requants=(requant(rng, 8, s4), requant(rng, 8, s4)),
     )  # fmt: skip
-    flat = qops.Reshape(name="flatten", inputs=("concat",), shape=(24,), type=s4)
+    flat = QReshape(name="flatten", inputs=("concat",), shape=(24,), type=s4)
     logits = QType("s8", 0.1, -4)
-    dense = qops.Dense(
+    dense = QDense(
         name="fc", inputs=("flatten",), shape=(5,), type=logits,
         weights=weights(rng, (5, 24), 5, s4, logits, "posit4sc4"),
     )  # fmt: skip
     table = np.rint(2.0**15 * np.exp(-np.arange(256) * logits.scale)).astype(np.uint16)
-    softmax = qops.Softmax(name="softmax", inputs=("fc",), shape=(5,), type=QType("u8", 1 / 256), table=table)
+    softmax = QSoftmax(name="softmax", inputs=("fc",), shape=(5,), type=QType("u8", 1 / 256), table=table)
     nodes = (x, conv, dw, add, rescale, join, pool, pad, average, concat, flat, dense, softmax)
     return Graph("small_net", nodes, "softmax")

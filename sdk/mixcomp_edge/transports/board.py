@@ -13,7 +13,7 @@ from mixcomp_edge.board.qemu import QemuBoard
 from mixcomp_edge.board.session import Session
 from mixcomp_edge.board.wire import WireCost, wire_cost
 from mixcomp_edge.errors import BoardError
-from mixcomp_edge.ir import qops
+from mixcomp_edge.ir.nodes import QNode
 from mixcomp_edge.plan.layout import Layout
 from mixcomp_edge.targets.boards import BAUD
 from mixcomp_edge.transports import Progress
@@ -105,8 +105,8 @@ class BoardTransport:
                 f"this folder is {build_id.hex()}). Flash it again: mixcomp-edge flash DIR."
             )
         source, sink = self.layout.graph.nodes[0], self.layout.graph[self.layout.graph.output]
-        assert isinstance(source, qops.QNode)
-        assert isinstance(sink, qops.QNode)
+        assert isinstance(source, QNode)
+        assert isinstance(sink, QNode)
         for what, said, right in (
             ("layers", hello.layers, len(self.layout.steps)),
             ("B of arena", hello.arena_bytes, self.layout.arena.total_bytes),

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from mixcomp_edge.build.host import HostModel, build_host_program
 from mixcomp_edge.errors import ExportError
-from mixcomp_edge.ir import qops
+from mixcomp_edge.ir.nodes import QNode
 from mixcomp_edge.plan.layout import Layout
 from mixcomp_edge.transports import Progress
 
@@ -109,8 +109,8 @@ class HostProgram:
         self.layout = layout
         graph = layout.graph
         source, self.output = graph.nodes[0], graph[graph.output]
-        assert isinstance(source, qops.QNode)
-        assert isinstance(self.output, qops.QNode)
+        assert isinstance(source, QNode)
+        assert isinstance(self.output, QNode)
         layers = tuple(step.node.nbytes for step in layout.steps)
         self.model = HostModel(graph.name, layout.arena.total_bytes, source.nbytes, self.output.nbytes, layers)
         self.seconds = START_S + sum(step.node.macs for step in layout.steps) * SECONDS_A_MAC

@@ -8,7 +8,7 @@ import torch
 from mixcomp_edge import LayerPlan, QuantPlan, convert, prepare
 from mixcomp_edge.bench import NETWORKS
 from mixcomp_edge.bench.peers import PeerLayer, match, peer_layers, peers
-from mixcomp_edge.ir import qops
+from mixcomp_edge.operators.reshape import QReshape
 from mixcomp_edge.train.networks import AutoEncoder, DsCnn, MobileNet, ResNet8
 
 SHAPES = {"resnet8": (3, 32, 32), "dscnn": (1, 49, 10), "mobilenet": (3, 96, 96), "autoencoder": (640,)}
@@ -43,7 +43,7 @@ def test_the_figures_are_the_published_ones(core, model):
 
 def test_every_layer_with_work_has_its_peer_and_the_peer_keeps_only_the_softmax(graph):
     matched = match(graph, peer_layers(graph.name, "cortex-m4"))
-    ours = [node.name for node in graph.nodes[1:] if not isinstance(node, qops.Reshape)]
+    ours = [node.name for node in graph.nodes[1:] if not isinstance(node, QReshape)]
     assert list(matched.of) == ours
     assert {layer.name.split()[0] for layer in matched.left} <= {"softmax"}
     used = [layer for layers in matched.of.values() for layer in layers]

@@ -9,8 +9,10 @@ from torch.nn import functional as F
 
 from mixcomp_edge import QuantPlan, Recipe
 from mixcomp_edge.frontend.torch_export import import_model
-from mixcomp_edge.ir import ops
+from mixcomp_edge.ir.nodes import Activation
 from mixcomp_edge.lower import simplify
+from mixcomp_edge.operators.conv2d import Conv2d
+from mixcomp_edge.operators.dense import Dense
 from mixcomp_edge.train.quantized_model import QuantizedModel
 
 MAP = (4, 7, 6)  # (C, H, W), no two alike
@@ -489,7 +491,7 @@ def test_relu_behind_a_max_pooling_moves_before_it():
     assert_same_function(model, MAP)
     graph = simplify(import_model(model, MAP, "m"))
     assert [node.op for node in graph.nodes[1:]] == ["conv2d", "maxpool2d", "conv2d"]
-    assert graph.nodes[1].activation is ops.Activation.RELU
+    assert graph.nodes[1].activation is Activation.RELU
 
 
 def test_an_average_pooling_keeps_its_relu_behind_it():
@@ -547,7 +549,7 @@ class Named(nn.Module):
 
 def test_layers_are_named_by_their_module_paths():
     graph = assert_same_function(Named(), MAP)
-    names = [node.name for node in graph.nodes if isinstance(node, ops.Conv2d | ops.Dense)]
+    names = [node.name for node in graph.nodes if isinstance(node, Conv2d | Dense)]
     assert names == ["stem.conv", "body.0.conv", "body.1.conv", "head.1"]
 
 
@@ -563,7 +565,7 @@ def test_a_module_called_twice_gives_two_layers_with_names_of_their_own():
     graph = assert_same_function(Net(), MAP)
     names = [node.name for node in graph.nodes]
     assert len({name.replace(".", "_").lower() for name in names}) == len(names)
-    assert [node.name for node in graph.nodes if isinstance(node, ops.Conv2d)] == ["block.conv", "block.conv_1"]
+    assert [node.name for node in graph.nodes if isinstance(node, Conv2d)] == ["block.conv", "block.conv_1"]
 
 
 def test_names_that_are_one_in_c_are_kept_apart():

@@ -9,11 +9,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mixcomp_edge.errors import GraphError, LoweringError, MixcompError
-from mixcomp_edge.ir import ops, qops
 from mixcomp_edge.ir.graph import Graph, Window
-from mixcomp_edge.ir.qops import QType, Requant
+from mixcomp_edge.ir.nodes import QNode
+from mixcomp_edge.ir.types import QType, Requant, Weights
 from mixcomp_edge.ir.verify import symbol, verify
 from mixcomp_edge.numerics import codebook
+from mixcomp_edge.operators.avgpool2d import QAvgPool2d
+from mixcomp_edge.operators.conv2d import Conv2d
+from mixcomp_edge.operators.dense import QDense
+from mixcomp_edge.operators.input import Input, QInput
+from mixcomp_edge.operators.maxpool2d import QMaxPool2d
+from mixcomp_edge.operators.rescale import QRescale
 from support import torch_judge
 from support.integer_graphs import Builder, graphs, small_graph
 
@@ -55,23 +61,23 @@ def first(count: int, output: str) -> Graph:
     return Graph("net", small_graph().nodes[:count], output)
 
 
-def chain(*nodes: qops.QNode) -> Graph:
+def chain(*nodes: QNode) -> Graph:
     return Graph("net", nodes, nodes[-1].name)
 
 
-def source(shape: tuple[int, ...] = (4, 4, 2), dtype: str = "u8") -> qops.Input:
-    return qops.Input(name="x", inputs=(), shape=shape, type=QType(dtype, 0.5))
+def source(shape: tuple[int, ...] = (4, 4, 2), dtype: str = "u8") -> QInput:
+    return QInput(name="x", inputs=(), shape=shape, type=QType(dtype, 0.5))
 
 
-def rescale(name: str, x: qops.QNode, **fields) -> qops.Rescale:
+def rescale(name: str, x: QNode, **fields) -> QRescale:
     return replace(
-        qops.Rescale(name=name, inputs=(x.name,), shape=x.shape, type=QType("u8", 0.5), requant=by([2**30])), **fields
+        QRescale(name=name, inputs=(x.name,), shape=x.shape, type=QType("u8", 0.5), requant=by([2**30])), **fields
     )
 
 
 def float_conv(**fields) -> Graph:
-    x = ops.Input(name="x", inputs=(), shape=(4, 4, 2))
-    conv = ops.Conv2d(
+    x = Input(name="x", inputs=(), shape=(4, 4, 2))
+    conv = Conv2d(
         name="conv", inputs=("x",), shape=(4, 4, 6), weight=np.ones((6, 1, 1, 2), np.float32),
         bias=np.zeros(6, np.float32), window=Window((1, 1)),
     )  # fmt: skip
@@ -80,7 +86,7 @@ def float_conv(**fields) -> Graph:
 
 def pooled(height: int, window: Window, outputs: int) -> Graph:
     x = source((height, 1, 1))
-    pool = qops.MaxPool2d(name="pool", inputs=("x",), shape=(outputs, 1, 1), type=x.type, window=window)
+    pool = QMaxPool2d(name="pool", inputs=("x",), shape=(outputs, 1, 1), type=x.type, window=window)
     return chain(x, pool)
 
 
@@ -246,8 +252,8 @@ def test_int32_is_used_to_the_last_number():
         verify(chain(x, rescale("a", x, requant=by([TOP], 24))))
     book, bias = codebook("fixp4"), np.array([TOP - 255 * 8])
     for more, fits in ((0, True), (1, False)):
-        weights = qops.Weights(book, np.array([[8]], np.uint8), (bias + more).astype(np.int32), by([1]))
-        graph = chain(source((1,)), qops.Dense(name="a", inputs=("x",), shape=(1,), type=x.type, weights=weights))
+        weights = Weights(book, np.array([[8]], np.uint8), (bias + more).astype(np.int32), by([1]))
+        graph = chain(source((1,)), QDense(name="a", inputs=("x",), shape=(1,), type=x.type, weights=weights))
         if fits:
             verify(graph)
         else:
@@ -319,9 +325,7 @@ def test_the_symbol_of_a_name_is_a_c_identifier():
 
 def test_average_pooling_counts_the_whole_window_in_its_bound():
     x = source((4, 4, 1))
-    pool = qops.AvgPool2d(
-        name="a", inputs=("x",), shape=(1, 1, 1), type=x.type, window=Window((4, 4)), requant=by([1], 19)
-    )
+    pool = QAvgPool2d(name="a", inputs=("x",), shape=(1, 1, 1), type=x.type, window=Window((4, 4)), requant=by([1], 19))
     assert prod(pool.window.kernel) * 255 * 2**19 <= TOP
     verify(chain(x, pool))
     with pytest.raises(LoweringError):

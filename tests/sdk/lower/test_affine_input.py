@@ -15,10 +15,11 @@ from mixcomp_edge import Bundle, convert, export, prepare
 from mixcomp_edge.bundle import parse_bundle
 from mixcomp_edge.codegen.profiles import profile_of
 from mixcomp_edge.errors import ExportError, GraphError
-from mixcomp_edge.ir import interp, qops
+from mixcomp_edge.ir import interp
 from mixcomp_edge.ir.graph import Graph
-from mixcomp_edge.ir.qops import QType
+from mixcomp_edge.ir.types import QType
 from mixcomp_edge.ir.verify import verify as check
+from mixcomp_edge.operators.input import QAffineInput
 from mixcomp_edge.verification import verify
 from mixcomp_sim.hostcc import host_compiler
 
@@ -59,7 +60,7 @@ def last(x: torch.Tensor) -> np.ndarray:
 def test_normalising_inside_or_outside_gives_the_same_integers():
     inside, outside, raw, normal = bundles()
     first, *layers = inside.graph.nodes
-    assert isinstance(first, qops.AffineInput)
+    assert isinstance(first, QAffineInput)
     assert first.type == outside.graph.nodes[0].type
     assert_array_equal(first.quantize(last(raw)), outside.graph.nodes[0].quantize(last(normal)))
     assert len(np.unique(first.quantize(last(raw))[..., 0])) > 50  # the small channel keeps its resolution
@@ -99,7 +100,7 @@ def test_a_damaged_gain_is_refused(change, message):
 def test_a_runner_that_sends_plain_numbers_needs_one_normalisation_for_all_channels():
     def image(*gain: float) -> Graph:
         kind = QType("u8", 1.0)
-        node = qops.AffineInput(
+        node = QAffineInput(
             name="x",
             inputs=(),
             shape=(32, 32, 3),

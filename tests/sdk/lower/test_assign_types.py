@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mixcomp_edge.errors import PlanError
-from mixcomp_edge.ir import ops
 from mixcomp_edge.ir.graph import Graph
 from mixcomp_edge.ir.verify import verify
 from mixcomp_edge.lower import simplify
 from mixcomp_edge.lower.assign_types import assign_types, quantizer_of
+from mixcomp_edge.operators.conv2d import Conv2d
 from mixcomp_edge.quant_plan import LayerPlan, QuantPlan
 from support import float_judge
 from support.float_graphs import Net
@@ -163,7 +163,7 @@ def test_a_residual_convolution_is_unsigned_by_its_relu_or_for_want_of_a_minus()
         y = net.add("y", a, without_minus(net, b) if name == "weights" else b)
         net.dense("end", net.relu("r", y) if name == "relu" else y, 1)
         graph = simplify(net.graph())
-        assert [len(node.inputs) for node in graph.nodes if isinstance(node, ops.Conv2d)] == [1, 2]
+        assert [len(node.inputs) for node in graph.nodes if isinstance(node, Conv2d)] == [1, 2]
         assert types(graph)[b] == kind
 
 

@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 
 from mixcomp_edge.errors import UnsupportedError
-from mixcomp_edge.ir import ops
 from mixcomp_edge.ir.graph import Graph
-from mixcomp_edge.ir.ops import Activation
+from mixcomp_edge.ir.nodes import Activation
 from mixcomp_edge.ir.verify import verify
 from mixcomp_edge.lower import simplify
 from mixcomp_edge.lower.absorb_flatten import absorb_flatten
@@ -18,6 +17,7 @@ from mixcomp_edge.lower.fold_padding import fold_padding
 from mixcomp_edge.lower.fuse_activation import fuse_activation
 from mixcomp_edge.lower.fuse_add import fuse_add
 from mixcomp_edge.lower.merge_strides import merge_strides
+from mixcomp_edge.operators.reshape import Reshape
 from support import float_judge
 from support.float_graphs import Net
 
@@ -472,4 +472,4 @@ def test_simplify_keeps_the_function_of_a_whole_network():
     ]  # fmt: skip
     new = simplify(graph)
     assert [new[name].activation.value for name in ("c1", "c2", "add", "c3")] == ["relu6", "none", "relu", "relu"]
-    assert isinstance(new["flat"], ops.Reshape)
+    assert isinstance(new["flat"], Reshape)

@@ -7,9 +7,16 @@ import pytest
 import torch
 
 from mixcomp_edge.errors import LoweringError
-from mixcomp_edge.ir import interp, ops, qops
+from mixcomp_edge.ir import interp
 from mixcomp_edge.ir.graph import Graph
+from mixcomp_edge.ir.nodes import QNode
+from mixcomp_edge.ir.weighted import Weighted
 from mixcomp_edge.lower import QuantizedGraph, lower, simplify
+from mixcomp_edge.operators.add import QAdd
+from mixcomp_edge.operators.conv2d import Conv2d, QConv2d, QConv2dAdd
+from mixcomp_edge.operators.dense import Dense
+from mixcomp_edge.operators.dwconv2d import QDwConv2d
+from mixcomp_edge.operators.softmax import QSoftmax
 from mixcomp_edge.quant_plan import LayerPlan, QuantPlan
 from support import float_judge
 from support.float_graphs import Net, quantized
@@ -33,26 +40,26 @@ def samples(count: int, seed: int = 1) -> np.ndarray:
     return np.random.default_rng(seed).standard_normal((count, 8, 8, 3))
 
 
-def real_layer(node: ops.Conv2d | ops.Dense, given: QuantizedGraph) -> ops.Conv2d | ops.Dense:
+def real_layer(node: Conv2d | Dense, given: QuantizedGraph) -> Conv2d | Dense:
     """The float layer with the weights that its codes stand for."""
     coded = given.weights[node.name]
     levels = np.array(coded.codebook.levels, np.float64)[coded.codes] / 2**coded.codebook.shift
     return replace(node, weight=levels * coded.scale.reshape(-1, *[1] * (levels.ndim - 1)))
 
 
-def error_bound(node: qops.QNode, sources: list[qops.QNode]) -> float:
+def error_bound(node: QNode, sources: list[QNode]) -> float:
     """Steps of the output between the integers and exact arithmetic on the same integers. 1/2 from the last rounding;
     for weighted layers half an accumulator step of bias; and half a unit of the multiplier times the accumulator."""
-    if isinstance(node, qops.WEIGHTED):
-        rows = node.weights.levels.T if isinstance(node, qops.DwConv2d) else node.weights.levels
+    if isinstance(node, Weighted):
+        rows = node.weights.levels.T if isinstance(node, QDwConv2d) else node.weights.levels
         peak = np.abs(node.weights.bias).max() + np.abs(rows).sum(1).max() * 255
         m, s = node.weights.requant.multiplier.max(), node.weights.requant.shift
-        joined = isinstance(node, qops.Conv2dAdd)
+        joined = isinstance(node, QConv2dAdd)
         residual = sources[1].type.peak * 2.0 ** (node.residual_shift - 33) if joined else 0.0
         return 0.5 + 0.5 * (m + 1) * 2.0 ** (s - 32) + peak * 2.0 ** (s - 33) + residual
-    if isinstance(node, qops.Add):
+    if isinstance(node, QAdd):
         return 0.5 + sum(source.type.peak for source in sources) * 2.0 ** -(node.shift + 1)
-    if isinstance(node, qops.Softmax):
+    if isinstance(node, QSoftmax):
         return 1.0
     return 0.5 + 255 * 9 * 2.0**-32
 
@@ -70,7 +77,7 @@ def test_every_layer_is_the_rounded_real_one(name, granularity):
         sources = integer.sources(node)
         reals = [torch.tensor(s.type.dequantize(values[s.name])) for s in sources]
         float_node = graph[node.name]
-        if isinstance(float_node, ops.Conv2d | ops.Dense):
+        if isinstance(float_node, Conv2d | Dense):
             float_node = real_layer(float_node, given)
         exact = float_judge.evaluate(float_node, *reals).numpy() / node.type.scale + node.type.zero_point
         steps = np.abs(values[node.name] - np.clip(exact, node.type.low, node.type.high))
@@ -82,7 +89,7 @@ def test_a_whole_network_with_wide_types_stays_near_the_float_one():
     graph = network()
     given = quantized(graph, samples(64), QuantPlan(LayerPlan(act_bits=8)))
     coded = graph.with_nodes(
-        real_layer(n, given) if isinstance(n, ops.Conv2d | ops.Dense) else n for n in graph.nodes
+        real_layer(n, given) if isinstance(n, Conv2d | Dense) else n for n in graph.nodes
     )  # fmt: skip
     # steps that hold what the coded weights make, not what the real ones made
     widened = {
@@ -111,9 +118,9 @@ def test_the_bias_holds_the_zero_point_of_the_input():
 
 def test_depthwise_codes_lie_by_tap_and_others_by_output():
     integer = lower(quantized(network(), samples(16)))
-    assert isinstance(integer["b"], qops.DwConv2d)
+    assert isinstance(integer["b"], QDwConv2d)
     assert integer["b"].weights.codes.shape == (9, 6)
-    assert isinstance(integer["d"], qops.Conv2d)
+    assert isinstance(integer["d"], QConv2d)
     assert integer["d"].weights.codes.shape == (4, 9 * 3)
 
 

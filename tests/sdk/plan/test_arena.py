@@ -9,10 +9,14 @@ from hypothesis import strategies as st
 
 from mixcomp_edge.errors import ExportError
 from mixcomp_edge.frontend.torch_export import import_model
-from mixcomp_edge.ir import qops
 from mixcomp_edge.ir.graph import Graph
-from mixcomp_edge.ir.qops import QType, Requant
+from mixcomp_edge.ir.nodes import QNode
+from mixcomp_edge.ir.types import QType, Requant
 from mixcomp_edge.lower import lower, simplify
+from mixcomp_edge.operators.add import QAdd
+from mixcomp_edge.operators.input import QInput
+from mixcomp_edge.operators.rescale import QRescale
+from mixcomp_edge.operators.reshape import QReshape
 from mixcomp_edge.plan.arena import Arena, plan_arena
 from mixcomp_edge.plan.kernels import catalogue
 from mixcomp_edge.plan.layout import lay_out
@@ -31,7 +35,7 @@ IN_PLACE = {
 }  # SPEC.md and mixcomp/<op>.h: kernels that may write over these of their inputs
 
 
-def nbytes(node: qops.QNode) -> int:
+def nbytes(node: QNode) -> int:
     count = 1
     for size in node.shape:
         count *= size
@@ -82,7 +86,7 @@ def lower_bound(graph: Graph) -> int:
     nodes = {node.name: node for node in graph.nodes}
     owner: dict[str, str] = {}
     for node in graph.nodes:
-        owner[node.name] = owner[node.inputs[0]] if isinstance(node, qops.Reshape) else node.name
+        owner[node.name] = owner[node.inputs[0]] if isinstance(node, QReshape) else node.name
     step = {node.name: i for i, node in enumerate(graph.nodes)}
     last = dict.fromkeys(owner.values(), 0)
     for node in graph.nodes:
@@ -136,7 +140,7 @@ def test_the_callers_input_and_output_are_buffers_of_their_own(case):
     nodes = {node.name: node for node in graph.nodes}
     buffers = lifetimes(graph, scratch)
     (holds_input,) = [b for b in buffers if graph.nodes[0].name in b.values]
-    assert all(isinstance(nodes[name], qops.Input | qops.Reshape) for name in holds_input.values)
+    assert all(isinstance(nodes[name], QInput | QReshape) for name in holds_input.values)
     (holds_output,) = [b for b in buffers if graph.output in b.values]
     assert holds_output.nbytes == nbytes(nodes[graph.output])
     assert holds_output.last == len(graph.nodes) - 1
@@ -149,21 +153,21 @@ def test_a_plan_depends_on_the_graph_only(case):
     assert plan_arena(*case) == plan_arena(*case)
 
 
-def source(dtype: str = "s8") -> qops.Input:
-    return qops.Input(name="x", inputs=(), shape=(8,), type=QType(dtype, 1.0))
+def source(dtype: str = "s8") -> QInput:
+    return QInput(name="x", inputs=(), shape=(8,), type=QType(dtype, 1.0))
 
 
-def rescale(name: str, x: str, dtype: str = "s8") -> qops.Rescale:
-    return qops.Rescale(name=name, inputs=(x,), shape=(8,), type=QType(dtype, 1.0), requant=ONE)
+def rescale(name: str, x: str, dtype: str = "s8") -> QRescale:
+    return QRescale(name=name, inputs=(x,), shape=(8,), type=QType(dtype, 1.0), requant=ONE)
 
 
-def add(name: str, a: str, b: str, dtype: str = "s8") -> qops.Add:
-    return qops.Add(
+def add(name: str, a: str, b: str, dtype: str = "s8") -> QAdd:
+    return QAdd(
         name=name, inputs=(a, b), shape=(8,), type=QType(dtype, 1.0), a_multiplier=1, b_multiplier=1, shift=1
     )  # fmt: skip
 
 
-def homes(*nodes: qops.QNode) -> list[tuple[str, ...]]:
+def homes(*nodes: QNode) -> list[tuple[str, ...]]:
     graph = Graph("net", nodes, nodes[-1].name)
     replay(graph, {}, plan_arena(graph, {}))
     return [buffer.values for buffer in lifetimes(graph, {})]
@@ -178,7 +182,7 @@ def test_the_first_operation_never_runs_in_place_over_the_input():
 
 
 def test_nor_over_a_reshape_of_the_input():
-    flat = qops.Reshape(name="r", inputs=("x",), shape=(8,), type=QType("s8", 1.0))
+    flat = QReshape(name="r", inputs=("x",), shape=(8,), type=QType("s8", 1.0))
     assert homes(source(), flat, rescale("a", "r")) == [("x", "r"), ("a",)]
 
 
@@ -193,7 +197,7 @@ def test_nothing_runs_in_place_over_a_value_that_is_read_later():
 
 
 def test_nor_over_a_value_whose_reshape_is_read_later():
-    view = qops.Reshape(name="r", inputs=("a",), shape=(8,), type=QType("s8", 1.0))
+    view = QReshape(name="r", inputs=("a",), shape=(8,), type=QType("s8", 1.0))
     nodes = (source(), rescale("a", "x"), view, rescale("b", "a"), add("c", "b", "r"))
     assert homes(*nodes) == [("x",), ("a", "r"), ("b", "c")]
 
@@ -256,7 +260,7 @@ def test_portable_kernels_take_four_bits_a_weight():
 
 
 def test_a_model_that_only_reshapes_is_refused():
-    flat = qops.Reshape(name="r", inputs=("x",), shape=(2, 4), type=QType("s8", 1.0))
+    flat = QReshape(name="r", inputs=("x",), shape=(2, 4), type=QType("s8", 1.0))
     with pytest.raises(ExportError, match="net: the model computes nothing"):
         lay_out(Graph("net", (source(), flat), "r"), target("generic"))
 

@@ -5,11 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mixcomp_edge.ir import qops
 from mixcomp_edge.ir.graph import Graph, Window
-from mixcomp_edge.ir.qops import QType, Requant
+from mixcomp_edge.ir.nodes import QNode
+from mixcomp_edge.ir.types import QType, Requant, Weights
 from mixcomp_edge.ir.verify import verify
 from mixcomp_edge.numerics import codebook
+from mixcomp_edge.operators.conv2d import QConv2d
+from mixcomp_edge.operators.input import QInput
 from mixcomp_edge.plan import layout
 from mixcomp_edge.plan.layout import lay_out
 from mixcomp_edge.targets import target
@@ -22,14 +24,14 @@ def network(size: int, outputs: int, book: str, waits: int = 0) -> Graph:
     rng = np.random.default_rng(0)
     by = Requant(np.array([2**24], np.int32), 0)
 
-    def conv(name: str, source: str, shape: tuple[int, int, int], taps: int, depth: int) -> qops.Conv2d:
+    def conv(name: str, source: str, shape: tuple[int, int, int], taps: int, depth: int) -> QConv2d:
         codes = rng.choice([0, 1, 2, 14, 15], (shape[2], taps * taps * depth)).astype(np.uint8)
-        held = qops.Weights(codebook(book), codes, np.zeros(shape[2], np.int32), by)
+        held = Weights(codebook(book), codes, np.zeros(shape[2], np.int32), by)
         window = Window((taps, taps), padding=(taps // 2,) * 4)
-        return qops.Conv2d(name=name, inputs=(source,), shape=shape, type=U4, weights=held, window=window, groups=1)
+        return QConv2d(name=name, inputs=(source,), shape=shape, type=U4, weights=held, window=window, groups=1)
 
-    x = qops.Input(name="x", inputs=(), shape=(size, size, 16), type=U4)
-    nodes: list[qops.QNode] = [x, conv("y", "x", (size, size, outputs), 3, 16)]
+    x = QInput(name="x", inputs=(), shape=(size, size, 16), type=U4)
+    nodes: list[QNode] = [x, conv("y", "x", (size, size, outputs), 3, 16)]
     if waits:
         nodes.append(conv("z", "y", (size, size, 2 * waits // size**2), 1, outputs))
     return verify(Graph("room", tuple(nodes), nodes[-1].name))

@@ -12,8 +12,9 @@ from torch import nn
 from e2e.random_networks import FAMILIES, Network, networks
 from mixcomp_edge import LayerPlan, QuantPlan, convert, load_bundle, prepare, save_bundle
 from mixcomp_edge.errors import LoweringError, PlanError
-from mixcomp_edge.ir import interp, qops
+from mixcomp_edge.ir import interp
 from mixcomp_edge.numerics import codebook
+from mixcomp_edge.operators.dwconv2d import QDwConv2d
 from mixcomp_edge.verification import make_inputs
 
 FORMATS = ["fixp4", "posit4", "posit4sc4", "posit4sc8", "posit4e1"]
@@ -58,7 +59,7 @@ def test_codes_stand_for_the_weights_of_the_module(name, granularity, tmp_path):
     for layer in ("stem", "deep", "fc"):
         node = again.graph[layer]
         rows = channels_last(model.layer(layer).weight)
-        codes = node.weights.codes.T if isinstance(node, qops.DwConv2d) else node.weights.codes
+        codes = node.weights.codes.T if isinstance(node, QDwConv2d) else node.weights.codes
         scale = model.layer(layer).quantizer.scale()
         assert scale.size == (len(rows) if granularity == "channel" else 1)
         assert len(node.weights.requant.multiplier) == scale.size
