@@ -43,9 +43,9 @@ def ask(url: str, *, patience: float, baud: int = BAUD) -> Hello:
         return session.hello
 
 
-def start(elf: Path, board: Board, build_id: bytes, port: int) -> QemuBoard:
+def start(elf: Path, board: Board, build_id: bytes, port: int, *, terminal: bool = False) -> QemuBoard:
     """The board, played by QEMU, once its firmware has answered. The caller ends it."""
-    machine = QemuBoard(board, elf, port)
+    machine = QemuBoard(board, elf, port, terminal=terminal)
     try:
         await_answer(machine.url, build_id)
     except BaseException:

@@ -37,11 +37,12 @@ class Flashed:
 @dataclass(frozen=True)
 class Way:
     """How to reach the board: `probe` is part of a probe's id, `drive` a mounted UF2 drive; None is looked for. `port`
-    is where the firmware must answer: a serial port, or a TCP port for QEMU."""
+    is where the firmware must answer: a serial port, or a TCP port for QEMU; `terminal`: QEMU's pseudo terminal."""
 
     probe: str | None = None
     drive: Path | None = None
     port: str | None = None
+    terminal: bool = False
     wait_s: float = WAIT_S
     timeout_s: float = TIMEOUT_S
 
@@ -51,6 +52,8 @@ def install(
 ) -> tuple[Flashed, QemuBoard | None]:
     """Programs a board, real or QEMU's, and hears the firmware's answer where it can. The machine, if any, runs on."""
     if board.flash != "qemu":
+        if way.terminal:
+            raise BoardError(f"--pty is for boards that QEMU plays; {board.name} has a serial port of its own: --port.")
         result = flash(elf, board, way, progress, say)
         if way.port is not None:
             await_answer(way.port, build_id, baud=board.baud)
@@ -59,8 +62,10 @@ def install(
         raise BoardError(f"QEMU plays {board.name}: it has neither a probe nor a drive. Drop --probe and --drive.")
     if way.port is not None and not (way.port.isdecimal() and 0 < int(way.port) < 65536):
         raise BoardError(f"--port {way.port}: for a board of QEMU it is a TCP port of this machine, 1 to 65535.")
+    if way.terminal and way.port is not None:
+        raise BoardError("--pty and --port are two places for one UART. Give one of them.")
     image = read_image(elf, board)
-    machine = start(elf, board, build_id, int(way.port or 0))
+    machine = start(elf, board, build_id, int(way.port or 0), terminal=way.terminal)
     return Flashed(board.name, "qemu", machine.url, image.flash_bytes, image.ram_bytes), machine
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from dataclasses import dataclass
 
 import serial
 from serial.tools import list_ports
@@ -13,6 +14,30 @@ from mixcomp_edge.targets.boards import BAUD
 BITS_PER_BYTE = 10  # 8N1
 READ_BYTES = 4096  # at a time, so that who never stops is heard in pieces
 WRITE_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class SerialPort:
+    """A port of this machine; `usb` is "vid:pid" in hex, or empty; `known`: the system says what hangs there."""
+
+    device: str
+    description: str
+    usb: str = ""
+    known: bool = True
+
+
+def serial_ports() -> list[SerialPort]:
+    """The ports that pyserial lists, those first of which the system knows what they are."""
+    found = [
+        SerialPort(
+            info.device,
+            "" if info.description == "n/a" else info.description or "",
+            f"{info.vid:04x}:{info.pid:04x}" if info.vid else "",
+            info.hwid != "n/a",
+        )
+        for info in sorted(list_ports.comports())
+    ]
+    return sorted(found, key=lambda port: not port.known)
 
 
 class PortLost(Exception):
@@ -75,6 +100,6 @@ def _reason(url: str, error: Exception) -> str:
     if code in (errno.EBUSY, errno.EAGAIN) or "busy" in text:
         return "another program has it open. Close that one."
     if code == errno.ENOENT or "No such file" in text or "could not open port" in text:
-        found = ", ".join(port.device for port in list_ports.comports()) or "none"
+        found = ", ".join(port.device for port in serial_ports()) or "none"
         return f"no such port. Ports of this machine: {found}."
     return f"cannot be opened ({text})."

@@ -1,8 +1,10 @@
-"""A board that QEMU plays: its UART behind a TCP port of this machine, which pyserial opens as socket://."""
+"""A board that QEMU plays: its UART behind a TCP port of this machine, which pyserial opens as socket://, or a pseudo
+terminal, for programs that know only devices."""
 
 from __future__ import annotations
 
 import contextlib
+import re
 import shutil
 import socket
 import subprocess
@@ -17,10 +19,10 @@ START_SECONDS = 10.0
 
 
 class QemuBoard:
-    """A running machine. `url` is its UART, at TCP port `port` (0: any that is free); `reset` presses its button;
-    `close` ends it."""
+    """A running machine. `url` is its UART, at TCP port `port` (0: any that is free) or, for `terminal`, a device;
+    `reset` presses its button; `close` ends it."""
 
-    def __init__(self, board: Board, elf: Path, port: int = 0) -> None:
+    def __init__(self, board: Board, elf: Path, port: int = 0, *, terminal: bool = False) -> None:
         program = shutil.which("qemu-system-arm")
         if not board.qemu:
             raise BoardError(f"QEMU has no machine for {board.name}. Connect the board and use --on serial:PORT.")
@@ -30,8 +32,9 @@ class QemuBoard:
         self._monitor, monitor = socket.socketpair()
         with _server(port) as uart, monitor:
             self.port = uart.getsockname()[1]
+            self.url = f"socket://127.0.0.1:{self.port}"
             chardevs = [
-                f"socket,id=uart,fd={uart.fileno()},server=on,wait=off,nodelay=on",
+                "pty,id=uart" if terminal else f"socket,id=uart,fd={uart.fileno()},server=on,wait=off,nodelay=on",
                 f"socket,id=monitor,fd={monitor.fileno()}",
             ]
             words = [program, "-M", board.qemu, "-kernel", str(elf), "-display", "none"]
@@ -44,13 +47,11 @@ class QemuBoard:
         try:
             self._tell("")  # the first prompt comes before the machine is made; only a running one answers
             self._tell("info status")
+            if terminal:
+                self.url = self._terminal()
         except BaseException:
             self.close()
             raise
-
-    @property
-    def url(self) -> str:
-        return f"socket://127.0.0.1:{self.port}"
 
     @property
     def pid(self) -> int:
@@ -83,8 +84,16 @@ class QemuBoard:
     ) -> None:
         self.close()
 
-    def _tell(self, command: str) -> None:
-        """A command to QEMU's monitor, which says '(qemu) ' when it is up and when a command is done."""
+    def _terminal(self) -> str:
+        """The device's name, as QEMU lists it."""
+        said = self._tell("info chardev")
+        found = re.search(r"^uart: filename=pty:(\S+)", said, re.MULTILINE)
+        if found is None:
+            raise BoardError(f"QEMU has no pseudo terminal for {self.board.name}'s UART. Use --port TCP.")
+        return found[1]
+
+    def _tell(self, command: str) -> str:
+        """What QEMU's monitor answers to a command; it says '(qemu) ' when it is up and when a command is done."""
         self._monitor.settimeout(START_SECONDS)
         heard, until = b"", time.monotonic() + START_SECONDS
         with contextlib.suppress(OSError):
@@ -95,7 +104,7 @@ class QemuBoard:
                     break
                 heard += part
         if heard.endswith(b"(qemu) "):
-            return
+            return heard.decode("utf-8", "replace")
         self._process.kill()
         _, said = self._process.communicate()
         raise BoardError(f"QEMU's {self.board.qemu} does not run: {said.strip()[-500:] or 'no reason given'}.")

@@ -16,8 +16,9 @@ def firmware(port: str | None, board: Board | None, build_id: str | None) -> lis
     from mixcomp_edge.targets.boards import BAUD
 
     baud = board.baud if board else BAUD
+    from mixcomp_edge.board.port import serial_ports
     from mixcomp_edge.doctor.firmware import check_firmware
-    from mixcomp_edge.doctor.ports import likely_boards, serial_ports
+    from mixcomp_edge.doctor.ports import likely_boards
     from mixcomp_edge.targets.boards import boards
 
     if port is not None:
@@ -33,8 +34,9 @@ def hardware() -> list[Check]:
     if not package("pyserial", "", "").ok:
         return [package("pyserial", "verify --on serial:PORT", "pip install pyserial")]
     from mixcomp_edge.board.drive import drives
+    from mixcomp_edge.board.port import serial_ports
     from mixcomp_edge.board.probe import probes
-    from mixcomp_edge.doctor.ports import check_ports, serial_ports
+    from mixcomp_edge.doctor.ports import check_ports
     from mixcomp_edge.doctor.probes import check_drives, check_probes, check_usb, usb_devices
     from mixcomp_edge.targets.boards import boards
 

@@ -4,33 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
+from mixcomp_edge.board.port import SerialPort
 from mixcomp_edge.doctor.check import Check
 from mixcomp_edge.targets.boards import Board
 
 NEEDED_FOR = "verify --on serial:PORT"
-
-
-@dataclass(frozen=True)
-class SerialPort:
-    """A port of this machine; `usb` is "vid:pid" in hex, or empty."""
-
-    device: str
-    description: str
-    usb: str = ""
-
-
-def serial_ports() -> list[SerialPort]:
-    """The ports that pyserial lists. Those without a device behind them (/dev/ttyS0 and such) are left out."""
-    from serial.tools import list_ports
-
-    return [
-        SerialPort(info.device, info.description or "", f"{info.vid:04x}:{info.pid:04x}" if info.vid else "")
-        for info in sorted(list_ports.comports())
-        if info.hwid != "n/a"
-    ]
 
 
 def likely_boards(port: SerialPort, known: Iterable[Board]) -> list[str]:
@@ -41,14 +21,19 @@ def likely_boards(port: SerialPort, known: Iterable[Board]) -> list[str]:
 def check_ports(
     ports: list[SerialPort], known: Iterable[Board], may_open: Callable[[str], bool] | None = None
 ) -> list[Check]:
-    """A check a port, and one that says that there is none."""
-    if not ports:
-        found = "none; if a board is plugged in: a cable that only charges shows none"
-        return [
-            Check("serial ports", True, found, NEEDED_FOR, "plug a board in by a USB cable for data", optional=True)
-        ]
+    """A check a port, one for all of which the system says nothing (/dev/ttyS0 and such), and one that says that there
+    is no other."""
     boards = list(known)
-    return [_check(port, boards, may_open or _may_open) for port in ports]
+    checks = [_check(port, boards, may_open or _may_open) for port in ports if port.known]
+    if unknown := [port.device for port in ports if not port.known]:
+        names = ", ".join(unknown) if len(unknown) < 4 else f"{unknown[0]} to {unknown[-1]}, {len(unknown)} ports"
+        found = f"{names}: the system does not say what hangs there; a board on USB is listed by its own name"
+        checks.append(Check("built-in serial ports", True, found, NEEDED_FOR, "", optional=True))
+    if not any(port.known for port in ports):
+        found = "none by USB; if a board is plugged in: a cable that only charges shows none"
+        remedy = "plug a board in by a USB cable for data"
+        checks.insert(0, Check("serial ports", True, found, NEEDED_FOR, remedy, optional=True))
+    return checks
 
 
 def _check(port: SerialPort, known: list[Board], may_open: Callable[[str], bool]) -> Check:

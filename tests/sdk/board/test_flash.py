@@ -78,6 +78,7 @@ def test_a_silent_port_is_an_error_within_its_time():
         ({"drive": Path("/media/x")}, "neither a probe nor a drive"),
         ({"port": "/dev/ttyACM0"}, "it is a TCP port of this machine"),
         ({"port": "70000"}, "it is a TCP port of this machine"),
+        ({"port": "5555", "terminal": True}, "--pty and --port are two places for one UART"),
     ],
 )
 def test_what_means_nothing_to_qemu_is_refused(folder, way, message):
@@ -96,10 +97,36 @@ def command(*words) -> list[str]:
     return [sys.executable, "-c", "from mixcomp_edge.cli import main; main()", *map(str, words)]
 
 
+def test_without_a_place_to_keep_it_says_what_it_did_and_what_is_next(folder):
+    done = subprocess.run(command("flash", folder), capture_output=True, text=True, timeout=300, check=True)
+    said = " ".join(done.stdout.split())
+    assert "socket://" not in said  # QEMU has ended, its port with it
+    assert "the firmware answered with this export's build id, and QEMU was ended" in said
+    assert f"next: mixcomp-edge verify {folder} --on qemu:mps2-an386" in said
+
+
+def test_a_pseudo_terminal_is_kept_for_programs_that_know_only_devices(folder):
+    process = interruptible("flash", folder, "--pty", "--json")
+    try:
+        value = json.loads(process.stdout.readline())
+        assert value["runs_on"]
+        assert value["where"].startswith("/dev/")
+        port = Port(value["where"])
+        assert Runner(port, timeout=30).ask("name", r"m-name-dut-\[(.*)\]") == ["mixcomp-edge"]
+        port.close()
+        assert verify(folder, on=f"serial:{value['where']}", count=1).mismatches == 0
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 130
+    finally:
+        process.kill()
+        process.communicate()
+
+
 def test_the_command_prints_one_object(folder):
     done = subprocess.run(command("flash", folder, "--json"), capture_output=True, text=True, timeout=300, check=True)
     value = json.loads(done.stdout)
-    assert (value["board"], value["method"]) == ("mps2-an386", "qemu")
+    assert (value["board"], value["method"], value["runs_on"]) == ("mps2-an386", "qemu", False)
+    assert value["where"] == "qemu-system-arm -M mps2-an386"
     assert value["build_id"] == read_firmware(folder)[1].hex()
 
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from serial.tools.list_ports_common import ListPortInfo
 
+from mixcomp_edge.board import port as port_module
 from mixcomp_edge.board.drive import Drive
+from mixcomp_edge.board.port import Port, SerialPort, serial_ports
 from mixcomp_edge.board.probe import Probe
-from mixcomp_edge.doctor.ports import SerialPort, check_ports, group_remedy
+from mixcomp_edge.doctor.ports import check_ports, group_remedy
 from mixcomp_edge.doctor.probes import check_drives, check_probes, check_usb, usb_devices
-from mixcomp_edge.errors import ToolchainError
+from mixcomp_edge.errors import BoardError, ToolchainError
 from mixcomp_edge.targets.boards import boards
 
 ST_LINK = SerialPort("/dev/ttyACM0", "STM32 STLink", "0483:374b")
@@ -51,6 +54,32 @@ def test_no_port_makes_nobody_ill():
     (check,) = check_ports([], boards().values())
     assert check.ok
     assert "charges" in check.found
+
+
+def test_a_machines_own_ports_are_listed_by_doctor_as_by_verify(monkeypatch):
+    """Linux lists /dev/ttyS0 and such, of which it knows nothing, whether something hangs there or not."""
+    own = [ListPortInfo(f"/dev/ttyS{number}") for number in range(2)]
+    board = ListPortInfo("/dev/ttyACM0")
+    board.vid, board.pid, board.hwid, board.description = 0x0483, 0x374B, "USB VID:PID=0483:374B", "STM32 STLink"
+    monkeypatch.setattr(port_module.list_ports, "comports", lambda: own)
+    first, second = check_ports(serial_ports(), boards().values(), lambda device: False)
+    assert (first.ok, second.ok, second.optional) == (True, True, True)
+    assert first.found.startswith("none by USB")
+    assert second.found.startswith("/dev/ttyS0, /dev/ttyS1: the system does not say what hangs there")
+    with pytest.raises(BoardError, match=r"no such port\. Ports of this machine: /dev/ttyS0, /dev/ttyS1\."):
+        Port("/dev/no-such-port")
+    monkeypatch.setattr(port_module.list_ports, "comports", lambda: [*own, board])
+    assert [check.name for check in check_ports(serial_ports(), boards().values())] == [
+        "/dev/ttyACM0", "built-in serial ports",
+    ]  # fmt: skip
+    with pytest.raises(BoardError, match="Ports of this machine: /dev/ttyACM0, /dev/ttyS0, /dev/ttyS1"):
+        Port("/dev/no-such-port")
+
+
+def test_many_ports_of_the_machine_take_one_line():
+    own = [SerialPort(f"/dev/ttyS{number}", "", known=False) for number in range(32)]
+    _, check = check_ports(own, [])
+    assert check.found.startswith("/dev/ttyS0 to /dev/ttyS31, 32 ports")
 
 
 @pytest.fixture
