@@ -17,9 +17,10 @@ from mixcomp_edge.codegen.profiles import profile_of
 from mixcomp_edge.errors import ExportError, GraphError
 from mixcomp_edge.ir import interp
 from mixcomp_edge.ir.graph import Graph
-from mixcomp_edge.ir.types import QType
+from mixcomp_edge.ir.types import QType, Requant
 from mixcomp_edge.ir.verify import verify as check
 from mixcomp_edge.operators.input import QAffineInput
+from mixcomp_edge.operators.rescale import QRescale
 from mixcomp_edge.verification import verify
 from mixcomp_sim.hostcc import host_compiler
 
@@ -108,7 +109,8 @@ def test_a_runner_that_sends_plain_numbers_needs_one_normalisation_for_all_chann
             gain=np.array(gain, np.float32),
             offset=np.zeros(3, np.float32),
         )
-        return Graph("m", (node,), "x")
+        classes = QRescale(name="y", inputs=("x",), shape=(10,), type=kind, requant=Requant.of(1.0))  # as ic01 has them
+        return Graph("m", (node, classes), "y")
 
     assert profile_of(image(2, 2, 2), "ic01").name == "ic01"
     with pytest.raises(ExportError, match="m cannot answer as ic01: it normalises its channels differently"):
