@@ -30,5 +30,5 @@ def test_every_operator_that_runs_has_kernels_and_a_header():
 
 
 def test_every_float_node_that_reaches_training_has_a_form_in_torch():
-    folded = {"affine"}  # becomes part of a layer before
-    assert {kind.op for kind in float_nodes() if kind not in forward.registry} == folded
+    trained = {kind for kind in float_nodes() if kind.op != "affine"}  # which becomes part of a layer before
+    assert trained <= set(forward.registry)
