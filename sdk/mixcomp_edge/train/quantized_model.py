@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mixcomp_edge.frontend.torch_export import import_model
+from mixcomp_edge.frontend.torch_export import import_program
 from mixcomp_edge.ir import weighted
 from mixcomp_edge.ir.graph import Graph, Node
 from mixcomp_edge.ir.nodes import FloatNode
@@ -23,6 +23,7 @@ from mixcomp_edge.train.calibrate import activation_step, input_range
 from mixcomp_edge.train.histogram import Histogram
 from mixcomp_edge.train.operators import forward
 from mixcomp_edge.train.operators.input import normalized
+from mixcomp_edge.train.proof import prove
 from mixcomp_edge.train.quantizers import ActivationQuantizer, weight_quantizer
 from mixcomp_edge.train.recipe import Recipe
 
@@ -159,11 +160,14 @@ def prepare(
 
     calibration (N, C, ...) float32: inputs as the model takes them, a few hundred from the training data. The recipe
     says how scales are found where the plan leaves it open.
-    Raises UnsupportedError for an operator that cannot be lowered, PlanError for a plan that does not fit."""
-    graph = simplify(import_model(model, tuple(calibration.shape[1:]), name))
+    Raises UnsupportedError for an operator that cannot be lowered, PlanError for a plan that does not fit,
+    ImportMismatch if what was imported does not compute what the model does."""
+    imported = import_program(model, tuple(calibration.shape[1:]), name)
+    graph = simplify(imported.graph)
     source = graph.nodes[0]
     assert isinstance(source, Input)
     positive = bool(normalized(source, calibration).min() >= 0)
     quantized = QuantizedModel(graph, plan or QuantPlan(), recipe or Recipe(), input_positive=positive)
+    prove(model, imported, quantized, calibration)
     quantized.calibrate(calibration)
     return quantized

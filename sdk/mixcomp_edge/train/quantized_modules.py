@@ -21,6 +21,7 @@ from mixcomp_edge.lower.assign_types import ValueType
 from mixcomp_edge.quant_plan import QuantPlan
 from mixcomp_edge.train.calibrate import activation_step
 from mixcomp_edge.train.histogram import Histogram
+from mixcomp_edge.train.proof import prove_copy
 from mixcomp_edge.train.quantizers import ActivationQuantizer, WeightQuantizer, weight_quantizer
 from mixcomp_edge.train.recipe import Recipe
 
@@ -175,5 +176,8 @@ def prepare_modules(
     """A copy of the model, ready for quantized training in torch; the model itself stays float.
 
     calibration: a few hundred inputs as the model takes them, from the training data. UnsupportedError for modules
-    whose operands are out of reach, PlanError for a plan that names no layer of the model."""
-    return QuantizedModules(model, calibration, plan or QuantPlan(), recipe or Recipe(), name)
+    whose operands are out of reach, PlanError for a plan that names no layer of the model, ImportMismatch
+    for a model that gives other outputs when it runs again."""
+    quantized = QuantizedModules(model, calibration, plan or QuantPlan(), recipe or Recipe(), name)
+    prove_copy(model, quantized, calibration, name)
+    return quantized

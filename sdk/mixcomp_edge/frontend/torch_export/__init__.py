@@ -10,11 +10,13 @@ from torch import fx, nn
 from torch.export import ExportedProgram
 
 from mixcomp_edge.frontend.torch_export import activations, arithmetic, layers, layout, pooling
+from mixcomp_edge.frontend.torch_export.calls import BATCH
 from mixcomp_edge.frontend.torch_export.importer import Importer
 from mixcomp_edge.frontend.torch_export.tracing import trace
 from mixcomp_edge.ir.graph import Graph
 from mixcomp_edge.ir.verify import verify
 
+__all__ = ["BATCH", "Imported", "import_model", "import_program"]
 FAMILIES = (activations, arithmetic, layers, layout, pooling)  # importing them registers their handlers
 
 

@@ -7,9 +7,7 @@ import inspect
 import linecache
 import re
 import traceback
-import warnings
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -43,8 +41,6 @@ def explain(model: nn.Module, input_shape: tuple[int, ...], name: str, error: Ex
 
 def _of_the_model(model: nn.Module) -> str | None:
     """What can be told without running it."""
-    if isinstance(model, torch.jit.ScriptModule):
-        return "is a TorchScript model, which cannot be traced again; give the nn.Module that it was made of."
     if any(isinstance(parameter, UninitializedParameter) for parameter in model.parameters()):
         return "has lazy layers whose sizes are not known yet; run the model once on a batch of data first."
     parameters = inspect.signature(model.forward).parameters.values()
@@ -108,7 +104,7 @@ def _first_line(error: BaseException) -> str:
 
 
 class _Run:
-    """One run of a model in eval mode: `error` is what it raised, None where it ran; `place` the module it was in."""
+    """One run of a model: `error` is what it raised, None where it ran; `place` the module it was in."""
 
     def __init__(self, model: nn.Module, x: Tensor) -> None:
         self.error: Exception | None = None
@@ -119,15 +115,12 @@ class _Run:
 
         hooks = []
         for path, module in model.named_modules():
-            with suppress(Exception):  # scripted modules take no hooks
-                hooks += [
-                    module.register_forward_pre_hook(opened(path)),
-                    module.register_forward_hook(lambda *_: open_.pop() and None),
-                ]
+            hooks += [
+                module.register_forward_pre_hook(opened(path)),
+                module.register_forward_hook(lambda *_: open_.pop() and None),
+            ]
         try:
-            with torch.no_grad(), warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
-                warnings.simplefilter("ignore")
-                model(x)
+            model(x)
         except Exception as error:  # the user's code may raise anything
             self.error = error
         finally:

@@ -9,26 +9,27 @@ import torch
 from torch import fx, nn
 from torch.export import ExportedProgram
 
+from mixcomp_edge.errors import UnsupportedError
 from mixcomp_edge.frontend.torch_export.calls import BATCH, arguments, operator_of, value_of
 from mixcomp_edge.frontend.torch_export.causes import explain
+from mixcomp_edge.frontend.torch_export.undisturbed import undisturbed
 
 DROPOUTS = ("dropout", "feature_dropout", "alpha_dropout", "feature_alpha_dropout")
 
 
 def trace(model: nn.Module, input_shape: tuple[int, ...], name: str) -> ExportedProgram:
-    """The program of a module in eval mode, for inputs (BATCH, *input_shape); the module's modes stay as they were."""
-    modes = {module: module.training for module in model.modules()}
-    model.eval()
-    try:
-        with torch.no_grad(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of torch's about itself
+    """The program of a module in eval mode, for inputs (BATCH, *input_shape); the module stays as it was."""
+    if isinstance(model, torch.jit.ScriptModule):
+        raise UnsupportedError(
+            f"{name}: is a TorchScript model, which cannot be traced again; give the nn.Module that it was made of."
+        )
+    with undisturbed(model), torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of torch's about itself
+        try:
             program = torch.export.export(model, (torch.zeros(BATCH, *input_shape),), strict=False)
             return _without_identities(program).run_decompositions({})
-    except Exception as error:  # torch.export raises many kinds
-        raise explain(model, input_shape, name, error) from error
-    finally:
-        for module, training in modes.items():
-            module.training = training
+        except Exception as error:  # torch.export raises many kinds
+            raise explain(model, input_shape, name, error) from error
 
 
 def _without_identities(program: ExportedProgram) -> ExportedProgram:

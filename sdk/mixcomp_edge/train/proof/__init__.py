@@ -1,0 +1,41 @@
+"""Import is proven, not believed: the user's model and what was made of it run on the same samples and are compared.
+
+`calls.py` holds each call of the traced program against its node alone, in float64, where a fault is larger than any
+rounding; `whole.py` holds the user's module, as it is, against the graph that is trained, from end to end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from mixcomp_edge.frontend.torch_export import Imported
+from mixcomp_edge.train.proof.calls import check_calls
+from mixcomp_edge.train.proof.whole import check_copy, check_whole
+
+if TYPE_CHECKING:
+    from mixcomp_edge.train.quantized_model import QuantizedModel
+    from mixcomp_edge.train.quantized_modules import QuantizedModules
+
+SAMPLES = 16  # of the calibration data, spread over it
+
+
+@torch.no_grad()
+def prove(model: nn.Module, imported: Imported, quantized: QuantizedModel, calibration: Tensor) -> None:
+    """ImportMismatch, with the first call or layer that differs, unless the graph computes what the model does.
+
+    The model stays as it is, and so do torch's random numbers."""
+    x = _spread(calibration)
+    check_calls(imported, x)
+    check_whole(model, imported, quantized, x)
+
+
+def prove_copy(model: nn.Module, quantized: QuantizedModules, calibration: Tensor, name: str) -> None:
+    """The same of a copy of the model whose modules are quantized."""
+    with quantized.floating():
+        check_copy(model, quantized, _spread(calibration), name)
+
+
+def _spread(calibration: Tensor) -> Tensor:
+    return calibration[torch.linspace(0, len(calibration) - 1, min(SAMPLES, len(calibration))).long()]

@@ -1,0 +1,105 @@
+"""Each call of the traced program against the node that stands for it, alone: both get the same values, a calibration
+sample and random ones of many sizes, and compute in float64."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, fx
+
+from mixcomp_edge.errors import ImportMismatch
+from mixcomp_edge.frontend.torch_export import BATCH, Imported
+from mixcomp_edge.frontend.torch_export.calls import module_stack, operator_of
+from mixcomp_edge.train.proof.float_graph import absolute, value
+
+ROUNDING = 2.0**-34  # of a sum in float64 of up to 2**18 terms, as a part of the sum of their sizes
+CASTS = ("_to_copy", "type_as")
+SIZES = 6  # random values are of sizes 2**-6 to 2**6
+
+
+def check_calls(imported: Imported, x: Tensor) -> None:
+    """ImportMismatch for the first call whose node computes something else; x: samples (N, C, ...)."""
+    graph, sizes = imported.graph, absolute(imported.graph)
+    random = torch.Generator().manual_seed(0)
+    values: dict[fx.Node, Any] = dict(imported.constants)
+    for call, result in results(imported, x[torch.arange(BATCH) % len(x)]):
+        values[call] = result
+        if call.op == "placeholder" or imported.stands_for.get(call) not in graph.by_name:
+            continue
+        if call.target is operator.getitem:
+            continue
+        probes: dict[str, Tensor] = {}
+        for argument in call.all_input_nodes:
+            if argument in imported.stands_for:
+                name = imported.stands_for[argument]
+                probes.setdefault(name, _probe(values[argument], random))
+        expected = _first(_result(call, _probed(imported, values, probes))).double()
+        name = imported.stands_for[call]
+        found = value(graph, name, dict(probes))
+        size = value(sizes, name, {source: probe.abs() for source, probe in probes.items()}).abs() + found.abs()
+        allowed = ROUNDING * size
+        if operator_of(call) in CASTS and result.dtype.is_floating_point:
+            allowed = allowed + torch.finfo(result.dtype).eps * found.abs()
+        if found.shape != expected.shape or not agree(found, expected, allowed):
+            raise _mismatch(graph.name, call, name, found, expected)
+
+
+def results(imported: Imported, x: Tensor) -> Iterator[tuple[fx.Node, Any]]:
+    """Each call of the program that depends on its input, with its value for x (BATCH, C, ...) in the model's types."""
+    values: dict[fx.Node, Any] = dict(imported.constants)
+    for call in imported.program.graph.nodes:
+        if call.op == "placeholder" and call in imported.stands_for:
+            values[call] = x.clone()
+        elif call.op != "call_function" or call in values or any(a not in values for a in call.all_input_nodes):
+            continue
+        else:
+            values[call] = _result(call, values.__getitem__)
+        yield call, values[call]
+
+
+def agree(a: Tensor, b: Tensor, allowed: Tensor) -> bool:
+    """Whether the two differ by no more than `allowed`; NaN agrees with NaN, infinity with the same infinity."""
+    return bool((((a - b).abs() <= allowed) | (a == b) | (a.isnan() & b.isnan())).all())
+
+
+def _result(call: fx.Node, given: Callable[[fx.Node], Any]) -> Any:
+    arguments, keywords = fx.node.map_arg((call.args, call.kwargs), given)
+    return call.target(*arguments, **keywords)  # type: ignore[operator]
+
+
+def _probed(imported: Imported, values: dict[fx.Node, Any], probes: dict[str, Tensor]) -> Callable[[fx.Node], Any]:
+    def given(argument: fx.Node) -> Any:
+        return probes[imported.stands_for[argument]] if argument in imported.stands_for else _wide(values[argument])
+
+    return given
+
+
+def _probe(result: Any, random: torch.Generator) -> Tensor:
+    """The first sample's value as it is, and random values in place of the others'."""
+    probe = _wide(_first(result)).clone()
+    scale = 2.0 ** (SIZES * (2 * torch.rand(probe.shape, generator=random, dtype=torch.float64) - 1))
+    probe[1:] = (scale * torch.randn(probe.shape, generator=random, dtype=torch.float64))[1:]
+    return probe
+
+
+def _first(result: Any) -> Any:
+    return result[0] if isinstance(result, tuple | list) else result
+
+
+def _wide(constant: Any) -> Any:
+    return constant.double() if isinstance(constant, Tensor) and constant.is_floating_point() else constant
+
+
+def _mismatch(model: str, call: fx.Node, name: str, found: Tensor, expected: Tensor) -> ImportMismatch:
+    place = f"module '{module_stack(call)}'" if module_stack(call) else "the top module"
+    what = f"shape {tuple(found.shape[1:])} in place of {tuple(expected.shape[1:])}"
+    if found.shape == expected.shape:
+        at = (found - expected).abs().nan_to_num(posinf=torch.inf).argmax()
+        what = f"{found.flatten()[at]:.6g} where torch computes {expected.flatten()[at]:.6g}"
+    return ImportMismatch(
+        f"{model}: aten.{operator_of(call)} in {place} ({call.name}) was imported wrongly: its layer '{name}' computes "
+        f"{what}. This is a fault of mixcomp-edge, not of the model: please report it, with the model if you may."
+    )

@@ -1,0 +1,30 @@
+"""The user's model, run without a trace."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.utils._pytree import tree_leaves
+
+from mixcomp_edge.frontend.torch_export.undisturbed import undisturbed
+
+
+def run(model: nn.Module, x: Tensor, change: Callable[[Tensor], Tensor] = Tensor.clone) -> list[Tensor]:
+    """The tensors that the model returns for x in eval mode, on copies of its state, which `change` may make."""
+    return runs(model, x, 1, change)[0]
+
+
+def runs(
+    model: nn.Module, x: Tensor, times: int, change: Callable[[Tensor], Tensor] = Tensor.clone
+) -> list[list[Tensor]]:
+    """Several runs, each with what the one before left in the copies, and with random numbers of its own."""
+    results = []
+    with undisturbed(model), torch.no_grad():
+        state = {name: change(value.detach()) for name, value in (*model.named_parameters(), *model.named_buffers())}
+        for _ in range(times):
+            leaves = tree_leaves(functional_call(model, state, (x.clone(),)))
+            results.append([value.detach().clone() for value in leaves if isinstance(value, Tensor)])
+    return results

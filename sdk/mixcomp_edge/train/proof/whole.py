@@ -1,0 +1,112 @@
+"""The user's module as it is against the graph that is trained, from end to end in float32.
+
+How far rounding may move an output is measured, not guessed. In float32 a sum of K products is off by about sqrt(K) *
+2**-24 of the size of its terms, so every weight is moved at random by as much of itself, in the graph and in the model;
+SPREAD times what that does to an output is allowed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, fx, nn
+from torch.func import functional_call
+
+from mixcomp_edge.errors import ImportMismatch
+from mixcomp_edge.frontend.torch_export import Imported
+from mixcomp_edge.frontend.torch_export.calls import value_of
+from mixcomp_edge.train.proof.place import place
+from mixcomp_edge.train.proof.user_model import run, runs
+
+if TYPE_CHECKING:
+    from mixcomp_edge.train.quantized_model import QuantizedModel
+
+UNIT = 2.0**-24  # rounding of float32
+DRAWS = 3
+SPREAD = 8
+TERMS = 16  # at least: what a bias or a batch norm is added to is rounded, too
+COPIED = 2.0**-16  # of the largest output: the same operations, perhaps in other threads
+
+
+def check_whole(model: nn.Module, imported: Imported, quantized: QuantizedModel, x: Tensor) -> None:
+    """ImportMismatch where the two differ by more than rounding can make them; x: samples (N, C, ...)."""
+    name = imported.graph.name
+    (expected,) = _steady(model, x, name)
+    expected = expected.float()
+    noise = _Noise(max(map(_unit, imported.program.graph.nodes)))
+    allowed = _spread(lambda: run(model, x, noise)[0].float(), expected)
+    weights = {
+        f"layers.{path}.{kind}": getattr(layer, kind).detach()
+        for path, layer in quantized.layers.items()
+        for kind in ("weight", "bias")
+    }
+    with quantized.floating():
+        found = quantized(x)
+        allowed += _spread(
+            lambda: functional_call(quantized, {key: noise(w) for key, w in weights.items()}, (x,)), found
+        )
+    difference = _difference(found, expected, allowed)
+    if difference is not None:
+        raise ImportMismatch(f"{name}: {difference}: {place(model, imported, quantized, x)}.")
+
+
+def check_copy(model: nn.Module, copy: nn.Module, x: Tensor, name: str) -> None:
+    """ImportMismatch unless a copy of the model, with its quantizers at rest, gives what the model does."""
+    for ours, theirs in zip(run(copy, x), _steady(model, x, name), strict=True):
+        difference = _difference(ours, theirs, COPIED * theirs.abs().amax())
+        if difference is not None:
+            raise ImportMismatch(f"{name}: {difference}, in the copy of the model that is to be quantized.")
+
+
+def _steady(model: nn.Module, x: Tensor, name: str) -> list[Tensor]:
+    """What the model returns for x, if it does so again."""
+    first, second = runs(model, x, 2)
+    for before, again in zip(first, second, strict=True):
+        if _difference(again, before, COPIED * before.abs().amax()) is not None:
+            raise ImportMismatch(
+                f"{name}: the model gives other outputs for the same inputs when it runs again, in eval mode. Take out "
+                "what it draws at random or remembers from call to call."
+            )
+    return first
+
+
+def _unit(call: fx.Node) -> float:
+    """What the value of a call is rounded to."""
+    value = value_of(call)
+    is_half = value is not None and value.dtype in (torch.float16, torch.bfloat16)
+    return torch.finfo(value.dtype).eps if is_half else UNIT  # type: ignore[union-attr]
+
+
+class _Noise:
+    """Moves the elements of a weight (O, ...) at random by the rounding of sums of as many terms as O has each."""
+
+    def __init__(self, unit: float) -> None:
+        self.unit = unit
+        self.random = torch.Generator().manual_seed(0)
+
+    def __call__(self, w: Tensor) -> Tensor:
+        if not w.is_floating_point():
+            return w.clone()
+        terms = max(w[0].numel(), TERMS) if w.dim() > 1 else TERMS
+        signs = 2.0 * torch.randint(0, 2, w.shape, generator=self.random) - 1
+        return w * (1 + max(terms**0.5 * UNIT, self.unit) * signs)
+
+
+def _spread(moved: Callable[[], Tensor], y: Tensor) -> Tensor:
+    """How far each element of an output (1, ...) may be off: from outputs y (N, ...), and others as moved() gives."""
+    off = torch.stack([(moved() - y).abs().amax(0, keepdim=True) for _ in range(DRAWS)]).amax(0)
+    return SPREAD * (off + UNIT * y.abs().amax(0, keepdim=True))
+
+
+def _difference(found: Tensor, expected: Tensor, allowed: Tensor) -> str | None:
+    """What differs, in words; None for nothing. NaN and infinities must be in the same places."""
+    if found.shape != expected.shape:
+        return f"outputs of shape {tuple(found.shape[1:])} in place of {tuple(expected.shape[1:])}"
+    found, expected = found.double(), expected.double()
+    off = (found - expected).abs()
+    fine = (off <= allowed) | (found == expected) | (found.isnan() & expected.isnan())
+    if fine.all():
+        return None
+    at = torch.where(fine, 0.0, off.nan_to_num(torch.inf)).argmax()
+    return f"an output is {found.flatten()[at]:.6g} where the model gives {expected.flatten()[at]:.6g}"
