@@ -14,10 +14,10 @@ typedef struct mce_record {
     uint32_t cycles;
 } mce_record;
 
-typedef enum mce_text_input {
+typedef enum mce_text_form {
     MCE_TEXT_BYTES_MAPPED, /* a byte an element, through `map` */
     MCE_TEXT_FLOATS        /* a little-endian float32 an element */
-} mce_text_input;
+} mce_text_form;
 
 /* The model and its memory; generated as app_model.c. */
 typedef struct mce_app_model {
@@ -32,7 +32,7 @@ typedef struct mce_app_model {
     mce_record *records;         /* [layers] */
     /* The runner's input. text_buffer has text_bytes, and behind them input_bytes for floats; it is the arena's own input
      * where the board has no room for another, and then the first inference uses it up. */
-    mce_text_input text_input;
+    mce_text_form text_input;
     uint8_t *text_buffer;
     uint32_t text_bytes;
     const uint8_t *map; /* [256]: the runner's byte -> the model's code; NULL: the same */

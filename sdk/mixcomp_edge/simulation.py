@@ -83,6 +83,7 @@ def simulate(
     source: Path,
     *,
     target_name: str | None = None,
+    model: str | None = None,
     count: int = 1,
     chain_name: str | None = None,
     chip_name: str | None = None,
@@ -92,7 +93,7 @@ def simulate(
 
     chip_name: one of mixcomp_sim.chips(); by default the one that stands for the target's core. edited: also of
     a folder whose C was changed since the export."""
-    with opened(source, target_name, edited=edited) as (bundle, layout, project):
+    with opened(source, target_name, model=model, edited=edited) as (bundle, layout, project):
         chip = chip_for(chip_name, layout)
         core = emulated_core(project, layout, chain_name)
         try:

@@ -63,15 +63,20 @@ class Verdict:
 
 @contextmanager
 def opened(
-    source: Path, target_name: str | None, the_board: Board | None = None, *, edited: bool = False
+    source: Path,
+    target_name: str | None,
+    the_board: Board | None = None,
+    *,
+    model: str | None = None,
+    edited: bool = False,
 ) -> Iterator[tuple[Bundle, Layout, Path]]:
     """(bundle, layout, project folder) of a bundle or of an exported folder; a bundle is exported to a temporary one,
     for the board where there is one.
 
     A folder's target is the one that it was exported for. Its C is what export wrote; where `edited` says so, what lies
-    there."""
+    there. model: which, of a folder with several."""
     if source.is_dir():
-        bundle, layout = read_project(source)
+        bundle, layout = read_project(source, model)
         if target_name not in (None, layout.target.name):
             raise ExportError(
                 f"{source} was exported for {layout.target.name}, not for {target_name}. Export it again."
@@ -83,6 +88,8 @@ def opened(
     if the_board is not None and target_name not in (None, the_board.target.name):
         raise ExportError(f"{the_board.name} is a {the_board.target.name}, not a {target_name}. Drop --target.")
     bundle = load_bundle(source)
+    if model not in (None, bundle.graph.name):
+        raise ExportError(f"{source} holds the model {bundle.graph.name!r}, not {model!r}.")
     with tempfile.TemporaryDirectory(prefix="mixcomp-project-") as folder:
         project = Path(folder) / bundle.graph.name
         yield bundle, export(bundle, target_name or DEFAULT, project, board=the_board), project
@@ -137,6 +144,7 @@ def verify(
     *,
     on: str = "host",
     target_name: str | None = None,
+    model: str | None = None,
     count: int = 10,
     chain_name: str | None = None,
     seed: int = 0,
@@ -150,7 +158,7 @@ def verify(
     before it starts."""
     kind, _, place = on.partition(":")
     the_board = board(place) if kind == "qemu" and place else None
-    with opened(source, target_name, the_board, edited=edited) as (bundle, layout, project):
+    with opened(source, target_name, the_board, model=model, edited=edited) as (bundle, layout, project):
         transport = open_transport(on, project, layout, chain_name)
         try:
             if isinstance(transport, BoardTransport) and notice is not None:

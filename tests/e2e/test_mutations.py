@@ -64,7 +64,7 @@ def bundle(act_bits: int, weights: str) -> Bundle:
 
 def arrays(project: Path) -> Iterator[tuple[re.Match[str], str]]:
     """(match in the header, role) of each array that belongs to a layer."""
-    for found in ARRAY.finditer((project / "src" / "mce_net_weights.h").read_text()):
+    for found in ARRAY.finditer((project / "src" / "mce_net__weights.h").read_text()):
         role = found[2].rsplit("_", 1)[-1]
         if role in BITS:
             yield found, role
@@ -92,7 +92,7 @@ def layers(project: Path) -> int:
 
 def test_a_flipped_bit_of_the_header_is_caught_on_the_host(tmp_path):
     layout = export(bundle(4, "fixp4"), "generic", tmp_path / "c")
-    header = tmp_path / "c" / "src" / "mce_net_weights.h"
+    header = tmp_path / "c" / "src" / "mce_net__weights.h"
     original = header.read_text()
     assert layers(tmp_path / "c") == sum(isinstance(step.node, Weighted) for step in layout.steps) == 5
     assert verify(tmp_path / "c", count=INPUTS).mismatches == 0

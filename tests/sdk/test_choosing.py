@@ -56,7 +56,7 @@ def test_the_folder_records_the_choice_and_reads_it_back(tiny_bundle, tmp_path):
     choice = choose(tiny_bundle, "cortex-m4", Goal.size)
     layout = export(tiny_bundle, "cortex-m4", tmp_path / "c", kernels=choice.kernels)
     assert layout.kernels == choice.kernels != lay_out(tiny_bundle.graph, target("cortex-m4")).kernels
-    assert json.loads((tmp_path / "c" / "mixcomp.json").read_text())["kernels"] == choice.kernels
+    assert json.loads((tmp_path / "c" / "mixcomp.json").read_text())["models"] == {"tiny": choice.kernels}
     assert chosen_kernels(tmp_path / "c") == choice.kernels
     assert read_project(tmp_path / "c")[1].kernels == choice.kernels
     assert verify(tmp_path / "c", on="emulator", count=3).mismatches == 0

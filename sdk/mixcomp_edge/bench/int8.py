@@ -20,6 +20,7 @@ from mixcomp_edge.ir.weighted import Weighted
 from mixcomp_edge.lower.widen import widen
 from mixcomp_edge.plan.layout import lay_out
 from mixcomp_edge.simulation import Simulation, chip_for, measure_core
+from mixcomp_edge.storage import write_folder
 from mixcomp_edge.verification import emulated_core, make_inputs, opened
 
 
@@ -63,16 +64,15 @@ def compare_int8(source: Path, ours: Simulation, *, chain_name: str | None = Non
 
     ExportError for levels beyond 8 bits, LoweringError where 8-bit activations would overflow an accumulator."""
     with (
-        opened(source, ours.target, edited=True) as (bundle, layout, _),
+        opened(source, ours.target, model=ours.model, edited=True) as (bundle, layout, _),
         tempfile.TemporaryDirectory(prefix="mixcomp-int8-") as folder,
     ):
         refuse_wide_levels(bundle.graph)
         wide = Bundle(widen(bundle.graph), bundle.origin)
         layout = lay_out(wide.graph, layout.target, weight_bits=8)
-        for path, content in project_files(wide, layout).items():
-            (Path(folder) / path).parent.mkdir(parents=True, exist_ok=True)
-            (Path(folder) / path).write_bytes(content)
-        core = emulated_core(Path(folder), layout, chain_name)
+        project = Path(folder) / "int8"
+        write_folder(project, project_files([(wide, layout)]), {})
+        core = emulated_core(project, layout, chain_name)
         try:
             chip = chip_for(ours.chip, layout)
             int8 = measure_core(core, layout, make_inputs(wide.graph, ours.inputs), chip)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from mixcomp_edge.bench.measure import NetworkResult
 from mixcomp_edge.errors import BenchError
+from mixcomp_edge.storage import check_file, write_file
 
 FORMATS = (".png", ".svg", ".pdf")
 COLOURS = {4: "#0072b2", 8: "#56b4e9", "s4": "#d55e00"}  # Okabe and Ito, distinguishable without colour vision
@@ -42,20 +44,17 @@ def plot(results: Sequence[NetworkResult], path: Path) -> None:
             _bars(axes, [layer.name for layer in layers[model]], rows, model)
         grid[-1][column].set_xlabel("instructions / CMSIS-NN int8")
         grid[0][column].legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), fontsize=7, frameon=False)
-    part = path.with_name(f".{path.stem}.part{path.suffix}")
-    try:
-        figure.savefig(part, dpi=110, metadata={"Date": None} if path.suffix == ".svg" else None)
-        part.replace(path)
-    except OSError as error:
-        raise BenchError(f"{path}: cannot write the plot ({error.strerror}).") from error
-    finally:
-        part.unlink(missing_ok=True)
+    picture = io.BytesIO()
+    kind = path.suffix[1:]
+    figure.savefig(picture, format=kind, dpi=110, metadata={"Date": None} if kind == "svg" else None)
+    write_file(path, picture.getvalue())
 
 
 def check_path(path: Path) -> None:
     """Refuses a name that cannot be written to, before anything is measured."""
-    if path.suffix not in FORMATS or not path.parent.is_dir():
-        raise BenchError(f"--plot {path}: must be a file in a folder that exists, ending in {', '.join(FORMATS)}.")
+    if path.suffix not in FORMATS:
+        raise BenchError(f"--plot {path}: must end in {', '.join(FORMATS)}.")
+    check_file(path)
 
 
 def _bars(

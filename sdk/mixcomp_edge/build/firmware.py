@@ -3,54 +3,62 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
-import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
 
 from mixcomp_edge.build.cross import Toolchain
-from mixcomp_edge.documents import read_json
+from mixcomp_edge.documents import MAX_BYTES, read_bytes
 from mixcomp_edge.errors import BoardError, ToolchainError
+from mixcomp_edge.storage import check_folder, digest, sealed, unsealed, write_folder
 from mixcomp_edge.targets.boards import Board
 
+ELF, MAP, STAMP = "firmware.elf", "firmware.map", "firmware.json"
 WARNINGS = ("-Wall", "-Wextra", "-Werror")
 OUR_WARNINGS = (*WARNINGS, "-Wshadow", "-Wconversion", "-Wstrict-prototypes", "-Wmissing-prototypes")
 _OVERFLOW = re.compile(r"region [`'](\w+)' overflowed by (\d+) bytes|in region '(\w+)': overflowed by (\d+) bytes")
 
 
 def build_firmware(project: Path, board: Board, chain: Toolchain) -> Path:
-    """build/firmware.elf of an exported project, compiled again only when a source or the compiler has changed."""
-    target = project / "build" / "firmware.elf"
-    stamp = target.with_suffix(".json")
+    """firmware/firmware.elf of an exported project, compiled again only when a source or the compiler has changed.
+
+    The folder is ours: `build` is where people let CMake work."""
+    place = project / "firmware"
     wanted = {"board": board.name, "compiler": chain.version(), "sources": _digest(project)}
-    if target.is_file() and _stamped(stamp) == wanted:
-        return target
-    include = [project / "board", project / "include"]
-    target.parent.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".objects-") as name:
+    stamp = _stamp(place)
+    ours = {ELF: stamp["elf"], MAP: stamp["map"], STAMP: digest((place / STAMP).read_bytes())} if stamp else {}
+    if stamp and stamp["of"] == wanted and _is(place / ELF, stamp["elf"]):
+        return place / ELF
+    check_folder(place, ours)
+    include = [project / "include"]
+    with tempfile.TemporaryDirectory(prefix="mixcomp-firmware-") as name:
         folder = Path(name)
         hook = ("-include", str(project / "board" / "mce_app_hook.h"), *WARNINGS)
         objects = chain.compile(
             sorted((project / "src").glob("*.c")), include, board.target, _made(folder / "src"), hook
         )
         sources = sources_in(project / "board")
+        include = [project / "board", *include]
         objects += chain.compile(sources, include, board.target, _made(folder / "board"), OUR_WARNINGS)
         elf = _link(objects, project / "board" / "link.ld", board, folder, chain)
-        stamp.unlink(missing_ok=True)
-        shutil.move(elf.with_suffix(".map"), target.with_suffix(".map"))
-        elf.replace(target)
-    stamp.write_text(json.dumps(wanted))
-    return target
+        files = {ELF: elf.read_bytes(), MAP: elf.with_suffix(".map").read_bytes()}
+    files[STAMP] = sealed({"of": wanted, "elf": digest(files[ELF]), "map": digest(files[MAP])})
+    write_folder(place, files, ours)
+    return place / ELF
 
 
-def _stamped(stamp: Path) -> dict[str, Any]:
-    """What an earlier build was made of; nothing where that cannot be read."""
+def _stamp(place: Path) -> dict[str, Any] | None:
+    """What the firmware in a folder was built from, and its digests; None where there is none of ours."""
     try:
-        return read_json(stamp, ToolchainError)
+        stamp = unsealed(read_bytes(place / STAMP, MAX_BYTES, ToolchainError))
     except ToolchainError:
-        return {}
+        return None
+    return stamp if stamp is not None and {"of", "elf", "map"} <= stamp.keys() else None
+
+
+def _is(path: Path, wanted: object) -> bool:
+    return path.is_file() and digest(path.read_bytes()) == wanted
 
 
 def sources_in(folder: Path) -> list[Path]:

@@ -19,7 +19,7 @@ from mixcomp_edge.cli.quantize import (
     load_everything,
     make_plan,
 )
-from mixcomp_edge.errors import ExportError
+from mixcomp_edge.storage import check_file, write_file
 
 if TYPE_CHECKING:
     from mixcomp_edge.train.analyze import Analysis
@@ -76,7 +76,9 @@ def register(app: typer.Typer) -> None:
 
         from mixcomp_edge.train.analyze import Options
         from mixcomp_edge.train.analyze import analyze as run
-        from mixcomp_edge.train.quantize import delete_checkpoints, train_float
+        from mixcomp_edge.train.plot import check_path
+        from mixcomp_edge.train.plot import plot as draw
+        from mixcomp_edge.train.quantize import check_checkpoints, delete_checkpoints, train_float
 
         base = make_plan(None, None, act_bits, granularity).default
         base = replace(base, scale=scale) if scale is not None else base
@@ -84,16 +86,16 @@ def register(app: typer.Typer) -> None:
             eta=eta, criterion=criterion, energy=energy, mac_overhead=mac_overhead, flash_bytes=flash,
             keep=tuple(keep or ()), force=tuple(force or ()), fall_back=fall_back, seed=seed or 0,
         )  # fmt: skip
-        if not out.parent.is_dir() or out.is_dir():
-            raise ExportError(f"{out}: the output must be a file in a folder that exists.")
+        check_file(out)
+        check_checkpoints(out)
+        if plot is not None:
+            check_path(plot)
         the_task, the_recipe = load_everything(task, recipe, None, seed)
         with progress_bar() as tell:
             train_float(the_task, checkpoint=out, listener=training_listener(tell))
             result = run(the_task, options, base, the_recipe, tell)
-        out.write_text(result.toml(), encoding="utf-8")
+        write_file(out, result.toml())
         if plot is not None:
-            from mixcomp_edge.train.plot import plot as draw
-
             draw(result, plot)
         delete_checkpoints(out)
         if json:

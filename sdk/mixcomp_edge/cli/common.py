@@ -38,6 +38,9 @@ SourceArgument = Annotated[Path, typer.Argument(help="A bundle (M.mce) or an exp
 EditedFlag = Annotated[
     bool, typer.Option("--edited", help="Compile a folder's C as it lies there, changed since the export or not.")
 ]
+ModelOption = Annotated[
+    str | None, typer.Option("--model", "-m", help="Which model of a folder with several.", metavar="NAME")
+]
 TaskArgument = Annotated[
     str,
     typer.Argument(

@@ -25,6 +25,7 @@ from mixcomp_edge.targets import DEFAULT
 if TYPE_CHECKING:
     from mixcomp_edge.bundle import Bundle
     from mixcomp_edge.choosing import Choice
+    from mixcomp_edge.plan.layout import Layout
     from mixcomp_edge.targets.boards import Board
 
 BoardOption = Annotated[
@@ -47,7 +48,9 @@ EnergyOption = Annotated[
 def register(app: typer.Typer) -> None:
     @app.command()
     def export(
-        bundle: Annotated[Path, typer.Argument(help="A bundle.", metavar="M.mce")],
+        bundles: Annotated[
+            list[Path], typer.Argument(help="A bundle, or several for one firmware.", metavar="M.mce...")
+        ],
         folder: Annotated[Path, typer.Option("-o", "--output", help="The folder to write.", metavar="DIR")],
         target: TargetOption = None,
         board: BoardOption = None,
@@ -73,7 +76,9 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Write a bundle as C: a folder that builds by itself and drops into a firmware.
 
-        With --board the folder is a whole firmware, and build/firmware.elf is it, compiled: it answers `verify --on
+        Several bundles become one folder, with the code that they share in it once.
+
+        With --board the folder is a whole firmware, and firmware/firmware.elf is it, compiled: it answers `verify --on
         serial:PORT` and the MLPerf Tiny runner.
 
         An earlier export of the model in DIR is replaced; your own files in there stay. Links are followed.
@@ -83,6 +88,8 @@ def register(app: typer.Typer) -> None:
         mixcomp-edge export resnet8.mce --board mps2-an386 -o resnet8_fw
 
         mixcomp-edge export resnet8.mce -O size -o resnet8_small
+
+        mixcomp-edge export keywords.mce speaker.mce --target cortex-m4 -o models_c
         """
         from mixcomp_edge.bundle import load_bundle
         from mixcomp_edge.codegen.project import check_export, chosen_kernels
@@ -90,8 +97,13 @@ def register(app: typer.Typer) -> None:
 
         if optimize is not None and like is not None:
             raise ExportError("-O measures anew and --like takes what an earlier export chose: give one of them.")
+        if len(bundles) > 1:
+            if any(option is not None for option in (board, profile, optimize, like)):
+                raise ExportError("--board, --profile, -O and --like are for one model: export each by itself.")
+            _export_several(bundles, target or DEFAULT, folder, force=force, json=json)
+            return
         the_board = _board(board, target, profile, baud, energy)
-        the_bundle = load_bundle(bundle)
+        the_bundle = load_bundle(bundles[0])
         check_export(folder, the_bundle.graph.name, force=force)
         target = the_board.target.name if the_board else target or DEFAULT
         kernels = chosen_kernels(like) if like else None
@@ -108,11 +120,7 @@ def register(app: typer.Typer) -> None:
         if json:
             print_json({"model": layout.graph.name, "target": layout.target.name, "folder": str(folder), **sizes})
             return
-        output.print(
-            f"{folder}: {layout.graph.name} for {layout.target.name}, {len(layout.steps)} layers, "
-            f"{layout.weight_bytes} B of weights, {layout.arena.total_bytes} B of arena.",
-            highlight=False,
-        )
+        _print_layout(folder, layout)
         if choice is not None:
             output.print(_table(choice))
         if the_board is not None:
@@ -121,6 +129,27 @@ def register(app: typer.Typer) -> None:
                 f"{sizes['ram_bytes']:,} of {the_board.ram_bytes:,} B of RAM ({sizes['compiler']}).",
                 highlight=False,
             )
+
+
+def _export_several(bundles: list[Path], target: str, folder: Path, *, force: bool, json: bool) -> None:
+    from mixcomp_edge.bundle import load_bundle
+    from mixcomp_edge.codegen.project import export_several
+
+    layouts = export_several([load_bundle(path) for path in bundles], target, folder, force=force, warn=warn)
+    if json:
+        models = {x.graph.name: {"weight_bytes": x.weight_bytes, "arena_bytes": x.arena.total_bytes} for x in layouts}
+        print_json({"target": target, "folder": str(folder), "models": models})
+        return
+    for layout in layouts:
+        _print_layout(folder, layout)
+
+
+def _print_layout(folder: Path, layout: Layout) -> None:
+    output.print(
+        f"{folder}: {layout.graph.name} for {layout.target.name}, {len(layout.steps)} layers, "
+        f"{layout.weight_bytes} B of weights, {layout.arena.total_bytes} B of arena.",
+        highlight=False,
+    )
 
 
 def _choose(bundle: Bundle, target: str, goal: Goal, toolchain: str | None) -> Choice:

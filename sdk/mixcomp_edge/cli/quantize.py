@@ -18,8 +18,9 @@ from mixcomp_edge.cli.common import (
     progress_bar,
     training_listener,
 )
-from mixcomp_edge.errors import ExportError, PlanError
+from mixcomp_edge.errors import PlanError
 from mixcomp_edge.quant_plan import LayerPlan, QuantPlan, load_plan
+from mixcomp_edge.storage import check_file
 
 PlanOption = Annotated[Path | None, typer.Option("--plan", help="Formats and bits by layer: a TOML file.")]
 WeightsOption = Annotated[
@@ -93,13 +94,13 @@ def register(app: typer.Typer) -> None:
         Example: mixcomp-edge quantize resnet8 --act-bits 4 --epochs 4 -o resnet8.mce
         """
         the_plan = make_plan(plan, weights, act_bits, granularity)
-        if not out.parent.is_dir() or out.is_dir():
-            raise ExportError(f"{out}: the output must be a file in a folder that exists.")
+        check_file(out)
         from mixcomp_edge.bundle import save_bundle
         from mixcomp_edge.train.engine import make_engine
-        from mixcomp_edge.train.quantize import delete_checkpoints
+        from mixcomp_edge.train.quantize import check_checkpoints, delete_checkpoints
         from mixcomp_edge.train.quantize import quantize as run
 
+        check_checkpoints(out)
         engine = make_engine(devices)
         the_task, the_recipe = load_everything(task, recipe, epochs, seed)
         with progress_bar() as tell:

@@ -11,6 +11,7 @@ from rich.table import Table
 from mixcomp_edge.bundle import load_bundle
 from mixcomp_edge.cli.common import (
     ChainOption,
+    ForceFlag,
     JsonFlag,
     TargetOption,
     TaskArgument,
@@ -19,6 +20,7 @@ from mixcomp_edge.cli.common import (
     print_json,
     progress_bar,
     training_listener,
+    warn,
 )
 from mixcomp_edge.cli.quantize import (
     ActBitsOption,
@@ -32,6 +34,7 @@ from mixcomp_edge.cli.quantize import (
     make_plan,
 )
 from mixcomp_edge.errors import ExportError, PlanError
+from mixcomp_edge.storage import check_room
 from mixcomp_edge.targets import DEFAULT, emulated
 
 
@@ -53,6 +56,7 @@ def register(app: typer.Typer) -> None:
         target: TargetOption = None,
         emulate: Annotated[int, typer.Option("--emulate", help="Test samples for the emulated core.", min=1)] = 500,
         toolchain: ChainOption = None,
+        force: ForceFlag = False,
         json: JsonFlag = False,
     ) -> None:
         """Do everything: train, quantize, export, verify and simulate a task, and show one table.
@@ -66,8 +70,7 @@ def register(app: typer.Typer) -> None:
             raise PlanError("--bundle is quantized already; drop the options that say how to quantize.")
         the_plan = make_plan(plan, weights, act_bits, granularity)
         emulated(target or DEFAULT)
-        if out.exists() and not out.is_dir():
-            raise ExportError(f"{out}: the output must be a folder.")
+        check_room(out)
         the_bundle = load_bundle(bundle) if bundle is not None else None
         the_task, the_recipe = load_everything(task, recipe, epochs, seed)
         if the_bundle is not None and the_bundle.origin.get("task") != the_task.name:
@@ -77,7 +80,8 @@ def register(app: typer.Typer) -> None:
         with progress_bar() as tell:
             result: RunResult = run_task(
                 the_task, out, bundle=the_bundle, plan=the_plan, recipe=the_recipe, target_name=target or DEFAULT,
-                emulated_inputs=emulate, chain_name=toolchain, listener=training_listener(tell), stage=tell,
+                emulated_inputs=emulate, chain_name=toolchain, force=force, warn=warn,
+                listener=training_listener(tell), stage=tell,
             )  # fmt: skip
         if json:
             print_json(result.as_dict())

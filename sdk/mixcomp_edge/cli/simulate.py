@@ -14,12 +14,14 @@ from mixcomp_edge.cli.common import (
     ChainOption,
     EditedFlag,
     JsonFlag,
+    ModelOption,
     SourceArgument,
     TargetOption,
     output,
     print_json,
 )
 from mixcomp_edge.simulation import Simulation
+from mixcomp_edge.storage import check_file, write_file
 
 if TYPE_CHECKING:
     from mixcomp_edge.bench.int8 import Comparison
@@ -43,6 +45,7 @@ def register(app: typer.Typer) -> None:
             str | None,
             typer.Option("--chip", help="Chip with that core: stm32l4r5, nrf52840, …", show_default="one a core"),
         ] = None,
+        model: ModelOption = None,
         per_layer: Annotated[bool, typer.Option("--per-layer", help="Print a row a layer, with share bars.")] = False,
         trace: Annotated[
             Path | None,
@@ -71,9 +74,13 @@ def register(app: typer.Typer) -> None:
         from mixcomp_edge.bench.int8 import compare_int8
         from mixcomp_edge.simulation import simulate as measure
 
-        result = measure(source, target_name=target, count=count, chain_name=toolchain, chip_name=chip, edited=edited)
         if trace is not None:
-            trace.write_text(json_format.dumps(result.profile))
+            check_file(trace)
+        result = measure(
+            source, target_name=target, model=model, count=count, chain_name=toolchain, chip_name=chip, edited=edited
+        )
+        if trace is not None:
+            write_file(trace, json_format.dumps(result.profile))
         comparison = None if compare is None else compare_int8(source, result, chain_name=toolchain)
         if json:
             print_json(result.as_dict() | ({} if comparison is None else {"compare": comparison.as_dict()}))

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-import json as json_module
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.table import Table
 
-from mixcomp_edge.cli.common import JsonFlag, TaskArgument, console, output, percent, print_json, progress_bar
+from mixcomp_edge.cli.common import (
+    ForceFlag,
+    JsonFlag,
+    TaskArgument,
+    console,
+    output,
+    percent,
+    print_json,
+    progress_bar,
+)
 from mixcomp_edge.errors import RecipeError
+from mixcomp_edge.storage import check_room, check_sealed, sealed, write_file
 
 
 def register(app: typer.Typer) -> None:
@@ -35,6 +44,7 @@ def register(app: typer.Typer) -> None:
             str | None,
             typer.Option("--ray", help="Run on Ray: a cluster's address, auto, or local.", metavar="ADDRESS"),
         ] = None,
+        force: ForceFlag = False,
         json: JsonFlag = False,
     ) -> None:
         """Quantize a task at every point of a grid: plans x eta x recipes x seeds.
@@ -52,6 +62,8 @@ def register(app: typer.Typer) -> None:
         except ValueError as error:
             raise RecipeError(f"seeds '{seeds}': expected whole numbers, as in 0,1,2.") from error
         points = grid(task, plan or [], eta or [], recipe or [], numbers, epochs)
+        check_sealed(out / "sweep.json", force=force)
+        check_room(out)
         with progress_bar() as tell:
             outcomes = run(points, out, workers=workers, ray_address=ray, tell=tell)
         rows = summary(outcomes)
@@ -62,7 +74,7 @@ def register(app: typer.Typer) -> None:
             "points": [outcome.result for outcome in outcomes if outcome.result is not None],
             "failed": [{"point": outcome.point.name, "error": outcome.error} for outcome in failed],
         }
-        (out / "sweep.json").write_text(json_module.dumps(content, indent=1) + "\n")
+        write_file(out / "sweep.json", sealed(content))
         for outcome in failed:
             console.print(f"[red]{outcome.point.name}[/]: {outcome.error}", highlight=False, soft_wrap=True)
         if json:

@@ -10,6 +10,7 @@ from mixcomp_edge.cli.common import (
     ChainOption,
     EditedFlag,
     JsonFlag,
+    ModelOption,
     SourceArgument,
     TargetOption,
     console,
@@ -27,6 +28,7 @@ def register(app: typer.Typer) -> None:
             str, typer.Option("--on", help="Where the C runs: host, emulator, qemu:BOARD or serial:PORT.")
         ] = "host",
         target: TargetOption = None,
+        model: ModelOption = None,
         count: Annotated[int, typer.Option("--count", "-n", help="Number of inputs.", min=1)] = 10,
         seed: Annotated[int, typer.Option("--seed", help="Seed of the inputs.", min=0)] = 0,
         toolchain: ChainOption = None,
@@ -48,7 +50,8 @@ def register(app: typer.Typer) -> None:
 
         with progress_bar() as tell:
             verdict = check(
-                source, on=on, target_name=target, count=count, chain_name=toolchain, seed=seed, edited=edited,
+                source, on=on, target_name=target, model=model, count=count, chain_name=toolchain, seed=seed,
+                edited=edited,
                 progress=lambda done, of: tell(f"verify on {on}", done, of),
                 notice=lambda text: console.print(text, highlight=False),
             )  # fmt: skip

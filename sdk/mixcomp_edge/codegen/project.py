@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from mixcomp_edge import __version__, resources
 from mixcomp_edge.bundle import Bundle, load_bundle
+from mixcomp_edge.codegen import sharing
 from mixcomp_edge.codegen.firmware import BUILD_ID, build_id, build_id_header, firmware_files
-from mixcomp_edge.codegen.kernels import kernel_headers, kernel_source
-from mixcomp_edge.codegen.render import render_model
+from mixcomp_edge.codegen.kernels import kernel_headers
+from mixcomp_edge.codegen.render import kernels_of, render_project
 from mixcomp_edge.documents import MAX_BYTES, read_bytes, read_json
 from mixcomp_edge.errors import ExportError, StorageError
 from mixcomp_edge.ir.verify import MODEL_NAME
@@ -22,6 +23,8 @@ from mixcomp_edge.targets.boards import Board, board
 MANIFEST = "mixcomp.json"
 LARGEST = 128 << 20  # of a file that is compiled; 8 MiB of weights are 50 MB of text
 COMPILED = ("src", "include", "board")
+Model = tuple[Bundle, Layout]
+PUBLIC = ("types.h", "values.h")  # headers that a model's own files include
 
 
 def export(
@@ -43,20 +46,42 @@ def export(
     the MLPerf Tiny benchmark that the firmware answers as. An earlier export of the model is replaced, and what else
     lies in the folder stays. `check_export` says what is refused unless `force`; `warn` hears what that takes."""
     layout = lay_out(bundle.graph, board.target if board else target(target_name), kernels)
-    files = project_files(bundle, layout, board, profile)
-    check_export(folder, bundle.graph.name, force=force)
-    if taken := write_folder(folder, files, _ours(folder), force=force):
-        warn(f"{folder}: took the place of files that were not ours, or were changed since: {', '.join(taken)}.")
+    _write(folder, [bundle], project_files([(bundle, layout)], board, profile), force, warn)
     return layout
 
 
-def check_export(folder: Path, model: str, *, force: bool = False) -> None:
-    """StorageError where an export of the model may not go into the folder: it holds another model's, or files of ours
+def export_several(
+    bundles: Sequence[Bundle],
+    target_name: str,
+    folder: Path,
+    *,
+    force: bool = False,
+    warn: Callable[[str], None] = lambda text: None,
+) -> list[Layout]:
+    """Writes several models into one folder, the kernels that they share once; else as `export`."""
+    layouts = [lay_out(bundle.graph, target(target_name)) for bundle in bundles]
+    _write(folder, bundles, project_files(list(zip(bundles, layouts, strict=True))), force, warn)
+    return layouts
+
+
+def _write(
+    folder: Path, bundles: Sequence[Bundle], files: dict[str, bytes], force: bool, warn: Callable[[str], None]
+) -> None:
+    check_export(folder, *(bundle.graph.name for bundle in bundles), force=force)
+    if taken := write_folder(folder, files, _ours(folder), force=force):
+        warn(f"{folder}: took the place of files that were not ours, or were changed since: {', '.join(taken)}.")
+
+
+def check_export(folder: Path, *models: str, force: bool = False) -> None:
+    """StorageError where an export of the models may not go into the folder: it holds other models', or files of ours
     that were changed since, or files but none of ours, or it cannot be written."""
+    if twice := [name for name in models if models.count(name) > 1]:
+        raise ExportError(f"two of the bundles are called {twice[0]!r}; models in one firmware need different names.")
     ours, manifest = _ours(folder), _sealed_manifest(folder)
-    if manifest is not None and manifest.get("model") != model and not force:
+    found = _kernels(manifest).keys() if manifest is not None else set(models)
+    if found != set(models) and not force:
         raise StorageError(
-            f"{folder} holds the export of another model, {manifest.get('model')!r}. "
+            f"{folder} holds the export of another model, {', '.join(sorted(found))}. "
             "Name another folder, or pass --force to replace it."
         )
     check_folder(folder, ours, force=force)
@@ -78,23 +103,22 @@ def _sealed_manifest(folder: Path) -> dict[str, Any] | None:
     return manifest if manifest is not None and isinstance(manifest.get("sha256"), dict) else None
 
 
-def project_files(
-    bundle: Bundle, layout: Layout, board: Board | None = None, profile: str | None = None
-) -> dict[str, bytes]:
-    """Path -> content of every file of the project."""
-    name = bundle.graph.name
-    files = {path: text.encode() for path, text in render_model(bundle, layout).items()}
+def project_files(models: Sequence[Model], board: Board | None = None, profile: str | None = None) -> dict[str, bytes]:
+    """Path -> content of every file of the project. With a board there is one model."""
+    files = {path: text.encode() for path, text in render_project(models).items()}
     firmware = resources.firmware()
-    for kernel in {step.kernel.name: step.kernel for step in layout.steps}.values():
-        files[f"src/{kernel.name}.c"] = kernel_source(kernel).encode()
+    for kernel in kernels_of(models):
+        files[f"src/{kernel.name}.c"] = sharing.shared_source(kernel)
         for header in kernel_headers(kernel):
             files[header] = (firmware / header).read_bytes()
-    files[f"{name}.mce"] = bundle.to_bytes()
+    files |= {f"include/mixcomp/{path}": (firmware / "include" / "mixcomp" / path).read_bytes() for path in PUBLIC}
+    files[sharing.RUNTIME] = sharing.runtime_header()
+    files |= {f"{bundle.graph.name}.mce": bundle.to_bytes() for bundle, _ in models}
+    bundle, layout = models[0]
     manifest: dict[str, Any] = {
         "generator": f"mixcomp-edge {__version__}",
-        "model": name,
         "target": layout.target.name,
-        "kernels": layout.kernels,
+        "models": {bundle.graph.name: layout.kernels for bundle, layout in models},
     }
     if board is not None:
         files |= firmware_files(bundle, layout, board, profile)
@@ -110,22 +134,33 @@ def manifest_digests(files: dict[str, bytes]) -> dict[str, str]:
     return {path: digest(content) for path, content in sorted(files.items()) if path != MANIFEST}
 
 
-def read_project(folder: Path) -> tuple[Bundle, Layout]:
+def read_project(folder: Path, model: str | None = None) -> Model:
     """The bundle of an exported folder and the layout of its C, for those who check or simulate it.
 
-    The C may have been edited since, see `check_unedited`; but a folder whose C was generated otherwise than now, by
-    another version, is refused, because its values may lie elsewhere in the arena."""
+    model: which, where the folder holds several. The C may have been edited since, see `check_unedited`; but a folder
+    whose C was generated otherwise than now, by another version, is refused, because its values may lie elsewhere in
+    the arena."""
     manifest = _manifest(folder)
-    bundle = load_bundle(folder / f"{manifest['model']}.mce")
+    chosen = _chosen(folder, manifest, model)
+    bundles = {name: load_bundle(folder / f"{name}.mce") for name in manifest["models"]}
     the_board = _board(manifest) if "board" in manifest else None
     the_target = the_board.target if the_board else target(manifest["target"])
-    layout = lay_out(bundle.graph, the_target, manifest["kernels"])
-    if manifest_digests(project_files(bundle, layout, the_board, manifest.get("profile"))) != manifest["sha256"]:
+    models = [(bundles[name], lay_out(bundles[name].graph, the_target, k)) for name, k in manifest["models"].items()]
+    if manifest_digests(project_files(models, the_board, manifest.get("profile"))) != manifest["sha256"]:
         raise ExportError(
             f"{folder} was exported by another version ({manifest.get('generator')!r}), or its {MANIFEST} was edited. "
             "Export it again."
         )
-    return bundle, layout
+    return next((bundle, layout) for bundle, layout in models if bundle.graph.name == chosen)
+
+
+def _chosen(folder: Path, manifest: Mapping[str, Any], model: str | None) -> str:
+    names = list(manifest["models"])
+    if model is None and len(names) > 1:
+        raise ExportError(f"{folder} holds several models: {', '.join(names)}. Say which: --model {names[0]}.")
+    if model not in (None, *names):
+        raise ExportError(f"{folder} holds no model {model!r}, but {', '.join(names)}.")
+    return model or names[0]
 
 
 def check_unedited(folder: Path) -> None:
@@ -145,8 +180,9 @@ def check_unedited(folder: Path) -> None:
 
 
 def chosen_kernels(folder: Path) -> dict[str, str]:
-    """Layer -> name of its kernel, of an exported folder."""
-    kernels: dict[str, str] = _manifest(folder)["kernels"]
+    """Layer -> name of its kernel, of an exported folder with one model."""
+    manifest = _manifest(folder)
+    kernels: dict[str, str] = manifest["models"][_chosen(folder, manifest, None)]
     return kernels
 
 
@@ -171,17 +207,25 @@ def _board(manifest: Mapping[str, Any]) -> Board:
     return board(manifest["board"]).configured(manifest.get("baud"), manifest.get("energy", False))
 
 
+def _kernels(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Model -> its layers' kernels."""
+    models = manifest.get("models")
+    return models if isinstance(models, dict) else {}
+
+
 def _manifest(folder: Path) -> dict[str, Any]:
     try:
         manifest = read_json(folder / MANIFEST, ExportError)
-        tables = [manifest[key] for key in ("sha256", "kernels")]
-        if not all(isinstance(table, dict) for table in tables):
-            raise ValueError("sha256 and kernels must be tables")
+        models, digests = manifest["models"], manifest["sha256"]
+        tables = [digests, models, *(models.values() if isinstance(models, dict) else ())]
+        if not all(isinstance(table, dict) for table in tables) or not models:
+            raise ValueError("sha256, models and each model must be tables")
         texts = [manifest["target"], *(manifest[key] for key in ("board", "profile") if key in manifest)]
-        if not all(isinstance(text, str) for text in texts + [text for table in tables for text in table.values()]):
+        texts += [text for table in (digests, *models.values()) for text in table.values()]
+        if not all(isinstance(text, str) for text in texts):
             raise ValueError("holds a value that is no text")
-        if not (isinstance(manifest["model"], str) and MODEL_NAME.fullmatch(manifest["model"])):
-            raise ValueError("the model has no name that one can have")
+        if not all(MODEL_NAME.fullmatch(name) for name in models):
+            raise ValueError("a model has no name that one can have")
         return manifest
     except (ExportError, ValueError, KeyError) as error:
         raise ExportError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import jinja2
@@ -10,6 +10,7 @@ import numpy as np
 
 from mixcomp_edge import __version__
 from mixcomp_edge.bundle import Bundle
+from mixcomp_edge.codegen import sharing
 from mixcomp_edge.codegen.environment import environment
 from mixcomp_edge.ir import interp
 from mixcomp_edge.ir.graph import Graph, Shape
@@ -17,27 +18,36 @@ from mixcomp_edge.ir.nodes import QNode
 from mixcomp_edge.ir.verify import symbol
 from mixcomp_edge.ir.weighted import Weighted
 from mixcomp_edge.numerics.packing import pack_elements
+from mixcomp_edge.plan.kernels import Kernel
 from mixcomp_edge.plan.layout import Layout
 
 COLUMNS = 110  # of a line of numbers
 
 
-def render_model(bundle: Bundle, layout: Layout) -> dict[str, str]:
-    """Path -> text of the generated files of a project."""
-    jinja = _environment(layout)
-    name = bundle.graph.name
-    context = _context(bundle, layout)
-    return {
-        path: jinja.get_template(template).render(context)
-        for path, template in {
-            f"include/mce_{name}.h": "model.h.j2",
-            f"src/mce_{name}.c": "model.c.j2",
-            f"src/mce_{name}_weights.h": "weights.h.j2",
-            "test/selftest.c": "selftest.c.j2",
-            "CMakeLists.txt": "CMakeLists.txt.j2",
-            "README.md": "README.md.j2",
-        }.items()
-    }
+def render_project(models: Sequence[tuple[Bundle, Layout]]) -> dict[str, str]:
+    """Path -> text of the generated files of a project with one model or several."""
+    contexts, files = [], {}
+    for bundle, layout in models:
+        jinja = _environment(layout)
+        name = bundle.graph.name
+        test = "test/selftest.c" if len(models) == 1 else f"test/selftest_{name}.c"
+        contexts.append(_context(bundle, layout) | {"test": test})
+        for path, template in (
+            (f"include/mce_{name}.h", "model.h.j2"),
+            (f"src/mce_{name}.c", "model.c.j2"),
+            (f"src/mce_{name}__weights.h", "weights.h.j2"),
+            (test, "selftest.c.j2"),
+        ):
+            files[path] = jinja.get_template(template).render(contexts[-1])
+    context = {"version": __version__, "models": contexts, "kernels": kernels_of(models)}
+    for path in ("CMakeLists.txt", "README.md"):
+        files[path] = jinja.get_template(f"{path}.j2").render(context)
+    return files
+
+
+def kernels_of(models: Sequence[tuple[Bundle, Layout]]) -> list[Kernel]:
+    """The kernels that models call, each once, by name."""
+    return sorted({step.kernel for _, layout in models for step in layout.steps}, key=lambda kernel: kernel.name)
 
 
 def render_image(layout: Layout) -> str:
@@ -50,6 +60,7 @@ def _environment(layout: Layout) -> jinja2.Environment:
     placement = _Placement(layout)
     jinja.filters |= {"numbers": numbers, "dims": dims, "symbol": symbol, "c_float": c_float}
     jinja.filters["pointer"] = placement.pointer
+    jinja.filters["shared_name"] = sharing.shared_name
     jinja.globals["placement"] = placement
     return jinja
 
@@ -71,7 +82,8 @@ def _context(bundle: Bundle, layout: Layout) -> dict[str, Any]:
         "input": graph.nodes[0],
         "output": graph[graph.output],
         "tables": [(tables[key], key[0]) for key in sorted(tables)],
-        "kernels": sorted({step.kernel.name for step in layout.steps}),
+        "kernels": kernels_of([(bundle, layout)]),
+        "check": sharing.check(),
         "macs": sum(step.node.macs for step in layout.steps),
         "golden_x": np.frombuffer(x, np.uint8),
         "golden_y": np.frombuffer(y, np.uint8),

@@ -57,9 +57,8 @@ def verify(graph: Graph) -> Graph:
 
 
 def symbol(name: str) -> str:
-    """The C identifier of a node; a name that starts with a digit gets a word before it."""
-    identifier = name.replace(".", "_").lower()
-    return f"layer_{identifier}" if identifier[0].isdigit() else identifier
+    """The C identifier of a node; a word before it keeps it apart from all other names in C."""
+    return f"layer_{name.replace('.', '_').lower()}"
 
 
 def _check_node(node: Node, sources: list[Node]) -> None:

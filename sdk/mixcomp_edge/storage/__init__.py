@@ -4,7 +4,10 @@ Everything is written under a hidden name beside its place and synced before it 
 leaves under such names, the next one that writes into the same folder clears away. Links are followed."""
 
 from mixcomp_edge.storage.files import check_file, write_file
-from mixcomp_edge.storage.folders import check_folder, write_folder
-from mixcomp_edge.storage.seal import digest, sealed, unsealed
+from mixcomp_edge.storage.folders import check_folder, check_room, make_folder, write_folder
+from mixcomp_edge.storage.seal import check_sealed, digest, sealed, unsealed
 
-__all__ = ["check_file", "check_folder", "digest", "sealed", "unsealed", "write_file", "write_folder"]
+__all__ = [
+    "check_file", "check_folder", "check_room", "check_sealed", "digest", "make_folder", "sealed", "unsealed",
+    "write_file", "write_folder",
+]  # fmt: skip

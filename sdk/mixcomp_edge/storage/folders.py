@@ -31,6 +31,21 @@ def check_folder(folder: Path, ours: Mapping[str, str], *, force: bool = False) 
         probe(next(path for path in real.parents if there(path)))
 
 
+def check_room(folder: Path) -> None:
+    """StorageError where `make_folder` would end with one, or where no file could be made in the folder."""
+    with told(folder):
+        if there(folder) and not folder.is_dir():
+            raise StorageError(f"{folder}: is a file, not ours. Name a folder.")
+        probe(next(path for path in (folder, *Path(os.path.abspath(folder)).parents) if there(path)))
+
+
+def make_folder(folder: Path) -> None:
+    """Makes a folder for single files, where there is none yet."""
+    check_room(folder)
+    with told(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+
+
 def _place(folder: Path, ours: Mapping[str, str], *, force: bool) -> Path:
     """What `folder` names, its links followed, if it may be written."""
     with told(folder):
@@ -42,6 +57,8 @@ def _place(folder: Path, ours: Mapping[str, str], *, force: bool) -> Path:
             raise StorageError(f"{folder}: is a file, not ours. Name a folder.")
         if real in (Path.cwd(), *Path.cwd().parents):
             raise StorageError(f"{folder}: is the folder that you are in, which cannot be replaced. Name another one.")
+        if exists and not os.access(real, os.W_OK | os.X_OK):
+            raise StorageError(f"{folder}: is write-protected. Name another folder, or lift the protection.")
         if os.path.ismount(real):
             raise StorageError(f"{folder}: is a mount point, which cannot be replaced. Name a folder inside it.")
         found = _found(real) if exists else []

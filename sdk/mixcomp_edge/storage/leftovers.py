@@ -24,15 +24,14 @@ def clear(folder: Path) -> None:
     """Ends or undoes what killed processes were about in a folder, and removes what they left."""
     with contextlib.suppress(OSError):
         for part in abandoned(folder):
-            with contextlib.suppress(
-                OSError, StorageError, KeyError, TypeError
-            ):  # it must not keep us from our own work
+            # It must not keep us from our own work.
+            with contextlib.suppress(OSError, StorageError, ValueError, KeyError, TypeError):
                 end(part) if part.is_dir() else part.unlink()
 
 
 def write_journal(part: Path, target: Path, gone: Collection[str]) -> None:
     """Says what the part is about to replace, and which of the old files are to go."""
-    content = {"folder": target.name, "inode": (part / FRESH).stat().st_ino, "gone": sorted(gone)}
+    content = {"folder": os.fsencode(target.name).hex(), "inode": (part / FRESH).stat().st_ino, "gone": sorted(gone)}
     with (part / "new").open("w") as file:
         file.write(json.dumps(content))
         file.flush()
@@ -45,13 +44,21 @@ def end(part: Path) -> None:
     fresh, old = part / FRESH, part / OLD
     if (part / JOURNAL).exists():
         journal = read_json(part / JOURNAL, StorageError)
-        target = part.parent / Path(journal["folder"]).name
+        target = part.parent / Path(os.fsdecode(bytes.fromhex(journal["folder"]))).name
         if _is(fresh, journal["inode"]):
             if old.exists():  # stopped between two renames
                 os.rename(old, target)
         elif _is(target, journal["inode"]):
+            _unprotect(part)
             _keep(fresh if fresh.exists() else old, target, journal["gone"])
+    _unprotect(part)
     shutil.rmtree(part)
+
+
+def _unprotect(part: Path) -> None:
+    """Folders of the user's may be write-protected; their copies are about to go."""
+    for root, _, _ in os.walk(part):
+        os.chmod(root, 0o700)
 
 
 def _is(path: Path, inode: int) -> bool:

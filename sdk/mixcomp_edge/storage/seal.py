@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+from pathlib import Path
 from typing import Any
 
-from mixcomp_edge.documents import parse_json
+from mixcomp_edge.documents import MAX_BYTES, parse_json, read_bytes
 from mixcomp_edge.errors import StorageError
+from mixcomp_edge.storage.parts import there, told
 
 KEY = "seal"
 
@@ -19,6 +21,7 @@ def digest(data: bytes) -> str:
 
 def sealed(content: dict[str, Any]) -> bytes:
     """The document as a file."""
+    content = json.loads(json.dumps(content))  # as it will be read: every key a text, every tuple a list
     return (json.dumps({**content, KEY: _seal(content)}, indent=1) + "\n").encode()
 
 
@@ -30,6 +33,13 @@ def unsealed(data: bytes) -> dict[str, Any] | None:
     except (StorageError, KeyError):
         return None
     return document if seal == _seal(document) else None
+
+
+def check_sealed(path: Path, *, force: bool = False) -> None:
+    """StorageError where a file lies at `path` that `sealed` did not make or that was changed since, unless forced."""
+    with told(path):
+        if not force and there(path) and unsealed(read_bytes(path, MAX_BYTES, StorageError)) is None:
+            raise StorageError(f"{path}: is not ours, or was changed since. Move it, or pass --force to replace it.")
 
 
 def _seal(content: dict[str, Any]) -> str:

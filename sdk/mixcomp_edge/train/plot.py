@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mixcomp_edge.errors import ExportError
+from mixcomp_edge.storage import check_file, write_file
 from mixcomp_edge.train.sensitivity import FIXED
 
 if TYPE_CHECKING:
     from mixcomp_edge.train.analyze import Analysis
 
+FORMATS = (".png", ".svg", ".pdf")
 COLOURS = ("#4c72b0", "#dd8452", "#55a868", "#c44e52")
 
 
@@ -36,10 +39,17 @@ def plot(analysis: Analysis, path: Path) -> None:
     below.set_xticks(range(len(names)), names, rotation=60, ha="right", fontsize=8)
     above.set_title(f"{analysis.task}: {analysis.posit_share:.1%} of the parameters in Posit")
     with salt:
-        try:
-            figure.savefig(path, metadata={"Date": None} if path.suffix in (".svg", ".pdf") else None)
-        except (OSError, ValueError) as error:
-            raise ExportError(f"{path}: cannot write the plot ({error}).") from error
+        picture = io.BytesIO()
+        kind = path.suffix[1:]
+        figure.savefig(picture, format=kind, metadata={"Date": None} if kind in ("svg", "pdf") else None)
+    write_file(path, picture.getvalue())
+
+
+def check_path(path: Path) -> None:
+    """Refuses a name that cannot be written to, before anything is measured."""
+    if path.suffix not in FORMATS:
+        raise ExportError(f"--plot {path}: must end in {', '.join(FORMATS)}.")
+    check_file(path)
 
 
 def _matplotlib() -> tuple[Any, Any]:

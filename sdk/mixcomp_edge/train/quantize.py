@@ -20,6 +20,7 @@ from mixcomp_edge.ir.nodes import QNode
 from mixcomp_edge.lower import lower
 from mixcomp_edge.operators.input import QInput
 from mixcomp_edge.quant_plan import QuantPlan
+from mixcomp_edge.storage import check_file
 from mixcomp_edge.train import checkpoint as checkpoints
 from mixcomp_edge.train.engine import Engine, OneProcess
 from mixcomp_edge.train.loop import Listener, accuracy, fit
@@ -123,6 +124,12 @@ def measured(task: Task, bundle: Bundle, float_accuracy: float | None = None) ->
 
 def _beside(checkpoint: Path | None, suffix: str) -> Path | None:
     return None if checkpoint is None else checkpoint.with_name(checkpoint.name + suffix)
+
+
+def check_checkpoints(checkpoint: Path) -> None:
+    """StorageError where the files of an interrupted run could not be written, told before the work."""
+    for suffix in (FLOAT, QUANTIZED, FIXED):
+        check_file(checkpoint.with_name(checkpoint.name + suffix))
 
 
 def delete_checkpoints(checkpoint: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -12,15 +11,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mixcomp_edge.bundle import Bundle, save_bundle
-from mixcomp_edge.codegen.project import export
+from mixcomp_edge.bundle import Bundle, load_bundle, save_bundle
+from mixcomp_edge.codegen.project import check_export, export
+from mixcomp_edge.errors import BundleError, StorageError
 from mixcomp_edge.ir.nodes import QNode
 from mixcomp_edge.numerics.packing import pack_elements, unpack_elements
 from mixcomp_edge.plan.layout import Layout
 from mixcomp_edge.quant_plan import QuantPlan
 from mixcomp_edge.simulation import Simulation, simulate
+from mixcomp_edge.storage import check_file, check_sealed, make_folder, sealed, write_file
 from mixcomp_edge.train.loop import Listener
-from mixcomp_edge.train.quantize import Quantized, delete_checkpoints, integer_inputs, measured, quantize, score
+from mixcomp_edge.train.quantize import (
+    Quantized,
+    check_checkpoints,
+    delete_checkpoints,
+    integer_inputs,
+    measured,
+    quantize,
+    score,
+)
 from mixcomp_edge.train.recipe import Recipe
 from mixcomp_edge.train.task import Split, Task
 from mixcomp_edge.transports import Transport
@@ -72,14 +81,16 @@ def run_task(
     target_name: str = "cortex-m4",
     emulated_inputs: int = 500,
     chain_name: str | None = None,
+    force: bool = False,
+    warn: Callable[[str], None] = lambda text: None,
     listener: Listener | None = None,
     stage: Stage = lambda what, done, of: None,
 ) -> RunResult:
     """Writes `folder`/<task>.mce, `folder`/c (the project) and `folder`/report.json.
 
     bundle: an earlier result for this task, taken instead of quantizing again. emulated_inputs: how many test samples
-    also run on the emulated core."""
-    folder.mkdir(parents=True, exist_ok=True)
+    also run on the emulated core. force: replace what `check_run` would refuse; `warn` hears what."""
+    check_run(task.name, folder, force=force)
     bundle_file, project = folder / f"{task.name}.mce", folder / "c"
     if bundle is not None:
         quantized = measured(task, bundle)
@@ -87,7 +98,7 @@ def run_task(
         quantized = quantize(task, plan, recipe, checkpoint=bundle_file, listener=listener)
     save_bundle(quantized.bundle, bundle_file)
     delete_checkpoints(bundle_file)
-    layout = export(quantized.bundle, target_name, project)
+    layout = export(quantized.bundle, target_name, project, force=force, warn=warn)
 
     verdicts = tuple(
         verify(project, on=on, count=5, chain_name=chain_name, progress=partial(stage, f"verify on {on}"))
@@ -97,8 +108,28 @@ def run_task(
     if task.test is not None:
         accuracy, differing = _test_set(task, task.test, layout, project, quantized, emulated_inputs, chain_name, stage)
     result = RunResult(task.name, accuracy, differing, verdicts, simulate(project, count=1, chain_name=chain_name))
-    (folder / "report.json").write_text(json.dumps(result.as_dict(), indent=1) + "\n")
+    write_file(folder / "report.json", sealed(result.as_dict()))
     return result
+
+
+def check_run(task_name: str, folder: Path, *, force: bool = False) -> None:
+    """StorageError where `run_task` may not write: a bundle of another task, a report or a project that is not ours or
+    was changed since, or a place that cannot be written."""
+    make_folder(folder)
+    bundle_file = folder / f"{task_name}.mce"
+    if bundle_file.exists() and not force and not _is_of(bundle_file, task_name):
+        raise StorageError(f"{bundle_file}: is no bundle of {task_name}. Move it, or pass --force to replace it.")
+    check_file(bundle_file)
+    check_checkpoints(bundle_file)
+    check_sealed(folder / "report.json", force=force)
+    check_export(folder / "c", task_name, force=force)
+
+
+def _is_of(bundle_file: Path, task_name: str) -> bool:
+    try:
+        return load_bundle(bundle_file).origin.get("task") == task_name
+    except BundleError:
+        return False
 
 
 def _test_set(

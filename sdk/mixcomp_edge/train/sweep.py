@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 
 from mixcomp_edge.documents import read_json
 from mixcomp_edge.errors import RecipeError, TaskError
+from mixcomp_edge.storage import make_folder
 
 T = TypeVar("T")
 
@@ -94,7 +95,7 @@ def sweep(
 
     ray_address: of a cluster ("auto": the one that this machine belongs to, "local": a new one here); all nodes see
     `folder` under the same path."""
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     finished = {point: _read(point, folder) for point in points}
     outcomes = {point: Outcome(point, result, skipped=True) for point, result in finished.items() if result is not None}
     waiting = [point for point in points if point not in outcomes]

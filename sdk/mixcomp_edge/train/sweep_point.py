@@ -4,9 +4,7 @@ or not at all."""
 from __future__ import annotations
 
 import json
-import os
 import sys
-import tempfile
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,7 @@ from mixcomp_edge.bundle import Bundle, save_bundle
 from mixcomp_edge.errors import MixcompError
 from mixcomp_edge.ir.weighted import Weighted
 from mixcomp_edge.quant_plan import QuantPlan, load_plan
+from mixcomp_edge.storage import write_file
 from mixcomp_edge.train.analyze import Options, analyze
 from mixcomp_edge.train.quantize import delete_checkpoints, quantize, train_float
 from mixcomp_edge.train.recipe import load_recipe
@@ -43,7 +42,7 @@ def run_point(point: Point, folder: Path) -> dict[str, Any]:
         "posit_share": _uneven_share(result.bundle),
         "sha256": result.bundle.sha256,
     }
-    _write(folder / f"{point.name}.json", json.dumps(record, indent=1) + "\n")
+    write_file(folder / f"{point.name}.json", json.dumps(record, indent=1) + "\n")
     delete_checkpoints(bundle_file)
     return record
 
@@ -53,16 +52,6 @@ def _uneven_share(bundle: Bundle) -> float:
     weights = [node.weights for node in bundle.graph.nodes if isinstance(node, Weighted)]
     uneven = sum(w.codes.size for w in weights if not w.codebook.even)
     return uneven / sum(w.codes.size for w in weights)
-
-
-def _write(path: Path, text: str) -> None:
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w") as file:
-            file.write(text)
-        os.replace(temporary, path)
-    finally:
-        Path(temporary).unlink(missing_ok=True)
 
 
 def main(point: str, folder: str) -> int:

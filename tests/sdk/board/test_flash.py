@@ -38,7 +38,7 @@ def folder(tiny_bundle, tmp_path_factory):
 
 def start(folder, **way):
     _, build_id = read_firmware(folder)
-    return install(folder / "build" / "firmware.elf", BOARD, build_id, Way(**way), lambda *_: None, pytest.fail)
+    return install(folder / "firmware" / "firmware.elf", BOARD, build_id, Way(**way), lambda *_: None, pytest.fail)
 
 
 def free_port() -> int:

@@ -273,3 +273,38 @@ for n in range(1, 200):
     write_folder(tmp_path / "c", {}, digests(found))
     assert [p.name for p in tmp_path.iterdir()] == ["c"]
     assert contents(tmp_path) == {"c/notes.txt": b"mine"}
+
+
+PROTECTED = """
+import encodings.utf_8_sig, hashlib, os, pathlib, sys
+from mixcomp_edge.storage import write_folder
+if os.geteuid() == 0:
+    os.setgid(65534)
+    os.setuid(65534)
+place = pathlib.Path(sys.argv[1])
+write_folder(place / "c", {"a": b"1"}, {})
+(place / "c" / "kept").mkdir()
+(place / "c" / "kept" / "x").write_text("mine")
+(place / "c" / "kept").chmod(0o555)
+write_folder(place / "c", {"a": b"2"}, {"a": hashlib.sha256(b"1").hexdigest()})
+"""
+
+
+def test_a_write_protected_folder_of_the_users_is_no_obstacle_and_stays_one(tmp_path):
+    """In a process without root's rights, which no protection stops."""
+    tmp_path.chmod(0o777)
+    for path in tmp_path.parents if os.geteuid() == 0 else ():
+        path.chmod(path.stat().st_mode | 0o001)  # to be passed through
+    subprocess.run([sys.executable, "-c", PROTECTED, str(tmp_path)], check=True)
+    assert contents(tmp_path / "c") == {"a": b"2", "kept/x": b"mine"}
+    assert stat.S_IMODE((tmp_path / "c" / "kept").stat().st_mode) == 0o555
+    assert [p.name for p in tmp_path.iterdir()] == ["c"]
+    (tmp_path / "c" / "kept").chmod(0o755)
+
+
+def test_a_folder_may_have_any_name_that_the_system_allows(tmp_path, way):
+    for name in ("größe", "with blank", "n" * 255, os.fsdecode(b"\xff\xfe"), "new\nline", "-o", ".hidden"):
+        for files in (FIRST, SECOND):
+            write_folder(tmp_path / name, files, digests(FIRST))
+        assert contents(tmp_path / name) == SECOND
+    assert len(list(tmp_path.iterdir())) == 7

@@ -16,6 +16,7 @@ import pytest
 
 from mixcomp_edge import load_bundle
 from mixcomp_edge.errors import RecipeError, TaskError
+from mixcomp_edge.storage import unsealed
 from mixcomp_edge.train import sweep as module
 from mixcomp_edge.train.sweep import Outcome, Point, grid, interval, summary, sweep
 
@@ -122,6 +123,6 @@ def test_the_verb_writes_a_table_of_means(tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
-    assert found == json.loads((tmp_path / "out" / "sweep.json").read_text())
+    assert found == unsealed((tmp_path / "out" / "sweep.json").read_bytes())
     assert [(row["seeds"], row["interval"]) for row in found["rows"]] == [(1, None)]
     assert found["failed"] == []
