@@ -124,7 +124,7 @@ class Call:
     def on_core(self, core: Core, index: int) -> bytes:
         """The same in an image of `image_source`; `index` counts its kernels."""
         at = core.symbol("mce_memory").address
-        places: dict[int, int] = {}
+        places = {0: 0}
         for memory in (*self.keep, *(buffer for _, buffers in self.steps for buffer in buffers)):
             if memory.address not in places:
                 places[memory.address] = at

@@ -93,11 +93,12 @@ _libc.free.argtypes = [ctypes.c_void_p]
 
 
 class Memory:
-    """An array from C's malloc, exactly as long as its contents, so that AddressSanitizer sees one byte too many."""
+    """An array from C's malloc, exactly as long as its contents, so that AddressSanitizer sees one byte too many. An
+    empty one is NULL, which generated code passes to a kernel that needs no scratch."""
 
     def __init__(self, ctype: type, values: list[int] | bytes) -> None:
         self.array_type = ctype * len(values)
-        self.address = _libc.malloc(ctypes.sizeof(self.array_type))
+        self.address = _libc.malloc(ctypes.sizeof(self.array_type)) if values else 0
         self.array = self.array_type.from_address(self.address)
         self.array[:] = values
         self.pointer = ctypes.cast(self.address, POINTER(ctype))
