@@ -1,12 +1,31 @@
 """Every error that a user can cause. The command prints the message and exits with 2; none is a bug of ours."""
 
+from __future__ import annotations
+
+from dataclasses import dataclass
+
 
 class MixcompError(Exception):
     """Says what is wrong, where, and what to do next."""
 
 
+@dataclass(frozen=True)
+class Missing:
+    """What a model asks for that has no counterpart in C."""
+
+    what: str
+    operator: str  # of ATen, as in silu
+    modules: tuple[str, ...]  # paths; empty for the top one
+    count: int  # of calls
+    remedy: str
+
+
 class UnsupportedError(MixcompError):
-    """The model holds an operator or a setting that cannot be lowered."""
+    """The model holds an operator or a setting that cannot be lowered; `missing` lists them where several can be."""
+
+    def __init__(self, message: str, missing: tuple[Missing, ...] = ()) -> None:
+        super().__init__(message)
+        self.missing = missing
 
 
 class ImportMismatch(MixcompError):

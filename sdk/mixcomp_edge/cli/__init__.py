@@ -18,7 +18,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="""4-bit neural networks for microcontrollers: PyTorch in, C for Cortex-M out, equal to the bit.
 
-    The usual way: **run** does everything once. Or step by step: **analyze** a task for a mixed plan, **quantize** it
+    The usual way: **run** does everything once. Or step by step: **check** what a model lacks, **analyze** a task
+    for a mixed plan, **quantize** it
     to a bundle, **export** the bundle as C, **verify** that the C computes what Python computed, **simulate** what
     it costs.""",
     rich_markup_mode="markdown",
@@ -33,6 +34,7 @@ def _register() -> None:
         analyze,
         bench,
         boards,
+        check,
         doctor,
         export,
         flash,
@@ -45,7 +47,7 @@ def _register() -> None:
         verify,
     )  # fmt: skip
 
-    verbs = (run, analyze, quantize, sweep, export, flash, verify, simulate, bench, mac, targets, boards, doctor)
+    verbs = (run, check, analyze, quantize, sweep, export, flash, verify, simulate, bench, mac, targets, boards, doctor)
     for module in verbs:
         module.register(app)
 

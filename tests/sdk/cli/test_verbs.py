@@ -15,7 +15,7 @@ import pytest
 
 from mixcomp_edge import export
 
-VERBS = ["run", "quantize", "export", "flash", "verify", "simulate", "bench", "targets", "boards", "doctor"]
+VERBS = ["run", "check", "quantize", "export", "flash", "verify", "simulate", "bench", "targets", "boards", "doctor"]
 NO_TORCH = """
 import builtins, runpy, sys
 real = builtins.__import__

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from mixcomp_edge.errors import UnsupportedError
+from mixcomp_edge.errors import Missing, UnsupportedError
 
 PLACES = 4  # module paths that a message lists for one operator
 OUTSIDE = "replace it there, or cut the model before it and compute the rest outside"
@@ -65,11 +65,15 @@ def unsupported(name: str, refusals: Iterable[Refusal]) -> UnsupportedError:
     for refusal in refusals:
         kinds[refusal.what, refusal.remedy].append(refusal)
     lines = [f"{what}, {_places(found)}: {remedy}." for (what, remedy), found in kinds.items()]
+    missing = tuple(
+        Missing(what, found[0].operator, tuple(dict.fromkeys(r.place for r in found)), len(found), remedy)
+        for (what, remedy), found in kinds.items()
+    )
     if len(lines) == 1:
-        return UnsupportedError(f"{name}: {lines[0]}")
+        return UnsupportedError(f"{name}: {lines[0]}", missing)
     count = sum(len(found) for found in kinds.values())
     listed = "".join(f"\n  - {line}" for line in lines)
-    return UnsupportedError(f"{name}: {count} calls of {len(lines)} kinds have no counterpart in C:{listed}")
+    return UnsupportedError(f"{name}: {count} calls of {len(lines)} kinds have no counterpart in C:{listed}", missing)
 
 
 def _places(found: list[Refusal]) -> str:

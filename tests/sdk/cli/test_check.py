@@ -1,0 +1,66 @@
+"""`check` says all that a model lacks at once, before anything is trained."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+PROGRAM = "from mixcomp_edge.cli import main; main()"
+TASKS = """
+import torch
+from torch import nn
+from mixcomp_edge import Task
+
+def task(model):
+    return Task("m", model, (3, 8, 8), torch.randn(16, 3, 8, 8), exportable=True)
+
+def small():
+    return task(nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 2)))
+
+class Attention(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.patch, self.norm = nn.Conv2d(3, 8, 4, 4), nn.LayerNorm(8)
+        self.mlp = nn.Sequential(nn.Linear(8, 8), nn.GELU())
+
+    def forward(self, x):
+        y = self.norm(self.patch(x).flatten(2).transpose(1, 2))
+        y = nn.functional.scaled_dot_product_attention(y, y, y)
+        return self.mlp(y).amax(1)
+
+def attention():
+    return task(Attention())
+"""
+
+
+def check(tmp_path, function: str, *words: str) -> subprocess.CompletedProcess[str]:
+    (tmp_path / "tasks.py").write_text(TASKS)
+    start = [sys.executable, "-W", "ignore", "-c", PROGRAM, "check", f"{tmp_path / 'tasks.py'}:{function}", *words]
+    return subprocess.run(start, capture_output=True, text=True, check=False)
+
+
+def test_a_model_that_lacks_nothing_is_ready(tmp_path):
+    done = check(tmp_path, "small", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == {"task": "m", "ready": True, "missing": [], "layers": ["0", "3"]}
+
+
+def test_all_that_an_attention_lacks_is_listed_and_the_exit_code_is_2(tmp_path):
+    done = check(tmp_path, "attention", "--json")
+    assert done.returncode == 2
+    found = json.loads(done.stdout)
+    assert not found["ready"]
+    kinds = {kind["operator"]: kind for kind in found["missing"]}
+    assert {"transpose", "layer_norm", "scaled_dot_product_attention", "gelu", "amax"} <= set(kinds)
+    assert kinds["layer_norm"]["modules"] == ["norm"]
+    assert kinds["gelu"]["modules"] == ["mlp.1"]
+    assert all(kind["count"] == 1 and kind["remedy"] for kind in kinds.values())
+
+
+def test_people_read_the_same_list(tmp_path):
+    done = check(tmp_path, "attention")
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert "aten.gelu is not supported, in module 'mlp.1' (gelu)" in done.stderr
+    assert "Traceback" not in done.stderr
