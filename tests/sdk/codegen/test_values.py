@@ -15,7 +15,8 @@ import torch
 from torch import nn
 
 from mixcomp_edge import Bundle, convert, export, prepare, resources
-from mixcomp_edge.ir import interp, qops
+from mixcomp_edge.ir import interp
+from mixcomp_edge.ir.types import QType
 from mixcomp_edge.numerics.packing import pack_elements, unpack_elements
 from sdk.codegen import zoo
 
@@ -54,13 +55,13 @@ def pointer(array: np.ndarray) -> ctypes.c_void_p:
 @pytest.mark.parametrize("scale", [1.0, 0.0039, 0.1, 3.7e-9, 8e8])
 def test_a_real_number_becomes_the_integer_that_the_definition_says(dtype, scale, library):
     rng = np.random.default_rng(0)
-    for zero in sorted({qops.QType(dtype, scale).low, 0, 3, qops.QType(dtype, scale).high}):
+    for zero in sorted({QType(dtype, scale).low, 0, 3, QType(dtype, scale).high}):
         steps = np.concatenate([np.arange(-600, 600) / 2, rng.uniform(-400, 400, 2000), [1e9, -1e9, np.inf, -np.inf]])
         with np.errstate(over="ignore"):
             x = (steps * scale).astype(np.float32)
         q = np.zeros(len(x), np.int32)
         library.quantize(TYPES[dtype], ctypes.c_float(scale), zero, pointer(x), len(x), pointer(q))
-        np.testing.assert_array_equal(q, qops.QType(dtype, scale, zero).quantize(x))
+        np.testing.assert_array_equal(q, QType(dtype, scale, zero).quantize(x))
 
 
 @pytest.mark.parametrize("dtype", TYPES)
@@ -73,7 +74,7 @@ def test_what_is_not_a_number_becomes_zero(dtype, library):
 @pytest.mark.parametrize("dtype", TYPES)
 @pytest.mark.parametrize("n", [1, 2, 31, 256])
 def test_elements_are_read_and_written_as_they_lie_in_memory(dtype, n, library):
-    kind = qops.QType(dtype, 1.0)
+    kind = QType(dtype, 1.0)
     values = np.random.default_rng(n).integers(kind.low, kind.high + 1, n).astype(np.int32)
     packed = np.frombuffer(pack_elements(values.astype(np.int64), kind.bits), np.uint8)
     read, written = np.zeros(n, np.int32), np.zeros_like(packed)
@@ -92,7 +93,7 @@ def with_output(name: str, dtype: str) -> Bundle:
     """The zoo's network with another type of its output."""
     graph = zoo.graph(name)
     last = graph[graph.output]
-    kind = qops.QType(dtype, last.type.scale, {"u8": 100, "s8": -7, "u4": 6, "s4": -2}[dtype])
+    kind = QType(dtype, last.type.scale, {"u8": 100, "s8": -7, "u4": 6, "s4": -2}[dtype])
     requant = last.weights.requant
     if kind.bits == 4:
         kind = replace(kind, scale=16 * kind.scale)
@@ -197,7 +198,7 @@ def test_the_helpers_serve_cplusplus(tmp_path):
 def test_packing_here_and_there_are_one(tmp_path):
     """What the judge of these tests is built on: both directions of the packing agree."""
     for dtype in TYPES:
-        kind = qops.QType(dtype, 1.0)
+        kind = QType(dtype, 1.0)
         q = np.arange(kind.low, kind.high + 1)
         packed = pack_elements(q, kind.bits)
         np.testing.assert_array_equal(unpack_elements(packed, len(q), kind.bits, signed=kind.signed), q)
