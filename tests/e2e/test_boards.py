@@ -99,8 +99,8 @@ def test_a_changed_weight_is_found_by_layer_and_element(digits, tmp_path):
     layers = [step.node.name for step in lay_out(digits.graph, board("mps2-an386").target).steps]
     planted = layers[2]
     change_a_weight(tmp_path / "fw", planted.replace(".", "_"))
-    found = verify(tmp_path / "fw", on="qemu:mps2-an386", count=3)
-    judge = verify(tmp_path / "fw", on="host", count=3)
+    found = verify(tmp_path / "fw", on="qemu:mps2-an386", count=3, edited=True)
+    judge = verify(tmp_path / "fw", on="host", count=3, edited=True)
     assert found.first_mismatch.layer == planted
     assert found.first_mismatch.expected != found.first_mismatch.got
     assert (found.mismatches, found.first_mismatch) == (judge.mismatches, judge.first_mismatch)
