@@ -129,17 +129,16 @@ def test_the_bundle_is_the_same_whatever_the_batch_size_and_the_order(tmp_path, 
 
 @pytest.mark.parametrize("count", [100, 128, 256])
 @pytest.mark.parametrize("width", [16, 32, 31])
-def test_a_dark_column_changes_nothing_that_the_others_say(width, count):
+@pytest.mark.parametrize("column", [0, 1, -1])
+def test_a_dark_column_changes_nothing_that_the_others_say(column, width, count):
     net = nn.Sequential(nn.Conv2d(1, 16, 1, bias=False), nn.ReLU(), nn.Conv2d(16, 2, 1)).eval()
     nn.init.constant_(net[0].weight, 20.0)
-    x = torch.rand(count, 1, 9, width, generator=torch.Generator().manual_seed(0))
-    steps = set()
-    for column in (0, 1, width - 1):
-        x[..., column], kept = 0, x[..., column].clone()
-        prepared = prepare(net, x)
-        x[..., column] = kept
-        steps.add(round(prepared.quantizer("0").qtype().scale * 15, 1))
-    assert steps <= {19.4, 19.5, 20.1}
+    x = torch.rand(count, 1, width, width, generator=torch.Generator().manual_seed(0))
+    x[..., column] = 0
+    y = 20.0 * x.numpy().astype(float)  # of each of the sixteen channels
+    steps = np.geomspace(0.1, 1.1, 80) * y.max() / 15
+    best = steps[np.argmin([squared_error(y, step, 0, 15) for step in steps])]
+    assert prepare(net, x).quantizer("0").qtype().scale == pytest.approx(best, rel=0.01)
 
 
 def test_one_value_anywhere_is_seen():
