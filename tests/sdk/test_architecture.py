@@ -30,7 +30,7 @@ MAY_IMPORT = {
     "lower": {"errors", "quant_plan", *GRAPH},
     "codec": {"errors", *GRAPH},
     "bundle": {"errors", "documents", "storage", "numerics", "ir", "codec"},
-    "plan": {"errors", "documents", *GRAPH, "targets", "resources"},
+    "plan": {"errors", "documents", "lower", *GRAPH, "targets", "resources"},
     "codegen": {"errors", "documents", "storage", "resources", "bundle", "plan", *GRAPH, "targets"},
     "build": {"errors", "documents", "storage", "resources", "targets", "mixcomp_sim"},
     "board": {"errors", "storage", "targets", "build"},

@@ -64,9 +64,17 @@ def register(app: typer.Typer) -> None:
                 "-O",
                 "--optimize",
                 help="Choose each layer's kernel by measuring all that can serve it: fewest instructions on the "
-                "emulated core, or least flash.",
-                show_default="the catalogue's order, no measuring",
+                "emulated core (speed), least flash (size), or least of their product (balanced).",
+                show_default="fast kernels, as far as their code takes no more than 4-bit weights save; no measuring",
             ),
+        ] = None,
+        flash_budget: Annotated[
+            int | None,
+            typer.Option("--flash-budget", help="Measure; the fastest within so many bytes of flash.", min=1),
+        ] = None,
+        max_instructions: Annotated[
+            int | None,
+            typer.Option("--max-instructions", help="Measure; the smallest within so many an inference.", min=1),
         ] = None,
         like: Annotated[
             Path | None, typer.Option("--like", help="Take the kernels of an earlier export.", metavar="DIR")
@@ -87,7 +95,7 @@ def register(app: typer.Typer) -> None:
 
         mixcomp-edge export resnet8.mce --board mps2-an386 -o resnet8_fw
 
-        mixcomp-edge export resnet8.mce -O size -o resnet8_small
+        mixcomp-edge export resnet8.mce --flash-budget 50000 -o resnet8_small
 
         mixcomp-edge export keywords.mce speaker.mce --target cortex-m4 -o models_c
         """
@@ -95,11 +103,15 @@ def register(app: typer.Typer) -> None:
         from mixcomp_edge.codegen.project import check_export, chosen_kernels
         from mixcomp_edge.codegen.project import export as write
 
+        if optimize is None and (flash_budget or max_instructions):
+            optimize = Goal.speed if flash_budget else Goal.size
         if optimize is not None and like is not None:
-            raise ExportError("-O measures anew and --like takes what an earlier export chose: give one of them.")
+            raise ExportError(
+                "-O and limits measure anew and --like takes what an earlier export chose: give one of them."
+            )
         if len(bundles) > 1:
             if any(option is not None for option in (board, profile, optimize, like)):
-                raise ExportError("--board, --profile, -O and --like are for one model: export each by itself.")
+                raise ExportError("--board, --profile, -O, limits and --like are for one model: export each by itself.")
             _export_several(bundles, target or DEFAULT, folder, force=force, json=json)
             return
         the_board = _board(board, target, profile, baud, energy)
@@ -107,7 +119,8 @@ def register(app: typer.Typer) -> None:
         check_export(folder, the_bundle.graph.name, force=force)
         target = the_board.target.name if the_board else target or DEFAULT
         kernels = chosen_kernels(like) if like else None
-        choice = _choose(the_bundle, target, optimize, toolchain) if optimize else None
+        limits = {"flash_budget": flash_budget, "max_instructions": max_instructions}
+        choice = _choose(the_bundle, target, optimize, toolchain, limits) if optimize else None
         layout = write(
             the_bundle, target, folder, force=force, board=the_board, profile=profile,
             kernels=choice.kernels if choice else kernels, warn=warn,
@@ -152,16 +165,19 @@ def _print_layout(folder: Path, layout: Layout) -> None:
     )
 
 
-def _choose(bundle: Bundle, target: str, goal: Goal, toolchain: str | None) -> Choice:
+def _choose(bundle: Bundle, target: str, goal: Goal, toolchain: str | None, limits: dict[str, int | None]) -> Choice:
     from mixcomp_edge.choosing import choose
 
     with progress_bar() as tell:
-        return choose(bundle, target, goal, toolchain, lambda done, of: tell(f"kernels for {goal}", done, of))
+        return choose(bundle, target, goal, toolchain, lambda done, of: tell(f"kernels for {goal}", done, of), **limits)
 
 
 def _table(choice: Choice) -> Table:
-    unit = "instructions" if choice.goal == Goal.speed else "bytes of code and weights"
-    table = Table(title=f"Kernels by {unit}, {choice.compiler}", title_justify="left")
+    unit = "bytes of code and weights" if choice.instructions is None else "instructions"
+    cost = f"{choice.flash_bytes:,} B" + (
+        "" if choice.instructions is None else f", {choice.instructions:,} instructions"
+    )
+    table = Table(title=f"Kernels for {choice.goal}, {choice.compiler}: {cost}", title_justify="left")
     for heading in ("layer", "kernel", unit, "instead of"):
         table.add_column(heading, overflow="fold")
     for layer in choice.layers:

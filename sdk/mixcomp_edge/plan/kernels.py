@@ -44,6 +44,10 @@ class Kernel:
         return PACKINGS[self.packing](node, source) if self.packing else Packed()
 
 
+Candidates = dict[str, list[tuple[Kernel, Packed]]]  # of each layer, the preferred one first
+Choices = dict[str, tuple[Kernel, Packed]]  # of each layer
+
+
 @cache
 def catalogue() -> tuple[Kernel, ...]:
     """All kernels, those of an operator and instruction set in the order in which they are preferred."""

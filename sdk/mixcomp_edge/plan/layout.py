@@ -14,6 +14,7 @@ from mixcomp_edge.ir.weighted import Weighted
 from mixcomp_edge.plan.arena import Arena, plan_arena
 from mixcomp_edge.plan.kernels import Kernel, candidates
 from mixcomp_edge.plan.packing import Packed
+from mixcomp_edge.plan.thrift import thrifty
 from mixcomp_edge.targets import Target
 
 GROWTH = (8, 7)  # an arena may grow by a seventh for layers that run faster with more scratch
@@ -68,17 +69,18 @@ class Layout:
 
 
 def lay_out(graph: Graph, target: Target, kernels: Mapping[str, str] | None = None, weight_bits: int = 4) -> Layout:
-    """Plans the arena. kernels: layer -> name of its kernel; a layer that is not there gets its preferred one.
-    weight_bits: 4, or 8 for a build to compare with."""
-    steps: list[Step] = []
-    for node in graph.nodes[1:]:
-        assert isinstance(node, QNode)
-        if not node.is_view:
-            found = candidates(graph, node, target.isas, weight_bits)
-            kernel, packed = _pick(found, node, (kernels or {}).get(node.name))
-            steps.append(Step(len(steps), node, kernel, packed))
-    if not steps:
+    """Plans the arena. kernels: layer -> name of its kernel; a layer that is not there gets the one that `thrifty`
+    gives it. weight_bits: 4, or 8 for a build to compare with, which takes the preferred kernels."""
+    nodes = {node.name: node for node in graph.nodes[1:] if isinstance(node, QNode) and not node.is_view}
+    if not nodes:
         raise ExportError(f"{graph.name}: the model computes nothing.")
+    found = {name: candidates(graph, node, target.isas, weight_bits) for name, node in nodes.items()}
+    for name, options in found.items():
+        if name in (kernels or {}):
+            found[name] = [_named(options, name, (kernels or {})[name])]
+    preferred = {name: options[0] for name, options in found.items()}
+    choices = thrifty(graph, target, found) if weight_bits == 4 else preferred
+    steps = [Step(index, node, *choices[name]) for index, (name, node) in enumerate(nodes.items())]
     layout = _placed(graph, target, steps)
     most = layout.arena.total_bytes * GROWTH[0] // GROWTH[1]
     roomier = _placed(graph, target, [_with_room(layout, step, most) for step in steps])
@@ -99,10 +101,8 @@ def _with_room(layout: Layout, step: Step, most: int) -> Step:
     return replace(step, packed=step.packed.roomier(layout.arena.total_bytes - others, most - others))
 
 
-def _pick(found: list[tuple[Kernel, Packed]], node: QNode, name: str | None) -> tuple[Kernel, Packed]:
-    if name is None:
-        return found[0]
-    by_name = {kernel.name: (kernel, packed) for kernel, packed in found}
+def _named(options: list[tuple[Kernel, Packed]], layer: str, name: str) -> tuple[Kernel, Packed]:
+    by_name = {kernel.name: (kernel, packed) for kernel, packed in options}
     if name not in by_name:
-        raise ExportError(f"{node.name}: the kernel {name} cannot serve it. These can: {', '.join(by_name)}.")
+        raise ExportError(f"{layer}: the kernel {name} cannot serve it. These can: {', '.join(by_name)}.")
     return by_name[name]

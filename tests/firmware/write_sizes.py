@@ -1,0 +1,30 @@
+"""Writes firmware/kernels/sizes.toml, the code of each kernel: python tests/firmware/write_sizes.py"""
+
+from __future__ import annotations
+
+from mixcomp_edge import resources
+from mixcomp_edge.build.cross import toolchain
+from mixcomp_edge.choosing import compiled_bytes
+from mixcomp_edge.plan.kernels import catalogue
+from mixcomp_edge.targets import target
+
+CORES = {"c": "cortex-m4", "dsp": "cortex-m4", "v7m": "cortex-m3", "v6m": "cortex-m0plus", "mve": "cortex-m55"}
+FILE = resources.firmware() / "kernels" / "sizes.toml"
+
+
+def measured() -> tuple[str, dict[str, int]]:
+    """(compiler, kernel -> bytes)."""
+    chain = toolchain("gcc")
+    return chain.version(), {
+        kernel.name: compiled_bytes(kernel, target(CORES[kernel.isa]), chain) for kernel in catalogue()
+    }
+
+
+if __name__ == "__main__":
+    compiler, sizes = measured()
+    rows = "".join(f"{name} = {size}\n" for name, size in sorted(sizes.items()))
+    cores = ", ".join(f"{isa} for {core}" for isa, core in CORES.items())
+    FILE.write_text(
+        f"# Bytes of each kernel's code and of all that it inlines: {cores}.\n"
+        f'# python tests/firmware/write_sizes.py renews it.\ncompiler = "{compiler}"\n\n[bytes]\n{rows}'
+    )
