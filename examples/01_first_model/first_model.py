@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from mixcomp_edge import LayerPlan, QuantPlan, Recipe, Task, convert, export, fit, load_task, prepare, simulate, verify
-from mixcomp_edge.train.loop import accuracy
+from mixcomp_edge.train.loop import evaluate
 
 # 1. Data and a model of your own: 8x8 grey digits, ten classes.
 digits: Task = load_task("digits")
@@ -22,13 +22,13 @@ model = nn.Sequential(
     nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(32, 10),
 )  # fmt: skip
 fit(model, digits, Recipe(epochs=40, batch_size=64, lr=0.1, threads=1))
-print(f"float            {accuracy(model, digits, digits.test):.4f}")
+print(f"float            {evaluate(model, digits, digits.test):.4f}")
 
 # 2. Quantize: 4-bit weights, 4-bit activations; the last convolution in posit. Retrain a little.
 plan = QuantPlan(LayerPlan(weights="fixp4", act_bits=4), {"6": {"weights": "posit4sc4"}})
 quantized = prepare(model, digits.calibration, plan, name="first_model")
 fit(quantized, digits, Recipe(epochs=15, batch_size=64, threads=1))
-print(f"fake quantized   {accuracy(quantized, digits, digits.test):.4f}")
+print(f"fake quantized   {evaluate(quantized, digits, digits.test):.4f}")
 
 # 3. Integers, then C.
 folder = Path(sys.argv[1] if len(sys.argv) > 1 else "first_model_c")

@@ -17,7 +17,7 @@ from safetensors.torch import load_file, save_file
 from mixcomp_edge import Bundle, LayerPlan, QuantPlan, Recipe, Split, Task, convert, load_task, save_bundle
 from mixcomp_edge.ir import interp
 from mixcomp_edge.train.analyze import Analysis, Options, analyze
-from mixcomp_edge.train.loop import Progress, accuracy, fit
+from mixcomp_edge.train.loop import Progress, evaluate, fit
 from mixcomp_edge.train.quantize import integer_inputs, score, versions
 from mixcomp_edge.train.quantized_model import QuantizedModel
 from mixcomp_edge.train.recipe import load_recipe
@@ -75,7 +75,7 @@ def measure(point: Point, known: Results, work: Path, fraction: float, tell: Tel
     assert task.test is not None
     result: dict[str, Any] = {"id": point.id, "point": point.as_dict(), "fraction": fraction, "versions": versions()}
     if point.formats == "float":
-        validation, test = (accuracy(task.model, task, split) for split in (task.validation, task.test))
+        validation, test = (evaluate(task.model, task, split) for split in (task.validation, task.test))
         return {**result, "validation": validation, "test": test, "seconds": round(time.monotonic() - began, 1)}
 
     assert task.train is not None
@@ -94,7 +94,7 @@ def measure(point: Point, known: Results, work: Path, fraction: float, tell: Tel
             same = {key: other[key] for key in ("validation", "test", "losses", "calibrated")}
             return {**result, **same, "same_as": other["id"], "seconds": 0.0}
 
-    result["calibrated"] = accuracy(model, task, task.validation)  # before retraining
+    result["calibrated"] = evaluate(model, task, task.validation)  # before retraining
     losses: list[float] = []
     checkpoint = work / f"{point.id.replace('/', '-').replace(' ', '_')}-{fraction:g}.ckpt"
     fit(model, task, recipe, teacher=task.model, stage=point.row, checkpoint=checkpoint, listener=_epochs(tell, losses))
@@ -105,7 +105,7 @@ def measure(point: Point, known: Results, work: Path, fraction: float, tell: Tel
         save_bundle(bundle, file)
         validation, test = integers(bundle, task, task.validation), integers(bundle, task, task.test)
     else:
-        validation, test = accuracy(model, task, task.validation), accuracy(model, task, task.test)
+        validation, test = evaluate(model, task, task.validation), evaluate(model, task, task.test)
     checkpoint.unlink(missing_ok=True)
     spent = round(time.monotonic() - began, 1)
     return {**result, "losses": losses, "validation": validation, "test": test, "seconds": spent}

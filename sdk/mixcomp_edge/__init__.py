@@ -21,6 +21,7 @@ _HOME = {
     "Recipe": "mixcomp_edge.train.recipe",
     "Task": "mixcomp_edge.train.task",
     "Split": "mixcomp_edge.train.task",
+    "Metric": "mixcomp_edge.train.objective",
     "load_task": "mixcomp_edge.train.tasks",
     "quantize": "mixcomp_edge.train.quantize",
     "convert": "mixcomp_edge.train.quantize",

@@ -63,14 +63,14 @@ class Bundle:
         return hashlib.sha256(self.to_bytes()).hexdigest()
 
 
-def save_bundle(bundle: Bundle, path: Path) -> None:
+def save_bundle(bundle: Bundle, path: str | Path) -> None:
     """Writes the file whole or not at all; StorageError where it cannot be written."""
-    write_file(path, bundle.to_bytes())
+    write_file(Path(path), bundle.to_bytes())
 
 
-def load_bundle(path: Path) -> Bundle:
+def load_bundle(path: str | Path) -> Bundle:
     """The bundle in a file, every rule checked; one that asks for more than a microcontroller has is refused."""
-    data = read_bytes(path, MAX_BYTES, BundleError)
+    data = read_bytes(Path(path), MAX_BYTES, BundleError)
     try:
         bundle = parse_bundle(data)
         check_cost(bundle.graph)

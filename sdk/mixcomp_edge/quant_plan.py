@@ -115,9 +115,9 @@ def plan_from_dict(table: dict[str, Any]) -> QuantPlan:
     return plan
 
 
-def load_plan(path: Path) -> QuantPlan:
+def load_plan(path: str | Path) -> QuantPlan:
     """The plan in a TOML file."""
-    table = read_toml(path, PlanError, "plan")
+    table = read_toml(Path(path), PlanError, "plan")
     try:
         return plan_from_dict(table)
     except PlanError as error:

@@ -80,7 +80,7 @@ class Simulation:
 
 
 def simulate(
-    source: Path,
+    source: str | Path,
     *,
     target_name: str | None = None,
     model: str | None = None,
@@ -93,7 +93,7 @@ def simulate(
 
     chip_name: one of mixcomp_sim.chips(); by default the one that stands for the target's core. edited: also of
     a folder whose C was changed since the export."""
-    with opened(source, target_name, model=model, edited=edited) as (bundle, layout, project):
+    with opened(Path(source), target_name, model=model, edited=edited) as (bundle, layout, project):
         chip = chip_for(chip_name, layout)
         core = emulated_core(project, layout, chain_name)
         try:

@@ -27,6 +27,7 @@ from mixcomp_edge.transports import Transport
 from mixcomp_edge.transports.board import BoardTransport
 
 if TYPE_CHECKING:
+    from mixcomp_edge.build.cross import Toolchain
     from mixcomp_edge.transports.emulator import EmulatedCore
 
 MAX_INPUT_VALUES = 1 << 26  # of all inputs together, 512 MiB
@@ -129,18 +130,34 @@ def _qemu_board(name: str, project: Path, layout: Layout, chain_name: str | None
     return BoardTransport(f"qemu:{name}", machine.url, layout, bundle.sha256, build_id, machine)
 
 
+def check_tools(target_name: str, chain_name: str | None = None) -> None:
+    """ToolchainError where this machine lacks what running a project here and on the emulated core takes."""
+    from mixcomp_edge.build.host import check_host_compiler
+
+    emulated(target_name)
+    toolchain, _ = _emulation()
+    toolchain(chain_name)
+    check_host_compiler()
+
+
 def emulated_core(project: Path, layout: Layout, chain_name: str | None = None) -> EmulatedCore:
     """The emulated core that the layout is for."""
+    toolchain, core = _emulation()
+    return core(project, layout, emulated(layout.target.name), toolchain(chain_name))
+
+
+def _emulation() -> tuple[Callable[[str | None], Toolchain], type[EmulatedCore]]:
+    """What finds a cross compiler and what runs its code, if their packages are installed."""
     try:
         from mixcomp_edge.build.cross import toolchain
         from mixcomp_edge.transports.emulator import EmulatedCore
     except ModuleNotFoundError as error:
         raise ToolchainError(f"emulator: the package {error.name} is missing. {INSTALL_SIM}") from error
-    return EmulatedCore(project, layout, emulated(layout.target.name), toolchain(chain_name))
+    return toolchain, EmulatedCore
 
 
 def verify(
-    source: Path,
+    source: str | Path,
     *,
     on: str = "host",
     target_name: str | None = None,
@@ -158,7 +175,7 @@ def verify(
     before it starts."""
     kind, _, place = on.partition(":")
     the_board = board(place) if kind == "qemu" and place else None
-    with opened(source, target_name, the_board, model=model, edited=edited) as (bundle, layout, project):
+    with opened(Path(source), target_name, the_board, model=model, edited=edited) as (bundle, layout, project):
         transport = open_transport(on, project, layout, chain_name)
         try:
             if isinstance(transport, BoardTransport) and notice is not None:

@@ -151,6 +151,6 @@ def test_quantize_without_epochs_gives_the_calibrated_bundle_and_both_accuracies
 
     task = load_task("digits")
     result = quantize(replace(task, float_recipe=Recipe(epochs=1, batch_size=64, lr=0.1)), recipe=Recipe(epochs=0))
-    assert 0.2 < result.float_accuracy <= 1
-    assert 0.2 < result.integer_accuracy <= 1
+    assert 0.2 < result.float_score <= 1
+    assert 0.2 < result.integer_score <= 1
     assert result.bundle.graph.name == "digits"

@@ -34,6 +34,14 @@ class HostModel:
         return "\n".join(lines) + "\n"
 
 
+def check_host_compiler() -> None:
+    """ToolchainError where nothing compiles C for this machine."""
+    try:
+        host_compiler()
+    except BuildError as error:
+        raise ToolchainError(f"host: {error}") from error
+
+
 def build_host_program(project: Path, model: HostModel, folder: Path, flags: tuple[str, ...] = ("-O2",)) -> Path:
     """Compiles src/*.c of an exported project and host_main.c into a program in `folder`."""
     hook = folder / "mce_host_hook.h"

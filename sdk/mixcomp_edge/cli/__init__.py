@@ -6,9 +6,11 @@ import os
 import signal
 import sys
 from types import FrameType
+from typing import Annotated
 
 import typer
 
+from mixcomp_edge import __version__
 from mixcomp_edge.cli.common import console, print_json
 from mixcomp_edge.errors import MissingTorchError, MixcompError
 
@@ -16,14 +18,28 @@ app = typer.Typer(
     name="mixcomp-edge",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    help="""4-bit neural networks for microcontrollers: PyTorch in, C for Cortex-M out, equal to the bit.
+    rich_markup_mode="markdown",
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        print(f"mixcomp-edge {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_show_version, is_eager=True)
+    ] = False,
+) -> None:
+    """4-bit neural networks for microcontrollers: PyTorch in, C for Cortex-M out, equal to the bit.
 
     The usual way: **run** does everything once. Or step by step: **check** what a model lacks, **analyze** a task
     for a mixed plan, **quantize** it
     to a bundle, **export** the bundle as C, **verify** that the C computes what Python computed, **simulate** what
-    it costs.""",
-    rich_markup_mode="markdown",
-)
+    it costs. Each of these ends by naming the next."""
 
 
 INTERRUPTED, TERMINATED = 130, 143  # 128 + SIGINT, + SIGTERM, as shells have it

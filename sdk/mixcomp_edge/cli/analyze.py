@@ -10,7 +10,15 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
-from mixcomp_edge.cli.common import JsonFlag, TaskArgument, output, print_json, progress_bar, training_listener
+from mixcomp_edge.cli.common import (
+    JsonFlag,
+    TaskArgument,
+    output,
+    print_json,
+    progress_bar,
+    show_next,
+    training_listener,
+)
 from mixcomp_edge.cli.quantize import (
     ActBitsOption,
     GranularityOption,
@@ -74,9 +82,9 @@ def register(app: typer.Typer) -> None:
         """
         from dataclasses import replace
 
-        from mixcomp_edge.train.analyze import Options
+        from mixcomp_edge.train.analyze import Options, check
         from mixcomp_edge.train.analyze import analyze as run
-        from mixcomp_edge.train.plot import check_path
+        from mixcomp_edge.train.plot import check_matplotlib, check_path
         from mixcomp_edge.train.plot import plot as draw
         from mixcomp_edge.train.quantize import check_checkpoints, delete_checkpoints, train_float
 
@@ -90,7 +98,9 @@ def register(app: typer.Typer) -> None:
         check_checkpoints(out)
         if plot is not None:
             check_path(plot)
+            check_matplotlib()
         the_task, the_recipe = load_everything(task, recipe, None, seed)
+        check(the_task, options, base, the_recipe)
         with progress_bar() as tell:
             train_float(the_task, checkpoint=out, listener=training_listener(tell))
             result = run(the_task, options, base, the_recipe, tell)
@@ -107,6 +117,7 @@ def register(app: typer.Typer) -> None:
             f"Posit: {result.posit_share:.2%} of the parameters, {result.mac_share:.2%} of the MAC. Wrote {out}.",
             highlight=False,
         )
+        show_next(f"mixcomp-edge quantize {task} --plan {out} -o {the_task.name}.mce")
 
 
 def table(result: Analysis) -> Table:

@@ -94,5 +94,10 @@ def training_listener(tell: Tell) -> Callable[[Any], None]:
     return listen
 
 
+def show_next(command: str) -> None:
+    """The command that usually follows, on stderr."""
+    console.print(f"next: {command}", highlight=False, soft_wrap=True, markup=False)
+
+
 def percent(value: float | None) -> str:
     return "–" if value is None else f"{100 * value:.2f} %"

@@ -17,6 +17,7 @@ from mixcomp_edge.cli.common import (
     output,
     print_json,
     progress_bar,
+    show_next,
     warn,
 )
 from mixcomp_edge.errors import ExportError
@@ -115,6 +116,10 @@ def register(app: typer.Typer) -> None:
             _export_several(bundles, target or DEFAULT, folder, force=force, json=json)
             return
         the_board = _board(board, target, profile, baud, energy)
+        if the_board is not None or optimize is not None:
+            from mixcomp_edge.build.cross import toolchain as find_chain
+
+            find_chain(toolchain)  # a missing compiler is told before anything is written
         the_bundle = load_bundle(bundles[0])
         check_export(folder, the_bundle.graph.name, force=force)
         target = the_board.target.name if the_board else target or DEFAULT
@@ -142,6 +147,8 @@ def register(app: typer.Typer) -> None:
                 f"{sizes['ram_bytes']:,} of {the_board.ram_bytes:,} B of RAM ({sizes['compiler']}).",
                 highlight=False,
             )
+        runs = "--on emulator" if layout.target.core else "--on host"
+        show_next(f"mixcomp-edge flash {folder}" if the_board else f"mixcomp-edge verify {folder} {runs}")
 
 
 def _export_several(bundles: list[Path], target: str, folder: Path, *, force: bool, json: bool) -> None:

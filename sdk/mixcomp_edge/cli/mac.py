@@ -37,6 +37,8 @@ def register(app: typer.Typer) -> None:
 
         Gates are simulated on operands of real layers; every sum is compared with arithmetic on the way. How it is
         counted, and what it is worth: host_sim/mac/README.md.
+
+        Example: mixcomp-edge mac --markdown
         """
         try:
             from mixcomp_sim.mac.table import make_table

@@ -11,12 +11,12 @@ from rich.table import Table
 from mixcomp_edge.cli.common import (
     JsonFlag,
     TaskArgument,
-    console,
     output,
-    percent,
     print_json,
     progress_bar,
+    show_next,
     training_listener,
+    warn,
 )
 from mixcomp_edge.errors import PlanError
 from mixcomp_edge.quant_plan import LayerPlan, QuantPlan, load_plan
@@ -61,7 +61,7 @@ def load_everything(spec: str, recipe_name: str | None, epochs: int | None, seed
         load_recipe(recipe_name)  # a wrong one is refused before the task is made, which may take long
     task = load_task(spec)
     for warning in task.warnings:
-        console.print(f"[yellow]warning:[/] {warning}", highlight=False, soft_wrap=True)
+        warn(warning)
     recipe = load_recipe(recipe_name, task.recipe) if recipe_name else task.recipe
     if task.train is None and epochs is None:
         epochs = 0
@@ -97,6 +97,7 @@ def register(app: typer.Typer) -> None:
         check_file(out)
         from mixcomp_edge.bundle import save_bundle
         from mixcomp_edge.train.engine import make_engine
+        from mixcomp_edge.train.objective import metric_text
         from mixcomp_edge.train.quantize import check_checkpoints, delete_checkpoints
         from mixcomp_edge.train.quantize import quantize as run
 
@@ -112,11 +113,29 @@ def register(app: typer.Typer) -> None:
             return
         save_bundle(result.bundle, out)
         delete_checkpoints(out)
+        name, unit = the_task.objective.name, the_task.objective.unit
+        kept = (result.validation or {"kept": "fixp4"}) if fall_back else None
         if json:
-            accuracy = {"float": result.float_accuracy, "integer": result.integer_accuracy}
-            sha256 = result.bundle.sha256
-            print_json({"task": the_task.name, "bundle": str(out), "sha256": sha256, "accuracy": accuracy})
+            metric = {"name": name, "unit": unit, "float": result.float_score, "integer": result.integer_score}
+            value = {"task": the_task.name, "bundle": str(out), "sha256": result.bundle.sha256, "metric": metric}
+            print_json(value | ({} if kept is None else {"fall_back": kept}))
             return
-        table = Table("task", "float", "integer", "bundle")
-        table.add_row(the_task.name, percent(result.float_accuracy), percent(result.integer_accuracy), str(out))
+        table = Table("task", *(f"{name or 'metric'}, {which}" for which in ("float", "integer")), "bundle")
+        table.add_row(
+            the_task.name, metric_text(result.float_score, unit), metric_text(result.integer_score, unit), str(out)
+        )
         output.print(table)
+        if kept is not None:
+            output.print(_kept(kept), highlight=False)
+        show_next(f"mixcomp-edge export {out} -o {out.with_suffix('')}_c")
+
+
+def _kept(fall_back: dict[str, Any]) -> str:
+    """What --fall-back decided, and why."""
+    if "mixed" not in fall_back:
+        return "Fall-back: the plan holds no Posit, so there was nothing to decide."
+    from mixcomp_edge.train.objective import metric_text
+
+    mixed, fixed = (metric_text(fall_back[which], fall_back["unit"]) for which in ("mixed", "fixp4"))
+    name = {"mixed": "the mixed plan", "fixp4": "FixP4"}[fall_back["kept"]]
+    return f"Fall-back: kept {name}; validation {fall_back['metric']} {mixed} mixed, {fixed} all in FixP4."

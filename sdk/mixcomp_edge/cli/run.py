@@ -16,9 +16,9 @@ from mixcomp_edge.cli.common import (
     TargetOption,
     TaskArgument,
     output,
-    percent,
     print_json,
     progress_bar,
+    show_next,
     training_listener,
     warn,
 )
@@ -35,7 +35,8 @@ from mixcomp_edge.cli.quantize import (
 )
 from mixcomp_edge.errors import ExportError, PlanError
 from mixcomp_edge.storage import check_room
-from mixcomp_edge.targets import DEFAULT, emulated
+from mixcomp_edge.targets import DEFAULT
+from mixcomp_edge.verification import check_tools
 
 
 def register(app: typer.Typer) -> None:
@@ -69,7 +70,7 @@ def register(app: typer.Typer) -> None:
         if bundle is not None and any(option is not None for option in quantizing):
             raise PlanError("--bundle is quantized already; drop the options that say how to quantize.")
         the_plan = make_plan(plan, weights, act_bits, granularity)
-        emulated(target or DEFAULT)
+        check_tools(target or DEFAULT, toolchain)
         check_room(out)
         the_bundle = load_bundle(bundle) if bundle is not None else None
         the_task, the_recipe = load_everything(task, recipe, epochs, seed)
@@ -90,22 +91,25 @@ def register(app: typer.Typer) -> None:
             output.print(
                 f"Wrote {out / (the_task.name + '.mce')}, {out / 'c'} and {out / 'report.json'}.", highlight=False
             )
+            show_next(f"mixcomp-edge simulate {out / 'c'} --per-layer --compare int8")
         raise typer.Exit(0 if result.exact else 1)
 
 
 def summary(result: object) -> Table:
     """The one table of `run`."""
+    from mixcomp_edge.train.objective import metric_text
     from mixcomp_edge.train.run import RunResult
 
     assert isinstance(result, RunResult)
-    a, s = result.accuracy, result.simulation
+    a, s = result.metric, result.simulation
     table = Table("", "", title=f"{result.task} on {s.target}")
-    if a.inputs:
+    if a.inputs and a.name is not None:
         few = f" ({a.emulated_inputs} of {a.inputs} samples)" if a.emulated_inputs < a.inputs else ""
-        table.add_row("accuracy, float", percent(a.float_model))
-        table.add_row("accuracy, Python integer", percent(a.python_integer))
-        table.add_row("accuracy, C on host", percent(a.c_host))
-        table.add_row(f"accuracy, C on emulated {s.target}", percent(a.c_emulated) + few)
+        table.add_row(f"{a.name}, float", metric_text(a.float_model, a.unit))
+        table.add_row(f"{a.name}, Python integer", metric_text(a.python_integer, a.unit))
+        table.add_row(f"{a.name}, C on host", metric_text(a.c_host, a.unit))
+        table.add_row(f"{a.name}, C on emulated {s.target}", metric_text(a.c_emulated, a.unit) + few)
+    if a.inputs:
         table.add_row("outputs that differ", str(result.differing_outputs))
     compared = sum(verdict.elements for verdict in result.verdicts)
     wrong = sum(verdict.mismatches for verdict in result.verdicts)
@@ -114,4 +118,7 @@ def summary(result: object) -> Table:
     table.add_row("flash", f"{flash['total']:,} B (weights {flash['weights']:,}, code {flash['code']:,})")
     table.add_row("RAM", f"{ram['total']:,} B (arena {ram['arena']:,}, stack {ram['stack']:,})")
     table.add_row("instructions an inference", f"{s.instructions:,} ({s.instructions / max(s.macs, 1):.2f} a MAC)")
+    chip = f"{s.chip} at {s.clock_hz / 1e6:g} MHz"
+    table.add_row(f"time on {chip}, modelled", f"{s.latency_ms:.3g} ms ±{100 * s.error['cycles']:.0f} %")
+    table.add_row(f"energy on {chip}, modelled", f"{s.energy_uj:,.3g} µJ ±{100 * s.error['energy']:.0f} %")
     return table

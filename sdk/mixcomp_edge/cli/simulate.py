@@ -19,6 +19,7 @@ from mixcomp_edge.cli.common import (
     TargetOption,
     output,
     print_json,
+    show_next,
 )
 from mixcomp_edge.simulation import Simulation
 from mixcomp_edge.storage import check_file, write_file
@@ -88,6 +89,7 @@ def register(app: typer.Typer) -> None:
             print_simulation(result, per_layer=per_layer)
             if comparison is not None:
                 print_comparison(result, comparison, per_layer=per_layer)
+            show_next("mixcomp-edge boards, and mixcomp-edge export M.mce --board BOARD -o DIR")
         exact = result.bit_exact and (comparison is None or comparison.int8.bit_exact)
         raise typer.Exit(0 if exact else 1)
 

@@ -17,6 +17,7 @@ from mixcomp_edge.cli.common import (
     percent,
     print_json,
     progress_bar,
+    show_next,
 )
 from mixcomp_edge.errors import RecipeError
 from mixcomp_edge.storage import check_room, check_sealed, sealed, write_file
@@ -54,6 +55,7 @@ def register(app: typer.Typer) -> None:
 
         Example: mixcomp-edge sweep digits --eta 0 --eta 0.1 --recipe best --seeds 0,1,2 -o digits_sweep
         """
+        from mixcomp_edge.train.objective import metric_text
         from mixcomp_edge.train.sweep import grid, summary
         from mixcomp_edge.train.sweep import sweep as run
 
@@ -80,11 +82,15 @@ def register(app: typer.Typer) -> None:
         if json:
             print_json(content)
         else:
-            shown = Table("plan", "eta", "recipe", "Posit", "seeds", "accuracy", "± (95 %)", title=task)
+            metric: dict[str, str | None] = next((row["metric"] for row in rows if row["metric"]), {})
+            name, unit = metric.get("name") or "metric", metric.get("unit")
+            shown = Table("plan", "eta", "recipe", "Posit", "seeds", name, "± (95 %)", title=task)
             for row in rows:
                 shown.add_row(
                     row["plan"] or "default", "" if row["eta"] is None else f"{row['eta']:g}", row["recipe"] or "task",
-                    percent(row["posit_share"]), str(row["seeds"]), percent(row["mean"]), percent(row["interval"]),
+                    percent(row["posit_share"]), str(row["seeds"]), metric_text(row["mean"], unit),
+                    metric_text(row["interval"], unit),
                 )  # fmt: skip
             output.print(shown)
+            show_next(f"mixcomp-edge export {out / 'NAME.mce'} -o DIR")
         raise typer.Exit(1 if failed else 0)

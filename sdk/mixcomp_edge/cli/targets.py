@@ -11,7 +11,10 @@ from mixcomp_edge.cli.common import JsonFlag, output, print_json
 def register(app: typer.Typer) -> None:
     @app.command()
     def targets(json: JsonFlag = False) -> None:
-        """List the targets that export, verify and simulate know."""
+        """List the targets that export, verify and simulate know.
+
+        Example: mixcomp-edge targets
+        """
         from mixcomp_edge.targets import targets as known
 
         rows = [

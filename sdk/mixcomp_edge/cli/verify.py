@@ -17,6 +17,7 @@ from mixcomp_edge.cli.common import (
     output,
     print_json,
     progress_bar,
+    show_next,
 )
 
 
@@ -66,4 +67,6 @@ def register(app: typer.Typer) -> None:
                     f"first: input {m.input}, layer {m.layer}, element {m.element}: expected {m.expected}, got {m.got}",
                     highlight=False,
                 )
+            else:
+                show_next(f"mixcomp-edge simulate {source}{f' -t {target}' if target else ''} --per-layer")
         raise typer.Exit(1 if verdict.mismatches else 0)

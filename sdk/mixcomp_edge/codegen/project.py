@@ -30,7 +30,7 @@ PUBLIC = ("types.h", "values.h")  # headers that a model's own files include
 def export(
     bundle: Bundle,
     target_name: str,
-    folder: Path,
+    folder: str | Path,
     *,
     force: bool = False,
     board: Board | None = None,
@@ -45,6 +45,7 @@ def export(
     With a board the project also holds the firmware around the model, and the target is the board's; `profile` names
     the MLPerf Tiny benchmark that the firmware answers as. An earlier export of the model is replaced, and what else
     lies in the folder stays. `check_export` says what is refused unless `force`; `warn` hears what that takes."""
+    folder = Path(folder)
     layout = lay_out(bundle.graph, board.target if board else target(target_name), kernels)
     _write(folder, [bundle], project_files([(bundle, layout)], board, profile), force, warn)
     return layout

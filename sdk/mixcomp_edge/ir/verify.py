@@ -22,11 +22,7 @@ MAX_NODES = 4096
 
 def verify(graph: Graph) -> Graph:
     """The graph itself, if it obeys every rule; else GraphError or LoweringError."""
-    if not MODEL_NAME.fullmatch(graph.name):
-        raise GraphError(
-            f"the model name {graph.name!r} must be a C name of small letters, digits and single '_', "
-            "at most 48 characters."
-        )
+    check_model_name(graph.name)
     if not 1 <= len(graph.nodes) <= MAX_NODES:
         raise GraphError(f"{graph.name}: {len(graph.nodes)} nodes, expected 1 to {MAX_NODES}.")
     seen: dict[str, Node] = {}
@@ -54,6 +50,17 @@ def verify(graph: Graph) -> Graph:
         if not users and name != graph.output:
             raise GraphError(f"{name}: nobody reads its value.")
     return graph
+
+
+def check_model_name(name: str) -> None:
+    """GraphError, with a name that would do, unless it is one that C and file systems take."""
+    if not MODEL_NAME.fullmatch(name):
+        near = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
+        near = (near if near[:1].isalpha() else f"net_{near}")[:48].strip("_")
+        raise GraphError(
+            f"the model name {name!r} must be a C name: a small letter, then small letters, digits and single '_', "
+            f"at most 48 characters. Use {near!r}."
+        )
 
 
 def symbol(name: str) -> str:

@@ -3,6 +3,7 @@ confirms. The plan is a file to be read and edited."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -52,6 +53,10 @@ class Options:
             raise PlanError(
                 "an energy budget needs the cost of a Posit MAC: give mac_overhead, as a share of a FixP4 MAC."
             )
+        for name in ("energy", "mac_overhead", "flash_bytes"):
+            value = getattr(self, name)
+            if value is not None and not 0 <= value < math.inf:
+                raise PlanError(f"{name} is {value}, expected a number from 0.")
         both = sorted({*self.keep} & {*self.force})
         if both:
             raise PlanError(f"'{both[0]}' is both kept in FixP4 and forced to Posit.")
@@ -125,13 +130,11 @@ def analyze(
 ) -> Analysis:
     """The mixed plan of a task whose float model is trained. base: all that the plan says beside the formats."""
     options, recipe, base = options or Options(), recipe or task.recipe, replace(base or LayerPlan(), weights=FIXED)
-    if task.train is None:
-        raise TaskError(f"{task.name}: has no training data, so there are no gradients; write the plan by hand.")
-    model = prepare_task(task, QuantPlan(base), recipe)
+    model = check(task, options, base, recipe)
+    assert task.train is not None
     batches = _batches(task.train, options)
     progress = lambda done, of: tell("gradients", done, of)  # noqa: E731
     layers = sensitivity.measure(model, task, batches, FAMILIES["posit"], base, recipe, progress)
-    QuantPlan(layers={name: {} for name in (*options.keep, *options.force)}).check_names([x.name for x in layers])
 
     trials = _trials(model, task, base, recipe, options.seed, tell)
     scores = CRITERIA[options.criterion](layers, trials)
@@ -140,7 +143,7 @@ def analyze(
         for layer in layers
         if layer.name not in options.keep
     ]
-    names = select(candidates, _budget(layers, options), frozenset(options.force))
+    names = select(candidates, _budget({x.name: x.parameters for x in layers}, model.macs, options), {*options.force})
     chosen = {layer.name: layer.posit for layer in layers if layer.name in names}
     fixed_loss = trials.loss({})
     if options.fall_back:
@@ -156,11 +159,27 @@ def _batches(train: Split, options: Options) -> list[Split]:
     return [train.part(np.sort(order[i * size : (i + 1) * size])) for i in range(count)]
 
 
-def _budget(layers: list[Evidence], options: Options) -> Budget:
-    macs = None
+def check(task: Task, options: Options, base: LayerPlan | None = None, recipe: Recipe | None = None) -> Quantizable:
+    """The task's model, prepared, if it can be analyzed with these options: what can be refused is refused here, before
+    anything is trained or measured."""
+    if task.train is None:
+        raise TaskError(f"{task.name}: has no training data, so there are no gradients; write the plan by hand.")
+    if task.objective.given_loss is None:
+        raise task.objective.no_loss()
+    base = replace(base or LayerPlan(), weights=FIXED)
+    model = prepare_task(task, QuantPlan(base), recipe or task.recipe)
+    QuantPlan(layers={name: {} for name in (*options.keep, *options.force)}).check_names([*model.macs])
+    sizes = {name: model.layer(name).weight.numel() for name in model.macs}
+    forced = [Candidate(name, sizes[name], model.macs[name], "posit", 0.0) for name in options.force]
+    select(forced, _budget(sizes, model.macs, options), {*options.force})
+    return model
+
+
+def _budget(parameters: dict[str, int], macs: dict[str, int], options: Options) -> Budget:
+    limit = None
     if options.energy is not None and options.mac_overhead is not None:
-        macs = options.energy / options.mac_overhead * sum(layer.macs for layer in layers)
-    return Budget(options.eta * sum(layer.parameters for layer in layers), macs, options.flash_bytes)
+        limit = options.energy / options.mac_overhead * sum(macs.values())
+    return Budget(options.eta * sum(parameters.values()), limit, options.flash_bytes)
 
 
 def _trials(model: Quantizable, task: Task, base: LayerPlan, recipe: Recipe, seed: int, tell: Tell) -> Trials:
@@ -176,8 +195,9 @@ def _trials(model: Quantizable, task: Task, base: LayerPlan, recipe: Recipe, see
             total = 0.0
             with sensitivity.formats(model, chosen, base, recipe):
                 for start in range(0, len(split), 250):
-                    x, y = split.x[start : start + 250], split.y[start : start + 250]
-                    total += float(task.loss(model(task.to_input(x)), torch.from_numpy(y))) * len(x)
+                    part = slice(start, start + 250)
+                    x, y = task.inputs(split, part), torch.from_numpy(split.y[part])
+                    total += float(task.objective.loss(model(x), y)) * len(x)
             known[key] = total / len(split)
             tell("held-out trials", len(known), len(known))
         return known[key]

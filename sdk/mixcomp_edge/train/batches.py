@@ -35,7 +35,7 @@ def batches(
         chosen = order[start : start + recipe.batch_size]
         if len(chosen) < 2 * world and start > 0:
             continue
-        x = task.to_input(split.x[chosen])
+        x = task.inputs(split, chosen)
         if task.augment is not None and recipe.augment:
             x = task.augment(x, generator)
         target = torch.from_numpy(split.y[chosen])

@@ -34,7 +34,7 @@ class Progress:
     step: int  # in the whole run, from 1
     steps: int
     loss: float  # running mean
-    accuracy: float | None = None  # running share of right answers, where outputs are logits of classes
+    accuracy: float | None = None  # running share of right answers, where targets are classes or a binary question
 
 
 Listener = Callable[[Progress], None]
@@ -47,7 +47,7 @@ def fit(
     *,
     teacher: nn.Module | None = None,
     stage: str = "train",
-    checkpoint: Path | None = None,
+    checkpoint: str | Path | None = None,
     listener: Listener | None = None,
     engine: Engine | None = None,
 ) -> nn.Module:
@@ -58,8 +58,9 @@ def fit(
     of several processes each returns the same model, and the first alone listens and writes."""
     if task.train is None:
         raise TaskError(f"{task.name}: has no training data; use --epochs 0 (calibration only).")
+    file = None if checkpoint is None else Path(checkpoint)
     with _threads(recipe.threads):
-        return _fit(model, task, task.train, recipe, teacher, stage, checkpoint, listener, engine or OneProcess())
+        return _fit(model, task, task.train, recipe, teacher, stage, file, listener, engine or OneProcess())
 
 
 def _fit(
@@ -100,7 +101,7 @@ def _fit(
                 step_optimizer.step()
                 scheduler.step()
                 if listener is not None:
-                    meter.add(loss.detach(), weight * _right(output.detach(), target))
+                    meter.add(loss.detach(), weight * task.objective.right(output.detach(), target))
                     if engine.rank == 0:
                         listener(Progress(stage, epoch, recipe.epochs, step, steps, meter.loss, meter.shown_accuracy))
         if checkpoint is not None and engine.rank == 0:
@@ -127,14 +128,6 @@ class _Meter:
     @property
     def shown_accuracy(self) -> float | None:
         return None if math.isnan(self.accuracy) else self.accuracy
-
-
-def _right(output: Tensor, target: Tensor) -> Tensor:
-    """Share of rows whose largest logit is the target; NaN where output and target are not logits and classes."""
-    rows = output.flatten(1)
-    if target.dim() != 1 or target.is_floating_point() or rows.shape[1] < 2:
-        return output.new_tensor(math.nan)
-    return (rows.argmax(1) == target).to(output.dtype).mean()
 
 
 def _parameter_groups(model: nn.Module, recipe: Recipe) -> list[dict[str, Any]]:
@@ -179,10 +172,12 @@ def _threads(count: int) -> Iterator[None]:
 def predict(model: nn.Module, task: Task, split: Split, batch_size: int = 500) -> np.ndarray:
     """Outputs (N, ...) float32 of a float or fake-quantized model on a split."""
     model.eval()
-    outputs = [model(task.to_input(split.x[start : start + batch_size])) for start in range(0, len(split), batch_size)]
-    return torch.cat(outputs).numpy()
+    starts = range(0, len(split), batch_size)
+    return torch.cat([model(task.inputs(split, slice(start, start + batch_size))) for start in starts]).numpy()
 
 
-def accuracy(model: nn.Module, task: Task, split: Split) -> float:
-    """The task's metric of the model on a split, 0..1."""
-    return task.metric(predict(model, task, split), split.y)
+def evaluate(model: nn.Module, task: Task, split: Split | None) -> float | None:
+    """The task's metric of the model on a split; None without split or metric."""
+    if split is None or task.objective.metric is None:
+        return None
+    return task.objective.metric(predict(model, task, split), split.y)

@@ -14,16 +14,14 @@ from mixcomp_edge.train.task import Task
 
 
 def mixed_loss(task: Task, recipe: Recipe, output: Tensor, target: Tensor, soft: Tensor | None) -> Tensor:
-    """The task's loss, mixed with the distance to the teacher's output `soft` (N, classes).
-
-    Distance: T^2 times the cross entropy of both softened by the temperature T (Hinton et al., arXiv 1503.02531)."""
+    """The task's loss, mixed with the distance to the teacher's output `soft`, in the shape of output."""
+    objective = task.objective
     if soft is None or recipe.distill == 0.0:
-        return task.loss(output, target)
-    t = recipe.temperature
-    follow = t * t * nn.functional.cross_entropy(output / t, (soft / t).softmax(dim=1))
+        return objective.loss(output, target)
+    follow = objective.distance(output, soft, recipe.temperature)
     if recipe.distill == 1.0:
         return follow
-    return recipe.distill * follow + (1.0 - recipe.distill) * task.loss(output, target)
+    return recipe.distill * follow + (1.0 - recipe.distill) * objective.loss(output, target)
 
 
 class QuantizedLayer(Protocol):

@@ -52,6 +52,11 @@ def check_path(path: Path) -> None:
     check_file(path)
 
 
+def check_matplotlib() -> None:
+    """ExportError where plots cannot be drawn."""
+    _matplotlib()
+
+
 def _matplotlib() -> tuple[Any, Any]:
     try:
         import matplotlib

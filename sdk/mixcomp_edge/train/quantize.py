@@ -18,12 +18,14 @@ from mixcomp_edge.ir import interp
 from mixcomp_edge.ir.graph import Graph
 from mixcomp_edge.ir.nodes import QNode
 from mixcomp_edge.lower import lower
+from mixcomp_edge.numerics import members
 from mixcomp_edge.operators.input import QInput
 from mixcomp_edge.quant_plan import QuantPlan
 from mixcomp_edge.storage import check_file
 from mixcomp_edge.train import checkpoint as checkpoints
 from mixcomp_edge.train.engine import Engine, OneProcess
-from mixcomp_edge.train.loop import Listener, accuracy, fit
+from mixcomp_edge.train.loop import Listener, evaluate, fit
+from mixcomp_edge.train.objective import Metric
 from mixcomp_edge.train.quantized_model import QuantizedModel, prepare
 from mixcomp_edge.train.recipe import Recipe
 from mixcomp_edge.train.task import Split, Task
@@ -33,12 +35,19 @@ FLOAT, QUANTIZED, FIXED = ".float.ckpt", ".ckpt", ".fixp4.ckpt"  # checkpoints o
 
 @dataclass(frozen=True, eq=False)
 class Quantized:
-    """A bundle, and the metric of the float model and of the integers on the test set; None without data."""
+    """A bundle, and the metric's values of the float model and of the integers on the test set; None without data, or
+    where no metric is known."""
 
     bundle: Bundle
-    float_accuracy: float | None
-    integer_accuracy: float | None
+    metric: Metric | None
+    float_score: float | None
+    integer_score: float | None
     integer_outputs: NDArray[np.int64] | None  # (N, *shape) of the test set, by the interpreter
+
+    @property
+    def validation(self) -> dict[str, Any] | None:
+        """What `fall_back` decided on: metric, unit, the values of "mixed" and "fixp4", and which was "kept"."""
+        return self.bundle.origin.get("validation")
 
 
 def convert(model: QuantizedModel, origin: dict[str, Any] | None = None) -> Bundle:
@@ -51,8 +60,8 @@ def quantize(
     plan: QuantPlan | None = None,
     recipe: Recipe | None = None,
     *,
-    checkpoint: Path | None = None,
-    float_checkpoint: Path | None = None,
+    checkpoint: str | Path | None = None,
+    float_checkpoint: str | Path | None = None,
     fall_back: bool = False,
     listener: Listener | None = None,
     engine: Engine | None = None,
@@ -70,8 +79,17 @@ def quantize(
             f"{task.name}: there is no C for its attention, recurrence or embeddings yet, so it makes no bundle. "
             "Quantize and train it in torch: mixcomp_edge.train.quantized_modules.prepare_modules, then fit."
         )
+    plan = plan or QuantPlan()
     if task.train is None and recipe.epochs > 0:
         raise PlanError(f"{task.name} has no training data; quantize it with --epochs 0 (calibration only).")
+    fall_back = fall_back and _may_be_mixed(plan)
+    if fall_back and (task.validation is None or task.objective.metric is None):
+        lacks = "validation data" if task.validation is None else "metric"
+        raise PlanError(f"{task.name}: has no {lacks} to decide between mixed and FixP4 by; drop --fall-back.")
+    training = task.train is not None and (recipe.epochs > 0 or task.float_recipe is not None)
+    _examine(task, training=training, validating=fall_back)
+    if training and task.float_recipe is not None:
+        prepare(task.model, task.calibration, plan, task.name, recipe)  # refused before the training, not after it
     engine = engine or OneProcess()
     train_float(task, checkpoint=float_checkpoint or checkpoint, listener=listener, engine=engine)
 
@@ -83,28 +101,52 @@ def quantize(
             fit(model, task, recipe, teacher=task.model, stage=stage, checkpoint=file, listener=listener, engine=engine)
         return model
 
+    float_score = evaluate(task.model, task, task.test) if engine.rank == 0 else None
     model = trained(plan, "quantized", QUANTIZED)
     origin: dict[str, Any] = {"task": task.name, "recipe": recipe.as_dict(), "versions": versions()}
     mixed = [name for name in model.macs if not model.layer(name).quantizer.codebook.even]
     if fall_back and mixed:
-        if task.validation is None:
-            raise PlanError(f"{task.name}: has no validation data to decide between mixed and FixP4; drop fall_back.")
         fixed_plan = model.plan
         for name in mixed:
             fixed_plan = fixed_plan.with_layer(name, weights="fixp4")
         fixed = trained(fixed_plan, "fixp4", FIXED)
-        scores = {name: accuracy(m, task, task.validation) for name, m in (("mixed", model), ("fixp4", fixed))}
-        origin["validation"] = scores
-        model = model if scores["mixed"] > scores["fixp4"] else fixed
+        model, origin["validation"] = _better(task, model, fixed)
     bundle = convert(model, origin)
     if engine.rank > 0:
-        return Quantized(bundle, None, None, None)
-    float_accuracy = accuracy(task.model, task, task.test) if task.test is not None else None
-    return measured(task, bundle, float_accuracy)
+        return Quantized(bundle, task.objective.metric, None, None, None)
+    return measured(task, bundle, float_score)
+
+
+def _may_be_mixed(plan: QuantPlan) -> bool:
+    """Whether some layer may get a codebook with uneven levels."""
+    plans = [plan.default, *(plan[name] for name in plan.layers)]
+    return not all(book.even for entry in plans for book in members(entry.weights))
+
+
+def _examine(task: Task, *, training: bool, validating: bool) -> None:
+    """Every input that will be used, and the loss if there is training: what is wrong with them is told at once."""
+    if training and task.objective.given_loss is None:
+        raise task.objective.no_loss()
+    wanted = {"train": training, "validation": validating, "test": True}
+    for name, split in task.splits.items():
+        for start in range(0, len(split) if wanted[name] else 0, 500):
+            task.inputs(split, slice(start, start + 500))
+
+
+def _better(task: Task, mixed: QuantizedModel, fixed: QuantizedModel) -> tuple[QuantizedModel, dict[str, Any]]:
+    """The one that validates better, FixP4 if they are equal, and the record of that."""
+    metric = task.objective.metric
+    a, b = evaluate(mixed, task, task.validation), evaluate(fixed, task, task.validation)
+    assert metric is not None
+    assert a is not None
+    assert b is not None
+    kept = "mixed" if metric.better(a, b) else "fixp4"
+    record = {"metric": metric.name, "unit": metric.unit, "mixed": a, "fixp4": b, "kept": kept}
+    return (mixed if kept == "mixed" else fixed), record
 
 
 def train_float(
-    task: Task, *, checkpoint: Path | None = None, listener: Listener | None = None, engine: Engine | None = None
+    task: Task, *, checkpoint: str | Path | None = None, listener: Listener | None = None, engine: Engine | None = None
 ) -> None:
     """Trains the task's float model in place, if it needs it; `checkpoint` and `engine` as in `quantize`."""
     if task.float_recipe is not None and task.train is not None:
@@ -112,18 +154,19 @@ def train_float(
         fit(task.model, task, task.float_recipe, stage="float", checkpoint=file, listener=listener, engine=engine)
 
 
-def measured(task: Task, bundle: Bundle, float_accuracy: float | None = None) -> Quantized:
+def measured(task: Task, bundle: Bundle, float_score: float | None = None) -> Quantized:
     """A bundle with its outputs and its metric on the task's test set, by the interpreter."""
+    metric = task.objective.metric
     if task.test is None:
-        return Quantized(bundle, None, None, None)
-    if float_accuracy is None and task.float_recipe is None:  # else the float model is not trained yet
-        float_accuracy = accuracy(task.model, task, task.test)
+        return Quantized(bundle, metric, None, None, None)
+    if float_score is None and task.float_recipe is None:  # else the float model is not trained yet
+        float_score = evaluate(task.model, task, task.test)
     outputs = interp.predict(bundle.graph, integer_inputs(task, task.test, bundle.graph))
-    return Quantized(bundle, float_accuracy, score(task, task.test, bundle.graph, outputs), outputs)
+    return Quantized(bundle, metric, float_score, score(task, task.test, bundle.graph, outputs), outputs)
 
 
-def _beside(checkpoint: Path | None, suffix: str) -> Path | None:
-    return None if checkpoint is None else checkpoint.with_name(checkpoint.name + suffix)
+def _beside(checkpoint: str | Path | None, suffix: str) -> Path | None:
+    return None if checkpoint is None else Path(f"{checkpoint}{suffix}")
 
 
 def check_checkpoints(checkpoint: Path) -> None:
@@ -132,24 +175,26 @@ def check_checkpoints(checkpoint: Path) -> None:
         check_file(checkpoint.with_name(checkpoint.name + suffix))
 
 
-def delete_checkpoints(checkpoint: Path) -> None:
+def delete_checkpoints(checkpoint: str | Path) -> None:
     """Removes what an interrupted run would have needed."""
     for suffix in (FLOAT, QUANTIZED, FIXED):
-        checkpoints.delete(checkpoint.with_name(checkpoint.name + suffix))
+        checkpoints.delete(Path(f"{checkpoint}{suffix}"))
 
 
 def integer_inputs(task: Task, split: Split, graph: Graph) -> NDArray[np.int64]:
     """The split as the graph's input integers (N, *shape), channels last."""
     node = graph.nodes[0]
     assert isinstance(node, QInput)
-    return np.ascontiguousarray(node.quantize(np.moveaxis(task.to_input(split.x).numpy(), 1, -1)))
+    return np.ascontiguousarray(node.quantize(np.moveaxis(task.inputs(split).numpy(), 1, -1)))
 
 
-def score(task: Task, split: Split, graph: Graph, outputs: NDArray[np.integer]) -> float:
-    """The task's metric of integer outputs (N, *shape)."""
+def score(task: Task, split: Split, graph: Graph, outputs: NDArray[np.integer]) -> float | None:
+    """The task's metric of integer outputs (N, *shape); None if it has none."""
     node = graph[graph.output]
     assert isinstance(node, QNode)
-    return task.metric(np.moveaxis(node.type.dequantize(outputs), -1, 1).astype(np.float32), split.y)
+    if task.objective.metric is None:
+        return None
+    return task.objective.metric(np.moveaxis(node.type.dequantize(outputs), -1, 1).astype(np.float32), split.y)
 
 
 def versions() -> dict[str, str]:

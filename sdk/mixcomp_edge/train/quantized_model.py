@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from mixcomp_edge.frontend.torch_export import import_program
@@ -26,6 +27,7 @@ from mixcomp_edge.train.operators.input import normalized
 from mixcomp_edge.train.proof import prove
 from mixcomp_edge.train.quantizers import ActivationQuantizer, weight_quantizer
 from mixcomp_edge.train.recipe import Recipe
+from mixcomp_edge.train.task_checks import checked_calibration, checked_model, takes_tokens
 
 
 class Layer(nn.Module):
@@ -151,23 +153,26 @@ def _key(name: str) -> str:
 
 def prepare(
     model: nn.Module,
-    calibration: Tensor,
+    calibration: Tensor | ArrayLike,
     plan: QuantPlan | None = None,
     name: str = "model",
     recipe: Recipe | None = None,
 ) -> QuantizedModel:
     """The model, ready for quantized training: exported, simplified, with calibrated quantizers everywhere.
 
-    calibration (N, C, ...) float32: inputs as the model takes them, a few hundred from the training data. The recipe
-    says how scales are found where the plan leaves it open.
-    Raises UnsupportedError for an operator that cannot be lowered, PlanError for a plan that does not fit,
+    calibration (N, C, ...), of any real type: inputs as the model takes them, a few hundred from the training data,
+    NumPy or torch. A model of another float type is taken as float32. The recipe says how scales are found where the
+    plan leaves it open. Raises TaskError for data or weights that are not finite, UnsupportedError for an
+    operator that cannot be lowered, PlanError for a plan that does not fit,
     ImportMismatch if what was imported does not compute what the model does."""
-    imported = import_program(model, tuple(calibration.shape[1:]), name)
+    model = checked_model(model, name)
+    inputs = checked_calibration(calibration, f"{name}: calibration", tokens=takes_tokens(model))
+    imported = import_program(model, tuple(inputs.shape[1:]), name)
     graph = simplify(imported.graph)
     source = graph.nodes[0]
     assert isinstance(source, Input)
-    positive = bool(normalized(source, calibration).min() >= 0)
+    positive = bool(normalized(source, inputs).min() >= 0)
     quantized = QuantizedModel(graph, plan or QuantPlan(), recipe or Recipe(), input_positive=positive)
-    prove(model, imported, quantized, calibration)
-    quantized.calibrate(calibration)
+    prove(model, imported, quantized, inputs)
+    quantized.calibrate(inputs)
     return quantized

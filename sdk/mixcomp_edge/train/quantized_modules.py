@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
@@ -24,6 +25,7 @@ from mixcomp_edge.train.histogram import Histogram
 from mixcomp_edge.train.proof import prove_copy
 from mixcomp_edge.train.quantizers import ActivationQuantizer, WeightQuantizer, weight_quantizer
 from mixcomp_edge.train.recipe import Recipe
+from mixcomp_edge.train.task_checks import checked_calibration, checked_model, takes_tokens
 
 INPUT_BITS = 8
 
@@ -168,7 +170,7 @@ def _operand_quantizer(seen: Histogram, bits: int) -> ActivationQuantizer:
 
 def prepare_modules(
     model: nn.Module,
-    calibration: Tensor,
+    calibration: Tensor | ArrayLike,
     plan: QuantPlan | None = None,
     name: str = "model",
     recipe: Recipe | None = None,
@@ -178,6 +180,8 @@ def prepare_modules(
     calibration: a few hundred inputs as the model takes them, from the training data. UnsupportedError for modules
     whose operands are out of reach, PlanError for a plan that names no layer of the model, ImportMismatch
     for a model that gives other outputs when it runs again."""
-    quantized = QuantizedModules(model, calibration, plan or QuantPlan(), recipe or Recipe(), name)
-    prove_copy(model, quantized, calibration, name)
+    model = checked_model(model, name)
+    inputs = checked_calibration(calibration, f"{name}: calibration", tokens=takes_tokens(model))
+    quantized = QuantizedModules(model, inputs, plan or QuantPlan(), recipe or Recipe(), name)
+    prove_copy(model, quantized, inputs, name)
     return quantized

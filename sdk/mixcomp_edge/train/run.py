@@ -39,15 +39,18 @@ Stage = Callable[[str, int, int], None]  # (what, done, of)
 
 
 @dataclass(frozen=True)
-class Accuracy:
-    """The task's metric by implementation, 0..1; None without data. Each on the first `inputs` of the test set."""
+class Scores:
+    """The task's metric by implementation, on the first `inputs` of the test set; unit "share" is 0..1. None without
+    data, or where no metric is known."""
 
-    float_model: float | None
-    python_integer: float | None
-    c_host: float | None
-    c_emulated: float | None
-    inputs: int
-    emulated_inputs: int
+    name: str | None
+    unit: str | None
+    float_model: float | None = None
+    python_integer: float | None = None
+    c_host: float | None = None
+    c_emulated: float | None = None
+    inputs: int = 0
+    emulated_inputs: int = 0
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ class RunResult:
     """What `run` found. `differing_outputs`: output elements in which an implementation leaves the definition."""
 
     task: str
-    accuracy: Accuracy
+    metric: Scores
     differing_outputs: int
     verdicts: tuple[Verdict, ...]
     simulation: Simulation
@@ -73,7 +76,7 @@ class RunResult:
 
 def run_task(
     task: Task,
-    folder: Path,
+    folder: str | Path,
     *,
     bundle: Bundle | None = None,
     plan: QuantPlan | None = None,
@@ -90,6 +93,7 @@ def run_task(
 
     bundle: an earlier result for this task, taken instead of quantizing again. emulated_inputs: how many test samples
     also run on the emulated core. force: replace what `check_run` would refuse; `warn` hears what."""
+    folder = Path(folder)
     check_run(task.name, folder, force=force)
     bundle_file, project = folder / f"{task.name}.mce", folder / "c"
     if bundle is not None:
@@ -104,10 +108,10 @@ def run_task(
         verify(project, on=on, count=5, chain_name=chain_name, progress=partial(stage, f"verify on {on}"))
         for on in ("host", "emulator")
     )
-    accuracy, differing = Accuracy(None, None, None, None, 0, 0), 0
+    scores, differing = Scores(task.objective.name, task.objective.unit), 0
     if task.test is not None:
-        accuracy, differing = _test_set(task, task.test, layout, project, quantized, emulated_inputs, chain_name, stage)
-    result = RunResult(task.name, accuracy, differing, verdicts, simulate(project, count=1, chain_name=chain_name))
+        scores, differing = _test_set(task, task.test, layout, project, quantized, emulated_inputs, chain_name, stage)
+    result = RunResult(task.name, scores, differing, verdicts, simulate(project, count=1, chain_name=chain_name))
     write_file(folder / "report.json", sealed(result.as_dict()))
     return result
 
@@ -135,7 +139,7 @@ def _is_of(bundle_file: Path, task_name: str) -> bool:
 def _test_set(
     task: Task, test: Split, layout: Layout, project: Path, quantized: Quantized,
     emulated_inputs: int, chain_name: str | None, stage: Stage,
-) -> tuple[Accuracy, int]:  # fmt: skip
+) -> tuple[Scores, int]:  # fmt: skip
     """The metric of the interpreter, the host library and the emulated core, and how many output elements differ from
     the interpreter's among these."""
     x = integer_inputs(task, test, layout.graph)
@@ -145,15 +149,17 @@ def _test_set(
     on_host = _outputs("host", x, layout, project, chain_name, stage)
     on_core = _outputs("emulator", x[:few], layout, project, chain_name, stage)
     differing = sum(int(np.sum(reference[: len(y)] != y)) for y in (on_host, on_core))
-    accuracy = Accuracy(
-        float_model=quantized.float_accuracy,
+    scores = Scores(
+        task.objective.name,
+        task.objective.unit,
+        float_model=quantized.float_score,
         python_integer=score(task, test, layout.graph, reference),
         c_host=score(task, test, layout.graph, on_host),
         c_emulated=score(task, Split(test.x[:few], test.y[:few]), layout.graph, on_core),
         inputs=len(x),
         emulated_inputs=few,
     )
-    return accuracy, differing
+    return scores, differing
 
 
 def _outputs(

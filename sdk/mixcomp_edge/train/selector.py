@@ -5,6 +5,7 @@ the end holds the optimum (Nemhauser and Ullmann 1969). Layers are tens, so the 
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import dataclass
 
 from mixcomp_edge.errors import PlanError
@@ -63,7 +64,7 @@ class _Partial:
         )
 
 
-def select(candidates: list[Candidate], budget: Budget, forced: frozenset[str] = frozenset()) -> frozenset[str]:
+def select(candidates: list[Candidate], budget: Budget, forced: Set[str] = frozenset()) -> frozenset[str]:
     """Names of the chosen layers: the forced ones, and of the others with a score above 0 the best set that fits."""
     start = _Partial(frozenset(), frozenset(), 0, 0, 0.0)
     for layer in candidates:

@@ -132,7 +132,7 @@ def _gradients(
     model.eval()
     for done, batch in enumerate(batches, start=1):
         with model.floating():
-            loss = task.loss(model(task.to_input(batch.x)), torch.from_numpy(batch.y))
+            loss = task.objective.loss(model(task.inputs(batch)), torch.from_numpy(batch.y))
         for name, gradient in zip(names, torch.autograd.grad(loss, weights), strict=True):
             g = gradient.numpy().astype(np.float64)
             magnitude[name] += float(np.abs(g).mean()) / len(batches)

@@ -19,8 +19,11 @@ from statistics import mean, stdev
 from typing import Any, TypeVar
 
 from mixcomp_edge.documents import read_json
-from mixcomp_edge.errors import RecipeError, TaskError
+from mixcomp_edge.errors import PlanError, RecipeError, TaskError
+from mixcomp_edge.quant_plan import load_plan
 from mixcomp_edge.storage import make_folder
+from mixcomp_edge.train.recipe import load_recipe
+from mixcomp_edge.train.tasks import check_spec
 
 T = TypeVar("T")
 
@@ -66,11 +69,18 @@ class Outcome:
 def grid(
     task: str, plans: list[str], etas: list[float], recipes: list[str], seeds: list[int], epochs: int | None
 ) -> list[Point]:
-    """All combinations; an empty list stands for the default alone."""
+    """All combinations; an empty list stands for the default alone. What no point could do is refused."""
     importlib.import_module("torch")  # every point needs it: missing, it is told once
+    check_spec(task)
     for file in plans:
         if not Path(file).is_file():
             raise TaskError(f"{file}: there is no such plan.")
+        load_plan(Path(file))
+    for recipe in recipes:
+        load_recipe(recipe)
+    for eta in etas:
+        if not 0.0 <= eta <= 1.0:
+            raise PlanError(f"eta is {eta}, expected a share from 0 to 1.")
     return [
         Point(task, plan, eta, recipe, seed, epochs)
         for plan, eta, recipe, seed in product(
@@ -178,7 +188,7 @@ def _read(point: Point, folder: Path) -> dict[str, Any] | None:
 
 
 def summary(outcomes: list[Outcome]) -> list[dict[str, Any]]:
-    """A row for each plan, eta and recipe: mean and 95 % interval (half its width, by t) of the accuracy over seeds."""
+    """A row for each plan, eta and recipe: mean and 95 % interval (half its width, by t) of the metric over seeds."""
     rows: dict[tuple[Any, ...], list[Outcome]] = {}
     for outcome in outcomes:
         point = outcome.point
@@ -186,10 +196,11 @@ def summary(outcomes: list[Outcome]) -> list[dict[str, Any]]:
     table = []
     for (plan, eta, recipe), group in rows.items():
         values = [o.result["integer"] for o in group if o.result is not None and o.result["integer"] is not None]
+        metric = next((o.result.get("metric") for o in group if o.result is not None), None)
         shares = [o.result["posit_share"] for o in group if o.result is not None]
         table.append(
             {
-                "plan": plan, "eta": eta, "recipe": recipe, "seeds": len(values),
+                "plan": plan, "eta": eta, "recipe": recipe, "seeds": len(values), "metric": metric,
                 "mean": mean(values) if values else None, "interval": interval(values),
                 "posit_share": mean(shares) if shares else None,
             }

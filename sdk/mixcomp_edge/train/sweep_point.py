@@ -37,8 +37,9 @@ def run_point(point: Point, folder: Path) -> dict[str, Any]:
     save_bundle(result.bundle, bundle_file)
     record = {
         **asdict(point),
-        "float": result.float_accuracy,
-        "integer": result.integer_accuracy,
+        "metric": {"name": task.objective.name, "unit": task.objective.unit},
+        "float": result.float_score,
+        "integer": result.integer_score,
         "posit_share": _uneven_share(result.bundle),
         "sha256": result.bundle.sha256,
     }

@@ -1,23 +1,41 @@
-"""A task is everything that a verb of the command needs to know of a problem: model, data, loss and metric."""
+"""A task is everything that a verb of the command needs to know of a problem: model, data, loss and metric. It is
+checked when it is made, so that whatever does not fit is told by its field's name before any work starts."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from mixcomp_edge.errors import TaskError
+from mixcomp_edge.train import task_checks
+from mixcomp_edge.train.arrays import as_array, as_float
+from mixcomp_edge.train.objective import Metric, Objective
 from mixcomp_edge.train.recipe import Recipe
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 
 @dataclass(frozen=True)
 class Split:
-    """x (N, *input_shape) uint8 or float32, raw; y (N,) int64 class indices."""
+    """x (N, ...): samples as they are stored, of any real type; y (N, ...): classes as integers, labels as 0 and 1, or
+    numbers. NumPy arrays, torch tensors or lists; kept as NumPy arrays."""
 
     x: np.ndarray
     y: np.ndarray
+
+    if TYPE_CHECKING:  # what it may be made from
+
+        def __init__(self, x: ArrayLike | Tensor, y: ArrayLike | Tensor) -> None: ...
+
+    def __post_init__(self) -> None:
+        for name in ("x", "y"):
+            object.__setattr__(self, name, as_array(getattr(self, name), f"Split: {name}"))
 
     def __len__(self) -> int:
         return len(self.x)
@@ -27,27 +45,30 @@ class Split:
         return Split(self.x[chosen], self.y[chosen])
 
 
-def cross_entropy(output: Tensor, target: Tensor) -> Tensor:
-    """Mean cross entropy of logits output (N, classes) against target (N,)."""
-    return nn.functional.cross_entropy(output, target)
-
-
-def top1(output: np.ndarray, target: np.ndarray) -> float:
-    """Share of rows of output (N, classes) whose largest entry (the first of equal ones) is target (N,); 0..1.
-    Maps of one pixel, (N, classes, 1, 1), count as rows."""
-    rows = output.reshape(len(output), output.shape[1])
-    return float(np.mean(np.argmax(rows, axis=1) == target))
+def _as_split(value: Any, what: str) -> Split | None:
+    if value is None or isinstance(value, Split):
+        return value
+    if isinstance(value, tuple) and len(value) == 2:
+        return Split(*value)
+    raise TaskError(f"{what} is a {type(value).__name__}, expected a Split(x, y).")
 
 
 @dataclass(frozen=True)
 class Task:
     """What `quantize` and `run` work on.
 
-    `model` takes `to_input(raw)`: float32 (N, *input_shape), channels first as in torch, or int64 tokens. `calibration`
-    holds such inputs, from training data only. Without data (`train` and `test` None) a task claims bits, counts and
-    memory, never accuracy. `validation` is apart from `train`: recipes, plans and selectors are chosen on it, so that
-    `test` stays unseen until the last figure. `float_recipe` says how to train the model first when its weights are not
-    pretrained. A task that is not `exportable` has operators without C: `quantized_modules.py` trains it in torch."""
+    `model` takes `to_input(raw)`: (N, *input_shape), channels first as in torch, or int64 tokens. `calibration` holds
+    such inputs, from training data only. Data may be NumPy or torch, of any real type; models of other float types are
+    taken as float32. Without data (`train` and `test` None) a task claims bits, counts and memory, never accuracy.
+    `validation` is apart from `train`: recipes, plans and selectors are chosen on it, so that `test` stays unseen until
+    the last figure.
+
+    `loss`, a function of (output, target), and `metric`, a `Metric` or a function of the same as arrays, follow from
+    the targets where they are not given: integers are classes (cross entropy, top-1 accuracy), 0 and 1 for one logit a
+    binary question, 0 and 1 for several logits labels (F1), floats numbers (squared error, RMSE); see `objective`.
+
+    `float_recipe` says how to train the model first when its weights are not pretrained. A task that is not
+    `exportable` has operators without C: `quantized_modules.py` trains it in torch. Raises TaskError."""
 
     name: str
     model: nn.Module
@@ -57,10 +78,27 @@ class Task:
     train: Split | None = None
     validation: Split | None = None
     test: Split | None = None
-    to_input: Callable[[np.ndarray], Tensor] = lambda raw: torch.from_numpy(np.ascontiguousarray(raw)).float()
+    to_input: Callable[[np.ndarray], Tensor] = as_float
     augment: Callable[[Tensor, torch.Generator], Tensor] | None = None
-    loss: Callable[[Tensor, Tensor], Tensor] = cross_entropy
-    metric: Callable[[np.ndarray, np.ndarray], float] = top1
+    loss: Callable[[Tensor, Tensor], Tensor] | str | None = None
+    metric: Metric | Callable[[np.ndarray, np.ndarray], float] | str | None = None
     float_recipe: Recipe | None = None
     exportable: bool = True
     warnings: tuple[str, ...] = ()
+    objective: Objective = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        for name in ("train", "validation", "test"):
+            object.__setattr__(self, name, _as_split(getattr(self, name), f"task {self.name}: {name}"))
+        for name, value in task_checks.checked(self).items():
+            object.__setattr__(self, name, value)
+
+    @property
+    def splits(self) -> dict[str, Split]:
+        """The splits that there are, by field."""
+        named = {"train": self.train, "validation": self.validation, "test": self.test}
+        return {name: split for name, split in named.items() if split is not None}
+
+    def inputs(self, split: Split, chosen: Any = slice(None)) -> Tensor:
+        """What the model takes for the chosen samples of a split: (N, *input_shape) float32, or int64 tokens."""
+        return task_checks.inputs(self, split, chosen)

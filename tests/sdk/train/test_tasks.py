@@ -11,7 +11,7 @@ import torch
 from numpy.testing import assert_array_equal
 
 from mixcomp_edge.errors import TaskError
-from mixcomp_edge.train.loop import accuracy
+from mixcomp_edge.train.loop import evaluate
 from mixcomp_edge.train.task import Split, Task
 from mixcomp_edge.train.tasks import BUILTIN, load_task, synthetic
 from mixcomp_edge.train.tasks.images import Augment, Normalize
@@ -93,7 +93,7 @@ def test_published_weights_reach_their_accuracy_on_cifar10(name, least):
     assert task.float_recipe is None
     assert [len(split) for split in (task.train, task.validation, task.test)] == [45_000, 5_000, 10_000]
     assert set(np.bincount(task.validation.y)) == {500}
-    assert accuracy(task.model, task, Split(task.test.x[:1000], task.test.y[:1000])) > least
+    assert evaluate(task.model, task, Split(task.test.x[:1000], task.test.y[:1000])) > least
 
 
 # Synthetic inputs

@@ -45,7 +45,7 @@ def test_gradients_are_those_of_the_float_model(whole, trained):
 
     def loss() -> float:
         with torch.no_grad(), model.floating():
-            return float(trained.loss(model.double()(x.double()), y))
+            return float(trained.objective.loss(model.double()(x.double()), y))
 
     slopes = []
     for index in np.ndindex(*weight.shape):

@@ -47,8 +47,8 @@ def test_training_reduces_the_loss_and_separates_the_classes():
     first = [loss for stage, epoch, loss in log if (stage, epoch) == ("float", 0)]
     last = [loss for stage, epoch, loss in log if (stage, epoch) == ("quantized", 5)]
     assert np.mean(last) < 0.5 * np.mean(first)
-    assert result.float_accuracy > 0.9
-    assert result.integer_accuracy > 0.9
+    assert result.float_score > 0.9
+    assert result.integer_score > 0.9
 
 
 def test_retraining_repairs_what_quantization_to_one_coarse_scale_breaks():
@@ -60,7 +60,7 @@ def test_retraining_repairs_what_quantization_to_one_coarse_scale_breaks():
 
     def loss(model):
         with torch.no_grad():
-            return float(task.loss(model(task.to_input(task.train.x)), torch.from_numpy(task.train.y)))
+            return float(task.objective.loss(model(task.to_input(task.train.x)), torch.from_numpy(task.train.y)))
 
     model = prepare(task.model, task.calibration, plan, "corners")
     before = loss(model)
@@ -107,7 +107,7 @@ def test_a_task_without_training_data_can_only_be_calibrated():
     with pytest.raises(TaskError, match="corners: has no training data"):
         fit(task.model, task, Recipe(epochs=1))
     result = quantize(task, recipe=Recipe(epochs=0))
-    assert (result.float_accuracy, result.integer_accuracy) == (None, None)
+    assert (result.float_score, result.integer_score) == (None, None)
 
 
 # Interrupted
@@ -350,7 +350,7 @@ def test_the_teacher_keeps_its_statistics():
 
 def test_a_mixed_plan_falls_back_to_fixp4_unless_it_is_better_on_validation_data(tmp_path):
     from mixcomp_edge import LayerPlan, QuantPlan
-    from mixcomp_edge.train.loop import accuracy
+    from mixcomp_edge.train.loop import evaluate
 
     mixed, fixed = QuantPlan(LayerPlan("posit4e1", "tensor")), QuantPlan(LayerPlan("fixp4", "tensor"))
     for labels in (0, 1):
@@ -361,7 +361,7 @@ def test_a_mixed_plan_falls_back_to_fixp4_unless_it_is_better_on_validation_data
         for name, plan in (("mixed", mixed), ("fixp4", fixed)):
             model = prepare(corners().model, task.calibration, plan, "corners")
             fit(model, task, task.recipe)
-            assert accuracy(model, task, task.validation) == scores[name]
+            assert evaluate(model, task, task.validation) == scores[name]
         formats = {result.bundle.origin["plan"]["layers"].get(name, {}).get("weights", "posit4e1") for name in "03"}
         assert formats == ({"posit4e1"} if scores["mixed"] > scores["fixp4"] else {"fixp4"})
     delete_checkpoints(tmp_path / "c.mce")
@@ -382,7 +382,7 @@ def test_what_cannot_be_lowered_is_refused_before_the_retraining():
 
 
 def test_top1_takes_maps_of_one_pixel_as_rows():
-    from mixcomp_edge.train.task import top1
+    from mixcomp_edge.train.objective import top1
 
     logits = np.eye(3)[[0, 2, 1]]
     assert top1(logits, np.array([0, 2, 1])) == top1(logits.reshape(3, 3, 1, 1), np.array([0, 2, 1])) == 1.0

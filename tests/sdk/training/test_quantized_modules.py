@@ -10,7 +10,7 @@ from torch import nn
 
 from mixcomp_edge import LayerPlan, QuantPlan, Recipe, quantize
 from mixcomp_edge.errors import PlanError, UnsupportedError
-from mixcomp_edge.train.loop import accuracy, fit
+from mixcomp_edge.train.loop import evaluate, fit
 from mixcomp_edge.train.networks import EncoderLayer, Gru, TextEncoder
 from mixcomp_edge.train.quantized_modules import Value, prepare_modules
 from sdk.training.tasks_for_tests import corners
@@ -105,7 +105,7 @@ def test_quantized_training_learns_and_resumes_to_the_same_weights(weights, tmp_
     with pytest.raises(KeyboardInterrupt):
         train(stop)
     resumed = train()
-    assert accuracy(whole, task, task.test) > 0.9
+    assert evaluate(whole, task, task.test) > 0.9
     assert all(torch.equal(a, b) for a, b in zip(whole.parameters(), resumed.parameters(), strict=True))
 
 

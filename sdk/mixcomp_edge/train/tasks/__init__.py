@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import importlib.util
+import inspect
 import os
 import sys
 import traceback
@@ -15,7 +16,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, TypeVar, cast
 
-from mixcomp_edge.errors import TaskError
+from mixcomp_edge.errors import MixcompError, TaskError
 
 if TYPE_CHECKING:
     from mixcomp_edge.train.task import Task
@@ -58,11 +59,20 @@ BUILTIN: dict[str, Builtin] = {
 
 def load_task(spec: str) -> Task:
     """The task of a built-in name or of path/to/file.py:function. TaskError says what is wrong and in which file."""
+    place = check_spec(spec)
+    return BUILTIN[spec]() if place is None else _from_file(*place)
+
+
+def check_spec(spec: str) -> tuple[Path, str] | None:
+    """File and function that a task is named by, None for a built-in one; TaskError where there is neither."""
     if spec in BUILTIN:
-        return BUILTIN[spec]()
+        return None
     path, colon, function = spec.rpartition(":")
     if colon and path and os.sep not in function:
-        return _from_file(Path(path).expanduser(), function, spec)
+        file = Path(path).expanduser()
+        if not file.is_file():
+            raise TaskError(f"{spec}: there is no file {file} (looked in {Path.cwd()}).")
+        return file.resolve(), function
     if spec.endswith(".py"):
         raise TaskError(f"{spec}: add the function that returns the Task, as in {spec}:make_task.")
     near = difflib.get_close_matches(spec.lower(), BUILTIN, n=1, cutoff=0.5)
@@ -72,21 +82,30 @@ def load_task(spec: str) -> Task:
     )
 
 
-def _from_file(path: Path, function: str, spec: str) -> Task:
+def _from_file(path: Path, function: str) -> Task:
     from mixcomp_edge.train.task import Task
 
-    if not path.is_file():
-        raise TaskError(f"{spec}: there is no file {path} (looked in {Path.cwd()}).")
-    path = path.resolve()
     module = _run(path, lambda: _import(path))
     make = getattr(module, function, None)
     if not callable(make):
         names = [name for name, value in vars(module).items() if getattr(value, "__module__", None) == module.__name__]
         raise TaskError(f"{path}: has no function '{function}'. It defines: {', '.join(names) or 'nothing'}.")
+    _check_call(path, function, make)
     task = _run(path, cast("Callable[[], object]", make))
     if not isinstance(task, Task):
-        raise TaskError(f"{path}: {function}() returned {type(task).__name__}, expected mixcomp_edge.train.task.Task.")
+        forgot = " Does it end without a return?" if task is None else ""
+        raise TaskError(f"{path}: {function}() returned {type(task).__name__}, expected a mixcomp_edge.Task.{forgot}")
     return task
+
+
+def _check_call(path: Path, function: str, make: Callable[..., object]) -> None:
+    """TaskError where the function cannot be called without arguments."""
+    try:
+        inspect.signature(make).bind()
+    except TypeError as error:
+        raise TaskError(f"{path}: {function}() is called without arguments: {error}. Give them defaults.") from error
+    except ValueError:  # of what has no signature, the call will tell
+        return
 
 
 def _import(path: Path) -> ModuleType:
@@ -113,6 +132,7 @@ def _run(path: Path, call: Callable[[], T]) -> T:
         lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
         line = lines[-1] if lines else getattr(error, "lineno", None)
         where = f"{path}, line {line}" if line else str(path)
-        raise TaskError(f"{where}: {type(error).__name__}: {error}") from error
+        kind = "" if isinstance(error, MixcompError) else f"{type(error).__name__}: "
+        raise TaskError(f"{where}: {kind}{error}") from error
     finally:
         sys.path.remove(str(path.parent))
