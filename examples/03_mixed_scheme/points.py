@@ -96,7 +96,7 @@ def wide(task: str) -> list[Point]:
 
 
 def order(task: str) -> list[Point]:
-    """The plan by sensitivity against ten random plans that fill the same budget."""
+    """The plan by sensitivity against random plans, ten draws, that fill the same budget."""
     shared: dict[str, Any] = {"formats": "mixed", "fall_back": False, **question(task)}
     by = [Point(task, f"by {name}", 0, criterion=name, **shared) for name in ("gradient", "fisher", "error")]
     return by + [Point(task, f"random {draw}", 0, criterion="random", draw=draw, **shared) for draw in range(10)]

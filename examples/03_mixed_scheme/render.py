@@ -91,8 +91,9 @@ def main_table(results: list[Result], order: tuple[str, ...]) -> str:
 
 
 def order_table(results: list[Result]) -> str:
-    """Plans by criterion, and where each stands among the random ones."""
-    chance = sorted(r["test"] for r in results if r["point"]["criterion"] == "random")
+    """Plans by criterion, and where each stands among the random ones, of which several draws may give the same."""
+    drawn = [r for r in results if r["point"]["criterion"] == "random"]
+    chance = sorted({json.dumps(r["plan"], sort_keys=True): r["test"] for r in drawn}.values())
     body = []
     for result in (r for r in results if r["point"]["criterion"] != "random"):
         below = sum(value < result["test"] for value in chance)
@@ -101,7 +102,7 @@ def order_table(results: list[Result]) -> str:
     if chance:
         middle = chance[len(chance) // 2] if len(chance) % 2 else sum(chance[len(chance) // 2 - 1 :][:2]) / 2
         spread = f"{100 * chance[0]:.2f} … {100 * middle:.2f} … {100 * chance[-1]:.2f}"
-        body.append([f"{len(chance)} random plans: least, median, most", spread, "–", "–"])
+        body.append([f"{len(drawn)} draws, {len(chance)} plans: least, median, most", spread, "–", "–"])
     return table(("plan", "test, %", "parameters in Posit", "among the random plans"), body)
 
 
