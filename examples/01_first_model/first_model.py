@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from mixcomp_edge import LayerPlan, QuantPlan, Recipe, Task, convert, export, fit, load_task, prepare, simulate, verify
-from mixcomp_edge.train.loop import evaluate
+from mixcomp_edge.train.loop.fit import evaluate
 
 # 1. Data and a model of your own: 8x8 grey digits, ten classes.
 digits: Task = load_task("digits")

@@ -19,7 +19,7 @@ from points import METHODS, Point
 from run import HERE, note, save
 
 from mixcomp_edge import LayerPlan
-from mixcomp_edge.train.quantizers import weight_quantizer
+from mixcomp_edge.train.method.quantizers import weight_quantizer
 from mixcomp_edge.train.recipe import Recipe
 from mixcomp_edge.train.routes import prepare_task
 

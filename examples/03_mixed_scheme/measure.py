@@ -16,8 +16,8 @@ from safetensors.torch import load_file, save_file
 
 from mixcomp_edge import Bundle, LayerPlan, QuantPlan, Recipe, Split, Task, convert, load_task, save_bundle
 from mixcomp_edge.ir import interp
-from mixcomp_edge.train.analyze import Analysis, Options, analyze
-from mixcomp_edge.train.loop import Progress, evaluate, fit
+from mixcomp_edge.train.loop.fit import Progress, evaluate, fit
+from mixcomp_edge.train.method.analyze import Analysis, Options, analyze
 from mixcomp_edge.train.quantize import integer_inputs, score, versions
 from mixcomp_edge.train.quantized_model import QuantizedModel
 from mixcomp_edge.train.recipe import load_recipe

@@ -17,7 +17,7 @@ __version__ = "0.1.0"
 _HOME = {
     "prepare": "mixcomp_edge.train.quantized_model",
     "prepare_modules": "mixcomp_edge.train.quantized_modules",
-    "fit": "mixcomp_edge.train.loop",
+    "fit": "mixcomp_edge.train.loop.fit",
     "Recipe": "mixcomp_edge.train.recipe",
     "Task": "mixcomp_edge.train.task",
     "Split": "mixcomp_edge.train.task",

@@ -32,7 +32,7 @@ from mixcomp_edge.errors import MixcompError
 from mixcomp_edge.ir import interp
 from mixcomp_edge.quant_plan import load_plan
 from mixcomp_edge.targets.boards import board
-from mixcomp_edge.train import checkpoint as checkpoints
+from mixcomp_edge.train.loop import checkpoint as checkpoints
 from mixcomp_edge.train.recipe import Recipe, load_recipe
 from mixcomp_edge.verification import make_inputs
 from support.bundle_files import signed, taken_apart, whole

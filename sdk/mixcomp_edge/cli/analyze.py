@@ -30,7 +30,7 @@ from mixcomp_edge.cli.quantize import (
 from mixcomp_edge.storage import check_file, write_file
 
 if TYPE_CHECKING:
-    from mixcomp_edge.train.analyze import Analysis
+    from mixcomp_edge.train.method.analyze import Analysis
 
 WIDTH = 130  # of the table in a file
 
@@ -82,10 +82,10 @@ def register(app: typer.Typer) -> None:
         """
         from dataclasses import replace
 
-        from mixcomp_edge.train.analyze import Options, check
-        from mixcomp_edge.train.analyze import analyze as run
-        from mixcomp_edge.train.plot import check_matplotlib, check_path
-        from mixcomp_edge.train.plot import plot as draw
+        from mixcomp_edge.train.method.analyze import Options, check
+        from mixcomp_edge.train.method.analyze import analyze as run
+        from mixcomp_edge.train.method.plot import check_matplotlib, check_path
+        from mixcomp_edge.train.method.plot import plot as draw
         from mixcomp_edge.train.quantize import check_checkpoints, delete_checkpoints, train_float
 
         base = make_plan(None, None, act_bits, granularity).default

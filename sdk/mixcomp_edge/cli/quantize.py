@@ -96,7 +96,7 @@ def register(app: typer.Typer) -> None:
         the_plan = make_plan(plan, weights, act_bits, granularity)
         check_file(out)
         from mixcomp_edge.bundle import save_bundle
-        from mixcomp_edge.train.engine import make_engine
+        from mixcomp_edge.train.loop.engine import make_engine
         from mixcomp_edge.train.objective import metric_text
         from mixcomp_edge.train.quantize import check_checkpoints, delete_checkpoints
         from mixcomp_edge.train.quantize import quantize as run

@@ -55,9 +55,9 @@ def register(app: typer.Typer) -> None:
 
         Example: mixcomp-edge sweep digits --eta 0 --eta 0.1 --recipe best --seeds 0,1,2 -o digits_sweep
         """
+        from mixcomp_edge.train.loop.sweep import grid, summary
+        from mixcomp_edge.train.loop.sweep import sweep as run
         from mixcomp_edge.train.objective import metric_text
-        from mixcomp_edge.train.sweep import grid, summary
-        from mixcomp_edge.train.sweep import sweep as run
 
         try:
             numbers = [int(seed) for seed in seeds.split(",")]

@@ -22,9 +22,9 @@ from mixcomp_edge.numerics import members
 from mixcomp_edge.operators.input import QInput
 from mixcomp_edge.quant_plan import QuantPlan
 from mixcomp_edge.storage import check_file
-from mixcomp_edge.train import checkpoint as checkpoints
-from mixcomp_edge.train.engine import Engine, OneProcess
-from mixcomp_edge.train.loop import Listener, evaluate, fit
+from mixcomp_edge.train.loop import checkpoint as checkpoints
+from mixcomp_edge.train.loop.engine import Engine, OneProcess
+from mixcomp_edge.train.loop.fit import Listener, evaluate, fit
 from mixcomp_edge.train.objective import Metric
 from mixcomp_edge.train.quantized_model import QuantizedModel, prepare
 from mixcomp_edge.train.recipe import Recipe

@@ -20,12 +20,12 @@ from mixcomp_edge.lower import QuantizedGraph, simplify
 from mixcomp_edge.lower.assign_types import assign_types, quantizer_of
 from mixcomp_edge.operators.input import Input
 from mixcomp_edge.quant_plan import QuantPlan
-from mixcomp_edge.train.calibrate import activation_step, input_range
-from mixcomp_edge.train.histogram import Histogram
+from mixcomp_edge.train.method.calibrate import activation_step, input_range
+from mixcomp_edge.train.method.histogram import Histogram
+from mixcomp_edge.train.method.quantizers import ActivationQuantizer, weight_quantizer
 from mixcomp_edge.train.operators import forward
 from mixcomp_edge.train.operators.input import normalized
 from mixcomp_edge.train.proof import prove
-from mixcomp_edge.train.quantizers import ActivationQuantizer, weight_quantizer
 from mixcomp_edge.train.recipe import Recipe
 from mixcomp_edge.train.task_checks import checked_calibration, checked_model, takes_tokens
 

@@ -20,10 +20,10 @@ from torch.nn.utils import parametrize
 from mixcomp_edge.errors import UnsupportedError
 from mixcomp_edge.lower.assign_types import ValueType
 from mixcomp_edge.quant_plan import QuantPlan
-from mixcomp_edge.train.calibrate import activation_step
-from mixcomp_edge.train.histogram import Histogram
+from mixcomp_edge.train.method.calibrate import activation_step
+from mixcomp_edge.train.method.histogram import Histogram
+from mixcomp_edge.train.method.quantizers import ActivationQuantizer, WeightQuantizer, weight_quantizer
 from mixcomp_edge.train.proof import prove_copy
-from mixcomp_edge.train.quantizers import ActivationQuantizer, WeightQuantizer, weight_quantizer
 from mixcomp_edge.train.recipe import Recipe
 from mixcomp_edge.train.task_checks import checked_calibration, checked_model, takes_tokens
 

@@ -11,7 +11,7 @@ from mixcomp_edge.documents import read_toml
 from mixcomp_edge.errors import RecipeError
 from mixcomp_edge.quant_plan import QUANTIZERS
 
-ESTIMATORS = ("straight", "tanh", "tanh_as_printed", "linear")  # train/estimators.py
+ESTIMATORS = ("straight", "tanh", "tanh_as_printed", "linear")  # train/method/estimators.py
 
 
 @dataclass(frozen=True)
@@ -26,11 +26,11 @@ class Recipe:
     warmup: float = 0.05  # share of all steps
     distill: float = 0.0  # share of the loss that follows the float model's output instead of the labels
     temperature: float = 1.0  # of the softmax on both sides of the distillation
-    dampen: float = 0.0  # strength, at the end, of the pull of weights towards their levels: train/losses.py
+    dampen: float = 0.0  # strength, at the end, of the pull of weights towards their levels: train/loop/losses.py
     augment: bool = True
     quantizer_even: str = "learned"  # of fixp4 weights where the plan leaves it open: quant_plan.QUANTIZERS
     quantizer_uneven: str = "learned"  # of posit weights
-    estimator: str = "straight"  # of the gradient through posit roundings: train/estimators.py
+    estimator: str = "straight"  # of the gradient through posit roundings: train/method/estimators.py
     seed: int = 0
     threads: int = 0  # of the processor; 0: as many as it has cores. Results depend on it in the last bits
 

@@ -20,7 +20,7 @@ from mixcomp_edge.plan.layout import Layout
 from mixcomp_edge.quant_plan import QuantPlan
 from mixcomp_edge.simulation import Simulation, simulate
 from mixcomp_edge.storage import check_file, check_sealed, make_folder, sealed, write_file
-from mixcomp_edge.train.loop import Listener
+from mixcomp_edge.train.loop.fit import Listener
 from mixcomp_edge.train.quantize import (
     Quantized,
     check_checkpoints,

@@ -32,7 +32,7 @@ def test_a_name_is_a_function_the_first_time_and_ever_after(name):
 
 def test_the_names_do_not_depend_on_what_was_imported_before():
     python(
-        "import mixcomp_edge.train.loop, mixcomp_edge.simulation, mixcomp_edge.cli\n"
+        "import mixcomp_edge.train.loop.fit, mixcomp_edge.simulation, mixcomp_edge.cli\n"
         "from mixcomp_edge import *\n"
         f"for function in ({', '.join(FUNCTIONS)}):\n    assert callable(function), function\n"
     )

@@ -11,7 +11,7 @@ import torch
 from numpy.testing import assert_array_equal
 
 from mixcomp_edge.errors import TaskError
-from mixcomp_edge.train.loop import evaluate
+from mixcomp_edge.train.loop.fit import evaluate
 from mixcomp_edge.train.task import Split, Task
 from mixcomp_edge.train.tasks import BUILTIN, load_task, synthetic
 from mixcomp_edge.train.tasks.images import Augment, Normalize

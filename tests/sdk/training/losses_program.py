@@ -8,8 +8,8 @@ import sys
 import torch
 
 from mixcomp_edge import Recipe, prepare
-from mixcomp_edge.train.engine import make_engine
-from mixcomp_edge.train.loop import fit
+from mixcomp_edge.train.loop.engine import make_engine
+from mixcomp_edge.train.loop.fit import fit
 from sdk.training.tasks_for_tests import corners
 
 

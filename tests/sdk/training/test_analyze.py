@@ -14,10 +14,10 @@ from mixcomp_edge.cli import app
 from mixcomp_edge.errors import PlanError, TaskError
 from mixcomp_edge.numerics import codebook
 from mixcomp_edge.quant_plan import load_plan
-from mixcomp_edge.train.analyze import Analysis, Options, analyze
-from mixcomp_edge.train.calibrate import weight_scale
-from mixcomp_edge.train.loop import fit
-from mixcomp_edge.train.sensitivity import CRITERIA, Evidence, Trials
+from mixcomp_edge.train.loop.fit import fit
+from mixcomp_edge.train.method.analyze import Analysis, Options, analyze
+from mixcomp_edge.train.method.calibrate import weight_scale
+from mixcomp_edge.train.method.sensitivity import CRITERIA, Evidence, Trials
 from mixcomp_edge.train.task import Task
 from sdk.training.tasks_for_tests import corners
 

@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from mixcomp_edge import LayerPlan, QuantPlan, Recipe, convert, prepare
 from mixcomp_edge.numerics import codebook, members
-from mixcomp_edge.train.calibrate import choose_codebook, weight_scale
+from mixcomp_edge.train.method.calibrate import choose_codebook, weight_scale
 
 NORMAL = np.random.default_rng(0).normal(size=(8, 16, 3, 3)).astype(np.float32)
 HEAVY = np.random.default_rng(1).standard_t(2.5, size=(8, 16, 3, 3)).astype(np.float32)

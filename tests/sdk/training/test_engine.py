@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from mixcomp_edge.errors import RecipeError
-from mixcomp_edge.train import engine as engines
-from mixcomp_edge.train.batches import batches
-from mixcomp_edge.train.engine import Devices, OneProcess, make_engine, parse_devices
+from mixcomp_edge.train.loop import engine as engines
+from mixcomp_edge.train.loop.batches import batches
+from mixcomp_edge.train.loop.engine import Devices, OneProcess, make_engine, parse_devices
 from mixcomp_edge.train.recipe import Recipe
 from sdk.training.tasks_for_tests import corners
 

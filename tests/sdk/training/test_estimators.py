@@ -11,8 +11,8 @@ import torch
 from numpy.testing import assert_allclose
 
 from mixcomp_edge.numerics import CODEBOOKS, codebook
-from mixcomp_edge.train.estimators import ESTIMATORS, slope
-from mixcomp_edge.train.quantizers import WeightQuantizer
+from mixcomp_edge.train.method.estimators import ESTIMATORS, slope
+from mixcomp_edge.train.method.quantizers import WeightQuantizer
 from mixcomp_edge.train.recipe import ESTIMATORS as NAMES
 
 POSIT = codebook("posit4").sorted_values

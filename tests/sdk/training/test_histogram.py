@@ -13,8 +13,8 @@ from torch import nn
 from mixcomp_edge import LayerPlan, QuantPlan, convert, prepare
 from mixcomp_edge.bundle import save_bundle
 from mixcomp_edge.errors import TaskError
-from mixcomp_edge.train.calibrate import activation_step, input_range
-from mixcomp_edge.train.histogram import Histogram
+from mixcomp_edge.train.method.calibrate import activation_step, input_range
+from mixcomp_edge.train.method.histogram import Histogram
 from mixcomp_edge.train.quantized_modules import prepare_modules
 
 SHAPE = (60, 400)

@@ -18,8 +18,8 @@ import torch
 
 from mixcomp_edge import Recipe, quantize
 from mixcomp_edge.errors import PlanError, StorageError, TaskError
-from mixcomp_edge.train.checkpoint import MAGIC
-from mixcomp_edge.train.loop import fit
+from mixcomp_edge.train.loop.checkpoint import MAGIC
+from mixcomp_edge.train.loop.fit import fit
 from mixcomp_edge.train.quantize import delete_checkpoints
 from mixcomp_edge.train.quantized_model import prepare
 from sdk.training.tasks_for_tests import corners
@@ -350,7 +350,7 @@ def test_the_teacher_keeps_its_statistics():
 
 def test_a_mixed_plan_falls_back_to_fixp4_unless_it_is_better_on_validation_data(tmp_path):
     from mixcomp_edge import LayerPlan, QuantPlan
-    from mixcomp_edge.train.loop import evaluate
+    from mixcomp_edge.train.loop.fit import evaluate
 
     mixed, fixed = QuantPlan(LayerPlan("posit4e1", "tensor")), QuantPlan(LayerPlan("fixp4", "tensor"))
     for labels in (0, 1):

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from mixcomp_edge import LayerPlan, QuantPlan, Recipe, prepare
-from mixcomp_edge.train.loop import fit
-from mixcomp_edge.train.losses import Dampening, mixed_loss
+from mixcomp_edge.train.loop.fit import fit
+from mixcomp_edge.train.loop.losses import Dampening, mixed_loss
 from sdk.training.tasks_for_tests import corners
 
 OUTPUT = torch.tensor([[2.0, -1.0, 0.5], [0.0, 1.0, 3.0]])

@@ -10,7 +10,7 @@ from torch import nn
 
 from mixcomp_edge import LayerPlan, QuantPlan, Recipe, quantize
 from mixcomp_edge.errors import PlanError, UnsupportedError
-from mixcomp_edge.train.loop import evaluate, fit
+from mixcomp_edge.train.loop.fit import evaluate, fit
 from mixcomp_edge.train.networks import EncoderLayer, Gru, TextEncoder
 from mixcomp_edge.train.quantized_modules import Value, prepare_modules
 from sdk.training.tasks_for_tests import corners

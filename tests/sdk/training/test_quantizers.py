@@ -10,9 +10,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from mixcomp_edge.lower.assign_types import ValueType
 from mixcomp_edge.numerics import codebook
-from mixcomp_edge.train.calibrate import activation_step, input_range, weight_scale
-from mixcomp_edge.train.histogram import Histogram
-from mixcomp_edge.train.quantizers import ActivationQuantizer, WeightQuantizer
+from mixcomp_edge.train.method.calibrate import activation_step, input_range, weight_scale
+from mixcomp_edge.train.method.histogram import Histogram
+from mixcomp_edge.train.method.quantizers import ActivationQuantizer, WeightQuantizer
 
 FORMATS = ["fixp4", "posit4", "posit4sc4", "posit4sc8", "posit4e1", "posit4e2"]
 RANGES = {"u4": (0, 15), "s4": (-8, 7), "u8": (0, 255), "s8": (-128, 127)}

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mixcomp_edge.errors import PlanError
-from mixcomp_edge.train.selector import Budget, Candidate, select
+from mixcomp_edge.train.method.selector import Budget, Candidate, select
 
 
 def exhaustive(layers, parameters, macs=None, table_bytes=None, forced=frozenset()) -> float:

@@ -17,8 +17,8 @@ import pytest
 from mixcomp_edge import load_bundle
 from mixcomp_edge.errors import RecipeError, TaskError
 from mixcomp_edge.storage import unsealed
-from mixcomp_edge.train import sweep as module
-from mixcomp_edge.train.sweep import Outcome, Point, grid, interval, summary, sweep
+from mixcomp_edge.train.loop import sweep as module
+from mixcomp_edge.train.loop.sweep import Outcome, Point, grid, interval, summary, sweep
 
 TASK = f"{Path(__file__).with_name('tasks_for_tests.py')}:corners"
 

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from mixcomp_edge.quant_plan import LayerPlan
-from mixcomp_edge.train.quantizers import weight_quantizer
+from mixcomp_edge.train.method.quantizers import weight_quantizer
 from mixcomp_edge.train.recipe import Recipe
 from mixcomp_edge.train.task import Split, Task
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from mixcomp_edge.errors import ExportError
 from mixcomp_edge.storage import check_file, write_file
-from mixcomp_edge.train.sensitivity import FIXED
+from mixcomp_edge.train.method.sensitivity import FIXED
 
 if TYPE_CHECKING:
-    from mixcomp_edge.train.analyze import Analysis
+    from mixcomp_edge.train.method.analyze import Analysis
 
 FORMATS = (".png", ".svg", ".pdf")
 COLOURS = ("#4c72b0", "#dd8452", "#55a868", "#c44e52")

@@ -162,7 +162,7 @@ def _on_ray(address: str, workers: int) -> Runner:
 def attempt(point: dict[str, Any], folder: str, workers: int) -> str:
     """Runs one point in a process of its own, again when it is killed. Empty, or what went wrong."""
     threads = os.environ.get("OMP_NUM_THREADS") or str(max(1, (os.cpu_count() or 1) // workers))
-    command = [sys.executable, "-m", "mixcomp_edge.train.sweep_point", json.dumps(point), folder]
+    command = [sys.executable, "-m", "mixcomp_edge.train.loop.sweep_point", json.dumps(point), folder]
     error = ""
     for _ in range(ATTEMPTS):
         done = subprocess.run(

@@ -8,7 +8,7 @@ from typing import Protocol, cast
 import torch
 from torch import Tensor, nn
 
-from mixcomp_edge.train.quantizers import WeightQuantizer
+from mixcomp_edge.train.method.quantizers import WeightQuantizer
 from mixcomp_edge.train.recipe import Recipe
 from mixcomp_edge.train.task import Task
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixcomp_edge.numerics import Codebook
-from mixcomp_edge.train.histogram import FAR, Histogram, usual_peak
+from mixcomp_edge.train.method.histogram import FAR, Histogram, usual_peak
 
 Floats = NDArray[np.floating]
 

@@ -15,11 +15,11 @@ import torch
 from torch import Tensor, nn
 
 from mixcomp_edge.errors import TaskError
-from mixcomp_edge.train import checkpoint as checkpoints
-from mixcomp_edge.train.batches import batches, epoch_seed, steps_per_epoch
-from mixcomp_edge.train.engine import Engine, OneProcess
-from mixcomp_edge.train.losses import Dampening, mixed_loss
-from mixcomp_edge.train.quantizers import WeightQuantizer
+from mixcomp_edge.train.loop import checkpoint as checkpoints
+from mixcomp_edge.train.loop.batches import batches, epoch_seed, steps_per_epoch
+from mixcomp_edge.train.loop.engine import Engine, OneProcess
+from mixcomp_edge.train.loop.losses import Dampening, mixed_loss
+from mixcomp_edge.train.method.quantizers import WeightQuantizer
 from mixcomp_edge.train.recipe import Recipe
 from mixcomp_edge.train.task import Split, Task
 

@@ -1,5 +1,5 @@
-"""One point of a sweep, as a process: python -m mixcomp_edge.train.sweep_point POINT FOLDER. Its record appears whole
-or not at all."""
+"""One point of a sweep, as a process: python -m mixcomp_edge.train.loop.sweep_point POINT FOLDER. Its record appears
+whole or not at all."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from mixcomp_edge.errors import MixcompError
 from mixcomp_edge.ir.weighted import Weighted
 from mixcomp_edge.quant_plan import QuantPlan, load_plan
 from mixcomp_edge.storage import write_file
-from mixcomp_edge.train.analyze import Options, analyze
+from mixcomp_edge.train.loop.sweep import Point
+from mixcomp_edge.train.method.analyze import Options, analyze
 from mixcomp_edge.train.quantize import delete_checkpoints, quantize, train_float
 from mixcomp_edge.train.recipe import load_recipe
-from mixcomp_edge.train.sweep import Point
 from mixcomp_edge.train.tasks import load_task
 
 

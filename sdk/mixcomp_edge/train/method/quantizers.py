@@ -16,8 +16,8 @@ from mixcomp_edge.ir.types import QType
 from mixcomp_edge.lower.assign_types import ValueType
 from mixcomp_edge.numerics import Codebook, members
 from mixcomp_edge.quant_plan import LayerPlan
-from mixcomp_edge.train.calibrate import choose_codebook, weight_scale
-from mixcomp_edge.train.estimators import slope
+from mixcomp_edge.train.method.calibrate import choose_codebook, weight_scale
+from mixcomp_edge.train.method.estimators import slope
 from mixcomp_edge.train.recipe import Recipe
 
 LOG_2 = math.log(2.0)

@@ -14,11 +14,11 @@ import torch
 from mixcomp_edge.errors import PlanError, TaskError
 from mixcomp_edge.numerics import FAMILIES
 from mixcomp_edge.quant_plan import LayerPlan, QuantPlan
-from mixcomp_edge.train import sensitivity
+from mixcomp_edge.train.method import sensitivity
+from mixcomp_edge.train.method.selector import Budget, Candidate, select
+from mixcomp_edge.train.method.sensitivity import CRITERIA, FIXED, Evidence, Trials
 from mixcomp_edge.train.recipe import Recipe
 from mixcomp_edge.train.routes import Quantizable, prepare_task
-from mixcomp_edge.train.selector import Budget, Candidate, select
-from mixcomp_edge.train.sensitivity import CRITERIA, FIXED, Evidence, Trials
 from mixcomp_edge.train.task import Split, Task
 from mixcomp_edge.train.tasks.holdout import hold_out
 
