@@ -3,6 +3,7 @@ value of its own there, and convolutions, linear layers and activations are stil
 
 from __future__ import annotations
 
+import keyword
 import warnings
 
 import torch
@@ -27,9 +28,28 @@ def trace(model: nn.Module, input_shape: tuple[int, ...], name: str) -> Exported
         warnings.simplefilter("ignore")  # of torch's about itself
         try:
             program = torch.export.export(model, (torch.zeros(BATCH, *input_shape),), strict=False)
-            return _without_identities(program).run_decompositions({})
+            program = _without_identities(program)
+            spelled = {path: _spelled(path) for path in {*program.state_dict, *program.constants}}
+            _rename(program, spelled)
+            program = program.run_decompositions({})
+            _rename(program, {new: path for path, new in spelled.items()})
+            return program
         except Exception as error:  # torch.export raises many kinds
             raise explain(model, input_shape, name, error) from error
+
+
+def _spelled(path: str) -> str:
+    """The path of a parameter as attributes that Python code may name: torch writes such code to functionalize."""
+    return ".".join(f"{part}_{'_' * len(path)}" if keyword.iskeyword(part) else part for part in path.split("."))
+
+
+def _rename(program: ExportedProgram, names: dict[str, str]) -> None:
+    """Renames the parameters, buffers and constants of a program in place."""
+    for tensors in (program.state_dict, program.constants):
+        for path in set(tensors) & set(names):
+            tensors[names[path]] = tensors.pop(path)
+    for spec in program.graph_signature.input_specs:
+        spec.target = names.get(spec.target or "", spec.target)
 
 
 def _without_identities(program: ExportedProgram) -> ExportedProgram:
