@@ -29,18 +29,19 @@ def trace(model: nn.Module, input_shape: tuple[int, ...], name: str) -> Exported
         try:
             program = torch.export.export(model, (torch.zeros(BATCH, *input_shape),), strict=False)
             program = _without_identities(program)
-            spelled = {path: _spelled(path) for path in {*program.state_dict, *program.constants}}
-            _rename(program, spelled)
+            plain = _plain_names(program)
+            _rename(program, plain)
             program = program.run_decompositions({})
-            _rename(program, {new: path for path, new in spelled.items()})
+            _rename(program, {new: path for path, new in plain.items()})
             return program
         except Exception as error:  # torch.export raises many kinds
             raise explain(model, input_shape, name, error) from error
 
 
-def _spelled(path: str) -> str:
-    """The path of a parameter as attributes that Python code may name: torch writes such code to functionalize."""
-    return ".".join(f"{part}_{'_' * len(path)}" if keyword.iskeyword(part) else part for part in path.split("."))
+def _plain_names(program: ExportedProgram) -> dict[str, str]:
+    """Names for tensors below a module that is called like a keyword: torch writes Python code to functionalize."""
+    paths = sorted({*program.state_dict, *program.constants})
+    return {path: f"mixcomp_{i}" for i, path in enumerate(paths) if any(map(keyword.iskeyword, path.split(".")))}
 
 
 def _rename(program: ExportedProgram, names: dict[str, str]) -> None:
