@@ -27,6 +27,7 @@ FORMAT = 1
 CONTRACT = "q32"  # how accumulators are requantized, SPEC.md 3
 KEY = "mixcomp"  # of the metadata entry; one entry, because safetensors writes several in any order
 MAX_BYTES = 64 << 20
+MAX_MESSAGE = 600  # characters
 MAX_DEPTH = 32  # of the origin's JSON
 
 
@@ -80,7 +81,8 @@ def load_bundle(path: str | Path) -> Bundle:
 
 
 def _one_line(text: str) -> str:
-    """Without what a terminal might act on: a hostile file chooses the names that a message repeats."""
+    """Short, and without what a terminal might act on: a hostile file chooses the names that a message repeats."""
+    text = text if len(text) <= MAX_MESSAGE else f"{text[: MAX_MESSAGE // 2]} … {text[-MAX_MESSAGE // 2 :]}"
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 

@@ -94,10 +94,11 @@ def simulate(
     chip_name: one of mixcomp_sim.chips(); by default the one that stands for the target's core. edited: also of
     a folder whose C was changed since the export."""
     with opened(Path(source), target_name, model=model, edited=edited) as (bundle, layout, project):
+        inputs = make_inputs(bundle.graph, count)
         chip = chip_for(chip_name, layout)
         core = emulated_core(project, layout, chain_name)
         try:
-            return measure_core(core, layout, make_inputs(bundle.graph, count), chip)
+            return measure_core(core, layout, inputs, chip)
         finally:
             core.close()
 

@@ -176,11 +176,12 @@ def verify(
     kind, _, place = on.partition(":")
     the_board = board(place) if kind == "qemu" and place else None
     with opened(Path(source), target_name, the_board, model=model, edited=edited) as (bundle, layout, project):
+        inputs = make_inputs(bundle.graph, count, seed)
         transport = open_transport(on, project, layout, chain_name)
         try:
             if isinstance(transport, BoardTransport) and notice is not None:
                 notice(_forecast(transport.cost(), count, transport.session.port.baud))
-            verdict = compare(transport, layout, make_inputs(bundle.graph, count, seed), progress)
+            verdict = compare(transport, layout, inputs, progress)
             return replace(verdict, wire=transport.wire()) if isinstance(transport, BoardTransport) else verdict
         finally:
             transport.close()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
+import tempfile
 from types import FrameType
 from typing import Annotated
 
@@ -42,6 +44,11 @@ def _options(
     it costs. Each of these ends by naming the next."""
 
 
+# A full or read-only disk, too long a name, no rights: not a bug, wherever it shows.
+OF_THE_MACHINE = {
+    errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.ENOTDIR,
+    errno.EISDIR, errno.ELOOP, errno.EIO, errno.EMFILE, errno.ENFILE,
+}  # fmt: skip
 INTERRUPTED, TERMINATED = 130, 143  # 128 + SIGINT, + SIGTERM, as shells have it
 
 
@@ -88,8 +95,8 @@ def main() -> None:
         if not _is_for_the_user(error):
             raise
         if "--json" in sys.argv:
-            print_json({"error": str(error)})
-        console.print(f"[bold red]error:[/] {_plain(error)}", highlight=False, soft_wrap=True)
+            print_json({"error": _message(error)})
+        console.print(f"[bold red]error:[/] {_plain(_message(error))}", highlight=False, soft_wrap=True)
         sys.exit(2)
 
 
@@ -100,12 +107,21 @@ def _terminate(number: int, frame: FrameType | None) -> None:
 
 def _is_for_the_user(error: Exception) -> bool:
     """Whether the message is meant for the user; anything else is a bug and keeps its traceback."""
+    if isinstance(error, OSError):
+        return error.errno in OF_THE_MACHINE
     return isinstance(error, MixcompError) or type(error).__name__ in ("EmulatorError", "BuildError", "MacError")
 
 
-def _plain(error: Exception) -> str:
+def _message(error: Exception) -> str:
+    if not isinstance(error, OSError):
+        return str(error)
+    place = error.filename or tempfile.gettempdir()
+    return f"{place}: {error.strerror}. Make room, or name another place."
+
+
+def _plain(message: str) -> str:
     """The message with what a terminal might act on escaped: names in a hostile file are the file's choice."""
     from rich.markup import escape
 
-    text = "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in str(error))
+    text = "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in message)
     return escape(text)

@@ -225,6 +225,8 @@ def _manifest(folder: Path) -> dict[str, Any]:
         texts += [text for table in (digests, *models.values()) for text in table.values()]
         if not all(isinstance(text, str) for text in texts):
             raise ValueError("holds a value that is no text")
+        if not isinstance(manifest.get("baud"), int | None) or not isinstance(manifest.get("energy", False), bool):
+            raise ValueError("baud must be a whole number, energy true or false")
         if not all(MODEL_NAME.fullmatch(name) for name in models):
             raise ValueError("a model has no name that one can have")
         return manifest

@@ -130,6 +130,8 @@ def _check(state: Mapping[str, Any], training: Training) -> None:
         parameter = parameters[index]
         wanted = {name: parameter.new_zeros(()) if name == "step" else parameter for name in MOMENTS}
         _check_shapes(entry, wanted, f"the optimizer's state {index}")
+        if not 0 <= (steps := float(entry["step"])) <= state["epoch"] * training.per_epoch:
+            raise ValueError(f"the optimizer's state {index} is of {steps} steps")
 
 
 def _check_shapes(found: Any, wanted: Mapping[str, Tensor], what: str) -> None:

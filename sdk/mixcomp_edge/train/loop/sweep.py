@@ -18,7 +18,7 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any, TypeVar
 
-from mixcomp_edge.documents import read_json
+from mixcomp_edge.documents import MAX_TOML_BYTES, read_bytes, read_json
 from mixcomp_edge.errors import PlanError, RecipeError, TaskError
 from mixcomp_edge.quant_plan import load_plan
 from mixcomp_edge.storage import make_folder
@@ -50,7 +50,8 @@ class Point:
         parts += [f"eta{self.eta:g}"] if self.eta is not None else []
         parts += [Path(self.recipe).stem] if self.recipe else []
         contents = [
-            Path(file).read_bytes() if file and Path(file).is_file() else b"" for file in (self.plan, self.recipe)
+            read_bytes(Path(file), MAX_TOML_BYTES, TaskError) if file and Path(file).is_file() else b""
+            for file in (self.plan, self.recipe)
         ]
         digest = hashlib.sha256(json.dumps(asdict(self)).encode() + b"\0".join(contents))
         return "-".join([*parts, f"seed{self.seed}", digest.hexdigest()[:8]])
