@@ -39,7 +39,7 @@ def refused(capsys, monkeypatch, *words: object) -> str:
 
 def spoil(path: Path, how: str) -> None:
     """Puts something that is no such file there."""
-    path.unlink(missing_ok=True)
+    path.rmdir() if path.is_dir() else path.unlink(missing_ok=True)
     if how == "pipe":
         os.mkfifo(path)
     elif how == "folder":
@@ -71,7 +71,6 @@ def test_a_manifest_that_is_none(verb, project, capsys, monkeypatch):
     for how in SPOILED if verb == "verify" else ("pipe", "6 GB"):
         spoil(project / MANIFEST, how)
         assert MANIFEST in refused(capsys, monkeypatch, verb, project)
-        shutil.rmtree(project / MANIFEST, ignore_errors=True)
 
 
 ODD_ENTRIES = {
@@ -107,10 +106,10 @@ def test_a_folder_with_pieces_missing(verb, what, how, project, capsys, monkeypa
     monkeypatch.setattr(sys, "argv", ["mixcomp-edge", *map(str, words)])
     with pytest.raises(SystemExit) as end:
         cli.main()
-    said = capsys.readouterr().err
+    said = capsys.readouterr().err.strip()
     assert end.value.code == 2
     assert "Traceback" not in said
-    assert str(project) in said
+    assert said.startswith("error: ")
 
 
 @pytest.mark.parametrize(
@@ -130,7 +129,6 @@ def test_an_input_that_is_no_such_file(words, tmp_path, capsys, monkeypatch):
         said = refused(capsys, monkeypatch, *(names.get(word, word) for word in words))
         assert str(tmp_path / "it") in said
         assert not (tmp_path / "out").exists()
-        shutil.rmtree(tmp_path / "it", ignore_errors=True)
 
 
 @pytest.mark.parametrize("verb", ["verify", "simulate"])
