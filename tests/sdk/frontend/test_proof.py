@@ -297,7 +297,11 @@ def test_an_honest_model_passes_and_is_left_alone(model, training):
 
 def test_outputs_that_overflow_float32_agree(monkeypatch):
     monkeypatch.setattr(quantized_model.QuantizedModel, "calibrate", lambda *_: None)
-    prepare(nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU()), 1e38 * data(), name="m")
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU())
+    with torch.no_grad():
+        model[0].weight.mul_(1e3)
+    assert not model(1e37 * data()).isfinite().all()
+    prepare(model, 1e37 * data(), name="m")
 
 
 def test_one_sample_is_enough():
