@@ -1,5 +1,13 @@
 /* Exports the static inline parts of the kernels to the tests. */
+#include "mixcomp/add.h"
+#include "mixcomp/concat.h"
+#include "mixcomp/conv2d_add.h"
+#include "mixcomp/dense.h"
 #include "mixcomp/internal/elements.h"
+#include "mixcomp/pad.h"
+#include "mixcomp/pool2d.h"
+#include "mixcomp/rescale.h"
+#include "mixcomp/softmax.h"
 
 int32_t test_q32(int32_t acc, int32_t m, int32_t s)
 { return mce_q32(acc, m, s); }

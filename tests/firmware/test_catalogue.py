@@ -23,7 +23,11 @@ def test_the_header_of_an_operator_declares_the_functions_that_the_catalogue_lis
 def test_the_catalogue_lists_the_files_of_the_kernel_folders():
     folder = build.FIRMWARE / "kernels"
     files = {str(f.relative_to(folder)) for f in folder.rglob("*") if f.is_file()}
-    assert files == {"catalogue.toml", *(f"{kernel.isa}/{kernel.name}.c" for kernel in KERNELS if not kernel.body)}
+    assert files == {
+        "catalogue.toml",
+        "sizes.toml",
+        *(f"{kernel.isa}/{kernel.name}.c" for kernel in KERNELS if not kernel.body),
+    }
 
 
 @pytest.mark.skipif(not shutil.which("clang-format"), reason="clang-format is not installed")
