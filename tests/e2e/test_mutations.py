@@ -18,6 +18,7 @@ from mixcomp_edge.ir.weighted import Weighted
 from mixcomp_edge.targets import target, targets
 from mixcomp_edge.transports.emulator import EmulatedCore
 from mixcomp_edge.verification import compare, make_inputs, verify
+from support.kernels import preferred
 
 ARRAY = re.compile(r"static const (u?int\d+_t) (\w+)\[(\d+)\] = \{\n(.*?)\n\};", re.S)
 INPUTS = 8
@@ -114,7 +115,8 @@ CORES = list(
 @pytest.mark.parametrize("weights", ["fixp4", "posit4"])
 @pytest.mark.parametrize("core", CORES)
 def test_a_flipped_bit_of_the_image_is_caught_on_each_core(core, weights, act_bits, tmp_path):
-    layout = export(bundle(act_bits, weights), core, tmp_path / "c")
+    model = bundle(act_bits, weights)
+    layout = export(model, core, tmp_path / "c", kernels=preferred(model.graph, core))
     emulated = EmulatedCore(tmp_path / "c", layout, target(core))
     try:
         inputs = make_inputs(layout.graph, INPUTS)

@@ -14,6 +14,7 @@ from mixcomp_edge import export
 from mixcomp_edge.targets import targets
 from mixcomp_edge.transports.host import HostProgram
 from mixcomp_edge.verification import compare, make_inputs, open_transport
+from support.kernels import preferred
 
 ON_HOST = ("generic", "cortex-m4", "cortex-m3", "cortex-m0plus")
 CORES = [name for name, target in targets().items() if target.core]
@@ -27,7 +28,7 @@ def test_the_c_of_a_random_network_equals_the_interpreter_in_every_layer(family)
         bundle = network.bundle()
         with tempfile.TemporaryDirectory() as folder:
             target = ON_HOST[network.seed % len(ON_HOST)]  # kernels of every ISA run on a PC, through plain-C stand-ins
-            layout = export(bundle, target, Path(folder) / "c")
+            layout = export(bundle, target, Path(folder) / "c", kernels=preferred(bundle.graph, target))
             library = HostProgram(Path(folder) / "c", layout, ("-O0",))
             try:
                 verdict = compare(library, layout, make_inputs(bundle.graph, 3, seed=network.seed))
@@ -75,7 +76,7 @@ def test_the_machine_code_of_zig_equals_the_interpreter_too(core, few, tmp_path)
 
 def assert_exact_on_core(network: Network, core: str, folder: Path, chain: str | None = None) -> None:
     bundle = network.bundle()
-    layout = export(bundle, core, folder)
+    layout = export(bundle, core, folder, kernels=preferred(bundle.graph, core))
     transport = open_transport("emulator", folder, layout, chain)
     try:
         verdict = compare(transport, layout, make_inputs(bundle.graph, 3, seed=network.seed))

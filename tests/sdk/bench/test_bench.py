@@ -102,7 +102,7 @@ def test_the_tables_show_layers_peers_bounds_and_memory(made_up):
         (("--network", "vgg"), "unknown network 'vgg'. Known: resnet8, dscnn, mobilenet, autoencoder."),
         (("--compiler", "icc"), "unknown compiler 'icc'. Known: gcc, zig, best."),
         (("--target", "generic"), "target 'generic' cannot be emulated"),
-        (("--plot", "x.gif"), "--plot x.gif: must be a file"),
+        (("--plot", "x.gif"), "--plot x.gif: must end in"),
         (("--bounds", "nowhere.toml"), "bounds nowhere.toml: "),
         (("--plan", "."), "has no plan resnet8.toml"),
     ],

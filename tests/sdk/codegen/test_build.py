@@ -24,6 +24,7 @@ from mixcomp_edge.transports.emulator import EmulatedCore
 from mixcomp_edge.verification import verify
 from mixcomp_sim import EmulatorError, foreign_instructions, image_memory
 from sdk.codegen import zoo
+from support.kernels import preferred
 
 STRICT = ["-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror"]
 SANITIZE = ["-std=c99", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
@@ -92,7 +93,7 @@ def test_builds_as_its_own_cmake_project_and_passes_ctest(folder, tmp_path):
 @pytest.mark.parametrize("on", ["cortex-m0plus", "cortex-m3", "cortex-m4", "cortex-m55"])
 def test_builds_on_a_pc_as_its_readme_says_whatever_core_it_is_for(on, tmp_path):
     needs("cmake")
-    export(zoo.bundle("residual"), on, tmp_path / "c")
+    export(zoo.bundle("residual"), on, tmp_path / "c", kernels=preferred(zoo.graph("residual"), on))
     run("cmake", "-S", tmp_path / "c", "-B", tmp_path / "b")
     run("cmake", "--build", tmp_path / "b")
     assert " 0 of " in run("ctest", "--test-dir", tmp_path / "b", "-V")
@@ -291,7 +292,7 @@ def test_a_folder_with_blanks_and_umlauts_builds(tiny_bundle, tmp_path):
 def test_mve_targets_build_with_their_isa(chain, core, tmp_path):
     if chain not in toolchains():
         pytest.skip(f"{chain} is not installed")
-    layout = export(zoo.bundle("residual"), core, tmp_path / "c")
+    layout = export(zoo.bundle("residual"), core, tmp_path / "c", kernels=preferred(zoo.graph("residual"), core))
     memory = image_memory("cortex-m55")
     elf = build_image(tmp_path / "c", render_image(layout), target(core), tmp_path, toolchain(chain), memory)
     attributes = run(needs("arm-none-eabi-readelf"), "-A", elf)
@@ -321,7 +322,7 @@ def test_a_model_that_runs_wild_is_told_with_function_line_and_cause(tiny_bundle
     source.write_text("\n".join(lines))
     start = time.process_time()
     with pytest.raises(EmulatorError, match=cause) as caught:
-        verify(tmp_path / "c", on="emulator", count=1)
+        verify(tmp_path / "c", on="emulator", count=1, edited=True)
     assert time.process_time() - start < 10
     found = re.search(r"in mce_tiny_run\+0x[0-9a-f]+ \(mce_tiny\.c:(\d+), pc 0x", str(caught.value))
     assert found, caught.value
@@ -334,7 +335,8 @@ def test_a_model_that_runs_wild_is_told_with_function_line_and_cause(tiny_bundle
 
 def test_the_arena_in_the_linked_image_is_the_plans(folder, tmp_path):
     for core in CORES:
-        layout = export(zoo.bundle(folder.name), core, tmp_path / core)
+        graph = zoo.graph(folder.name)
+        layout = export(zoo.bundle(folder.name), core, tmp_path / core, kernels=preferred(graph, core))
         emulated = EmulatedCore(tmp_path / core, layout, target(core))
         try:
             assert emulated.arena.size == layout.arena.total_bytes
@@ -348,7 +350,8 @@ def test_the_arena_in_the_linked_image_is_the_plans(folder, tmp_path):
 
 
 def test_the_simulation_is_exact_and_its_parts_add_up(folder):
-    export(zoo.bundle(folder.name), "cortex-m4", folder.with_name("m4"))
+    kernels = preferred(zoo.graph(folder.name), "cortex-m4")
+    export(zoo.bundle(folder.name), "cortex-m4", folder.with_name("m4"), kernels=kernels)
     result = simulate(folder.with_name("m4"), count=2)
     assert result.bit_exact
     way_out = result.instructions - sum(layer.instructions for layer in result.layers)

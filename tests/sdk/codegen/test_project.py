@@ -201,7 +201,7 @@ def test_an_edited_weight_is_caught_and_its_layer_named(tiny_bundle, tmp_path):
     other = int(first[1], 16) ^ 0x03
     path.write_text(f"{text[: first.start()]}0x{other:02x}{text[first.end() :]}")
     for on in ("host", "emulator"):
-        with pytest.raises(ExportError, match=r"changed since the export: src/mce_tiny_weights\.h"):
+        with pytest.raises(ExportError, match=r"changed since the export: src/mce_tiny__weights\.h"):
             verify(tmp_path / "c", on=on, count=3)
         verdict = verify(tmp_path / "c", on=on, count=3, edited=True)
         assert verdict.mismatches > 0
