@@ -98,7 +98,7 @@ for i in range(4096):
     long_chain.append(rescale(f"r{i}", long_chain[-1]))
 
 BROKEN = {
-    "model name in capitals": (replace(small_graph(), name="Net"), "model name 'Net' must be a C name of small"),
+    "model name in capitals": (replace(small_graph(), name="Net"), "model name 'Net' must be a C name: a small"),
     "model name that ends a comment": (replace(small_graph(), name="a*/"), r"model name 'a\*/' must be a C name"),
     "model name too long": (replace(small_graph(), name="a" * 49), "at most 48 characters"),
     "no node": (Graph("net", (), "x"), "net: 0 nodes, expected 1 to 4096"),
@@ -320,7 +320,7 @@ def test_the_accumulator_peak_is_reached_by_its_worst_input(op, data):
 
 
 def test_the_symbol_of_a_name_is_a_c_identifier():
-    assert symbol("Block.1.Conv") == "block_1_conv"
+    assert symbol("Block.1.Conv") == "layer_block_1_conv"
 
 
 def test_average_pooling_counts_the_whole_window_in_its_bound():
