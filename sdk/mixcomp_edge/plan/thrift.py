@@ -34,8 +34,10 @@ def code_bytes() -> dict[str, int]:
 
 def thrifty(graph: Graph, target: Target, found: Candidates) -> Choices:
     """A kernel for each layer of `found`, the preferred ones first there."""
-    code = code_bytes()
     preferred = {layer: options[0] for layer, options in found.items()}
+    if all(len(options) == 1 for options in found.values()):  # nothing is left to choose, as where all are named
+        return preferred
+    code = code_bytes()
     limit = _int8_bytes(graph, target, found)
     if limit is None or flash_bytes(preferred, code) <= limit:
         return preferred

@@ -11,10 +11,11 @@ from firmware.write_sizes import CORES, FILE, measured
 from mixcomp_edge import LayerPlan, QuantPlan, convert, prepare, simulate
 from mixcomp_edge.bench.int8 import compare_int8
 from mixcomp_edge.build.cross import toolchains
-from mixcomp_edge.plan.kernels import candidates, catalogue
+from mixcomp_edge.plan.kernels import catalogue
 from mixcomp_edge.plan.layout import lay_out
 from mixcomp_edge.plan.thrift import code_bytes
 from mixcomp_edge.targets import target
+from support.kernels import preferred
 
 
 def network(width: int, bits: int, name: str = "net"):
@@ -38,13 +39,6 @@ def network(width: int, bits: int, name: str = "net"):
     return convert(prepare(Net().eval(), x, QuantPlan(LayerPlan(act_bits=bits)), name))
 
 
-def preferred(bundle, core):
-    return {
-        step.node.name: candidates(bundle.graph, step.node, core.isas)[0][0].name
-        for step in lay_out(bundle.graph, core).steps
-    }
-
-
 @pytest.mark.parametrize("core", ["cortex-m4", "cortex-m0plus", "cortex-m3"])
 @pytest.mark.parametrize("bits", [4, 8])
 @pytest.mark.parametrize("width", [8, 16, 32])
@@ -64,13 +58,15 @@ def test_a_small_network_takes_no_more_flash_than_as_int8(tmp_path, core, bits, 
 def test_thrift_changes_small_networks_only():
     small, large = network(8, 4), network(96, 4)
     core = target("cortex-m4")
-    assert lay_out(small.graph, core).kernels != preferred(small, core)
-    assert lay_out(large.graph, core).kernels == preferred(large, core)
+    assert lay_out(small.graph, core).kernels != preferred(small.graph, core.name)
+    assert lay_out(large.graph, core).kernels == preferred(large.graph, core.name)
 
 
 def test_a_kernel_that_the_user_named_stays():
     bundle, core = network(8, 4), target("cortex-m4")
-    name, fast = next((n, k) for n, k in preferred(bundle, core).items() if k != lay_out(bundle.graph, core).kernels[n])
+    name, fast = next(
+        (n, k) for n, k in preferred(bundle.graph, core.name).items() if k != lay_out(bundle.graph, core).kernels[n]
+    )
     assert lay_out(bundle.graph, core, {name: fast}).kernels[name] == fast
 
 
