@@ -6,31 +6,25 @@ from __future__ import annotations
 import ctypes
 import struct
 from ctypes import c_int16, c_int32, c_uint8, c_uint16, c_uint32
-from math import prod
 from typing import Any, Protocol
 
 import numpy as np
 
 from firmware import build, structs
 from firmware.structs import TYPES, Memory, garbage, tensor
+from mixcomp_edge.ir import c_view
 from mixcomp_edge.ir.graph import Graph
 from mixcomp_edge.ir.nodes import QNode
 from mixcomp_edge.ir.types import Requant
 from mixcomp_edge.ir.weighted import Weighted
 from mixcomp_edge.numerics.packing import pack_elements
-from mixcomp_edge.operators.add import QAdd
-from mixcomp_edge.operators.avgpool2d import QAvgPool2d
-from mixcomp_edge.operators.concat import QConcat
 from mixcomp_edge.operators.conv2d import QConv2dAdd
 from mixcomp_edge.operators.dense import QDense
 from mixcomp_edge.operators.dwconv2d import QDwConv2d
-from mixcomp_edge.operators.maxpool2d import QMaxPool2d
-from mixcomp_edge.operators.pad import QPad
-from mixcomp_edge.operators.rescale import QRescale
-from mixcomp_edge.operators.softmax import QSoftmax
 from mixcomp_edge.plan.kernels import Kernel
 from mixcomp_edge.plan.packing import Packed
 
+CTYPES = {"int32_t": c_int32, "uint16_t": c_uint16}
 ENUMS = ("-fno-short-enums",)
 
 
@@ -44,7 +38,7 @@ class Core(Protocol):
 
 
 class Call:
-    """The calls of a kernel that make a layer, a struct and buffers each: one, or one for each input of a concat."""
+    """The calls of a kernel that make a layer, a struct and buffers each."""
 
     def __init__(self, graph: Graph, node: QNode, kernel: Kernel, packed: Packed, values: dict[str, np.ndarray],
                  in_place: bool = False) -> None:  # fmt: skip
@@ -52,41 +46,25 @@ class Call:
         sources = [graph[name] for name in node.inputs]
         buffers = [self.hold(c_uint8, pack_elements(values[s.name], s.type.bits)) for s in sources]
         self.y = buffers[1] if in_place else garbage(node.nbytes)
-        self.steps: list[tuple[ctypes.Structure, list[Memory]]]
-        if isinstance(node, QConcat):
-            self.steps = [(self.part(node, sources, i), [x, self.y]) for i, x in enumerate(buffers)]
-            return
         scratch = [] if packed.scratch_bytes is None else [garbage(packed.scratch_bytes)]
-        self.steps = [(self.struct(graph, node, packed), [*buffers, self.y, *scratch])]
+        self.steps: list[tuple[ctypes.Structure, list[Memory]]]
+        if isinstance(node, Weighted):
+            self.steps = [(self.struct(graph, node, packed), [*buffers, self.y, *scratch])]
+            return
+        at = dict(zip(node.inputs, buffers, strict=True))
+        arrays = {array.name: self.hold(CTYPES[array.ctype], array.values) for array in node.constants}
+        self.steps = [
+            (filled(call, arrays), [*(at[name] for name in call.reads), self.y, *scratch])
+            for call in node.calls(sources)
+        ]
 
     def hold(self, ctype: type, values: object) -> Memory:
         self.keep.append(Memory(ctype, values if isinstance(values, bytes) else np.asarray(values).ravel().tolist()))
         return self.keep[-1]
 
-    def part(self, node: QConcat, sources: list[QNode], i: int) -> ctypes.Structure:
-        """What the call for input i gets."""
-        ends = [prod(source.shape[node.axis :]) for source in sources]
-        x, y = sources[i].type, node.type
-        types = (TYPES.index(x.dtype), TYPES.index(y.dtype), x.zero_point, y.zero_point)
-        places = (prod(node.shape[: node.axis]), ends[i], sum(ends), sum(ends[:i]))
-        return structs.Concat(*types, *places, self.requant(node.requants[i]))
-
     def struct(self, graph: Graph, node: QNode, packed: Packed) -> ctypes.Structure:
         tensors = [tensor(n.shape, n.type.dtype, n.type.zero_point) for n in (*graph.sources(node), node)]
         x, y = tensors[0], tensors[-1]
-        if isinstance(node, QAvgPool2d):
-            return structs.Pool2d(x, y, self.window(node), self.requant(node.requant))
-        if isinstance(node, QMaxPool2d):
-            return structs.Pool2d(x, y, self.window(node))
-        if isinstance(node, QAdd):
-            return structs.Add(*tensors, node.a_multiplier, node.b_multiplier, node.shift)
-        if isinstance(node, QRescale):
-            return structs.Rescale(x, y, self.requant(node.requant))
-        if isinstance(node, QPad):
-            return structs.Pad(x, y, *(0,) * (3 - len(node.before)), *node.before)
-        if isinstance(node, QSoftmax):
-            return structs.Softmax(x, self.hold(c_uint16, node.table).pointer)
-        assert isinstance(node, Weighted)
         codes = self.hold({1: c_uint8, 2: c_uint16, 4: c_uint32}[packed.codes.itemsize], packed.codes).address
         table = None
         if packed.table:
@@ -138,6 +116,23 @@ class Call:
             core.write(at + len(packed), struct.pack("<6I", *arguments))
             core.call("mce_call", at + len(packed))
         return bytes(core.read(places[self.y.address], len(self.y.bytes())))
+
+
+def filled(call: c_view.Call, arrays: dict[str, Memory]) -> ctypes.Structure:
+    """The struct of a call as the node describes it, with the layer's arrays where it refers to them."""
+
+    def made(ctype: Any, value: Any) -> Any:
+        if isinstance(value, c_view.Ref):
+            return arrays[value.name].pointer if value.name in arrays else None
+        if isinstance(value, str):
+            return TYPES.index(value.removeprefix("MCE_").lower())
+        if isinstance(value, tuple):
+            return ctype(*(made(t, item) for (_, t), item in zip(ctype._fields_, value, strict=True)))
+        return None if issubclass(ctype, ctypes._Pointer) else value  # a pointer is given as the number 0
+
+    struct = structs.BY_NAME[call.struct]
+    types = dict(struct._fields_)
+    return struct(**{name: made(types[name], value) for line in call.lines for name, value in line.items()})
 
 
 def _bytes(value: ctypes.Structure, places: dict[int, int]) -> bytes:

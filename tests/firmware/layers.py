@@ -4,7 +4,7 @@ kernel."""
 
 from __future__ import annotations
 
-from math import prod
+from math import isqrt, prod
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from mixcomp_edge.operators.dwconv2d import QDwConv2d
 from mixcomp_edge.operators.input import QInput
 from mixcomp_edge.operators.maxpool2d import QMaxPool2d
 from mixcomp_edge.operators.pad import QPad
+from mixcomp_edge.operators.reduce import QReduceMax, QReduceNorm, QReduceSum
 from mixcomp_edge.operators.rescale import QRescale
 from mixcomp_edge.operators.softmax import QSoftmax
 
@@ -56,6 +57,8 @@ def _graph(op: str, dtype: str, rng: Rng) -> Graph | None:
         return Graph("alone", (x, node), "y")
     if op in ("add", "rescale", "concat", "maxpool2d", "pad", "softmax"):
         return _unweighted(op, x_type, y_type, rng)
+    if op.startswith("reduce"):
+        return _reduced(op, x_type, y_type, rng)
     group_channels, groups = int(rng.choice(CHANNELS)), int(rng.choice([1, 1, 2, 3]))
     channels = group_channels * (1 if op in ("dwconv2d", "avgpool2d") else groups)
     if op in ("dwconv2d", "avgpool2d") and rng.random() < 0.5:  # what kernels that read words ask for
@@ -118,6 +121,25 @@ def _unweighted(op: str, x_type: QType, y_type: QType, rng: Rng) -> Graph | None
         ma, mb = (int(m) for m in rng.integers(0, room + 1, 2))
         node = QAdd(**common | {"inputs": ("x", "z")}, a_multiplier=ma, b_multiplier=mb, shift=shift)
         return Graph("alone", (x, z, node), "y")
+    return Graph("alone", (x, node), "y")
+
+
+def _reduced(op: str, x_type: QType, y_type: QType, rng: Rng) -> Graph:
+    """Over any axes; now and then over as many elements as the bounds allow."""
+    shape = tuple(int(n) for n in rng.integers(1, 9, rng.integers(1, 4)))
+    if rng.random() < 0.1:
+        shape = (int(rng.choice([250, 1000, 33_000 if x_type.bits == 8 else 60_000])),)
+    axes = tuple(axis for axis in range(len(shape)) if rng.random() < 0.5) or (len(shape) - 1,)
+    count = prod(shape[axis] for axis in axes)
+    x = QInput(name="x", inputs=(), shape=shape, type=x_type)
+    kept = tuple(1 if axis in axes else n for axis, n in enumerate(shape))
+    common = {"name": "y", "inputs": ("x",), "shape": kept, "type": y_type, "axes": axes, "count": count}
+    if op == "reduce_max":
+        node = QReduceMax(**common | {"type": x_type}, least=int(rng.integers(0, 2)))
+    elif op == "reduce_sum":
+        node = QReduceSum(**common, requant=_requant(x_type.peak * count, y_type, rng, 1))
+    else:
+        node = QReduceNorm(**common, requant=_requant(isqrt(x_type.peak**2 * count << 16), y_type, rng, 1))
     return Graph("alone", (x, node), "y")
 
 

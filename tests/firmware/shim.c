@@ -6,6 +6,7 @@
 #include "mixcomp/internal/elements.h"
 #include "mixcomp/pad.h"
 #include "mixcomp/pool2d.h"
+#include "mixcomp/reduce.h"
 #include "mixcomp/rescale.h"
 #include "mixcomp/softmax.h"
 
@@ -36,7 +37,7 @@ int32_t test_sizeof(int32_t which)
         (int32_t)sizeof(mce_tensor),  (int32_t)sizeof(mce_requant), (int32_t)sizeof(mce_window),
         (int32_t)sizeof(mce_conv2d),  (int32_t)sizeof(mce_dense),   (int32_t)sizeof(mce_add),
         (int32_t)sizeof(mce_rescale), (int32_t)sizeof(mce_concat),  (int32_t)sizeof(mce_pool2d),
-        (int32_t)sizeof(mce_pad),     (int32_t)sizeof(mce_softmax),
+        (int32_t)sizeof(mce_pad),     (int32_t)sizeof(mce_softmax), (int32_t)sizeof(mce_reduce),
     };
     return sizes[which];
 }

@@ -84,7 +84,34 @@ class Softmax(ctypes.Structure):
     _fields_ = [("x", Tensor), ("table", POINTER(c_uint16))]
 
 
-STRUCTS = (Tensor, Requant, Window, Conv2d, Dense, Add, Rescale, Concat, Pool2d, Pad, Softmax)  # as in shim.c
+class Loop(ctypes.Structure):
+    _fields_ = [("n", c_int32), ("stride", c_int32)]
+
+
+class Nest(ctypes.Structure):
+    _fields_ = [(k, Loop) for k in ("outer", "inner", "far", "near")]
+
+
+class Reduce(ctypes.Structure):
+    _fields_ = [
+        *((k, c_int) for k in ("x_type", "y_type")),
+        *((k, c_int32) for k in ("x_zero", "y_zero")),
+        ("nest", Nest),
+        ("requant", Requant),
+        ("least", c_int32),
+    ]
+
+
+BY_NAME = {  # of the operators without weights
+    "mce_add": Add,
+    "mce_concat": Concat,
+    "mce_pad": Pad,
+    "mce_pool2d": Pool2d,
+    "mce_reduce": Reduce,
+    "mce_rescale": Rescale,
+    "mce_softmax": Softmax,
+}
+STRUCTS = (Tensor, Requant, Window, Conv2d, Dense, Add, Rescale, Concat, Pool2d, Pad, Softmax, Reduce)  # as in shim.c
 
 _libc = ctypes.CDLL(None)
 _libc.malloc.restype = ctypes.c_void_p

@@ -85,6 +85,18 @@ def _pad(node, x):
     return F.pad(x, [n for pair in zip(reversed(node.before), reversed(node.after), strict=True) for n in pair])
 
 
+def _reduce_sum(node, x):
+    return (torch.mean if node.mean else torch.sum)(x, [axis + 1 for axis in node.axes], keepdim=True)
+
+
+def _reduce_max(node, x):
+    return (torch.amin if node.least else torch.amax)(x, [axis + 1 for axis in node.axes], keepdim=True)
+
+
+def _reduce_norm(node, x):
+    return torch.linalg.vector_norm(x, 2, [axis + 1 for axis in node.axes], keepdim=True)
+
+
 def _reshape(node, x):
     elements = x.movedim(-1, 1) if node.channels_first else x
     return elements.reshape(len(x), *node.shape)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import prod
+from math import isqrt, prod
 
 import numpy as np
 from hypothesis import strategies as st
@@ -20,6 +20,7 @@ from mixcomp_edge.operators.dwconv2d import QDwConv2d
 from mixcomp_edge.operators.input import QInput
 from mixcomp_edge.operators.maxpool2d import QMaxPool2d
 from mixcomp_edge.operators.pad import QPad
+from mixcomp_edge.operators.reduce import QReduceMax, QReduceNorm, QReduceSum
 from mixcomp_edge.operators.rescale import QRescale
 from mixcomp_edge.operators.reshape import QReshape
 from mixcomp_edge.operators.softmax import QSoftmax
@@ -27,7 +28,8 @@ from mixcomp_edge.operators.softmax import QSoftmax
 TOP = 2**31 - 1
 FORMATS = ("fixp4", "posit4", "posit4sc4", "posit4sc8", "posit4e1")
 WINDOWED = ("conv2d", "conv2d_add", "dwconv2d", "avgpool2d", "maxpool2d")
-COMPUTING = (*WINDOWED, "dense", "add", "rescale", "concat", "pad", "reshape")
+REDUCING = ("reduce_sum", "reduce_max", "reduce_norm")
+COMPUTING = (*WINDOWED, *REDUCING, "dense", "add", "rescale", "concat", "pad", "reshape")
 
 
 def requant(rng: np.random.Generator, peak: int, y: QType, length: int = 1) -> Requant:
@@ -171,6 +173,24 @@ class Builder:
         flat = prod(x.shape)
         shape = self.draw(st.sampled_from([(flat,), (1, 1, flat), (flat, 1), x.shape]))
         return self.put(QReshape, [x], shape, x.type)
+
+    def reduce(self, cls: type, x: QNode, type_: QType, peak: int = 0, **more) -> QNode:
+        """Over any axes of x; `peak` is what one element may add."""
+        axes = tuple(sorted(self.draw(st.sets(st.integers(0, len(x.shape) - 1), min_size=1))))
+        count, shape = prod(x.shape[a] for a in axes), tuple(1 if a in axes else n for a, n in enumerate(x.shape))
+        if peak:
+            largest = peak * count if cls is QReduceSum else isqrt(peak**2 * count << 16)
+            more["requant"] = requant(self.rng, largest, type_)
+        return self.put(cls, [x], shape, type_, axes=axes, count=count, **more)
+
+    def reduce_sum(self, x: QNode) -> QNode:
+        return self.reduce(QReduceSum, x, self.type(), x.type.peak)
+
+    def reduce_max(self, x: QNode) -> QNode:
+        return self.reduce(QReduceMax, x, x.type, least=self.size(0, 1))
+
+    def reduce_norm(self, x: QNode) -> QNode:
+        return self.reduce(QReduceNorm, x, self.type(), x.type.peak)
 
     def softmax(self, x: QNode) -> QNode:
         table = np.rint(2.0**15 * np.exp(-np.arange(1 << x.type.bits) * x.type.scale)).astype(np.uint16)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import isqrt
+
 import numpy as np
 import torch
 from torch.nn import functional as F
@@ -135,6 +137,24 @@ def _pad(node, x, *, types):
 
 def _reshape(node, x, *, types):
     return x.reshape(len(x), *node.shape)
+
+
+def _dims(node) -> list[int]:
+    return [axis + 1 for axis in node.axes]
+
+
+def _reduce_sum(node, x, *, types):
+    return _store(node, (x - types[0].zero_point).sum(_dims(node), keepdim=True), node.requant)
+
+
+def _reduce_max(node, x, *, types):
+    return (torch.amin if node.least else torch.amax)(x, _dims(node), keepdim=True)
+
+
+def _reduce_norm(node, x, *, types):
+    squares = ((x - types[0].zero_point) ** 2).sum(_dims(node), keepdim=True)
+    roots = torch.tensor([isqrt(int(v) << 16) for v in squares.flatten()]).reshape(squares.shape)
+    return _store(node, roots, node.requant)
 
 
 def _softmax(node, x, *, types):

@@ -23,6 +23,11 @@ def activate(x: Tensor, activation: Activation) -> Tensor:
     return F.relu(x) if activation is Activation.RELU else F.relu6(x)
 
 
+def dims_of(axes: tuple[int, ...], rank: int) -> list[int]:
+    """Axes of a stored shape of that rank, channels last, as dimensions of a value (N, C, ...)."""
+    return [1 if axis == rank - 1 else axis + 2 for axis in axes]
+
+
 def partly_padded(x: Tensor, window: Window, fill: float = 0.0) -> tuple[Tensor, tuple[int, int]]:
     """x (N, C, H, W) with asymmetric padding applied, and the symmetric padding that is left to the operator."""
     top, left, bottom, right = window.padding

@@ -1,0 +1,16 @@
+/* reduce_max, SPEC.md 4.21. */
+#ifndef MIXCOMP_REDUCE_MAX_H
+#define MIXCOMP_REDUCE_MAX_H
+
+#include "mixcomp/reduce.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+void mce_reduce_max__c(const mce_reduce *p, const uint8_t *x, uint8_t *y);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
