@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import safetensors.numpy
 
-from mixcomp_edge.codec import decode_graph, encode_graph
+from mixcomp_edge.codec import decode_graph, encode_graph, has_one_of_each
 from mixcomp_edge.documents import MAX_BYTES as MAX_TEXT_BYTES
 from mixcomp_edge.documents import parse_json, read_bytes
 from mixcomp_edge.errors import BundleError, MixcompError
@@ -23,7 +23,7 @@ from mixcomp_edge.ir.graph import Graph
 from mixcomp_edge.ir.verify import verify
 from mixcomp_edge.storage import write_file
 
-FORMAT = 1
+FORMATS = (1, 2)  # 2: several inputs or outputs
 CONTRACT = "q32"  # how accumulators are requantized, SPEC.md 3
 KEY = "mixcomp"  # of the metadata entry; one entry, because safetensors writes several in any order
 MAX_BYTES = 64 << 20
@@ -46,7 +46,7 @@ class Bundle:
         except (TypeError, ValueError) as error:
             raise BundleError(f"the origin must be text, finite numbers, lists and tables: {error}.") from error
         content = {
-            "format": FORMAT,
+            "format": 1 if has_one_of_each(self.graph) else 2,
             "contract": CONTRACT,
             "graph": description,
             "origin": origin,
@@ -89,8 +89,8 @@ def _one_line(text: str) -> str:
 def parse_bundle(data: bytes) -> Bundle:
     """The bundle in the bytes of a file."""
     content, tensors = _read_container(data)
-    if type(content.get("format")) is not int or content["format"] != FORMAT:
-        raise BundleError(f"has format {content.get('format')!r}; this version reads {FORMAT}. Export it again.")
+    if type(content.get("format")) is not int or content["format"] not in FORMATS:
+        raise BundleError(f"has format {content.get('format')!r}; this version reads 1 and 2. Export it again.")
     if content.get("contract") != CONTRACT:
         raise BundleError(f"requantizes by {content.get('contract')!r}; this version runs '{CONTRACT}' only.")
     digests = content.get("sha256")
@@ -107,6 +107,8 @@ def parse_bundle(data: bytes) -> Bundle:
         raise
     except Exception as error:  # whatever a hostile description may provoke, the caller sees one kind of error
         raise BundleError(f"its graph cannot be read ({type(error).__name__}: {str(error)[:120]}).") from error
+    if content["format"] != (1 if has_one_of_each(graph) else 2):
+        raise BundleError(f"has format {content['format']}, which is not that of its inputs and outputs.")
     return Bundle(graph, content["origin"])
 
 

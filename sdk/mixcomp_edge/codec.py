@@ -29,7 +29,18 @@ def encode_graph(graph: Graph) -> tuple[dict[str, Any], Tensors]:
         | {f.name: _encode(getattr(node, f.name), f"{node.name}/{f.name}", tensors) for f in fields(node)}
         for node in graph.nodes
     ]
-    return {"name": graph.name, "output": graph.output, "nodes": nodes}, tensors
+    return {"name": graph.name, **_encode_outputs(graph), "nodes": nodes}, tensors
+
+
+def _encode_outputs(graph: Graph) -> dict[str, Any]:
+    """A graph with one input and one output is what it was before there were others."""
+    if has_one_of_each(graph):
+        return {"output": graph.output}
+    return {"outputs": [[name, node] for name, node in graph.outputs.items()]}
+
+
+def has_one_of_each(graph: Graph) -> bool:
+    return len(graph.inputs) == len(graph.outputs) == 1
 
 
 def _encode(value: Any, path: str, tensors: Tensors) -> Any:
@@ -54,13 +65,25 @@ def _encode(value: Any, path: str, tensors: Tensors) -> Any:
 
 def decode_graph(description: Any, tensors: Tensors) -> Graph:
     """The graph of a description; `verify` has still to be run on it. Every tensor must be used exactly once."""
-    table = _fields(description, {"name", "output", "nodes"}, "graph")
+    one = isinstance(description, dict) and "output" in description
+    table = _fields(description, {"name", "output" if one else "outputs", "nodes"}, "graph")
     unused = dict(tensors)
-    name, output = _expect(table["name"], str, "graph name"), _expect(table["output"], str, "graph output")
+    name = _expect(table["name"], str, "graph name")
+    outputs = _expect(table["output"], str, "graph output") if one else _decode_outputs(table["outputs"])
     nodes = tuple(_decode_node(entry, unused) for entry in _expect(table["nodes"], list, "graph nodes"))
     if unused:
         raise BundleError(f"holds a tensor that no layer uses: {min(unused)!r}.")
-    return Graph(name, nodes, output)
+    graph = Graph(name, nodes, outputs)
+    if has_one_of_each(graph) != one:
+        raise BundleError("graph: a lone input and output stand as 'output', others as 'outputs'.")
+    return graph
+
+
+def _decode_outputs(value: Any) -> dict[str, str]:
+    pairs = [_decode(tuple[str, str], pair, "graph outputs", {}) for pair in _expect(value, list, "graph outputs")]
+    if len(dict(pairs)) != len(pairs):
+        raise BundleError("graph outputs: two have the same name.")
+    return dict(pairs)
 
 
 def _decode_node(entry: Any, unused: Tensors) -> Node:

@@ -19,15 +19,15 @@ from mixcomp_edge import cli
 from mixcomp_edge.bundle import load_bundle
 from mixcomp_edge.codegen.project import export
 from mixcomp_edge.errors import BundleError
-from support.bundle_files import Parts, container, signed, taken_apart, whole
+from support.bundle_files import Parts, container, forked, signed, taken_apart, whole
 
-WHOLE = whole()
+WHOLE, FORKED = whole(), forked()
 LIMIT_S = 60  # what takes longer hangs, however busy the machine
 HUGE = {"2**31": 2**31, "2**40": 2**40, "2**63": 2**63, "10**400": 10**400}
 
 
-def hostile(change: Callable[[Parts], object]) -> bytes:
-    parts = taken_apart(WHOLE)
+def hostile(change: Callable[[Parts], object], start: bytes = WHOLE) -> bytes:
+    parts = taken_apart(start)
     change(parts)
     return signed(parts)
 
@@ -267,6 +267,37 @@ HOSTILE = {
     "nested inputs": field("add", "inputs", nested(200)),
 }
 
+HOSTILE_ENDS = {  # of a bundle with two inputs and three outputs
+    **{f"output of the name {what}": graph("outputs", [["a", "head"], [name, "cell"]]) for what, name in
+       BAD_NAMES.items()},
+    **{f"output of the node {what}": graph("outputs", [["a", "head"], ["b", name]]) for what, name in
+       BAD_NAMES.items()},
+    "outputs of none": graph("outputs", []),
+    "outputs as table": graph("outputs", {"a": "head", "b": "cell"}),
+    "outputs as text": graph("outputs", "head"),
+    "outputs as names": graph("outputs", ["head", "cell"]),
+    "outputs of three each": graph("outputs", [["a", "head", "cell"]]),
+    "outputs of numbers": graph("outputs", [[1, 2]]),
+    "outputs nested": graph("outputs", nested(200)),
+    "an output lone among inputs with a name": graph("outputs", [["y", "head"]]),
+    "two outputs of one name": graph("outputs", [["a", "head"], ["a", "cell"]]),
+    "two outputs of one name in C": graph("outputs", [["a.b", "head"], ["A_b", "cell"]]),
+    "two outputs whose names meet in C": graph("outputs", [["a", "head"], ["a_get", "cell"]]),
+    "two outputs of one value": graph("outputs", [["a", "head"], ["b", "head"]]),
+    "an output that is a view of another": graph("outputs", [["a", "conv"], ["b", "flat"], ["c", "head"]]),
+    "an output that is an input": graph("outputs", [["a", "state"], ["b", "head"]]),
+    "outputs without end": graph("outputs", [[f"y{i}", "head"] for i in range(100_000)]),
+    "a lone output beside outputs": graph("output", "head"),
+    "a lone output in their place": lambda p: graph("output", p.content["graph"].pop("outputs")[1][1])(p),
+    "format 1": top("format", 1),
+    "an input behind a layer": lambda p: p.content["graph"]["nodes"].insert(3, p.content["graph"]["nodes"].pop(1)),
+    "an input that nobody reads": field("concat", "inputs", ["flat", "flat"]),
+    "two inputs of one name in C": rename("state", "IMAGE"),
+    "two inputs whose names meet in C": rename("state", "image_set"),
+    "33 inputs": lambda p: p.content["graph"]["nodes"].__setitem__(
+        slice(0, 0), [p.node("state") | {"name": f"i{i}"} for i in range(31)]),
+}  # fmt: skip
+
 
 def text_with(old: str, new: str) -> bytes:
     """The whole bundle with a piece of its JSON text replaced; its SHA-256 cannot be right."""
@@ -351,6 +382,7 @@ CASES: dict[str, Callable[[], bytes]] = {
     **{f"flipped {seed}": lambda seed=seed: flipped(seed) for seed in range(60)},
     **{f"raw: {what}": lambda what=what: RAW[what] for what in RAW},
     **{f"hostile: {what}": lambda what=what: hostile(HOSTILE[what]) for what in HOSTILE},
+    **{f"ends: {what}": lambda what=what: hostile(HOSTILE_ENDS[what], FORKED) for what in HOSTILE_ENDS},
 }
 BY_COMMAND = [
     "cut 3", "flipped 7", "raw: empty", "raw: content nested 100,000 deep", "hostile: not a real number",
@@ -387,6 +419,7 @@ def refused_by_command(path: Path, capsys, monkeypatch) -> None:
 
 
 def test_the_undamaged_bundle_loads_and_so_does_one_signed_here(tmp_path):
+    assert signed(taken_apart(FORKED))
     for data in (WHOLE, signed(taken_apart(WHOLE))):
         path = tmp_path / "a.mce"
         path.write_bytes(data)

@@ -14,7 +14,7 @@ from mixcomp_edge.bundle import Bundle, load_bundle, parse_bundle, save_bundle
 from mixcomp_edge.errors import BundleError, StorageError
 from mixcomp_edge.ir import interp
 from support.bundle_files import taken_apart
-from support.integer_graphs import graphs, runs, small_graph
+from support.integer_graphs import forked_graph, graphs, runs, samples, small_graph
 
 ORIGIN = {"task": "digits", "recipe": {"epochs": 4, "lr": 5e-3, "augment": True}, "versions": {"torch": "2.13"}}
 
@@ -40,6 +40,27 @@ def test_a_bundle_comes_back_as_it_went_in(tmp_path):
     assert loaded.origin == ORIGIN
     assert loaded.to_bytes() == bundle.to_bytes() == (tmp_path / "a.mce").read_bytes()
     assert loaded.sha256 == bundle.sha256 == hashlib.sha256(bundle.to_bytes()).hexdigest()
+
+
+def test_several_inputs_and_outputs_come_back_by_name_and_in_order():
+    graph = forked_graph()
+    data = Bundle(graph).to_bytes()
+    again = parse_bundle(data).graph
+    assert list(again.outputs.items()) == [("map", "conv"), ("logits", "head"), ("state", "cell")]
+    assert [node.name for node in again.inputs] == ["image", "state"]
+    assert Bundle(again).to_bytes() == data
+    x = samples(graph)
+    for a, b in zip(interp.outputs(again, x), interp.outputs(graph, x), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_only_several_inputs_or_outputs_take_the_second_format():
+    """A version that knows one of each reads what has one of each, and says that it cannot read the rest."""
+    contents = [taken_apart(Bundle(graph).to_bytes()).content for graph in (small_graph(), forked_graph())]
+    assert [content["format"] for content in contents] == [1, 2]
+    assert [sorted(content["graph"]) for content in contents] == [
+        ["name", "nodes", "output"], ["name", "nodes", "outputs"]]  # fmt: skip
+    assert contents[1]["graph"]["outputs"] == [["map", "conv"], ["logits", "head"], ["state", "cell"]]
 
 
 @given(graph=graphs(most=8))

@@ -288,3 +288,35 @@ def small_graph() -> Graph:
     softmax = QSoftmax(name="softmax", inputs=("fc",), shape=(5,), type=QType("u8", 1 / 256), table=table)
     nodes = (x, conv, dw, add, rescale, join, pool, pad, average, concat, flat, dense, softmax)
     return Graph("small_net", nodes, "softmax")
+
+
+def forked_graph() -> Graph:
+    """Two inputs and three outputs, seeded. One output is read elsewhere too, one has the name of an input."""
+    rng = np.random.default_rng(11)
+    image = QInput(name="image", inputs=(), shape=(4, 4, 2), type=QType("u8", 0.02, 3))
+    state = QInput(name="state", inputs=(), shape=(3,), type=QType("u8", 0.05, 128))
+    s8 = QType("s8", 0.1, -4)
+    conv = QConv2d(
+        name="conv", inputs=("image",), shape=(4, 4, 3), type=s8, window=Window((3, 3), padding=(1, 1, 1, 1)), groups=1,
+        weights=weights(rng, (3, 18), 3, image.type, s8, "fixp4"),
+    )  # fmt: skip
+    flat = QReshape(name="flat", inputs=("conv",), shape=(48,), type=s8)
+    concat = QConcat(
+        name="concat", inputs=("flat", "state"), shape=(51,), type=s8, axis=0,
+        requants=(requant(rng, 132, s8), requant(rng, 128, s8)),
+    )  # fmt: skip
+    cell = QDense(
+        name="cell", inputs=("concat",), shape=(3,), type=state.type,
+        weights=weights(rng, (3, 51), 3, s8, state.type, "posit4"),
+    )  # fmt: skip
+    head = QDense(
+        name="head", inputs=("cell",), shape=(5,), type=s8, weights=weights(rng, (5, 3), 5, state.type, s8, "fixp4")
+    )
+    outputs = {"map": "conv", "logits": "head", "state": "cell"}
+    return Graph("forked_net", (image, state, conv, flat, concat, cell, head), outputs)
+
+
+def samples(graph: Graph, count: int = 3, seed: int = 0) -> tuple[np.ndarray, ...]:
+    """(count, *shape) random integers for each input."""
+    rng = np.random.default_rng(seed)
+    return tuple(rng.integers(n.type.low, n.type.high + 1, (count, *n.shape)) for n in graph.inputs)

@@ -36,6 +36,7 @@ class Cost:
 def cost(graph: Graph) -> Cost:
     """Of an integer graph that `verify` has passed."""
     last = {name: node.name for node in graph.nodes for name in node.inputs}
+    last |= dict.fromkeys(graph.leaving, "")
     steps = weights = held = most = 0
     for node in graph.nodes:
         assert isinstance(node, QNode)

@@ -6,14 +6,15 @@ one alone."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from mixcomp_edge.errors import GraphError
 
 Shape = tuple[int, ...]  # (F,), (W, C) or (H, W, C): channels last, no batch
+OUTPUT = "output"  # what a lone output is called
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -22,6 +23,7 @@ class Node:
 
     op: ClassVar[str]  # the operation's name, as in SPEC.md 4
     keeps_type: ClassVar[bool] = False  # its value has the type, scale and zero point of what it reads
+    is_input: ClassVar[bool] = False  # its value is the caller's
 
     name: str
     inputs: tuple[str, ...]
@@ -39,11 +41,39 @@ class Node:
 
 @dataclass(frozen=True, eq=False)
 class Graph:
-    """nodes[0] is the input; `output` names the node whose value leaves the graph."""
+    """The inputs are the first nodes, in the caller's order. `outputs` maps the name of each value that leaves the
+    graph to the node that makes it, in the caller's order; a lone one is called `output` and may be given by its node
+    alone."""
 
     name: str
     nodes: tuple[Node, ...]
-    output: str
+    outputs: Mapping[str, str]
+
+    if TYPE_CHECKING:  # what it may be made from
+
+        def __init__(self, name: str, nodes: tuple[Node, ...], outputs: Mapping[str, str] | str) -> None: ...
+
+    def __post_init__(self) -> None:
+        given: Any = self.outputs
+        object.__setattr__(self, "outputs", {OUTPUT: given} if isinstance(given, str) else dict(given))
+
+    @property
+    def inputs(self) -> tuple[Node, ...]:
+        return tuple(node for node in self.nodes if node.is_input)
+
+    @property
+    def output(self) -> str:
+        """The node of the only output, for what knows but one. GraphError where there are others."""
+        if len(self.outputs) != 1:
+            raise GraphError(
+                f"{self.name}: has {len(self.outputs)} outputs, {', '.join(self.outputs)}; one is expected."
+            )
+        return next(iter(self.outputs.values()))
+
+    @cached_property
+    def leaving(self) -> frozenset[str]:
+        """The nodes whose values leave the graph."""
+        return frozenset(self.outputs.values())
 
     @cached_property
     def by_name(self) -> dict[str, Node]:
@@ -70,10 +100,12 @@ class Graph:
     def only_user(self, node: Node) -> Node | None:
         """The one node that reads node's value; None when there are others or the value leaves the graph."""
         users = self.users[node.name]
-        return users[0] if len(users) == 1 and node.name != self.output else None
+        return users[0] if len(users) == 1 and node.name not in self.leaving else None
 
-    def with_nodes(self, nodes: Iterable[Node], output: str | None = None) -> Graph:
-        return Graph(self.name, tuple(nodes), output or self.output)
+    def with_nodes(self, nodes: Iterable[Node], moved: Mapping[str, str] | None = None) -> Graph:
+        """The graph of these nodes. moved: a node whose value left the graph -> the one that makes it now."""
+        outputs = {name: (moved or {}).get(node, node) for name, node in self.outputs.items()}
+        return Graph(self.name, tuple(nodes), outputs)
 
     def without(self, gone: dict[str, str]) -> Graph:
         """The graph less the nodes that are keys of `gone`; who read one of them reads its value instead."""
@@ -88,11 +120,11 @@ class Graph:
             for node in self.nodes
             if node.name not in gone
         ]
-        return self.with_nodes(kept, resolve(self.output))
+        return self.with_nodes(kept, {name: resolve(name) for name in gone})
 
     def without_unread(self) -> Graph:
-        """The graph less the nodes whose value never reaches the output. The input stays."""
-        needed = {self.output, self.nodes[0].name}
+        """The graph less the nodes whose value never reaches an output. The inputs stay."""
+        needed = {*self.leaving, *(node.name for node in self.inputs)}
         for node in reversed(self.nodes):
             if node.name in needed:
                 needed.update(node.inputs)

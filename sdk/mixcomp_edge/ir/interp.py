@@ -13,31 +13,53 @@ from mixcomp_edge.errors import GraphError
 from mixcomp_edge.ir.graph import Graph
 from mixcomp_edge.ir.nodes import QNode, Value
 
+Values = tuple[Value, ...]  # (N, *shape) of each input, or of each output, in the graph's order
+Inputs = Value | Values  # an array alone is that of the only input
 
-def run(graph: Graph, x: Value) -> Value:
-    """Output (N, *shape) of inputs x (N, *input shape)."""
-    return next(value for name, value in steps(graph, x) if name == graph.output)
+
+def run(graph: Graph, x: Inputs) -> Value:
+    """The only output (N, *shape) of inputs x."""
+    return _outputs(graph, x, (graph.output,))[0]
+
+
+def outputs(graph: Graph, x: Inputs) -> Values:
+    """Each output (N, *shape) of inputs x."""
+    return _outputs(graph, x, tuple(graph.outputs.values()))
+
+
+def _outputs(graph: Graph, x: Inputs, names: tuple[str, ...]) -> Values:
+    found = {name: value for name, value in steps(graph, x) if name in names}
+    return tuple(found[name] for name in names)
 
 
 def predict(
-    graph: Graph, x: Value, progress: Callable[[int, int], None] = lambda done, of: None, batch_size: int = 16
-) -> Value:
+    graph: Graph, x: Inputs, progress: Callable[[int, int], None] = lambda done, of: None, batch_size: int = 16
+) -> Values:
     """The same for many inputs, in batches that fit the processor's cache."""
-    outputs = []
-    for start in range(0, len(x), batch_size):
-        outputs.append(run(graph, x[start : start + batch_size]))
-        progress(min(start + batch_size, len(x)), len(x))
-    return np.concatenate(outputs)
+    x = each(x)
+    parts = []
+    for start in range(0, len(x[0]), batch_size):
+        parts.append(outputs(graph, tuple(value[start : start + batch_size] for value in x)))
+        progress(min(start + batch_size, len(x[0])), len(x[0]))
+    return tuple(np.concatenate(values) for values in zip(*parts, strict=True))
 
 
-def steps(graph: Graph, x: Value) -> Iterator[tuple[str, Value]]:
-    """(name, value) of each node in execution order, the input first. Values are dropped after their last use."""
+def each(x: Inputs) -> Values:
+    return x if isinstance(x, tuple) else (x,)
+
+
+def steps(graph: Graph, x: Inputs) -> Iterator[tuple[str, Value]]:
+    """(name, value) of each node in execution order, the inputs first. Values are dropped after their last use."""
     last_use = {name: node.name for node in graph.nodes for name in node.inputs}
+    names = [node.name for node in graph.inputs]
+    if len(each(x)) != len(names):
+        raise GraphError(f"{graph.name}: {len(each(x))} inputs, the model takes {len(names)}: {', '.join(names)}.")
+    given = dict(zip(names, each(x), strict=True))
     values: dict[str, Value] = {}
     for node in graph.nodes:
         assert isinstance(node, QNode)
-        if not node.inputs:
-            value = _checked_input(node, x)
+        if node.is_input:
+            value = _checked_input(node, given[node.name])
         else:
             types = [source.type for source in graph.sources(node) if isinstance(source, QNode)]
             value = node.evaluate([values[name] for name in node.inputs], types)

@@ -5,19 +5,23 @@ node; an operator's own are its `output_shape` and `check`."""
 from __future__ import annotations
 
 import re
+from itertools import permutations
 from math import prod
 
 import numpy as np
 
 from mixcomp_edge.errors import GraphError
 from mixcomp_edge.ir.bounds import MAX_DIMENSION, MAX_ELEMENTS
-from mixcomp_edge.ir.graph import Graph, Node
+from mixcomp_edge.ir.graph import OUTPUT, Graph, Node
 from mixcomp_edge.ir.nodes import QNode
 from mixcomp_edge.ir.types import DTYPES
 
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.]{0,95}")
 MODEL_NAME = re.compile(r"[a-z](?:_?[a-z0-9]){0,47}")  # no __: it marks kernels
+NAME_RULE = "must be letters, digits, '_' and '.', 96 characters at most."
 MAX_NODES = 4096
+MAX_ENDS = 32  # inputs, and outputs: parameters of a C function, of which every compiler takes 127
+END_WORDS = {"set", "get", "argmax", "norm"}  # what follows the name of an input or output in C, SPEC.md 7
 
 
 def verify(graph: Graph) -> Graph:
@@ -27,29 +31,53 @@ def verify(graph: Graph) -> Graph:
         raise GraphError(f"{graph.name}: {len(graph.nodes)} nodes, expected 1 to {MAX_NODES}.")
     seen: dict[str, Node] = {}
     symbols: set[str] = set()
+    inputs = len(graph.inputs)
+    if inputs == 0:
+        raise GraphError(f"{graph.name}: has no input.")
     for index, node in enumerate(graph.nodes):
         if not NAME.fullmatch(node.name):
-            raise GraphError(
-                f"node {index}: the name {node.name!r} must be letters, digits, '_' and '.', 96 characters at most."
-            )
+            raise GraphError(f"node {index}: the name {node.name!r} {NAME_RULE}")
         if symbol(node.name) in symbols:
             raise GraphError(f"{node.name}: two nodes have this name in C ('.' and '_' are one there).")
-        if (node.arity == 0) != (index == 0):
-            raise GraphError(f"{node.name}: the input must be the first node, and the only one of its kind.")
+        if node.is_input != (index < inputs):
+            raise GraphError(f"{node.name}: the inputs must be the first nodes.")
         for source in node.inputs:
             if source not in seen:
                 raise GraphError(f"{node.name}: reads {source!r}, which no earlier node makes (a cycle, or cut off).")
         _check_node(node, [seen[source] for source in node.inputs])
         seen[node.name] = node
         symbols.add(symbol(node.name))
-    if graph.output not in seen:
-        raise GraphError(f"{graph.name}: the output {graph.output!r} is not made by any node.")
-    if graph.output == graph.nodes[0].name:
-        raise GraphError(f"{graph.name}: the model returns its input unchanged; there is nothing to compute.")
+    _check_ends(graph, seen)
     for name, users in graph.users.items():
-        if not users and name != graph.output:
+        if not users and name not in graph.leaving:
             raise GraphError(f"{name}: nobody reads its value.")
     return graph
+
+
+def _check_ends(graph: Graph, seen: dict[str, Node]) -> None:
+    """What goes in and comes out: of how many values and under which names; outputs of integers lie apart."""
+    for what, names in (("inputs", [node.name for node in graph.inputs]), ("outputs", list(graph.outputs))):
+        if not 1 <= len(names) <= MAX_ENDS:
+            raise GraphError(f"{graph.name}: {len(names)} {what}, expected 1 to {MAX_ENDS}.")
+        for name in names:
+            if not NAME.fullmatch(name):
+                raise GraphError(f"{graph.name}: {what[:-1]} {name!r}: {NAME_RULE}")
+        taken = [end_symbol(name) for name in names]
+        for first, second in permutations(taken, 2):
+            if first == second or (first.startswith(f"{second}_") and first[len(second) + 1 :] in END_WORDS):
+                raise GraphError(f"{graph.name}: the {what} {second!r} and {first!r} have names that meet in C.")
+    if len(graph.outputs) == 1 and OUTPUT not in graph.outputs:
+        raise GraphError(f"{graph.name}: the only output is called {next(iter(graph.outputs))!r}, not {OUTPUT!r}.")
+    for name in graph.outputs.values():
+        if name not in seen:
+            raise GraphError(f"{graph.name}: the output {name!r} is not made by any node.")
+    if all(seen[name].is_input for name in graph.leaving):
+        raise GraphError(f"{graph.name}: the model returns its input unchanged; there is nothing to compute.")
+    if len(graph.outputs) > 1 and isinstance(graph.nodes[0], QNode):
+        homes = [home(graph, name) for name in graph.outputs.values()]
+        for name, place in zip(graph.outputs, homes, strict=True):
+            if homes.count(place) > 1 or graph[place].is_input:
+                raise GraphError(f"{graph.name}: the output {name!r} is the bytes of another output or of an input.")
 
 
 def check_model_name(name: str) -> None:
@@ -66,6 +94,19 @@ def check_model_name(name: str) -> None:
 def symbol(name: str) -> str:
     """The C identifier of a node; a word before it keeps it apart from all other names in C."""
     return f"layer_{name.replace('.', '_').lower()}"
+
+
+def end_symbol(name: str) -> str:
+    """How the name of an input or output stands in C, behind `input_` or `output_`."""
+    return name.replace(".", "_").lower()
+
+
+def home(graph: Graph, name: str) -> str:
+    """The value whose bytes a value is: its own, but for views."""
+    node = graph[name]
+    while isinstance(node, QNode) and node.is_view:
+        node = graph[node.inputs[0]]
+    return node.name
 
 
 def _check_node(node: Node, sources: list[Node]) -> None:

@@ -28,7 +28,7 @@ def absorb_flatten(graph: Graph) -> Graph:
                     "only linear layers may read a flattened map. Pool it to 1x1 first, or put a linear layer there."
                 )
             changed[user.name] = replace(user, weight=np.ascontiguousarray(user.weight[:, order]))
-        if flatten.name == graph.output:
+        if flatten.name in graph.leaving:
             raise UnsupportedError(f"{flatten.name}: the model returns a flattened map; return the map itself.")
         changed[flatten.name] = replace(flatten, channels_first=False)
     return graph.with_nodes(changed.get(node.name, node) for node in graph.nodes)

@@ -22,9 +22,9 @@ class ValueType:
 def assign_types(graph: Graph, plan: QuantPlan, *, input_positive: bool) -> dict[str, ValueType]:
     """The type of each value that has a quantizer of its own (`quantizer_of` maps the others to one of these).
 
-    Unsigned where the value cannot be negative. 8 bits for the output and where an operator wants them, else what the
+    Unsigned where the value cannot be negative. 8 bits for the outputs and where an operator wants them, else what the
     plan says. The input is u8 with a zero point; input_positive says that it holds no negative numbers."""
-    plan.check_names([node.name for node in graph.nodes[1:]])
+    plan.check_names([node.name for node in graph.nodes if not node.is_input])
     owner = quantizer_of(graph)
     for name in plan.layers:
         if "act_bits" in plan.layers[name] and owner[name] != name:
@@ -33,7 +33,7 @@ def assign_types(graph: Graph, plan: QuantPlan, *, input_positive: bool) -> dict
             raise PlanError(f"plan: '{name}' is a {graph[name].op} and has no weights.")
 
     nodes = [node for node in graph.nodes if isinstance(node, FloatNode)]
-    eight = {owner[graph.output], *(owner[node.inputs[0]] for node in nodes if node.reads_8_bits)}
+    eight = {*(owner[name] for name in graph.leaving), *(owner[node.inputs[0]] for node in nodes if node.reads_8_bits)}
     positive: dict[str, bool] = {}
     types: dict[str, ValueType] = {}
     for node in nodes:

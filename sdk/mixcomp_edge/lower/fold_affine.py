@@ -66,7 +66,7 @@ class _StuckError(Exception):
 
 
 def _into_input(graph: Graph, node: Node, gain: Doubles, offset: Doubles) -> Changes:
-    """As `_into_layer_before`, but the graph's input counts as a layer."""
+    """As `_into_layer_before`, but an input of the graph counts as a layer."""
     return _into_layer_before(graph, node, gain, offset, or_input=True)
 
 
@@ -96,7 +96,7 @@ def _into_layer_before(graph: Graph, node: Node, gain: Doubles, offset: Doubles,
 
 def _into_layers_behind(graph: Graph, node: Node, gain: Doubles, offset: Doubles) -> Changes:
     """All layers that read the value of `node`, with gain and offset applied to what they read."""
-    if node.name == graph.output:
+    if node.name in graph.leaving:
         raise _StuckError("the model ends")
     changes: Changes = {}
     for user in graph.users[node.name]:

@@ -55,4 +55,4 @@ def _swap(graph: Graph, producer: Node, relu: Relu) -> Graph:
             nodes.append(
                 replace(node, inputs=tuple(producer.name if name == relu.name else name for name in node.inputs))
             )
-    return graph.with_nodes(nodes, producer.name if graph.output == relu.name else graph.output)
+    return graph.with_nodes(nodes, {relu.name: producer.name})

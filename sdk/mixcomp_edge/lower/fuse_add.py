@@ -33,7 +33,7 @@ def fuse_add(graph: Graph) -> Graph:
     renamed = {add: conv.name for add, conv in fused.items()}
     nodes: list[Node] = [fused.get(node.name, node) for node in graph.nodes if node.name not in gone]
     nodes = [replace(node, inputs=tuple(renamed.get(name, name) for name in node.inputs)) for node in nodes]
-    return graph.with_nodes(nodes, renamed.get(graph.output, graph.output))
+    return graph.with_nodes(nodes, renamed)
 
 
 def _absorbing(graph: Graph, add: Add) -> Iterator[Conv2d]:

@@ -27,4 +27,4 @@ def lower(quantized: QuantizedGraph) -> Graph:
         assert isinstance(node, FloatNode)
         inputs = [types[name] for name in node.inputs]
         nodes.append(node.lower(types[node.name], inputs, quantized.weights.get(node.name)))
-    return verify(Graph(graph.name, tuple(nodes), graph.output))
+    return verify(graph.with_nodes(nodes))

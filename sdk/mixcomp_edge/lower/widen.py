@@ -22,4 +22,4 @@ def widen(graph: Graph) -> Graph:
         wide = replace(node, type=node.type.wide)
         same = all(type_.finer == 1 for type_ in (node.type, *sources))
         nodes.append(wide if same else wide.widen(node.type, sources))
-    return verify(Graph(graph.name, tuple(nodes), graph.output))
+    return verify(graph.with_nodes(nodes))

@@ -18,6 +18,7 @@ class Input(FloatNode):
     """The graph's input x; its value is gain * x + offset, each (C,), where the model begins with such arithmetic."""
 
     op: ClassVar[str] = "input"
+    is_input: ClassVar[bool] = True
     has_8_bits: ClassVar[bool] = True
 
     gain: Doubles | None = None
@@ -41,6 +42,7 @@ class QInput(QNode):
     """The graph's input."""
 
     op: ClassVar[str] = "input"
+    is_input: ClassVar[bool] = True
 
     @property
     def arity(self) -> int:

@@ -71,7 +71,7 @@ class Layout:
 def lay_out(graph: Graph, target: Target, kernels: Mapping[str, str] | None = None, weight_bits: int = 4) -> Layout:
     """Plans the arena. kernels: layer -> name of its kernel; a layer that is not there gets the one that `thrifty`
     gives it. weight_bits: 4, or 8 for a build to compare with, which takes the preferred kernels."""
-    nodes = {node.name: node for node in graph.nodes[1:] if isinstance(node, QNode) and not node.is_view}
+    nodes = {node.name: node for node in graph.nodes if isinstance(node, QNode) and not (node.is_input or node.is_view)}
     if not nodes:
         raise ExportError(f"{graph.name}: the model computes nothing.")
     found = {name: candidates(graph, node, target.isas, weight_bits) for name, node in nodes.items()}

@@ -27,15 +27,16 @@ class Buffer:
 
 
 def lifetimes(graph: Graph, scratch_bytes: dict[str, int], in_place: frozenset[str] | None = None) -> list[Buffer]:
-    """Buffers of every value of the graph, input and output included, and of each node's scratch.
+    """Buffers of every value of the graph, inputs and outputs included, and of each node's scratch.
 
-    The input is alive from step 0, the output to the last step. in_place: the nodes whose kernels may write over an
+    Inputs are alive from step 0, outputs to the last step. in_place: the nodes whose kernels may write over an
     input; all whose operator allows it when None."""
     steps = {node.name: step for step, node in enumerate(graph.nodes)}
     last_read = {
         name: max((steps[user.name] for user in users), default=steps[name]) for name, users in graph.users.items()
     }
-    last_read[graph.output] = len(graph.nodes) - 1
+    last_read |= dict.fromkeys(graph.leaving, len(graph.nodes) - 1)
+    steps |= {node.name: 0 for node in graph.inputs}
 
     home: dict[str, str] = {}  # value -> the value whose buffer it lives in
     for node in graph.nodes:
@@ -88,5 +89,5 @@ def _shared_input(
 
 
 def _holds_input(graph: Graph, home: dict[str, str], name: str) -> bool:
-    """The caller's input buffer is never written."""
-    return home[name] == graph.nodes[0].name
+    """The caller's input buffers are never written."""
+    return graph[home[name]].is_input

@@ -161,7 +161,7 @@ def measured(task: Task, bundle: Bundle, float_score: float | None = None) -> Qu
         return Quantized(bundle, metric, None, None, None)
     if float_score is None and task.float_recipe is None:  # else the float model is not trained yet
         float_score = evaluate(task.model, task, task.test)
-    outputs = interp.predict(bundle.graph, integer_inputs(task, task.test, bundle.graph))
+    (outputs,) = interp.predict(bundle.graph, integer_inputs(task, task.test, bundle.graph))
     return Quantized(bundle, metric, float_score, score(task, task.test, bundle.graph, outputs), outputs)
 
 

@@ -99,7 +99,7 @@ def with_output(name: str, dtype: str) -> Bundle:
         kind = replace(kind, scale=16 * kind.scale)
         requant = replace(requant, multiplier=requant.multiplier // 16)
     node = replace(last, type=kind, weights=replace(last.weights, requant=requant))
-    return Bundle(graph.with_nodes([*graph.nodes[:-1], node], graph.output))
+    return Bundle(graph.with_nodes([*graph.nodes[:-1], node]))
 
 
 class Normalised(nn.Module):

@@ -6,7 +6,7 @@ import pytest
 from mixcomp_edge.errors import GraphError
 from mixcomp_edge.ir import interp
 from mixcomp_edge.ir.types import QType
-from support.integer_graphs import small_graph
+from support.integer_graphs import forked_graph, samples, small_graph
 
 
 def test_the_input_must_have_the_shape_and_range_of_the_model():
@@ -16,6 +16,31 @@ def test_the_input_must_have_the_shape_and_range_of_the_model():
     for wrong in (-1, 256):
         with pytest.raises(GraphError, match="input leaves the range of u8"):
             interp.run(graph, np.full((1, 6, 6, 2), wrong))
+
+
+def test_several_outputs_come_in_their_order_and_each_is_its_nodes_value():
+    graph = forked_graph()
+    x = samples(graph)
+    values = dict(interp.steps(graph, x))
+    found = interp.outputs(graph, x)
+    assert [y.shape for y in found] == [(3, 4, 4, 3), (3, 5), (3, 3)]
+    for y, node in zip(found, ("conv", "head", "cell"), strict=True):
+        np.testing.assert_array_equal(y, values[node])
+    for whole, part in zip(interp.predict(graph, x, batch_size=2), found, strict=True):
+        np.testing.assert_array_equal(whole, part)
+
+
+def test_each_input_must_be_there():
+    graph = forked_graph()
+    with pytest.raises(GraphError, match="forked_net: 1 inputs, the model takes 2: image, state"):
+        interp.outputs(graph, samples(graph)[:1])
+    with pytest.raises(GraphError, match=r"image: input has shape \(3,\), the model takes \(4, 4, 2\)"):
+        interp.outputs(graph, samples(graph)[::-1])
+
+
+def test_the_only_output_of_several_is_refused():
+    with pytest.raises(GraphError, match="forked_net: has 3 outputs, map, logits, state; one is expected"):
+        interp.run(forked_graph(), samples(forked_graph()))
 
 
 def test_no_inputs_give_no_outputs():

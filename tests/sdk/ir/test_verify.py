@@ -21,7 +21,7 @@ from mixcomp_edge.operators.input import Input, QInput
 from mixcomp_edge.operators.maxpool2d import QMaxPool2d
 from mixcomp_edge.operators.rescale import QRescale
 from support import torch_judge
-from support.integer_graphs import Builder, graphs, small_graph
+from support.integer_graphs import Builder, forked_graph, graphs, small_graph
 
 TOP = 2**31 - 1
 
@@ -59,6 +59,11 @@ def renamed(old: str, new: str) -> Graph:
 
 def first(count: int, output: str) -> Graph:
     return Graph("net", small_graph().nodes[:count], output)
+
+
+def leaving(**outputs: str) -> Graph:
+    """The forked graph with these outputs beside those that it needs."""
+    return replace(forked_graph(), outputs={"logits": "head", **outputs})
 
 
 def chain(*nodes: QNode) -> Graph:
@@ -113,14 +118,25 @@ BROKEN = {
     "same name twice": (renamed("relu", "add"), "add: two nodes have this name in C"),
     "same name in C": (renamed("relu", "block_conv"), "block_conv: two nodes have this name in C"),
     "same name but for capitals": (renamed("relu", "ADD"), "ADD: two nodes have this name in C"),
-    "no input": (Graph("net", small_graph().nodes[1:], "softmax"), "block.conv: the input must be the first node"),
-    "two inputs": (chain(source(), replace(source(), name="x2")), "x2: the input must be the first node"),
+    "no input": (Graph("net", small_graph().nodes[1:], "softmax"), "net: has no input"),
+    "an input behind other nodes": (
+        chain(source(), rescale("a", source()), replace(source(), name="x2")), "a: the inputs must be the first nodes"),
     "unknown source": (changed("add", inputs=("input", "ghost")), "add: reads 'ghost', which no earlier node makes"),
     "reads itself": (changed("add", inputs=("add", "add")), "add: reads 'add', which no earlier node makes"),
     "reads a later node": (changed("add", inputs=("relu", "relu")), r"add: reads 'relu'.*\(a cycle, or cut off\)"),
-    "output unknown": (replace(small_graph(), output="ghost"), "the output 'ghost' is not made by any node"),
-    "output is the input": (replace(small_graph(), output="input"), "net: the model returns its input unchanged"),
-    "value nobody reads": (replace(small_graph(), output="fc"), "softmax: nobody reads its value"),
+    "output unknown": (replace(small_graph(), outputs="ghost"), "the output 'ghost' is not made by any node"),
+    "output is the input": (replace(small_graph(), outputs="input"), "net: the model returns its input unchanged"),
+    "a lone output with a name": (replace(small_graph(), outputs={"y": "softmax"}), "only output is called 'y', not"),
+    "no output": (replace(small_graph(), outputs={}), "small_net: 0 outputs, expected 1 to 32"),
+    "33 outputs": (leaving(**{f"y{i}": "conv" for i in range(32)}), "forked_net: 33 outputs, expected 1 to 32"),
+    "one of several outputs unknown": (leaving(y="ghost"), "the output 'ghost' is not made by any node"),
+    "an output with a name that ends a comment": (leaving(**{"a*/": "cell"}), r"output 'a\*/': must be letters"),
+    "outputs with one name in C": (leaving(**{"a.b": "cell", "A_b": "conv"}), "outputs 'a_b' and 'a_b' have names"),
+    "outputs whose names meet in C": (leaving(a="cell", a_get="conv"), "outputs 'a' and 'a_get' have names that meet"),
+    "one value as two outputs": (leaving(y="head"), "'logits' is the bytes of another output or of an input"),
+    "a view of another output": (leaving(y="conv", z="flat"), "'y' is the bytes of another output or of an input"),
+    "an input among the outputs": (leaving(y="image"), "'y' is the bytes of another output or of an input"),
+    "value nobody reads": (replace(small_graph(), outputs="fc"), "softmax: nobody reads its value"),
     "input nobody reads": (
         chain(source(), replace(rescale("a", source()), inputs=())), "a: rescale reads 0 values, expected"),
     "one value too many": (changed("fc", inputs=("flatten", "concat")), "fc: dense reads 2 values, expected 1"),
