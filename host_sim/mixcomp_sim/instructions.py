@@ -11,20 +11,33 @@ from .counts import halfwords
 
 # Kinds. timing/*.toml has a number for each of them.
 KINDS = (
-    "alu", "mul", "mla", "mull", "div", "it", "system",
+    "alu", "simd", "mul", "mla", "mull", "mlal", "div", "it", "system",
     "load", "load_double", "load_multiple", "store", "store_double", "store_multiple",
     "branch", "call", "return", "table_branch", "loop",
-    "vector", "vector_load", "vector_store",
+    "float", "float_mul", "float_mac", "float_div", "float_sqrt", "float_move", "float_load", "float_store",
+    "double", "double_mul", "double_mac", "double_div", "double_sqrt",
+    "vector", "vector_load", "vector_store", "unknown",
 )  # fmt: skip
 _MULTIPLY = {
     "mul": {"mul", "smulbb", "smulbt", "smultb", "smultt", "smulwb", "smulwt", "smuad", "smuadx", "smusd", "smusdx",
             "smmul", "smmulr", "usad8"},
     "mla": {"mla", "mls", "smlabb", "smlabt", "smlatb", "smlatt", "smlawb", "smlawt", "smlad", "smladx", "smlsd",
             "smlsdx", "smmla", "smmlar", "smmls", "smmlsr", "usada8"},
-    "mull": {"smull", "umull", "smlal", "umlal", "umaal", "smlalbb", "smlalbt", "smlaltb", "smlaltt", "smlald",
-             "smlaldx", "smlsld", "smlsldx"},
+    "mull": {"smull", "umull"},
+    "mlal": {"smlal", "umlal", "umaal", "smlalbb", "smlalbt", "smlaltb", "smlaltt", "smlald", "smlaldx", "smlsld",
+             "smlsldx"},
     "div": {"sdiv", "udiv"},
 }  # fmt: skip
+_SIMD = ("sadd", "uadd", "ssub", "usub", "sasx", "uasx", "ssax", "usax", "shadd", "uhadd", "shsub", "uhsub", "qadd",
+         "qsub", "uqadd", "uqsub", "qdadd", "qdsub", "sel", "sxt", "uxt", "pkh", "ssat", "usat", "sbfx", "ubfx", "rev",
+         "rbit")  # fmt: skip
+_FLOATS = {
+    "mul": {"vmul", "vnmul"},
+    "mac": {"vmla", "vmls", "vnmla", "vnmls", "vfma", "vfms", "vfnma", "vfnms"},
+    "div": {"vdiv"},
+    "sqrt": {"vsqrt"},
+}
+_FLOAT = {name: kind for kind, names in _FLOATS.items() for name in names}
 _BY_NAME = {name: kind for kind, names in _MULTIPLY.items() for name in names} | {
     "it": "it", "bl": "call", "blx": "call", "bx": "return", "b": "branch", "cbz": "branch", "cbnz": "branch",
     "tbb": "table_branch", "tbh": "table_branch", "ldrd": "load_double", "strd": "store_double",
@@ -35,7 +48,10 @@ _BY_NAME = {name: kind for kind, names in _MULTIPLY.items() for name in names} |
 
 @dataclass(frozen=True)
 class Instruction:
-    """Registers are numbers 0 … 15; 16 stands for the flags. `moves`: registers that a load or store moves."""
+    """Registers are numbers 0 … 15; 16 stands for the flags, 17 for the FPU's, 32 and up for s0, s1 …
+
+    `moves`: words that a load, a store or a move between the register files moves; `base`: a base register that a load
+    or store writes back; `shifted`: registers read through the shifter; `accumulates`: registers that are added to."""
 
     name: str
     kind: str
@@ -43,12 +59,17 @@ class Instruction:
     reads: frozenset[int] = frozenset()
     writes: frozenset[int] = frozenset()
     address: frozenset[int] = frozenset()
+    base: frozenset[int] = frozenset()
+    shifted: frozenset[int] = frozenset()
+    accumulates: frozenset[int] = frozenset()
     moves: int = 0
     indexed: bool = False  # address is a register plus a register
+    narrow: bool = False  # loads a byte or a halfword
     jumps: bool = False  # may write the pc
 
 
-FLAGS = 16
+FLAGS, FLOAT_FLAGS, FLOAT_REGISTERS = 16, 17, 32
+_REGISTER, _MEMORY = 1, 3  # capstone's kinds of operand
 
 
 @cache
@@ -57,18 +78,40 @@ def decode_instruction(code: bytes) -> Instruction:
     found = next(_decoder().disasm(code, 0, 1), None)
     if found is None or found.size != len(code):
         return _undecoded(code)
-    name = found.insn_name()
-    reads, writes = (frozenset(map(_number, part)) - {-1} for part in found.regs_access())
-    memory = [operand.mem for operand in found.operands if operand.type == 3]  # ARM_OP_MEM
-    address = frozenset(_number(r) for m in memory for r in (m.base, m.index)) - {-1}
+    name, operands = found.insn_name(), found.operands
+    registers = [_numbers(o.reg) for o in operands if o.type == _REGISTER]
+    reads, writes = (frozenset().union(*map(_numbers, part)) for part in found.regs_access())
+    memory = [operand.mem for operand in operands if operand.type == _MEMORY]
+    address = frozenset().union(*(_numbers(r) for m in memory for r in (m.base, m.index)))
     indexed = any(m.index for m in memory)
-    kind, moves = _kind(name, found, writes)
-    if kind in ("load_multiple", "store_multiple"):
-        address = frozenset({13}) if name in ("push", "pop") else frozenset({_number(found.operands[0].reg)})
-    return Instruction(name, kind, len(code), reads, writes, address, moves, indexed, 15 in writes or _jumps(kind))
+    kind, moves = _kind(name, found, registers, writes)
+    base, shifted, accumulates = frozenset[int](), frozenset[int](), frozenset[int]()
+    if kind in ("load_multiple", "store_multiple") or name.startswith(("vldm", "vstm", "vpush", "vpop")):
+        implicit = name in ("push", "pop", "vpush", "vpop")
+        address = frozenset({13}) if implicit else registers[0]
+        listed = frozenset().union(*registers[not implicit :])
+        base = address if implicit or found.writeback else base
+        loads = kind in ("load_multiple", "float_load")
+        reads, writes = (address, listed | base) if loads else (address | listed, base)
+    elif found.writeback:
+        base = address & writes
+    if kind in ("mla", "float_mac", "double_mac"):
+        accumulates = registers[0] if kind != "mla" else registers[-1]
+    elif kind == "mlal":
+        accumulates = registers[0] | registers[1]
+    elif name.startswith(("sxta", "uxta")):
+        shifted = registers[2]
+    if kind == "alu":
+        shifted = frozenset().union(*(_numbers(o.reg) for o in operands if o.type == _REGISTER and o.shift.type))
+    reads |= accumulates | shifted
+    narrow = kind == "load" and name.rstrip("t").endswith(("b", "h"))
+    jumps = 15 in writes or _jumps(kind)
+    return Instruction(
+        name, kind, len(code), reads, writes, address, base, shifted, accumulates, moves, indexed, narrow, jumps
+    )
 
 
-def _kind(name: str, found: Any, writes: frozenset[int]) -> tuple[str, int]:
+def _kind(name: str, found: Any, registers: list[frozenset[int]], writes: frozenset[int]) -> tuple[str, int]:
     if name in ("push", "pop") or name.startswith(("ldm", "stm")):
         moves = len(found.operands) - (name not in ("push", "pop"))
         return ("load_multiple" if name == "pop" or name.startswith("ldm") else "store_multiple"), moves
@@ -78,10 +121,27 @@ def _kind(name: str, found: Any, writes: frozenset[int]) -> tuple[str, int]:
         return "load", 1
     if name.startswith(("str", "stl")):
         return "store", 1
-    if name.startswith("v"):
+    if name.startswith("v") or name in ("fconsts", "fconstd", "fmstat"):
+        return _float_kind(name, registers)
+    if name.startswith(_SIMD):
+        return "simd", 0
+    return ("return" if 15 in writes else "alu"), 0
+
+
+def _float_kind(name: str, registers: list[frozenset[int]]) -> tuple[str, int]:
+    """Of an instruction of the FPU, and of MVE where it names a vector register: those have four words."""
+    words = [len([r for r in register if r >= FLOAT_REGISTERS]) for register in registers]
+    if max(words, default=0) > 2:
         kind = "vector_load" if name.startswith(("vld", "vpop")) else "vector"
         return ("vector_store" if name.startswith(("vst", "vpush")) else kind), 0
-    return ("return" if 15 in writes else "alu"), 0
+    if name.startswith(("vldr", "vldm", "vpop")):
+        return "float_load", sum(words)
+    if name.startswith(("vstr", "vstm", "vpush")):
+        return "float_store", sum(words)
+    if name == "vmov" and 0 in words:
+        return "float_move", words.count(0)
+    family = "double" if 2 in words else "float"
+    return (f"{family}_{_FLOAT[name]}" if name in _FLOAT else family), 0
 
 
 def _jumps(kind: str) -> bool:
@@ -92,12 +152,12 @@ def _undecoded(code: bytes) -> Instruction:
     """MVE and low-overhead loops, from the first halfword (Arm DDI 0553, C2)."""
     from .isa import decode
 
-    name = decode(code)[0] or "unknown"
+    name = decode(code)[0]
     high = int.from_bytes(code[:2], "little")
     if name in ("le", "letp", "wls", "wlstp"):
         return Instruction(name, "loop", len(code), jumps=True)
     if not name.startswith("vector"):
-        return Instruction(name, "alu", len(code))
+        return Instruction(name or code.hex(), "alu" if name else "unknown", len(code))
     kind = "vector"
     if high & 0x0E00 == 0x0C00:  # 111x110: load or store; bit 4 tells which
         kind = "vector_load" if high & 0x10 else "vector_store"
@@ -119,12 +179,18 @@ def _decoder() -> Any:
 
 
 @cache
-def _numbers() -> dict[int, int]:
-    from capstone import arm
+def _numbers(register: int) -> frozenset[int]:
+    """Our numbers of capstone's register: one, two words of a double, four of a vector; none for what has none."""
+    name = _decoder().reg_name(register) or ""
+    if name in _NAMED:
+        return frozenset({_NAMED[name]})
+    if name[:1] in _WORDS and name[1:].isdigit():
+        words = _WORDS[name[0]]
+        first = FLOAT_REGISTERS + words * int(name[1:])
+        return frozenset(range(first, first + words))
+    return frozenset({int(name[1:])}) if name[:1] == "r" and name[1:].isdigit() else frozenset()
 
-    names = {f"ARM_REG_R{i}": i for i in range(13)} | {"ARM_REG_SP": 13, "ARM_REG_LR": 14, "ARM_REG_PC": 15}
-    return {getattr(arm, name): number for name, number in names.items()} | {arm.ARM_REG_CPSR: FLAGS}
 
-
-def _number(register: int) -> int:
-    return _numbers().get(register, -1)
+_NAMED = {"sb": 9, "sl": 10, "fp": 11, "ip": 12, "sp": 13, "lr": 14, "pc": 15, "cpsr": FLAGS, "fpscr_nzcv": FLOAT_FLAGS,
+          "fpscr": FLOAT_FLAGS, "apsr_nzcv": FLAGS}  # fmt: skip
+_WORDS = {"s": 1, "d": 2, "q": 4}

@@ -18,8 +18,17 @@ from .counts import Counts
 from .instructions import FLAGS, KINDS, Instruction, decode_instruction
 
 LOW, NOMINAL, HIGH = range(3)
-_MEMORY = {"load", "load_double", "load_multiple", "store", "store_double", "store_multiple"}
-_MULTIPLIES = {"mul", "mla", "mull"}
+UNLISTED = (1.0, 1.0, 20.0)  # cycles of a kind that a table has no number for
+_LOADS = {"load", "load_double", "load_multiple", "float_load"}
+_STORES = {"store", "store_double", "store_multiple", "float_store"}
+_MEMORY = _LOADS | _STORES
+_UNITS = {  # of a core that issues two instructions: what both would compete for
+    **dict.fromkeys((kind for kind in KINDS if kind.startswith(("float", "double"))), "float"),
+    **dict.fromkeys(_LOADS, "load"),
+    **dict.fromkeys(_STORES, "store"),
+    **dict.fromkeys(("mul", "mla", "mull", "mlal"), "multiply"),
+    **dict.fromkeys(("branch", "call", "return", "table_branch", "loop"), "branch"),
+}
 _VECTORS = {"vector": 0, "vector_load": 1, "vector_store": 1}  # unit
 
 
@@ -43,8 +52,11 @@ class Timing:
     cycles: Mapping[str, float]
     per_register: Mapping[str, float]
     latency: Mapping[str, float]
+    late: Mapping[str, float]
     taken: Mapping[str, float]
     rules: Mapping[str, float]
+    alone: frozenset[str]
+    first: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -52,6 +64,7 @@ class Core:
     name: str
     source: str
     error: float  # relative, of the nominal cycles against a board
+    kinds: frozenset[str]  # of instructions that the table has a number for
     columns: tuple[Timing, Timing, Timing] = field(repr=False)
 
 
@@ -64,7 +77,7 @@ def core_timing(name: str) -> Core:
         raise ValueError(f"no cycle model for {name!r}. There are models for {', '.join(known)}.")
     table = tomllib.loads(path.read_text(encoding="utf-8"))
     columns = _column(table, LOW), _column(table, NOMINAL), _column(table, HIGH)
-    return Core(name, table["source"], table["error"], columns)
+    return Core(name, table["source"], table["error"], frozenset(table["cycles"]), columns)
 
 
 def _column(table: Mapping[str, Any], column: int) -> Timing:
@@ -72,13 +85,15 @@ def _column(table: Mapping[str, Any], column: int) -> Timing:
         values = table.get(section, {})
         return {key: float(v[column] if isinstance(v, list) else v) for key, v in values.items()}
 
-    cycles = pick("cycles")
-    other = cycles.pop("other")
-    unknown = cycles.keys() - set(KINDS)
+    sections = ("cycles", "per_register", "latency", "late", "taken", "rules")
+    cycles, per_register, latency, late, taken, rules = map(pick, sections)
+    issue = table.get("issue", {})
+    alone, first = frozenset(issue.get("alone", ())), frozenset(issue.get("first", ()))
+    unknown = (cycles.keys() | per_register.keys() | latency.keys() | late.keys() | alone | first) - set(KINDS)
     if unknown:
         raise ValueError(f"timing table has kinds that no instruction has: {', '.join(sorted(unknown))}")
-    every = {kind: cycles.get(kind, other) for kind in KINDS}
-    return Timing(table["width"], every, pick("per_register"), pick("latency"), pick("taken"), pick("rules"))
+    every = {kind: cycles.get(kind, UNLISTED[column]) for kind in KINDS}
+    return Timing(table["width"], every, per_register, latency, late, taken, rules, alone, first)
 
 
 def core_cycles(counts: Counts, core: str) -> tuple[Cycles, ...]:
@@ -88,6 +103,18 @@ def core_cycles(counts: Counts, core: str) -> tuple[Cycles, ...]:
         Cycles(*(_layer_cycles(counts, layer, timing) for timing in model.columns))
         for layer in range(len(counts.layers))
     )
+
+
+def unlisted(counts: Counts, core: str) -> dict[str, int]:
+    """Executed instructions for which the core's table has no number, by name, with how often: each counts as one
+    cycle, which is a guess."""
+    known, found = core_timing(core).kinds, dict[str, int]()
+    for layer in counts.by_address:
+        for address, times in layer.items():
+            instruction = decode_instruction(counts.instruction(address))
+            if instruction.kind not in known:
+                found[instruction.name] = found.get(instruction.name, 0) + times
+    return found
 
 
 def _layer_cycles(counts: Counts, layer: int, timing: Timing) -> float:
@@ -152,7 +179,7 @@ class _Scoreboard:
     def __init__(self, timing: Timing) -> None:
         self.timing = timing
         self.free = 0.0
-        self.ready: dict[int, tuple[float, str]] = {}  # register -> (cycle, kind that wrote it)
+        self.ready: dict[int, float] = {}  # register -> the cycle from which an ALU can read it
         self.last: Instruction | None = None
         self.slots: list[Instruction] = []  # issued in the cycle before `free`
 
@@ -168,29 +195,40 @@ class _Scoreboard:
         cost += self._neighbour(instruction)
         end = start + max(cost, 0.0)
         latency = timing.latency.get(instruction.kind, 1.0)
+        latency += timing.rules.get("narrow_load", 0.0) * instruction.narrow
         for register in instruction.writes:
-            self.ready[register] = (end - 1 + latency, instruction.kind)
+            delay = timing.rules.get("base_latency", 1.0) if register in instruction.base else latency
+            self.ready[register] = end - 1 + delay
         self.free, self.last = max(self.free, end), instruction
 
     def _ready(self, register: int, instruction: Instruction) -> float:
-        cycle, kind = self.ready.get(register, (0.0, ""))
-        forwarded = kind in _MULTIPLIES and instruction.kind in ("mla", "mull") and register in instruction.writes
-        return cycle - 1 if forwarded else cycle
+        """The cycle from which the instruction can be issued as far as this register goes."""
+        timing, cycle = self.timing, self.ready.get(register, 0.0)
+        if register in instruction.address:
+            return cycle + timing.rules.get("early_address", 0.0)
+        if register in instruction.shifted:
+            return cycle + timing.rules.get("early_shift", 0.0)
+        if register in instruction.accumulates or instruction.kind in _STORES:
+            return cycle - timing.late.get(instruction.kind, 0.0)
+        return cycle
 
     def _pairs(self, instruction: Instruction) -> bool:
         """Whether it can be issued in the cycle of the instruction before."""
         if not self.slots or len(self.slots) >= self.timing.width:
             return False
-        before, cycle = self.slots[0], self.free - 1
-        if before.jumps or self.timing.cycles[before.kind] != 1 or before.moves > 1 or instruction.moves > 1:
+        before, cycle, timing = self.slots[0], self.free - 1, self.timing
+        if before.jumps or timing.cycles[before.kind] != 1 or max(before.moves, instruction.moves) > 1:
             return False
-        if before.kind in _MEMORY and instruction.kind in _MEMORY:
+        if before.kind in timing.alone or instruction.kind in timing.alone | timing.first:
             return False
-        if before.kind in _MULTIPLIES and instruction.kind in _MULTIPLIES:
+        unit = _UNITS.get(instruction.kind)
+        if unit is not None and unit == _UNITS.get(before.kind) and not timing.rules.get(f"two_{unit}s"):
             return False
-        if any(self._ready(register, instruction) > cycle for register in instruction.reads - before.writes):
+        if before.shifted and instruction.shifted:
             return False
-        return not (before.writes & (instruction.reads | instruction.writes)) - {FLAGS}
+        if any(self._ready(register, instruction) > cycle for register in instruction.reads - {FLAGS}):
+            return False
+        return not before.writes & instruction.writes - {FLAGS}
 
     def _neighbour(self, instruction: Instruction) -> float:
         """What the instruction before adds or takes away."""
@@ -204,6 +242,8 @@ class _Scoreboard:
             change -= rules.get("pipelined_loads", 0.0)
         if instruction.kind in _MEMORY and from_last and last.kind not in _MEMORY:
             change += rules.get("address_interlock", 0.0)
+        if instruction.kind in _MEMORY and instruction.address & last.base - {13}:
+            change += rules.get("write_back_interlock", 0.0)
         if instruction.kind in _VECTORS and last.kind in _VECTORS and _VECTORS[instruction.kind] != _VECTORS[last.kind]:
             change -= rules.get("vector_overlap", 0.0)
         return change
