@@ -4,6 +4,7 @@ calibrate on. A network prints as the list it was drawn from, so that a failing 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import prod
 from typing import Any
 
 import torch
@@ -18,7 +19,7 @@ ACTIVATIONS = {"none": lambda x: x, "relu": F.relu, "relu6": F.relu6}
 FAMILIES = ("convolutions", "depthwise", "joins", "windows", "dense")
 ROOM = 2000  # elements of one value at most: keeps the interpreter quick
 
-Shape = tuple[int, ...]  # (C, H, W) or (F,), as in PyTorch
+Shape = tuple[int, ...]  # (C, H, W), (C, L) or (F,), as in PyTorch
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,8 @@ class Network:
             torch.manual_seed(self.seed)
             model = Module(self)
             calibration = self.low + self.spread * torch.rand(16, *self.shape)
-        names = [name for name, module in model.named_modules() if isinstance(module, nn.Conv2d | nn.Linear)]
+        kinds = nn.Conv1d | nn.Conv2d | nn.Linear
+        names = [name for name, module in model.named_modules() if isinstance(module, kinds)]
         layers = {
             name: {
                 "weights": self.formats[i % len(self.formats)],
@@ -85,8 +87,9 @@ class Layer(nn.Module):
         self.settings = s
         if self.kind in ("conv", "residual", "concat"):
             words = {key: s[key] for key in ("stride", "padding", "dilation", "groups", "bias") if key in s}
-            self.conv = nn.Conv2d(shape[0], s["channels"], s["kernel"], **words)
-            self.norm = nn.BatchNorm2d(s["channels"]) if s.get("norm") else nn.Identity()
+            conv, norm = (nn.Conv1d, nn.BatchNorm1d) if len(shape) == 2 else (nn.Conv2d, nn.BatchNorm2d)
+            self.conv = conv(shape[0], s["channels"], s["kernel"], **words)
+            self.norm = norm(s["channels"]) if s.get("norm") else nn.Identity()
             if s.get("norm"):
                 self.norm.running_mean.normal_(0, 0.3)
                 self.norm.running_var.uniform_(0.5, 2.0)
@@ -105,10 +108,12 @@ class Layer(nn.Module):
             case "dense":
                 return ACTIVATIONS[s["act"]](self.fc(x))
             case "max":
-                return F.max_pool2d(x, s["kernel"], s["stride"], s["padding"])
+                pool = F.max_pool1d if x.dim() == 3 else F.max_pool2d
+                return pool(x, s["kernel"], s["stride"], s["padding"])
             case "average":
                 include = s["count_include_pad"]
-                return F.avg_pool2d(x, s["kernel"], s["stride"], s["padding"], count_include_pad=include)
+                pool = F.avg_pool1d if x.dim() == 3 else F.avg_pool2d
+                return pool(x, s["kernel"], s["stride"], s["padding"], count_include_pad=include)
             case "pad":
                 return F.pad(x, s["pads"])
             case "slice":
@@ -118,7 +123,7 @@ class Layer(nn.Module):
             case "flatten":
                 return x.flatten(1)
             case "mean":
-                return x.mean((2, 3))
+                return x.mean((2, 3)[: x.dim() - 2])
         return F.softmax(x, dim=1)
 
 
@@ -145,21 +150,21 @@ class _Drawing:
         return self.pick("none", "relu", "relu", "relu6")
 
     def conv(self, *, depthwise: bool = False) -> None:
-        c, h, w = self.shape
-        kernel = self.pick((1, 1), (3, 3), (2, 3), (3, 1), (5, 2))
-        dilation = self.pick((1, 1), (1, 1), (2, 1), (1, 3))
+        c, *sizes = self.shape
+        kernel = self.pick((1, 1), (3, 3), (2, 3), (3, 1), (5, 2))[-len(sizes) :]
+        dilation = self.pick((1, 1), (1, 1), (2, 1), (1, 3))[-len(sizes) :]
         extent = [d * (k - 1) + 1 for d, k in zip(dilation, kernel, strict=True)]
         padding = tuple(self.pick(0, 1, e // 2, e - 1) for e in extent)
-        padding = tuple(max(p, (e - size + 1) // 2) for p, e, size in zip(padding, extent, (h, w), strict=True))
-        stride = self.pick((1, 1), (1, 1), (2, 2), (1, 2), (3, 1))
-        oh, ow = ((n + 2 * p - e) // s + 1 for n, p, e, s in zip((h, w), padding, extent, stride, strict=True))
+        padding = tuple(max(p, (e - size + 1) // 2) for p, e, size in zip(padding, extent, sizes, strict=True))
+        stride = self.pick((1, 1), (1, 1), (2, 2), (1, 2), (3, 1))[-len(sizes) :]
+        out = ((n + 2 * p - e) // s + 1 for n, p, e, s in zip(sizes, padding, extent, stride, strict=True))
         if depthwise:
             groups, channels = c, c * self.pick(1, 1, 2)
         else:
             groups = self.pick(1, 1, *_divisors(c))
             channels = groups * self.draw(st.integers(1, max(1, 9 // groups)))
         self.add(
-            "conv", (channels, oh, ow), kernel=kernel, stride=stride, padding=padding, dilation=dilation,
+            "conv", (channels, *out), kernel=kernel, stride=stride, padding=padding, dilation=dilation,
             groups=groups, channels=channels, bias=self.pick(True, False), norm=self.pick(True, False), act=self.act(),
         )  # fmt: skip
 
@@ -167,27 +172,27 @@ class _Drawing:
         self.conv(depthwise=True)
 
     def residual(self) -> None:
-        c, _h, _w = self.shape
-        k = self.pick(1, 3)
+        c, k = self.shape[0], self.pick(1, 3)
         self.add(
             "residual", self.shape, kernel=k, padding=k // 2, channels=c, groups=self.pick(1, c),
             norm=self.pick(True, False), act=self.act(),
         )  # fmt: skip
 
     def concat(self) -> None:
-        c, h, w = self.shape
-        dim, copies, act = self.pick(1, 2, 3), self.pick(1, 1, 2), self.act()
+        c, *sizes = self.shape
+        dim, copies, act = self.pick(1, *range(2, 2 + len(sizes))), self.pick(1, 1, 2), self.act()
         channels = self.draw(st.integers(1, 5)) if dim == 1 else c
-        shape = {1: (channels + copies * c, h, w), 2: (c, h * (1 + copies), w), 3: (c, h, w * (1 + copies))}[dim]
-        self.add("concat", shape, kernel=1, channels=channels, dim=dim, copies=copies, act=act)
+        shape = [channels, *sizes]
+        shape[dim - 1] += copies * self.shape[dim - 1]
+        self.add("concat", tuple(shape), kernel=1, channels=channels, dim=dim, copies=copies, act=act)
 
     def pool(self, kind: str, **settings: Any) -> None:
-        c, h, w = self.shape
-        kernel = tuple(self.draw(st.integers(1, min(size, 4))) for size in (h, w))
-        stride = tuple(self.draw(st.integers(1, 3)) for _ in range(2))
+        c, *sizes = self.shape
+        kernel = tuple(self.draw(st.integers(1, min(size, 4))) for size in sizes)
+        stride = tuple(self.draw(st.integers(1, 3)) for _ in sizes)
         padding = tuple(self.draw(st.integers(0, k // 2)) for k in kernel)
-        oh, ow = ((n + 2 * p - k) // s + 1 for n, p, k, s in zip((h, w), padding, kernel, stride, strict=True))
-        self.add(kind, (c, oh, ow), kernel=kernel, stride=stride, padding=padding, **settings)
+        out = ((n + 2 * p - k) // s + 1 for n, p, k, s in zip(sizes, padding, kernel, stride, strict=True))
+        self.add(kind, (c, *out), kernel=kernel, stride=stride, padding=padding, **settings)
 
     def max(self) -> None:
         self.pool("max")
@@ -196,24 +201,24 @@ class _Drawing:
         self.pool("average", count_include_pad=self.pick(True, False))
 
     def pad(self) -> None:
-        c, h, w = self.shape
-        left, right, top, bottom, front, back = (self.draw(st.integers(0, 2)) for _ in range(6))
-        pads = (left, right, top, bottom, *self.pick((), (front, back)))
-        self.add("pad", (c + sum(pads[4:]), h + top + bottom, w + left + right), pads=pads)
+        around = [tuple(self.draw(st.integers(0, 2)) for _ in range(2)) for _ in self.shape]  # channels first
+        around[0] = self.pick((0, 0), around[0])
+        pads = tuple(amount for pair in reversed(around) for amount in pair)
+        self.add("pad", tuple(n + sum(pair) for n, pair in zip(self.shape, around, strict=True)), pads=pads)
 
     def slice(self) -> None:
-        c, h, w = self.shape
-        step = self.pick((2, 2), (1, 2), (3, 1))
-        self.add("slice", (c, -(-h // step[0]), -(-w // step[1])), step=step)
+        if len(self.shape) == 3:
+            c, h, w = self.shape
+            step = self.pick((2, 2), (1, 2), (3, 1))
+            self.add("slice", (c, -(-h // step[0]), -(-w // step[1])), step=step)
 
     def relu(self) -> None:
         self.add("relu", self.shape)
 
     def dense(self) -> None:
-        if len(self.shape) == 3:
-            c, h, w = self.shape
+        if len(self.shape) > 1:
             whole = self.pick(True, False)
-            self.add(*(("flatten", (c * h * w,)) if whole else ("mean", (c,))))
+            self.add(*(("flatten", (prod(self.shape),)) if whole else ("mean", self.shape[:1])))
         features = self.draw(st.integers(1, 12))
         self.add("dense", (features,), features=features, bias=self.pick(True, False), act=self.act())
 
@@ -234,21 +239,19 @@ def networks(draw: Any, family: str) -> Network:
     if family == "dense" and draw(st.booleans()):
         shape: Shape = (draw(st.integers(1, 40)),)
     else:
-        shape = (draw(st.integers(1, 6)), draw(st.integers(2, 9)), draw(st.integers(2, 9)))
+        sizes = draw(st.sampled_from([(2, 9), (2, 9), (3, 20)]))
+        shape = (draw(st.integers(1, 6)), *(draw(st.integers(*sizes)) for _ in range(2 if sizes[1] < 20 else 1)))
     drawing = _Drawing(draw, shape)
     count = draw(st.integers(1, 6))
-    family_at = draw(st.integers(0, min(1, count - 1))) if len(shape) == 3 else 0
+    family_at = draw(st.integers(0, min(1, count - 1))) if len(shape) > 1 else 0
     for i in range(count):
         choices = FIRST[family] if i == family_at else ANYTHING if family_at < i else ANYTHING[:-1]
         kind = "dense" if len(drawing.shape) == 1 else drawing.pick(*choices)
         before = drawing.shape, len(drawing.steps)
         getattr(drawing, kind)()
-        size = 1
-        for n in drawing.shape:
-            size *= n
-        if size > ROOM:  # the layer makes too much of it: without
+        if prod(drawing.shape) > ROOM:  # the layer makes too much of it: without
             drawing.shape, drawing.steps = before[0], drawing.steps[: before[1]]
-            drawing.max() if len(drawing.shape) == 3 else drawing.dense()
+            drawing.max() if len(drawing.shape) > 1 else drawing.dense()
     if not any(step.kind in ("conv", "residual", "concat", "dense") for step in drawing.steps):
         drawing.dense()
     if len(drawing.shape) == 1 and draw(st.booleans()):

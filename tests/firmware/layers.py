@@ -64,11 +64,14 @@ def _graph(op: str, dtype: str, rng: Rng) -> Graph | None:
     if op in ("dwconv2d", "avgpool2d") and rng.random() < 0.5:  # what kernels that read words ask for
         channels = int(rng.choice([8, 16, 24]))
     shape = (int(rng.integers(1, 8)), int(rng.integers(1, 8)), channels)
-    x = QInput(name="x", inputs=(), shape=shape, type=x_type)
     window = _window(op, rng)
-    size = window.output_size(*shape[:2])
+    if rng.random() < 0.1:  # one row
+        shape, window = (int(rng.integers(1, 30)), channels), _of_a_row(window)
+    x = QInput(name="x", inputs=(), shape=shape, type=x_type)
+    size = window.output_size(*(1, *shape)[-3:-1])
     if min(size) < 1:
         return None
+    size = size[3 - len(shape) :]
     common = {"name": "y", "inputs": ("x",), "type": y_type, "window": window}
     taps = prod(window.kernel)
     if op == "avgpool2d":
@@ -155,20 +158,21 @@ def _with_residual(x: QNode, common: dict, rng: Rng) -> Graph:
     return Graph("alone", (x, r, node), "y")
 
 
-def _pool(x: QNode, common: dict, size: tuple[int, int], rng: Rng) -> Graph | None:
+def _pool(x: QNode, common: dict, size: tuple[int, ...], rng: Rng) -> Graph | None:
     window = common["window"]
     if not _all_inside(x.shape, size, window):
         return None
     taps = prod(window.kernel)
     by = _requant(taps * x.type.peak, common["type"], rng, int(rng.choice([1, taps])))
     between = QMaxPool2d(name="z", inputs=("x",), shape=x.shape, type=x.type, window=Window((1, 1)))  # as it is
-    node = QAvgPool2d(shape=(*size, x.shape[2]), requant=by, **common | {"inputs": ("z",)})
+    node = QAvgPool2d(shape=(*size, x.shape[-1]), requant=by, **common | {"inputs": ("z",)})
     return Graph("alone", (x, between, node), "y")
 
 
-def _all_inside(shape: tuple[int, ...], size: tuple[int, int], window: Window) -> bool:
-    """Whether each window of a pooling holds an element of x."""
-    axes = zip(shape[:2], size, window.kernel, window.stride, window.dilation, window.padding[:2], strict=True)
+def _all_inside(shape: tuple[int, ...], size: tuple[int, ...], window: Window) -> bool:
+    """Whether each window of a pooling holds an element of x, (H, W, C) or (W, C)."""
+    extents, sizes = (1, *shape)[-3:-1], (1, *size)[-2:]
+    axes = zip(extents, sizes, window.kernel, window.stride, window.dilation, window.padding[:2], strict=True)
     return all(
         any(0 <= o * stride - before + t * step < extent for t in range(k))
         for extent, n, k, stride, step, before in axes
@@ -189,6 +193,11 @@ def _window(op: str, rng: Rng) -> Window:
     most = 1 if op == "avgpool2d" else 6
     padding = tuple(int(n) for n in rng.choice([0, 0, 1, 1, min(2, most), most], 4))
     return Window(kernel, stride, dilation, padding)
+
+
+def _of_a_row(window: Window) -> Window:
+    (_, k), (_, s), (_, d), (_, left, _, right) = window.kernel, window.stride, window.dilation, window.padding
+    return Window((1, k), (1, s), (1, d), (0, left, 0, right))
 
 
 def _type(dtype: str, rng: Rng) -> QType:

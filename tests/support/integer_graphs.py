@@ -73,6 +73,11 @@ class Builder:
         return node
 
     def window(self, shape: tuple[int, ...], *, pool: bool) -> Window:
+        if len(shape) == 2:  # one row
+            flat = self.window((1, *shape), pool=pool)
+            (_, k), (_, s), (_, d), (_, left, _, right) = flat.kernel, flat.stride, flat.dilation, flat.padding
+            window = Window((1, k), (1, s), (1, d), (0, left, 0, right))
+            return window if window.output_size(1, shape[0])[1] > 0 else Window((1, 1), (1, s))
         kernel, stride, dilation = (tuple(self.size(1, top) for _ in range(2)) for top in (3, 3, 2))
         padding = tuple(self.size(0, dilation[i % 2] * (kernel[i % 2] - 1) if pool else 3) for i in range(4))
         window = Window(kernel, stride, dilation, padding)
@@ -86,27 +91,29 @@ class Builder:
 
     def grow(self, op: str, x: QNode) -> QNode | None:
         """One more node that reads x; None where op does not fit x."""
-        if op in WINDOWED and len(x.shape) != 3:
+        if op in WINDOWED and len(x.shape) not in (2, 3):
             return None
         return getattr(self, op)(x)
 
     def conv2d(self, x: QNode) -> QNode:
-        channels, y = x.shape[2], self.type()
+        channels, y = x.shape[-1], self.type()
         groups = self.draw(st.sampled_from([g for g in range(1, channels + 1) if channels % g == 0]))
         out = groups * self.size(1, 3)
         window = self.window(x.shape, pool=False)
         packed = weights(self.rng, (out, prod(window.kernel) * channels // groups), out, x.type, y, self.format())
-        shape = (*window.output_size(*x.shape[:2]), out)
+        shape = windowed(window, x.shape, out)
         return self.put(QConv2d, [x], shape, y, weights=packed, window=window, groups=groups)
 
     def conv2d_add(self, x: QNode) -> QNode:
         """The residual is any value as high and wide as x, or x itself; the convolution keeps height and width."""
-        near = [v for v in self.values if len(v.shape) == 3 and v.shape[:2] == x.shape[:2]]
+        near = [v for v in self.values if len(v.shape) == len(x.shape) and v.shape[:-1] == x.shape[:-1]]
         residual, y = self.draw(st.sampled_from(near)), self.type()
-        channels, out = x.shape[2], residual.shape[2]
+        channels, out = x.shape[-1], residual.shape[-1]
         groups = self.draw(st.sampled_from([g for g in range(1, channels + 1) if channels % g == 0 and out % g == 0]))
         before = self.draw(st.sampled_from([(0, 0), (1, 1), (1, 0)]))
         after = self.draw(st.sampled_from([(0, 0), (1, 1), (0, 1)]))
+        if len(x.shape) == 2:
+            before, after = (0, before[1]), (0, after[1])
         window = Window(tuple(1 + b + a for b, a in zip(before, after, strict=True)), padding=(*before, *after))
         packed = weights(self.rng, (out, prod(window.kernel) * channels // groups), out, x.type, y, self.format())
         by = requant(self.rng, residual.type.peak, y)
@@ -116,10 +123,10 @@ class Builder:
         )  # fmt: skip
 
     def dwconv2d(self, x: QNode) -> QNode:
-        out, y, window = x.shape[2] * self.size(1, 3), self.type(), self.window(x.shape, pool=False)
+        out, y, window = x.shape[-1] * self.size(1, 3), self.type(), self.window(x.shape, pool=False)
         packed = weights(self.rng, (prod(window.kernel), out), out, x.type, y, self.format())
         return self.put(
-            QDwConv2d, [x], (*window.output_size(*x.shape[:2]), out), y, weights=packed, window=window
+            QDwConv2d, [x], windowed(window, x.shape, out), y, weights=packed, window=window
         )  # fmt: skip
 
     def dense(self, x: QNode) -> QNode:
@@ -155,14 +162,11 @@ class Builder:
         window, y = self.window(x.shape, pool=True), self.type()
         size = prod(window.kernel)
         by = requant(self.rng, size * x.type.peak, y, self.draw(st.sampled_from([1, size])))
-        shape = (*window.output_size(*x.shape[:2]), x.shape[2])
-        return self.put(QAvgPool2d, [x], shape, y, window=window, requant=by)
+        return self.put(QAvgPool2d, [x], windowed(window, x.shape, x.shape[-1]), y, window=window, requant=by)
 
     def maxpool2d(self, x: QNode) -> QNode:
         window = self.window(x.shape, pool=True)
-        return self.put(
-            QMaxPool2d, [x], (*window.output_size(*x.shape[:2]), x.shape[2]), x.type, window=window
-        )  # fmt: skip
+        return self.put(QMaxPool2d, [x], windowed(window, x.shape, x.shape[-1]), x.type, window=window)
 
     def pad(self, x: QNode) -> QNode:
         before, after = (tuple(self.size(0, 2) for _ in x.shape) for _ in range(2))
@@ -209,6 +213,11 @@ class Builder:
         return Graph("random_net", tuple(self.values), self.values[-1].name)
 
 
+def windowed(window: Window, shape: tuple[int, ...], channels: int) -> tuple[int, ...]:
+    """The output's shape for an input (H, W, C) or (W, C)."""
+    return (*window.output_size(*(1, *shape)[-3:-1]), channels)[-len(shape) :]
+
+
 def joinable(a: tuple[int, ...], b: tuple[int, ...], axis: int) -> bool:
     return len(a) == len(b) and all(m == n for i, (m, n) in enumerate(zip(a, b, strict=True)) if i != axis)
 
@@ -216,11 +225,11 @@ def joinable(a: tuple[int, ...], b: tuple[int, ...], axis: int) -> bool:
 @st.composite
 def graphs(draw, ops: tuple[str, ...] = COMPUTING, least: int = 1, most: int = 8) -> Graph:
     """Graphs of `least` to `most` nodes that read any earlier value, so that they branch and meet again."""
-    builder = Builder(draw, draw(st.sampled_from([(5, 4, 2), (3, 3, 3), (1, 6, 1), (4, 1, 4), (2, 2, 6)])))
+    builder = Builder(draw, draw(st.sampled_from([(5, 4, 2), (3, 3, 3), (1, 6, 1), (4, 1, 4), (2, 2, 6), (7, 3)])))
     for _ in range(draw(st.integers(least, most))):
         latest = builder.values[-2:] if draw(st.booleans()) else builder.values
         source = draw(st.sampled_from(latest))
-        fitting = [op for op in ops if len(source.shape) == 3 or op not in WINDOWED] or ["rescale"]
+        fitting = [op for op in ops if len(source.shape) > 1 or op not in WINDOWED] or ["rescale"]
         if builder.grow(draw(st.sampled_from(fitting)), source) is None:
             builder.rescale(source)
     return builder.finish()

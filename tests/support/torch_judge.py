@@ -24,7 +24,8 @@ def run(graph, x: np.ndarray) -> dict[str, np.ndarray]:
     for node in graph.nodes[1:]:
         function = globals()[f"_{node.op}"]
         sources = [nodes[name] for name in node.inputs]
-        values[node.name] = function(node, *(values[name] for name in node.inputs), types=[s.type for s in sources])
+        y = function(node, *(values[name] for name in node.inputs), types=[s.type for s in sources])
+        values[node.name] = y[:, 0] if y.ndim == len(node.shape) + 2 else y  # the one row of (N, W, C)
     return {name: value.numpy().astype(np.int64) for name, value in values.items()}
 
 
@@ -34,7 +35,8 @@ def _levels(node) -> torch.Tensor:
 
 
 def _first(x: torch.Tensor) -> torch.Tensor:
-    return x.permute(0, 3, 1, 2)
+    """(N, C, H, W) of (N, H, W, C), or of (N, W, C), which is one row."""
+    return (x[:, None] if x.ndim == 3 else x).permute(0, 3, 1, 2)
 
 
 def _last(x: torch.Tensor) -> torch.Tensor:
@@ -67,7 +69,7 @@ def _accumulate(node, x, types, weight, groups):
 
 
 def _convolve(node, x, types):
-    (kh, kw), group = node.window.kernel, x.shape[3] // node.groups
+    (kh, kw), group = node.window.kernel, x.shape[-1] // node.groups
     weight = _levels(node).reshape(-1, kh, kw, group).permute(0, 3, 1, 2)
     return _accumulate(node, x, types, weight, node.groups)
 
@@ -81,13 +83,14 @@ def _conv2d_add(node, x, r, *, types):
     requant = node.weights.requant
     m = torch.tensor(requant.multiplier.astype(np.int64))
     product = _convolve(node, x, types).to(torch.int64) * 2**requant.shift * m
-    residual = (r - types[1].zero_point).to(torch.int64) * 2**node.residual_shift * node.residual_multiplier
+    residual = (r.reshape_as(product) - types[1].zero_point).to(torch.int64)
+    residual *= 2**node.residual_shift * node.residual_multiplier
     return _clamp(node, torch.div(product + residual + 2**31, 2**32, rounding_mode="floor").double())
 
 
 def _dwconv2d(node, x, *, types):
     weight = _levels(node).T.reshape(-1, 1, *node.window.kernel)
-    return _store(node, _accumulate(node, x, types, weight, x.shape[3]), node.weights.requant)
+    return _store(node, _accumulate(node, x, types, weight, x.shape[-1]), node.weights.requant)
 
 
 def _dense(node, x, *, types):
@@ -111,7 +114,7 @@ def _concat(node, *xs, types):
 
 def _sums(x, window):
     """Sum under each window, by a convolution with ones: average pooling has no dilation in PyTorch."""
-    channels = x.shape[3]
+    channels = x.shape[-1]
     ones = torch.ones(channels, 1, *window.kernel, dtype=torch.float64)
     return _last(F.conv2d(_padded(x, window, 0), ones, None, window.stride, 0, window.dilation, channels))
 

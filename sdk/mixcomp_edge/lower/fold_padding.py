@@ -10,15 +10,16 @@ from mixcomp_edge.operators.pad import Pad
 
 
 def fold_padding(graph: Graph) -> Graph:
-    """A pad over H and W that feeds convolutions becomes their padding; TensorFlow's SAME comes as such a pad. The pad
-    itself goes when nobody else reads it. Exact."""
+    """A pad over positions that feeds convolutions becomes their padding; TensorFlow's SAME comes as such a pad, and so
+    does what a causal convolution sees before its first input. The pad itself goes when nobody else reads it. Exact."""
     changed: dict[str, Node] = {}
     for pad in graph.nodes:
-        if not isinstance(pad, Pad) or len(pad.shape) != 3 or pad.before[2] or pad.after[2]:
+        if not isinstance(pad, Pad) or len(pad.shape) not in (2, 3) or pad.before[-1] or pad.after[-1]:
             continue
+        before, after = ((0, *amounts)[-3:-1] for amounts in (pad.before, pad.after))
         for user in graph.users[pad.name]:
             if isinstance(user, Conv2d):
                 top, left, bottom, right = user.window.padding
-                padding = (top + pad.before[0], left + pad.before[1], bottom + pad.after[0], right + pad.after[1])
+                padding = (top + before[0], left + before[1], bottom + after[0], right + after[1])
                 changed[user.name] = replace(user, inputs=pad.inputs, window=replace(user.window, padding=padding))
     return graph.with_nodes(changed.get(node.name, node) for node in graph.nodes).without_unread()

@@ -14,7 +14,7 @@ from mixcomp_edge.ir.c_view import Array, Call, Fields
 from mixcomp_edge.ir.graph import Shape, Window
 from mixcomp_edge.ir.nodes import Doubles, FloatNode, QNode, Value
 from mixcomp_edge.ir.types import QType, QuantizedWeights, Requant
-from mixcomp_edge.ir.windows import pooled_shape, taps
+from mixcomp_edge.ir.windows import plane, planes, pooled_shape, taps
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -65,16 +65,17 @@ class QAvgPool2d(QNode):
         check_requant(self.name, self.requant, (1, size), inputs[0].peak * size)
 
     def evaluate(self, inputs: list[Value], types: list[QType]) -> Value:
-        (x,), zero, size = inputs, types[0].zero_point, (self.shape[0], self.shape[1])
-        acc = np.zeros((len(x), *self.shape), np.int64)
-        for tap in taps(x, self.window, size, zero):
+        x, zero, (oh, ow, channels) = planes(inputs[0]), types[0].zero_point, plane(self.shape)
+        acc = np.zeros((len(x), oh, ow, channels), np.int64)
+        for tap in taps(x, self.window, (oh, ow), zero):
             acc += tap - zero
-        if len(self.requant.multiplier) == 1:
-            return self.requantize(acc, self.requant)
-        inside = np.zeros((1, *size, 1), np.int64)
-        for tap in taps(np.ones_like(x[:1, :, :, :1]), self.window, size, 0):
-            inside += tap
-        return self.requantize(acc, Requant(self.requant.multiplier[inside - 1], self.requant.shift))
+        requant = self.requant
+        if len(requant.multiplier) > 1:
+            inside = np.zeros((1, oh, ow, 1), np.int64)
+            for tap in taps(np.ones_like(x[:1, :, :, :1]), self.window, (oh, ow), 0):
+                inside += tap
+            requant = Requant(requant.multiplier[inside - 1], requant.shift)
+        return self.requantize(acc, requant).reshape(len(x), *self.shape)
 
     def widen(self, y: QType, inputs: list[QType]) -> QNode:
         return replace(self, requant=self.requant.widened(inputs[0], y))

@@ -17,7 +17,7 @@ from mixcomp_edge.ir.graph import Node, Shape, Window
 from mixcomp_edge.ir.nodes import Doubles, QNode, Value
 from mixcomp_edge.ir.types import QType, QuantizedWeights, Requant
 from mixcomp_edge.ir.weighted import Layer, Weighted, exact
-from mixcomp_edge.ir.windows import check_window, met, taps, windowed_shape
+from mixcomp_edge.ir.windows import check_window, met, plane, planes, taps, windowed_shape
 from mixcomp_edge.numerics.requant import MAX_SHIFT
 from mixcomp_edge.operators.dwconv2d import QDwConv2d
 
@@ -42,12 +42,12 @@ class Conv2d(Layer):
 
     @property
     def macs(self) -> int:
-        return prod(self.shape[:2]) * self.weight.size
+        return prod(self.shape[:-1]) * self.weight.size
 
     def output_shape(self, shapes: list[Shape]) -> Shape:
         check_window(self, self.window, shapes[0])
         out, kh, kw, group = self.weight.shape
-        fits = (kh, kw) == self.window.kernel and group * self.groups == shapes[0][2]
+        fits = (kh, kw) == self.window.kernel and group * self.groups == shapes[0][-1]
         if not fits or out % self.groups or len(self.bias) != out:
             raise GraphError(
                 f"{self.name}: weight {self.weight.shape}, {self.groups} groups do not fit input {shapes[0]}."
@@ -66,7 +66,7 @@ class Conv2d(Layer):
 
     def lower(self, y: QType, inputs: list[QType], weights: QuantizedWeights | None) -> QNode:
         codes = weights.codes if weights else np.zeros(0, np.uint8)
-        rows = codes.reshape(self.shape[2], -1)
+        rows = codes.reshape(self.shape[-1], -1)
         if self.is_depthwise:  # (O, KH, KW, 1) -> (KH*KW, O)
             packed = self.lower_weights(inputs[0], y, weights, np.ascontiguousarray(rows.T))
             return QDwConv2d(**self.common(y), weights=packed, window=self.window)
@@ -100,33 +100,33 @@ class QConv2d(Weighted):
     def output_shape(self, shapes: list[Shape]) -> Shape:
         shape, (out, length) = shapes[0], self.weights.codes.shape
         check_window(self, self.window, shape)
-        if self.groups < 1 or shape[2] % self.groups or out % self.groups:
-            raise GraphError(f"{self.name}: {self.groups} groups do not divide {shape[2]} inputs and {out} outputs.")
-        if length != prod(self.window.kernel) * shape[2] // self.groups:
+        if self.groups < 1 or shape[-1] % self.groups or out % self.groups:
+            raise GraphError(f"{self.name}: {self.groups} groups do not divide {shape[-1]} inputs and {out} outputs.")
+        if length != prod(self.window.kernel) * shape[-1] // self.groups:
             raise GraphError(
                 f"{self.name}: codes {self.weights.codes.shape} do not fit {self.window.kernel} on {shape}."
             )
         return _with_residual(self, windowed_shape(self, self.window, shape, out), shapes)
 
     def accumulators(self, x: Value, x_type: QType) -> Value:
-        """(N, OH, OW, O)."""
-        oh, ow, out_channels = self.shape
-        group = x.shape[3] // self.groups
+        """(N, *shape)."""
+        oh, ow, out_channels = plane(self.shape)
+        group = x.shape[-1] // self.groups
         levels = self.weights.levels.reshape(self.groups, out_channels // self.groups, -1, group)  # g, O/g, taps, C/g
         weight = exact(levels)
         acc = np.broadcast_to(exact(self.weights.bias), (len(x), oh, ow, out_channels)).copy()
-        for t, tap in enumerate(taps(exact(x), self.window, (oh, ow), x_type.zero_point)):
+        for t, tap in enumerate(taps(planes(exact(x)), self.window, (oh, ow), x_type.zero_point)):
             rows = tap.reshape(-1, self.groups, group).swapaxes(0, 1)  # (g, N*OH*OW, C/g)
             sums = rows @ weight[:, :, t, :].swapaxes(1, 2)  # (g, N*OH*OW, O/g)
             acc += sums.swapaxes(0, 1).reshape(acc.shape)
-        return acc.astype(np.int64)
+        return acc.reshape(len(x), *self.shape).astype(np.int64)
 
     def evaluate(self, inputs: list[Value], types: list[QType]) -> Value:
         return self.requantize(self.accumulators(inputs[0], types[0]), self.weights.requant)
 
     def operands(self, x: Value, place: tuple[int, ...], fill: int) -> Value:
-        group, channels = x.shape[2] // self.groups, self.shape[2] // self.groups
-        first = place[2] // channels * group
+        group, channels = x.shape[-1] // self.groups, self.shape[-1] // self.groups
+        first = place[-1] // channels * group
         return met(x, self.window, place, fill)[:, first : first + group].ravel()
 
     def geometry(self, x: QNode) -> tuple[Fields, ...]:

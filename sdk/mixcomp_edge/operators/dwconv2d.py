@@ -16,7 +16,7 @@ from mixcomp_edge.ir.graph import Shape, Window
 from mixcomp_edge.ir.nodes import QNode, Value
 from mixcomp_edge.ir.types import QType
 from mixcomp_edge.ir.weighted import Weighted, exact
-from mixcomp_edge.ir.windows import check_window, met, taps, windowed_shape
+from mixcomp_edge.ir.windows import check_window, met, plane, planes, taps, windowed_shape
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -44,24 +44,24 @@ class QDwConv2d(Weighted):
     def output_shape(self, shapes: list[Shape]) -> Shape:
         shape, (length, out) = shapes[0], self.weights.codes.shape
         check_window(self, self.window, shape)
-        if length != prod(self.window.kernel) or out % shape[2]:
+        if length != prod(self.window.kernel) or out % shape[-1]:
             raise GraphError(
                 f"{self.name}: codes {self.weights.codes.shape} do not fit {self.window.kernel} on {shape}."
             )
         return windowed_shape(self, self.window, shape, out)
 
     def evaluate(self, inputs: list[Value], types: list[QType]) -> Value:
-        (x,), (oh, ow, out_channels) = inputs, self.shape
-        multiplicity = out_channels // x.shape[3]
+        (x,), (oh, ow, out_channels) = inputs, plane(self.shape)
+        multiplicity = out_channels // x.shape[-1]
         levels = exact(self.weights.levels)
         acc = np.broadcast_to(exact(self.weights.bias), (len(x), oh, ow, out_channels)).copy()
-        for t, tap in enumerate(taps(exact(x), self.window, (oh, ow), types[0].zero_point)):
+        for t, tap in enumerate(taps(planes(exact(x)), self.window, (oh, ow), types[0].zero_point)):
             acc += (tap if multiplicity == 1 else np.repeat(tap, multiplicity, axis=3)) * levels[t]
-        return self.requantize(acc.astype(np.int64), self.weights.requant)
+        return self.requantize(acc.reshape(len(x), *self.shape).astype(np.int64), self.weights.requant)
 
     def operands(self, x: Value, place: tuple[int, ...], fill: int) -> Value:
-        multiplicity = self.shape[2] // x.shape[2]
-        return met(x, self.window, place, fill)[:, place[2] // multiplicity]
+        multiplicity = self.shape[-1] // x.shape[-1]
+        return met(x, self.window, place, fill)[:, place[-1] // multiplicity]
 
     def geometry(self, x: QNode) -> tuple[Fields, ...]:
-        return ({"window": c_view.window(self.window)}, {"groups": x.shape[2]})
+        return ({"window": c_view.window(self.window)}, {"groups": x.shape[-1]})

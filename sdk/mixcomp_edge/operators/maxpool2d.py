@@ -12,7 +12,7 @@ from mixcomp_edge.ir.c_view import Call, Fields
 from mixcomp_edge.ir.graph import Shape, Window
 from mixcomp_edge.ir.nodes import Doubles, FloatNode, QNode, Value
 from mixcomp_edge.ir.types import QType, QuantizedWeights
-from mixcomp_edge.ir.windows import pooled_shape, taps
+from mixcomp_edge.ir.windows import plane, planes, pooled_shape, taps
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -56,11 +56,11 @@ class QMaxPool2d(QNode):
         return pooled_shape(self, self.window, shapes[0])
 
     def evaluate(self, inputs: list[Value], types: list[QType]) -> Value:
-        (x,), size, low = inputs, (self.shape[0], self.shape[1]), types[0].low
-        y = np.full((len(x), *self.shape), low, np.int64)
-        for tap in taps(x, self.window, size, low):
+        (x,), (oh, ow, channels), low = inputs, plane(self.shape), types[0].low
+        y = np.full((len(x), oh, ow, channels), low, np.int64)
+        for tap in taps(planes(x), self.window, (oh, ow), low):
             np.maximum(y, tap, out=y)
-        return y
+        return y.reshape(len(x), *self.shape)
 
     def calls(self, sources: list[QNode]) -> tuple[Call, ...]:
         lines: tuple[Fields, ...] = (

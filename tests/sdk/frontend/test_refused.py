@@ -298,7 +298,6 @@ def test_a_batch_norm_behind_a_layer_that_is_read_elsewhere_is_refused():
 @pytest.mark.parametrize(
     ("model", "shape", "operator"),
     [
-        (nn.Conv1d(3, 4, 3), (3, 8), "conv1d"),
         (nn.ConvTranspose2d(3, 3, 3), (3, 4, 4), "conv_transpose2d"),
         (nn.Conv3d(1, 1, 1), (1, 4, 4, 4), "(N, 1, 4, 4, 4)"),
         (nn.Linear(3, 4), (5, 3), "linear"),

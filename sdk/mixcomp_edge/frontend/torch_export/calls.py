@@ -71,9 +71,11 @@ def channels_first(shape: Shape) -> str:
     return f"({', '.join(['N', str(shape[-1]), *map(str, shape[:-1])])})"
 
 
-def pair(value: Any) -> tuple[int, int]:
+def pair(value: Any, shape: Shape, across: int = 1) -> tuple[int, int]:
+    """(vertical, horizontal) of a number, or of one an axis, for a value (H, W, C); `across` is the vertical one of a
+    value (W, C), which is one row."""
     values = [int(v) for v in value] if isinstance(value, list | tuple) else [int(value)]
-    return (values[0], values[-1])
+    return (across if len(shape) == 2 else values[0], values[-1])
 
 
 def arguments(node: fx.Node, *defaults: Any) -> list[Any]:

@@ -12,18 +12,19 @@ from mixcomp_edge.operators.conv2d import Conv2d
 from mixcomp_edge.operators.dense import Dense
 
 
-@handles("conv2d.default", "conv2d.padding")
-def _conv2d(importer: Importer, node: fx.Node) -> None:
+@handles("conv1d.default", "conv1d.padding", "conv2d.default", "conv2d.padding")
+def _convolution(importer: Importer, node: fx.Node) -> None:
     _, weight, bias, stride, padding, dilation, groups = arguments(node, None, None, None, 1, 0, 1, 1)
-    w = importer.tensor(weight)
+    w, shape = importer.tensor(weight), shape_of(node)
     if w is None:
         raise refused(node, "a convolution whose weight is computed")
-    kernel, dilation = (w.shape[2], w.shape[3]), pair(dilation)
+    w = w.reshape(*w.shape[:2], -1, w.shape[-1])  # (O, C / groups, KH, KW)
+    kernel, dilation = (w.shape[2], w.shape[3]), pair(dilation, shape)
     if padding == "same":
         total = [d * (k - 1) for d, k in zip(dilation, kernel, strict=True)]
         pads = (total[0] // 2, total[1] // 2, total[0] - total[0] // 2, total[1] - total[1] // 2)
     else:
-        vertical, horizontal = (0, 0) if padding == "valid" else pair(padding)
+        vertical, horizontal = (0, 0) if padding == "valid" else pair(padding, shape, across=0)
         pads = (vertical, horizontal, vertical, horizontal)
     b = importer.tensor(bias)
     importer.add(
@@ -31,10 +32,10 @@ def _conv2d(importer: Importer, node: fx.Node) -> None:
         Conv2d(
             name=importer.layer_name(node, weight),
             inputs=(importer.source(node).name,),
-            shape=shape_of(node),
+            shape=shape,
             weight=np.ascontiguousarray(w.transpose(0, 2, 3, 1)),
             bias=np.zeros(len(w), np.float32) if b is None else b,
-            window=Window(kernel, pair(stride), dilation, pads),
+            window=Window(kernel, pair(stride, shape), dilation, pads),
             groups=int(groups),
         ),
     )

@@ -13,7 +13,6 @@ OUTSIDE = "replace it there, or cut the model before it and compute the rest out
 IN_TORCH = "no C for it yet; quantize the model in torch: mixcomp_edge.prepare_modules, then fit"
 SMOOTH = "use ReLU or ReLU6 there and retrain"
 MONOTONE = "at the end of a model leave it out: the largest output stays the largest; elsewhere " + OUTSIDE
-ONE_D = "write it in 2-D with height 1: Conv2d with kernel (1, K), pooling over (1, K), inputs (N, C, 1, L)"
 MOVE = "store or compute the data in the order that the next layer reads, channels first"
 PRODUCT = "products of two values are not supported; " + OUTSIDE
 FIXED_SIZE = "AdaptiveAvgPool2d to a size that divides the map's, or AvgPool2d, is supported"
@@ -24,7 +23,6 @@ REMEDIES: dict[str, str] = {
     **dict.fromkeys(("gelu", "silu", "elu", "selu", "celu", "mish", "softplus", "leaky_relu", "prelu", "hardswish",
                      "hardsigmoid", "hardshrink", "tanh", "threshold", "clamp", "hardtanh"), SMOOTH),
     **dict.fromkeys(("sigmoid", "log_softmax", "log_sigmoid", "exp", "log"), MONOTONE),
-    **dict.fromkeys(("conv1d", "max_pool1d", "avg_pool1d", "adaptive_avg_pool1d"), ONE_D),
     **dict.fromkeys(("lstm", "gru", "rnn_tanh", "rnn_relu", "embedding", "scaled_dot_product_attention"), IN_TORCH),
     **dict.fromkeys(("permute", "transpose", "t", "movedim", "channel_shuffle", "pixel_shuffle", "flip", "roll"), MOVE),
     **dict.fromkeys(("mul", "matmul", "bmm", "einsum"), PRODUCT),

@@ -14,11 +14,11 @@ def taps(node: Weighted, x: QNode, row_stride: int, together: int, scratch_bytes
     """No dilation, an output a channel, as wide as x, `together` (4 or 8) channels at a time: [channels / together][9
     taps, column by column] of 16 or 32 bits, a nibble a channel, fixp4 weights plus 8, other formats as codes."""
     assert isinstance(node, QDwConv2d)
-    window, channels = node.window, x.shape[2]
+    window, channels = node.window, x.shape[-1]
     plain = window.kernel == (3, 3) and window.dilation == (1, 1) and window.stride[0] == row_stride
     plain &= window.padding[1] <= 3  # a plane holds the columns of the outputs, 3 at least: no more fit before x
     bias = shifted_bias(node, x)
-    if not plain or node.shape[2] != channels or channels % together or node.type.bits != x.type.bits or bias is None:
+    if not plain or node.shape[-1] != channels or channels % together or node.type.bits != x.type.bits or bias is None:
         return None
     even = node.weights.codebook.is_twos_complement  # then levels need no table
     nibbles = node.weights.codes ^ 8 if even else node.weights.codes
@@ -31,7 +31,7 @@ def taps(node: Weighted, x: QNode, row_stride: int, together: int, scratch_bytes
 def plane_width(node: Weighted) -> int:
     """Columns of x, with padding, that a row of outputs needs."""
     assert isinstance(node, QDwConv2d)
-    return (node.shape[1] - 1) * node.window.stride[1] + 3
+    return (node.shape[-2] - 1) * node.window.stride[1] + 3
 
 
 def rows_within(levels: Int, least: int, most: int) -> bool:

@@ -80,10 +80,10 @@ def _with_patches(packed: Packed, node: Weighted, x: QNode) -> Packed:
     length = -(-node.weights.codes.shape[1] // 16) * 16
     scratch = PIXELS * (4 * step + length) + SLACK
     plain = (window.kernel, window.stride, window.padding[:2], node.groups) == ((1, 1), (1, 1), (0, 0), 1)
-    if not plain or node.shape[1] != x.shape[1]:
+    if not plain or node.shape[-2] != x.shape[-2]:
         rows, columns = ((k - 1) * d + 1 for k, d in zip(window.kernel, window.dilation, strict=True))
-        width = (node.shape[1] - 1) * window.stride[1] + columns
-        scratch += 16 * PIXELS + rows * (width * x.shape[2] + SLACK)
+        width = (node.shape[-2] - 1) * window.stride[1] + columns
+        scratch += 16 * PIXELS + rows * (width * x.shape[-1] + SLACK)
     return replace(packed, scratch_bytes=scratch)
 
 
@@ -91,7 +91,7 @@ def channels16(node: QNode, x: QNode) -> Packed | None:
     """For a pooling of sixteen channels at a time with sums of 16 bits."""
     assert isinstance(node, QAvgPool2d)
     fits = prod(node.window.kernel) * ((1 << x.type.bits) - 1) < 1 << 16
-    return Packed() if fits and x.shape[2] % 16 == 0 else None
+    return Packed() if fits and x.shape[-1] % 16 == 0 else None
 
 
 def slices3x3(node: Weighted, x: QNode) -> Packed | None:
@@ -100,11 +100,11 @@ def slices3x3(node: Weighted, x: QNode) -> Packed | None:
 
     Sums of products, without the bias, fit in 16 bits; see internal/dwconv2d_mve.h."""
     assert isinstance(node, QDwConv2d)
-    window, channels = node.window, x.shape[2]
+    window, channels = node.window, x.shape[-1]
     peak = 15 if x.type.bits == 4 else 128
     if (
         (window.kernel, window.dilation) != ((3, 3), (1, 1))
-        or node.shape[2] != channels
+        or node.shape[-1] != channels
         or channels % 8
         or not node.weights.codebook.fits_int8
         or peak * int(np.abs(node.weights.levels).sum(axis=0).max()) >= 1 << 15
@@ -115,7 +115,7 @@ def slices3x3(node: Weighted, x: QNode) -> Packed | None:
     codes = node.weights.codes[:, lane].reshape(9, -1, 8, 2).transpose(1, 0, 2, 3)  # slice, tap, byte, nibble
     bias = moved_bias(node, x)[lane].reshape(-1, 16)[:, LANES].ravel()
     pitch = 8 if channels == 8 else 16
-    row = ((node.shape[1] - 1) * window.stride[1] + 3) * pitch + SLACK
+    row = ((node.shape[-2] - 1) * window.stride[1] + 3) * pitch + SLACK
     return Packed(
         codes=(codes[..., 0] | codes[..., 1] << 4).astype(np.uint8).ravel(),
         bias=wrapped(bias),

@@ -31,19 +31,19 @@ def rows3x3(node: Weighted, x: QNode) -> Packed | None:
     """As `rows`, for depthwise 3x3 without dilation, row stride 1 or 2, an output a channel, channels in pairs: two
     rows share a multiplication, so the sum of either must fit in 16 bits; see internal/dwconv2d_3x3.h."""
     assert isinstance(node, QDwConv2d)
-    window, channels = node.window, x.shape[2]
+    window, channels = node.window, x.shape[-1]
     plain = window.kernel == (3, 3) and window.dilation == (1, 1) and window.stride[0] in (1, 2)
     peak = max(x.type.high, -x.type.low)
     if (
         not plain
-        or node.shape[2] != channels
+        or node.shape[-1] != channels
         or channels % 2
         or not np.all(np.abs(node.weights.levels).sum(axis=0) * peak < 1 << 15)
     ):
         return None
     packed = rows(node, x)
     assert packed is not None
-    width = (node.shape[1] - 1) * window.stride[1] + 3
+    width = (node.shape[-2] - 1) * window.stride[1] + 3
     return replace(packed, scratch_bytes=4 * 6 * width)
 
 
@@ -51,5 +51,5 @@ def words(node: QNode, x: QNode) -> Packed | None:
     """For a pooling that reads words: whole ones of each pixel, aligned, and sums of 16 bits."""
     assert isinstance(node, QAvgPool2d)
     fits = prod(node.window.kernel) * ((1 << x.type.bits) - 1) < 1 << 16
-    aligned = x.shape[2] % (32 // x.type.bits) == 0 and bool(x.inputs)
+    aligned = x.shape[-1] % (32 // x.type.bits) == 0 and bool(x.inputs)
     return Packed() if fits and aligned else None

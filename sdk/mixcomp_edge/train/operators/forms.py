@@ -28,6 +28,16 @@ def dims_of(axes: tuple[int, ...], rank: int) -> list[int]:
     return [1 if axis == rank - 1 else axis + 2 for axis in axes]
 
 
+def planes(x: Tensor) -> Tensor:
+    """x (N, C, H, W) or (N, C, W) as (N, C, H, W)."""
+    return x.unsqueeze(2) if x.dim() == 3 else x
+
+
+def shaped(y: Tensor, node: Node) -> Tensor:
+    """y (N, C, H, W) in the rank of the node's value."""
+    return y.squeeze(2) if len(node.shape) == 2 else y
+
+
 def partly_padded(x: Tensor, window: Window, fill: float = 0.0) -> tuple[Tensor, tuple[int, int]]:
     """x (N, C, H, W) with asymmetric padding applied, and the symmetric padding that is left to the operator."""
     top, left, bottom, right = window.padding
