@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import ctypes
 import struct
-from ctypes import c_int16, c_int32, c_uint8, c_uint16, c_uint32
+from ctypes import c_int16, c_int32, c_int64, c_uint8, c_uint16, c_uint32
 from typing import Any, Protocol
 
 import numpy as np
@@ -143,6 +143,8 @@ def _bytes(value: ctypes.Structure, places: dict[int, int]) -> bytes:
         field = getattr(value, name)
         if isinstance(field, ctypes.Structure):
             found += _bytes(field, places)
+        elif ctype is c_int64:
+            found += struct.pack("<q", field)
         elif ctype is c_uint16:
             found += struct.pack("<H", field)
         elif isinstance(field, ctypes._Pointer):

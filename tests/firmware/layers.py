@@ -22,6 +22,7 @@ from mixcomp_edge.operators.dense import QDense
 from mixcomp_edge.operators.dwconv2d import QDwConv2d
 from mixcomp_edge.operators.input import QInput
 from mixcomp_edge.operators.maxpool2d import QMaxPool2d
+from mixcomp_edge.operators.normalize import QNormalize
 from mixcomp_edge.operators.pad import QPad
 from mixcomp_edge.operators.reduce import QReduceMax, QReduceNorm, QReduceSum
 from mixcomp_edge.operators.rescale import QRescale
@@ -59,6 +60,8 @@ def _graph(op: str, dtype: str, rng: Rng) -> Graph | None:
         return _unweighted(op, x_type, y_type, rng)
     if op.startswith("reduce"):
         return _reduced(op, x_type, y_type, rng)
+    if op == "normalize":
+        return _normalized(x_type, y_type, rng)
     group_channels, groups = int(rng.choice(CHANNELS)), int(rng.choice([1, 1, 2, 3]))
     channels = group_channels * (1 if op in ("dwconv2d", "avgpool2d") else groups)
     if op in ("dwconv2d", "avgpool2d") and rng.random() < 0.5:  # what kernels that read words ask for
@@ -143,6 +146,30 @@ def _reduced(op: str, x_type: QType, y_type: QType, rng: Rng) -> Graph:
         node = QReduceSum(**common, requant=_requant(x_type.peak * count, y_type, rng, 1))
     else:
         node = QReduceNorm(**common, requant=_requant(isqrt(x_type.peak**2 * count << 16), y_type, rng, 1))
+    return Graph("alone", (x, node), "y")
+
+
+def _normalized(x_type: QType, y_type: QType, rng: Rng) -> Graph:
+    """Groups and parameters along any axes of a view; gains of both signs that leave the range of y or do not."""
+    view = tuple(int(n) for n in rng.integers(1, 7, rng.integers(1, 5)))
+    if rng.random() < 0.1:
+        view = (int(rng.choice([300, 2000, 60_000])),)
+    while True:
+        inside = rng.random(len(view)) < 0.5
+        if 1 <= inside.sum() <= 2 and (~inside).sum() <= 2:
+            break
+    axes = tuple(int(a) for a in np.flatnonzero(inside))
+    over = tuple(int(a) for a in np.flatnonzero(rng.random(len(view)) < 0.5)) if prod(view) < 1000 else ()
+    parameters = prod(view[a] for a in over)
+    shape = (prod(view[:-1]), view[-1])
+    x = QInput(name="x", inputs=(), shape=shape, type=x_type)
+    largest = int(rng.choice([2**16, 2**21, 2**31 - 1]))
+    node = QNormalize(
+        name="y", inputs=("x",), shape=shape, type=y_type, view=view, axes=axes, over=over,
+        epsilon=int(rng.choice([0, 1, 1000, 2**40, 2**61 - 1])), centred=int(rng.integers(0, 2)),
+        multiplier=rng.integers(-largest, largest + 1, parameters).astype(np.int32),
+        offset=rng.integers(-TOP, TOP + 1, parameters).astype(np.int32) >> int(rng.choice([0, 6])),
+    )  # fmt: skip
     return Graph("alone", (x, node), "y")
 
 

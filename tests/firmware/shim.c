@@ -4,6 +4,7 @@
 #include "mixcomp/conv2d_add.h"
 #include "mixcomp/dense.h"
 #include "mixcomp/internal/elements.h"
+#include "mixcomp/normalize.h"
 #include "mixcomp/pad.h"
 #include "mixcomp/pool2d.h"
 #include "mixcomp/reduce.h"
@@ -34,10 +35,11 @@ void test_unpack(mce_type type, const uint8_t *x, int32_t start, int32_t n, int1
 int32_t test_sizeof(int32_t which)
 {
     const int32_t sizes[] = {
-        (int32_t)sizeof(mce_tensor),  (int32_t)sizeof(mce_requant), (int32_t)sizeof(mce_window),
-        (int32_t)sizeof(mce_conv2d),  (int32_t)sizeof(mce_dense),   (int32_t)sizeof(mce_add),
-        (int32_t)sizeof(mce_rescale), (int32_t)sizeof(mce_concat),  (int32_t)sizeof(mce_pool2d),
-        (int32_t)sizeof(mce_pad),     (int32_t)sizeof(mce_softmax), (int32_t)sizeof(mce_reduce),
+        (int32_t)sizeof(mce_tensor),    (int32_t)sizeof(mce_requant), (int32_t)sizeof(mce_window),
+        (int32_t)sizeof(mce_conv2d),    (int32_t)sizeof(mce_dense),   (int32_t)sizeof(mce_add),
+        (int32_t)sizeof(mce_rescale),   (int32_t)sizeof(mce_concat),  (int32_t)sizeof(mce_pool2d),
+        (int32_t)sizeof(mce_pad),       (int32_t)sizeof(mce_softmax), (int32_t)sizeof(mce_reduce),
+        (int32_t)sizeof(mce_normalize),
     };
     return sizes[which];
 }

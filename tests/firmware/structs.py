@@ -1,7 +1,7 @@
 """The C interface as ctypes: the structs of mixcomp/<op>.h, and memory that a sanitizer can watch."""
 
 import ctypes
-from ctypes import POINTER, c_int, c_int32, c_uint8, c_uint16, c_void_p
+from ctypes import POINTER, c_int, c_int32, c_int64, c_uint8, c_uint16, c_void_p
 
 TYPES = ("u4", "s4", "u8", "s8")  # mce_type, in order
 
@@ -102,16 +102,33 @@ class Reduce(ctypes.Structure):
     ]
 
 
+class Normalize(ctypes.Structure):
+    _fields_ = [
+        ("epsilon", c_int64),
+        ("count", c_int32),
+        ("centred", c_int32),
+        *((k, c_int) for k in ("x_type", "y_type")),
+        *((k, c_int32) for k in ("x_zero", "y_zero")),
+        ("elements", Nest),
+        ("parameters", Nest),
+        ("multiplier", POINTER(c_int32)),
+        ("offset", POINTER(c_int32)),
+    ]
+
+
 BY_NAME = {  # of the operators without weights
     "mce_add": Add,
     "mce_concat": Concat,
+    "mce_normalize": Normalize,
     "mce_pad": Pad,
     "mce_pool2d": Pool2d,
     "mce_reduce": Reduce,
     "mce_rescale": Rescale,
     "mce_softmax": Softmax,
 }
-STRUCTS = (Tensor, Requant, Window, Conv2d, Dense, Add, Rescale, Concat, Pool2d, Pad, Softmax, Reduce)  # as in shim.c
+STRUCTS = (  # as in shim.c
+    Tensor, Requant, Window, Conv2d, Dense, Add, Rescale, Concat, Pool2d, Pad, Softmax, Reduce, Normalize,
+)  # fmt: skip
 
 _libc = ctypes.CDLL(None)
 _libc.malloc.restype = ctypes.c_void_p

@@ -97,6 +97,15 @@ def _reduce_norm(node, x):
     return torch.linalg.vector_norm(x, 2, [axis + 1 for axis in node.axes], keepdim=True)
 
 
+def _normalize(node, x):
+    seen, dims = x.reshape(len(x), *node.view), [axis + 1 for axis in node.axes]
+    mean = seen.mean(dims, keepdim=True) if node.centred else 0
+    size = ((seen - mean) ** 2).mean(dims, keepdim=True) + node.eps
+    shape = [n if axis in node.over else 1 for axis, n in enumerate(node.view)]
+    gain, offset = _real(node.gain).reshape(shape), _real(node.offset).reshape(shape)
+    return ((seen - mean) * size.rsqrt() * gain + offset).reshape(x.shape)
+
+
 def _reshape(node, x):
     elements = x.movedim(-1, 1) if node.channels_first else x
     return elements.reshape(len(x), *node.shape)

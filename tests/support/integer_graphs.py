@@ -19,6 +19,7 @@ from mixcomp_edge.operators.dense import QDense
 from mixcomp_edge.operators.dwconv2d import QDwConv2d
 from mixcomp_edge.operators.input import QInput
 from mixcomp_edge.operators.maxpool2d import QMaxPool2d
+from mixcomp_edge.operators.normalize import QNormalize
 from mixcomp_edge.operators.pad import QPad
 from mixcomp_edge.operators.reduce import QReduceMax, QReduceNorm, QReduceSum
 from mixcomp_edge.operators.rescale import QRescale
@@ -29,7 +30,7 @@ TOP = 2**31 - 1
 FORMATS = ("fixp4", "posit4", "posit4sc4", "posit4sc8", "posit4e1")
 WINDOWED = ("conv2d", "conv2d_add", "dwconv2d", "avgpool2d", "maxpool2d")
 REDUCING = ("reduce_sum", "reduce_max", "reduce_norm")
-COMPUTING = (*WINDOWED, *REDUCING, "dense", "add", "rescale", "concat", "pad", "reshape")
+COMPUTING = (*WINDOWED, *REDUCING, "normalize", "dense", "add", "rescale", "concat", "pad", "reshape")
 
 
 def requant(rng: np.random.Generator, peak: int, y: QType, length: int = 1) -> Requant:
@@ -195,6 +196,18 @@ class Builder:
 
     def reduce_norm(self, x: QNode) -> QNode:
         return self.reduce(QReduceNorm, x, self.type(), x.type.peak)
+
+    def normalize(self, x: QNode) -> QNode:
+        """Over any axes; a gain and an offset along any."""
+        axes = tuple(sorted(self.draw(st.sets(st.integers(0, len(x.shape) - 1), min_size=1, max_size=2))))
+        over = tuple(sorted(self.draw(st.sets(st.integers(0, len(x.shape) - 1)))))
+        parameters = prod(x.shape[a] for a in over)
+        return self.put(
+            QNormalize, [x], x.shape, self.type(), view=x.shape, axes=axes, over=over,
+            epsilon=self.draw(st.sampled_from([0, 1, 10, 2**30, 2**61 - 1])), centred=self.size(0, 1),
+            multiplier=self.rng.integers(-(2**22), 2**22, parameters).astype(np.int32),
+            offset=self.rng.integers(-(2**26), 2**26, parameters).astype(np.int32),
+        )  # fmt: skip
 
     def softmax(self, x: QNode) -> QNode:
         table = np.rint(2.0**15 * np.exp(-np.arange(1 << x.type.bits) * x.type.scale)).astype(np.uint16)

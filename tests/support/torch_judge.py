@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import isqrt
+from math import isqrt, prod
 
 import numpy as np
 import torch
@@ -158,6 +158,33 @@ def _reduce_norm(node, x, *, types):
     squares = ((x - types[0].zero_point) ** 2).sum(_dims(node), keepdim=True)
     roots = torch.tensor([isqrt(int(v) << 16) for v in squares.flatten()]).reshape(squares.shape)
     return _store(node, roots, node.requant)
+
+
+def _normalize(node, x, *, types):
+    """In Python's integers, group by group."""
+    n, low, high = node.count, *RANGE[node.type.dtype]
+    kept = [a for a in range(len(node.view)) if a not in node.axes]
+    where = torch.arange(prod(node.view)).reshape(node.view).permute(*kept, *node.axes).reshape(-1, n).tolist()
+    shape = [size if a in node.over else 1 for a, size in enumerate(node.view)]
+    which = torch.arange(prod(shape)).reshape(shape).expand(node.view).flatten().tolist()
+    gains, offsets = node.multiplier.tolist(), node.offset.tolist()
+    result = []
+    for sample in x.to(torch.int64).flatten(1).tolist():
+        y = [0] * len(sample)
+        for group in where:
+            d = [sample[i] - types[0].zero_point for i in group]
+            total = sum(d) if node.centred else 0
+            spread = n * sum(v * v for v in d) - total * total + node.epsilon
+            steps = 0
+            while spread and spread * 4 ** (steps + 1) < 2**62:
+                steps += 1
+            root = (2**61 - 1) // isqrt(spread * 4**steps) if spread else 0
+            for i, v in zip(group, d, strict=True):
+                z = ((n * v - total) * root + 2 ** (44 - steps)) // 2 ** (45 - steps)
+                acc = z * gains[which[i]] + offsets[which[i]] * 2**12
+                y[i] = min(max(node.type.zero_point + (acc + 2**31) // 2**32, low), high)
+        result.append(y)
+    return torch.tensor(result, dtype=torch.float64).reshape(x.shape)
 
 
 def _softmax(node, x, *, types):

@@ -2,22 +2,11 @@
 #ifndef MIXCOMP_REDUCE_H
 #define MIXCOMP_REDUCE_H
 
-#include "mixcomp/types.h"
+#include "mixcomp/nest.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-typedef struct mce_loop {
-    int32_t n, stride; /* how often, and how many elements further each time */
-} mce_loop;
-
-/* Results (o, i), o < outer.n, i < inner.n, each of the elements o*outer.stride + i*inner.stride + f*far.stride +
- * n*near.stride of x, f < far.n, n < near.n. */
-typedef struct mce_nest {
-    mce_loop outer, inner;
-    mce_loop far, near;
-} mce_nest;
 
 typedef struct mce_reduce { /* SPEC.md 4.21 */
     mce_type x_type, y_type;
