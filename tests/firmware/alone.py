@@ -126,6 +126,8 @@ def filled(call: c_view.Call, arrays: dict[str, Memory]) -> ctypes.Structure:
             return arrays[value.name].pointer if value.name in arrays else None
         if isinstance(value, str):
             return TYPES.index(value.removeprefix("MCE_").lower())
+        if isinstance(value, tuple) and issubclass(ctype, ctypes.Array):
+            return ctype(*(made(ctype._type_, item) for item in value))
         if isinstance(value, tuple):
             return ctype(*(made(t, item) for (_, t), item in zip(ctype._fields_, value, strict=True)))
         return None if issubclass(ctype, ctypes._Pointer) else value  # a pointer is given as the number 0
@@ -143,6 +145,8 @@ def _bytes(value: ctypes.Structure, places: dict[int, int]) -> bytes:
         field = getattr(value, name)
         if isinstance(field, ctypes.Structure):
             found += _bytes(field, places)
+        elif isinstance(field, ctypes.Array):
+            found += b"".join(_bytes(item, places) for item in field)
         elif ctype is c_int64:
             found += struct.pack("<q", field)
         elif ctype is c_uint16:

@@ -21,6 +21,7 @@ from mixcomp_edge.operators.conv2d import QConv2d, QConv2dAdd
 from mixcomp_edge.operators.dense import QDense
 from mixcomp_edge.operators.dwconv2d import QDwConv2d
 from mixcomp_edge.operators.input import QInput
+from mixcomp_edge.operators.matmul import QMatMul
 from mixcomp_edge.operators.maxpool2d import QMaxPool2d
 from mixcomp_edge.operators.normalize import QNormalize
 from mixcomp_edge.operators.pad import QPad
@@ -62,6 +63,8 @@ def _graph(op: str, dtype: str, rng: Rng) -> Graph | None:
         return _reduced(op, x_type, y_type, rng)
     if op == "normalize":
         return _normalized(x_type, y_type, rng)
+    if op == "matmul":
+        return _multiplied(x_type, y_type, rng)
     group_channels, groups = int(rng.choice(CHANNELS)), int(rng.choice([1, 1, 2, 3]))
     channels = group_channels * (1 if op in ("dwconv2d", "avgpool2d") else groups)
     if op in ("dwconv2d", "avgpool2d") and rng.random() < 0.5:  # what kernels that read words ask for
@@ -171,6 +174,30 @@ def _normalized(x_type: QType, y_type: QType, rng: Rng) -> Graph:
         offset=rng.integers(-TOP, TOP + 1, parameters).astype(np.int32) >> int(rng.choice([0, 6])),
     )  # fmt: skip
     return Graph("alone", (x, node), "y")
+
+
+def _multiplied(x_type: QType, y_type: QType, rng: Rng) -> Graph:
+    """x with a rescaled x: as (H, W, C) with any axes summed, or as matrices (H, W) with (W, H)."""
+    shape = tuple(int(n) for n in rng.integers(1, 8, 3))
+    x = QInput(name="x", inputs=(), shape=shape, type=x_type)
+    z_type = _type(str(rng.choice(DTYPES)), rng)
+    z = QRescale(name="z", inputs=("x",), shape=shape, type=z_type, requant=_requant(x_type.peak, z_type, rng, 1))
+    roles = rng.permutation(["both", "sum", str(rng.choice(["apart", "sum", "both"]))])  # of each axis of x and z
+    apart = sum(role == "apart" for role in roles)
+    names = [str(i) for i in range(3)]
+    kept = [*(n for n, role in zip(names, roles, strict=True) if role != "sum"), *["z"] * apart]
+    kept = [str(name) for name in rng.permutation(kept)]
+    summed = [n for n, role in zip(names, roles, strict=True) if role == "sum"]
+    number = {name: i for i, name in enumerate([*kept, *summed])}
+    a_axes = tuple(number[n] for n in names)
+    b_axes = tuple(number["z" if role == "apart" else n] for n, role in zip(names, roles, strict=True))
+    sizes = dict(zip([*a_axes, *b_axes], [*shape, *shape], strict=True))
+    count = prod(sizes[number[name]] for name in summed)
+    node = QMatMul(
+        name="y", inputs=("x", "z"), shape=tuple(sizes[i] for i in range(len(kept))), type=y_type, a_axes=a_axes,
+        b_axes=b_axes, count=count, requant=_requant(x_type.peak * z_type.peak * count, y_type, rng, 1),
+    )  # fmt: skip
+    return Graph("alone", (x, z, node), "y")
 
 
 def _with_residual(x: QNode, common: dict, rng: Rng) -> Graph:

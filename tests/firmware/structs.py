@@ -116,9 +116,24 @@ class Normalize(ctypes.Structure):
     ]
 
 
+class PairLoop(ctypes.Structure):
+    _fields_ = [(k, c_int32) for k in ("n", "a", "b")]
+
+
+class MatMul(ctypes.Structure):
+    _fields_ = [
+        *((k, c_int) for k in ("a_type", "b_type", "y_type")),
+        *((k, c_int32) for k in ("a_zero", "b_zero", "y_zero")),
+        ("kept", PairLoop * 4),
+        ("summed", PairLoop * 2),
+        ("requant", Requant),
+    ]
+
+
 BY_NAME = {  # of the operators without weights
     "mce_add": Add,
     "mce_concat": Concat,
+    "mce_matmul": MatMul,
     "mce_normalize": Normalize,
     "mce_pad": Pad,
     "mce_pool2d": Pool2d,
@@ -128,6 +143,7 @@ BY_NAME = {  # of the operators without weights
 }
 STRUCTS = (  # as in shim.c
     Tensor, Requant, Window, Conv2d, Dense, Add, Rescale, Concat, Pool2d, Pad, Softmax, Reduce, Normalize,
+    MatMul,
 )  # fmt: skip
 
 _libc = ctypes.CDLL(None)

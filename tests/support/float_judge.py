@@ -106,6 +106,14 @@ def _normalize(node, x):
     return ((seen - mean) * size.rsqrt() * gain + offset).reshape(x.shape)
 
 
+def _matmul(node, a, b):
+    def letters(axes):
+        return "".join("abcdefgh"[axis] for axis in axes)
+
+    axes = f"z{letters(node.a_axes)},z{letters(node.b_axes)}->z{letters(range(len(node.shape)))}"
+    return node.factor * torch.einsum(axes, a, b)
+
+
 def _reshape(node, x):
     elements = x.movedim(-1, 1) if node.channels_first else x
     return elements.reshape(len(x), *node.shape)

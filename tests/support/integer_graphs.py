@@ -18,6 +18,7 @@ from mixcomp_edge.operators.conv2d import QConv2d, QConv2dAdd
 from mixcomp_edge.operators.dense import QDense
 from mixcomp_edge.operators.dwconv2d import QDwConv2d
 from mixcomp_edge.operators.input import QInput
+from mixcomp_edge.operators.matmul import QMatMul
 from mixcomp_edge.operators.maxpool2d import QMaxPool2d
 from mixcomp_edge.operators.normalize import QNormalize
 from mixcomp_edge.operators.pad import QPad
@@ -30,7 +31,7 @@ TOP = 2**31 - 1
 FORMATS = ("fixp4", "posit4", "posit4sc4", "posit4sc8", "posit4e1")
 WINDOWED = ("conv2d", "conv2d_add", "dwconv2d", "avgpool2d", "maxpool2d")
 REDUCING = ("reduce_sum", "reduce_max", "reduce_norm")
-COMPUTING = (*WINDOWED, *REDUCING, "normalize", "dense", "add", "rescale", "concat", "pad", "reshape")
+COMPUTING = (*WINDOWED, *REDUCING, "normalize", "matmul", "dense", "add", "rescale", "concat", "pad", "reshape")
 
 
 def requant(rng: np.random.Generator, peak: int, y: QType, length: int = 1) -> Requant:
@@ -208,6 +209,16 @@ class Builder:
             multiplier=self.rng.integers(-(2**22), 2**22, parameters).astype(np.int32),
             offset=self.rng.integers(-(2**26), 2**26, parameters).astype(np.int32),
         )  # fmt: skip
+
+    def matmul(self, x: QNode) -> QNode:
+        """x as it is with any value as wide, summed along the last axis of both."""
+        other, y = self.draw(st.sampled_from([v for v in self.values if v.shape[-1] == x.shape[-1]])), self.type()
+        flat = [self.put(QReshape, [v], (prod(v.shape[:-1]), v.shape[-1]), v.type) for v in (x, other)]
+        by = requant(self.rng, x.type.peak * other.type.peak * x.shape[-1], y)
+        shape, axes = (flat[0].shape[0], flat[1].shape[0]), [(0, 2), (1, 2)]
+        if self.draw(st.booleans()):
+            shape, axes = shape[::-1], axes[::-1]
+        return self.put(QMatMul, flat, shape, y, a_axes=axes[0], b_axes=axes[1], count=x.shape[-1], requant=by)
 
     def softmax(self, x: QNode) -> QNode:
         table = np.rint(2.0**15 * np.exp(-np.arange(1 << x.type.bits) * x.type.scale)).astype(np.uint16)

@@ -187,6 +187,21 @@ def _normalize(node, x, *, types):
     return torch.tensor(result, dtype=torch.float64).reshape(x.shape)
 
 
+def _matmul(node, a, b, *, types):
+    """Both spread out over all axes of y and of the sums, then multiplied and summed."""
+
+    def spread(x, axes, zero):
+        rank = max(*node.a_axes, *node.b_axes) + 1
+        full = (x - zero).reshape(*x.shape, *[1] * (rank - len(axes)))
+        missing = [axis for axis in range(rank) if axis not in axes]
+        places = [*axes, *missing]
+        return full.permute(0, *(1 + places.index(axis) for axis in range(rank)))
+
+    product = spread(a, node.a_axes, types[0].zero_point) * spread(b, node.b_axes, types[1].zero_point)
+    summed = list(range(1 + len(node.shape), product.dim()))
+    return _store(node, product.sum(summed) if summed else product, node.requant)
+
+
 def _softmax(node, x, *, types):
     def row(values: list[int]) -> list[int]:
         e = [int(node.table[max(values) - v]) for v in values]

@@ -9,6 +9,7 @@ from mixcomp_edge.ir.types import Requant
 from mixcomp_edge.numerics.requant import MAX_SHIFT
 
 MAX_DIMENSION = 65_535
+MAX_RANK = 4
 MAX_ELEMENTS = 1 << 24  # of one tensor; 16 MB of RAM is beyond every Cortex-M
 INT32_MAX = 2**31 - 1
 

@@ -113,7 +113,7 @@ class QNode(Node):
 
     @property
     def macs(self) -> int:
-        """Multiply-accumulates, padding counted as in the literature; 0 without weights."""
+        """Multiply-accumulates, padding counted as in the literature; 0 where there are no sums of products."""
         return 0
 
     def check(self, inputs: list[QType]) -> None:
