@@ -21,6 +21,7 @@ from mixcomp_edge.operators.conv2d import QConv2d, QConv2dAdd
 from mixcomp_edge.operators.dense import QDense
 from mixcomp_edge.operators.dwconv2d import QDwConv2d
 from mixcomp_edge.operators.input import QInput
+from mixcomp_edge.operators.log_softmax import QLogSoftmax
 from mixcomp_edge.operators.matmul import QMatMul
 from mixcomp_edge.operators.maxpool2d import QMaxPool2d
 from mixcomp_edge.operators.normalize import QNormalize
@@ -57,7 +58,7 @@ def _graph(op: str, dtype: str, rng: Rng) -> Graph | None:
             weights=_weights((out, shape[0]), out, x_type, y_type, rng),
         )
         return Graph("alone", (x, node), "y")
-    if op in ("add", "rescale", "concat", "maxpool2d", "pad", "softmax"):
+    if op in ("add", "rescale", "concat", "maxpool2d", "pad", "softmax", "log_softmax"):
         return _unweighted(op, x_type, y_type, rng)
     if op.startswith("reduce"):
         return _reduced(op, x_type, y_type, rng)
@@ -109,6 +110,10 @@ def _unweighted(op: str, x_type: QType, y_type: QType, rng: Rng) -> Graph | None
         before, after = (tuple(int(n) for n in rng.integers(0, 4, 3)) for _ in range(2))
         shape = tuple(b + n + a for b, n, a in zip(before, shape, after, strict=True))
         node = QPad(**common | {"shape": shape, "type": x_type}, before=before, after=after)
+    elif op == "log_softmax":
+        table = np.floor(2.0**15 * np.exp(-rng.choice([0.001, 0.3, 20.0]) * np.arange(1 << x_type.bits)) + 0.5)
+        step, octave = int(rng.choice([0, 2**15, 2**22 - 1])), int(rng.choice([0, 2**17, 2**26 - 1]))
+        node = QLogSoftmax(**common, table=table.astype(np.uint16), step=step, octave=octave)
     elif op == "softmax":
         table = np.floor(2.0**15 * np.exp(-rng.choice([0.001, 0.3, 20.0]) * np.arange(1 << x_type.bits)) + 0.5)
         node = QSoftmax(**common | {"type": QType("u8", 1 / 256)}, table=table.astype(np.uint16))

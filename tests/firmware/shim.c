@@ -4,6 +4,7 @@
 #include "mixcomp/conv2d_add.h"
 #include "mixcomp/dense.h"
 #include "mixcomp/internal/elements.h"
+#include "mixcomp/log_softmax.h"
 #include "mixcomp/matmul.h"
 #include "mixcomp/normalize.h"
 #include "mixcomp/pad.h"
@@ -40,7 +41,7 @@ int32_t test_sizeof(int32_t which)
         (int32_t)sizeof(mce_conv2d),    (int32_t)sizeof(mce_dense),   (int32_t)sizeof(mce_add),
         (int32_t)sizeof(mce_rescale),   (int32_t)sizeof(mce_concat),  (int32_t)sizeof(mce_pool2d),
         (int32_t)sizeof(mce_pad),       (int32_t)sizeof(mce_softmax), (int32_t)sizeof(mce_reduce),
-        (int32_t)sizeof(mce_normalize), (int32_t)sizeof(mce_matmul),
+        (int32_t)sizeof(mce_normalize), (int32_t)sizeof(mce_matmul),  (int32_t)sizeof(mce_log_softmax),
     };
     return sizes[which];
 }

@@ -130,9 +130,14 @@ class MatMul(ctypes.Structure):
     ]
 
 
+class LogSoftmax(ctypes.Structure):
+    _fields_ = [("x", Tensor), ("y", Tensor), ("table", POINTER(c_uint16)), ("step", c_int32), ("octave", c_int32)]
+
+
 BY_NAME = {  # of the operators without weights
     "mce_add": Add,
     "mce_concat": Concat,
+    "mce_log_softmax": LogSoftmax,
     "mce_matmul": MatMul,
     "mce_normalize": Normalize,
     "mce_pad": Pad,
@@ -143,7 +148,7 @@ BY_NAME = {  # of the operators without weights
 }
 STRUCTS = (  # as in shim.c
     Tensor, Requant, Window, Conv2d, Dense, Add, Rescale, Concat, Pool2d, Pad, Softmax, Reduce, Normalize,
-    MatMul,
+    MatMul, LogSoftmax,
 )  # fmt: skip
 
 _libc = ctypes.CDLL(None)

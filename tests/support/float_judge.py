@@ -121,3 +121,7 @@ def _reshape(node, x):
 
 def _softmax(node, x):
     return torch.softmax(x, -1)
+
+
+def _log_softmax(node, x):
+    return torch.log_softmax(x, -1)

@@ -18,6 +18,7 @@ from mixcomp_edge.operators.conv2d import QConv2d, QConv2dAdd
 from mixcomp_edge.operators.dense import QDense
 from mixcomp_edge.operators.dwconv2d import QDwConv2d
 from mixcomp_edge.operators.input import QInput
+from mixcomp_edge.operators.log_softmax import QLogSoftmax
 from mixcomp_edge.operators.matmul import QMatMul
 from mixcomp_edge.operators.maxpool2d import QMaxPool2d
 from mixcomp_edge.operators.normalize import QNormalize
@@ -31,7 +32,19 @@ TOP = 2**31 - 1
 FORMATS = ("fixp4", "posit4", "posit4sc4", "posit4sc8", "posit4e1")
 WINDOWED = ("conv2d", "conv2d_add", "dwconv2d", "avgpool2d", "maxpool2d")
 REDUCING = ("reduce_sum", "reduce_max", "reduce_norm")
-COMPUTING = (*WINDOWED, *REDUCING, "normalize", "matmul", "dense", "add", "rescale", "concat", "pad", "reshape")
+COMPUTING = (
+    *WINDOWED,
+    *REDUCING,
+    "normalize",
+    "matmul",
+    "log_softmax",
+    "dense",
+    "add",
+    "rescale",
+    "concat",
+    "pad",
+    "reshape",
+)
 
 
 def requant(rng: np.random.Generator, peak: int, y: QType, length: int = 1) -> Requant:
@@ -223,6 +236,11 @@ class Builder:
     def softmax(self, x: QNode) -> QNode:
         table = np.rint(2.0**15 * np.exp(-np.arange(1 << x.type.bits) * x.type.scale)).astype(np.uint16)
         return self.put(QSoftmax, [x], x.shape, QType("u8", 1 / 256), table=table)
+
+    def log_softmax(self, x: QNode) -> QNode:
+        table = np.rint(2.0**15 * np.exp(-np.arange(1 << x.type.bits) * x.type.scale)).astype(np.uint16)
+        step, octave = (int(self.rng.integers(0, 1 << bits)) for bits in (18, 20))
+        return self.put(QLogSoftmax, [x], x.shape, self.type(), table=table, step=step, octave=octave)
 
     def format(self) -> str:
         return self.draw(st.sampled_from(FORMATS))

@@ -202,6 +202,23 @@ def _matmul(node, a, b, *, types):
     return _store(node, product.sum(summed) if summed else product, node.requant)
 
 
+def _log_softmax(node, x, *, types):
+    """The logarithm bit by bit, in Python's integers."""
+
+    def row(values: list[int]) -> list[int]:
+        d = [max(values) - v for v in values]
+        total = sum(int(node.table[v]) for v in d)
+        octaves, mantissa = total.bit_length() - 16, total * 2 ** (31 - total.bit_length())
+        for _ in range(16):
+            mantissa = mantissa * mantissa // 2**30
+            octaves, mantissa = (2 * octaves + 1, mantissa // 2) if mantissa >= 2**31 else (2 * octaves, mantissa)
+        logarithm = octaves * node.octave // 2**16
+        return [-((v * node.step + logarithm + 2**15) // 2**16) for v in d]
+
+    flat = x.reshape(-1, x.shape[-1]).to(torch.int64).tolist()
+    return _clamp(node, torch.tensor([row(values) for values in flat], dtype=torch.float64).reshape(x.shape))
+
+
 def _softmax(node, x, *, types):
     def row(values: list[int]) -> list[int]:
         e = [int(node.table[max(values) - v]) for v in values]

@@ -12,9 +12,8 @@ from mixcomp_edge.errors import GraphError
 from mixcomp_edge.ir.c_view import Array, Call, Ref
 from mixcomp_edge.ir.nodes import FloatNode, QNode, Value
 from mixcomp_edge.ir.types import QType, QuantizedWeights
-from mixcomp_edge.numerics.softmax import exponentials
+from mixcomp_edge.numerics.softmax import ONE, exponentials
 
-ONE = 1 << 15  # in the table
 SCALE = 1 / 256  # of what it makes
 
 
