@@ -122,10 +122,9 @@ def matrix() -> Iterator[Build]:
             yield from (Build(on, compiler, ("-O2", *dialect)) for dialect in DIALECTS)
 
 
-THIN = (
-    Build("pc64", "gcc", ("-O3",), run=True),
+THIN = (  # pc64 gcc -O3 is the library that the other tests of this folder call
     Build("pc32", "gcc", ("-O3",), run=True),
-    Build("pc64", "clang", ("-O3",), run=True),
+    Build("pc64", "clang", ("-O3", *build.WARNINGS), run=True),
     Build("cortex-m4", "gcc", ("-O0", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16")),
     Build("cortex-m4", "gcc", ("-O1", "-fno-omit-frame-pointer")),
     Build("cortex-m4", "gcc", ("-O2", "-fno-omit-frame-pointer")),
