@@ -77,8 +77,17 @@ def candidates(graph: Graph, node: Node, isas: tuple[str, ...], weight_bits: int
     for isa in isas:
         for kernel in catalogue():
             wanted = kernel.weight_bits == weight_bits or not isinstance(node, Weighted)
-            if kernel.isa == isa and wanted and (packed := kernel.pack(graph, node)) is not None:
+            packed = kernel.pack(graph, node) if kernel.isa == isa and wanted else None
+            if packed is not None and not (packed.reads_words and _reads_the_callers(graph, node)):
                 found.append((kernel, packed))
     if not found:
         raise ExportError(f"{node.name}: no kernel for {node.op} and its types among those for {', '.join(isas)}.")
     return found
+
+
+def _reads_the_callers(graph: Graph, node: Node) -> bool:
+    """Whether x lies where the caller put it: an input of the model, or a view of one."""
+    source = graph.sources(node)[0]
+    while isinstance(source, QNode) and source.is_view:
+        source = graph.sources(source)[0]
+    return not source.inputs

@@ -26,8 +26,9 @@ def swar(node: Weighted, x: QNode, channels: int) -> Packed | None:
 
     For each `channels` (2 or 4) channels [K/4][channels / 2] words, for a last one or two of four [K/4]; an odd one
     has a neighbour of zeros. A block's products of the largest x with each channel's weights fit in 16 bits."""
-    order = byte_order(node.weights.codes.shape[1], x.shape[-1] // group_count(node), x.type.bits)
-    return _in_order(node, x, order, channels)
+    depth = x.shape[-1] // group_count(node)
+    packed = _in_order(node, x, byte_order(node.weights.codes.shape[1], depth, x.type.bits), channels)
+    return packed and replace(packed, reads_words=x.type.bits == 4 and depth % 8 == 0)
 
 
 def dense_swar(node: Weighted, x: QNode) -> Packed | None:
