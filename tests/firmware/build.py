@@ -45,7 +45,7 @@ def compile_c(compiler: list[str], flags: list[str], sources: list[Path], output
 
 
 def load(folder: Path) -> ctypes.CDLL:
-    """The kernels and the shim, as a Release build has them and without a warning; MCE_TEST_LIBRARY names a library that
+    """The kernels and the shim, as a Release build has them, without a warning; MCE_TEST_LIBRARY names a library that
     is already built (with sanitizers, say)."""
     if built := os.environ.get("MCE_TEST_LIBRARY"):
         return ctypes.CDLL(built)

@@ -24,7 +24,7 @@ class Packed:
     reads of the codebook: "levels" (16 of them), "pairs" (256 pairs) or nothing; `blocks` of mce_conv2d, with their 0;
     bytes of scratch in RAM, None where the kernel takes no such argument.
 
-    reads_words: x has to begin at a multiple of four bytes, as what lies in the arena does; the caller's input need not.
+    reads_words: x has to begin at a multiple of four bytes, as all does in the arena; the caller's input need not.
     roomier: where more scratch is faster, what the kernel reads if it gets more: told the bytes that are free anyway
     while the layer runs, and how many it may have if these hold all that it can use."""
 
