@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import safetensors.numpy
 
-from mixcomp_edge.codec import decode_graph, encode_graph, has_one_of_each
+from mixcomp_edge.codec import decode_graph, encode_graph
 from mixcomp_edge.documents import MAX_BYTES as MAX_TEXT_BYTES
 from mixcomp_edge.documents import parse_json, read_bytes
 from mixcomp_edge.errors import BundleError, MixcompError
@@ -46,7 +46,7 @@ class Bundle:
         except (TypeError, ValueError) as error:
             raise BundleError(f"the origin must be text, finite numbers, lists and tables: {error}.") from error
         content = {
-            "format": 1 if has_one_of_each(self.graph) else 2,
+            "format": 1 if self.graph.has_one_of_each else 2,
             "contract": CONTRACT,
             "graph": description,
             "origin": origin,
@@ -107,7 +107,7 @@ def parse_bundle(data: bytes) -> Bundle:
         raise
     except Exception as error:  # whatever a hostile description may provoke, the caller sees one kind of error
         raise BundleError(f"its graph cannot be read ({type(error).__name__}: {str(error)[:120]}).") from error
-    if content["format"] != (1 if has_one_of_each(graph) else 2):
+    if content["format"] != (1 if graph.has_one_of_each else 2):
         raise BundleError(f"has format {content['format']}, which is not that of its inputs and outputs.")
     return Bundle(graph, content["origin"])
 

@@ -153,7 +153,7 @@ def _measured(
     Trial i runs the whole model with the i-th candidate of each layer: as many trials as the longest list."""
     costs: Instructions = {layer: {} for layer in found}
     overhead = Point(0, 0, {})
-    inputs = make_inputs(bundle.graph, 3)[2:]
+    inputs = tuple(value[2:] for value in make_inputs(bundle.graph, 3))
     for trial in range(max(map(len, found.values()))):
         tell(trial)
         choices = {layer: options[min(trial, len(options) - 1)] for layer, options in found.items()}

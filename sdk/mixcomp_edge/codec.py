@@ -34,13 +34,9 @@ def encode_graph(graph: Graph) -> tuple[dict[str, Any], Tensors]:
 
 def _encode_outputs(graph: Graph) -> dict[str, Any]:
     """A graph with one input and one output is what it was before there were others."""
-    if has_one_of_each(graph):
+    if graph.has_one_of_each:
         return {"output": graph.output}
     return {"outputs": [[name, node] for name, node in graph.outputs.items()]}
-
-
-def has_one_of_each(graph: Graph) -> bool:
-    return len(graph.inputs) == len(graph.outputs) == 1
 
 
 def _encode(value: Any, path: str, tensors: Tensors) -> Any:
@@ -74,7 +70,7 @@ def decode_graph(description: Any, tensors: Tensors) -> Graph:
     if unused:
         raise BundleError(f"holds a tensor that no layer uses: {min(unused)!r}.")
     graph = Graph(name, nodes, outputs)
-    if has_one_of_each(graph) != one:
+    if graph.has_one_of_each != one:
         raise BundleError("graph: a lone input and output stand as 'output', others as 'outputs'.")
     return graph
 

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mixcomp_edge.errors import TargetError
-from mixcomp_edge.ir import interp
-from mixcomp_edge.ir.nodes import QNode
+from mixcomp_edge.ir import ends, interp
+from mixcomp_edge.ir.interp import Values
 from mixcomp_edge.ir.weighted import Weighted
-from mixcomp_edge.numerics.packing import pack_elements
 from mixcomp_edge.plan.layout import Layout, Step
 from mixcomp_edge.targets import emulated
 from mixcomp_edge.verification import emulated_core, make_inputs, opened
@@ -116,8 +115,8 @@ def chip_for(name: str | None, layout: Layout) -> Chip:
     return find_chip(name)
 
 
-def measure_core(core: EmulatedCore, layout: Layout, inputs: np.ndarray, chip: Chip | None = None) -> Simulation:
-    """Counts the inputs (N, *shape) on a core that is built.
+def measure_core(core: EmulatedCore, layout: Layout, inputs: Values, chip: Chip | None = None) -> Simulation:
+    """Counts the inputs, (N, *shape) each, on a core that is built.
 
     chip: None stands for the core's usual chip as if its flash had no wait states, which saves following it."""
     from mixcomp_sim.cost import costs, total
@@ -125,18 +124,16 @@ def measure_core(core: EmulatedCore, layout: Layout, inputs: np.ndarray, chip: C
 
     follow_flash, chip = chip is not None, chip or chip_for(None, layout)
     graph = layout.graph
-    source, output = graph.nodes[0], graph[graph.output]
-    assert isinstance(source, QNode)
-    assert isinstance(output, QNode)
+    sources, sinks = ends.inputs(graph), ends.outputs(graph)
     exact, stack = True, 0
     runs: list[tuple[int, ...]] = []
     parts: tuple[Cost, ...] = ()
-    for x in inputs:
-        packed = pack_elements(x, source.type.bits)
+    for x in zip(*inputs, strict=True):
+        packed = ends.pack(sources, x)
         counts, stack_bytes = core.count(packed)
         runs.append(counts.layers)
         stack = max(stack, stack_bytes)
-        want = pack_elements(interp.run(graph, x[None])[0], output.type.bits)
+        want = ends.pack(sinks, interp.outputs(graph, tuple(value[None] for value in x)))
         exact &= core.output_bytes() == want
         if len(runs) == 1:  # after the comparison: following the flash runs the model once more
             stalls = core.stalls(packed, chip, counts) if follow_flash else None
@@ -164,7 +161,7 @@ def measure_core(core: EmulatedCore, layout: Layout, inputs: np.ndarray, chip: C
         chip=chip.name,
         clock_hz=chip.clock_hz,
         compiler=core.chain.version(),
-        inputs=len(inputs),
+        inputs=len(runs),
         bit_exact=exact,
         instructions=int(mean.sum()),
         cycles=round(whole.cycles),

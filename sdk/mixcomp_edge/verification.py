@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mixcomp_edge.board.wire import WireCost
 from mixcomp_edge.bundle import Bundle, load_bundle
 from mixcomp_edge.codegen.project import check_unedited, export, has_firmware, read_firmware, read_project
 from mixcomp_edge.errors import ExportError, ToolchainError
-from mixcomp_edge.ir import interp
+from mixcomp_edge.ir import ends, interp
 from mixcomp_edge.ir.graph import Graph
-from mixcomp_edge.ir.nodes import QNode
+from mixcomp_edge.ir.interp import Values
+from mixcomp_edge.ir.nodes import QNode, Value
 from mixcomp_edge.numerics.packing import pack_elements, unpack_elements
 from mixcomp_edge.plan.layout import Layout
 from mixcomp_edge.targets import DEFAULT, emulated
@@ -194,16 +194,18 @@ def _forecast(cost: WireCost, inputs: int, baud: int) -> str:
     )
 
 
-def make_inputs(graph: Graph, count: int, seed: int = 0) -> NDArray[np.int64]:
-    """(count, *input shape) integers over the whole input range: the lowest and the highest value everywhere, then in
-    turn white noise and smooth fields."""
-    node = graph.nodes[0]
-    assert isinstance(node, QNode)
-    low, high = node.type.low, node.type.high
-    most = max(1, MAX_INPUT_VALUES // node.elements)
+def make_inputs(graph: Graph, count: int, seed: int = 0) -> Values:
+    """(count, *shape) integers for each input, over its whole range: the lowest and the highest value everywhere, then
+    in turn white noise and smooth fields."""
+    sources, rng = ends.inputs(graph), np.random.default_rng(seed)
+    most = max(1, MAX_INPUT_VALUES // sum(end.node.elements for end in sources))
     if not 1 <= count <= most:
         raise ExportError(f"{graph.name}: {count} inputs; between 1 and {most} are possible for its input.")
-    rng = np.random.default_rng(seed)
+    return tuple(_made(end.node, count, rng) for end in sources)
+
+
+def _made(node: QNode, count: int, rng: np.random.Generator) -> Value:
+    low, high = node.type.low, node.type.high
     x = rng.integers(low, high + 1, (count, *node.shape))
     for i in range(3, count, 2):
         phase = rng.uniform(0, 2 * np.pi, len(node.shape))
@@ -218,17 +220,16 @@ def make_inputs(graph: Graph, count: int, seed: int = 0) -> NDArray[np.int64]:
 def compare(
     transport: Transport,
     layout: Layout,
-    inputs: NDArray[np.int64],
+    inputs: Values,
     progress: Callable[[int, int], None] | None = None,
 ) -> Verdict:
     """Every layer of every input, the transport against the interpreter."""
     elements, mismatches, first = 0, 0, None
-    for index, x in enumerate(inputs):
-        expected = dict(interp.steps(layout.graph, x[None]))
-        source = layout.graph.nodes[0]
-        assert isinstance(source, QNode)
+    sources, count = ends.inputs(layout.graph), len(inputs[0])
+    for index, x in enumerate(zip(*inputs, strict=True)):
+        expected = dict(interp.steps(layout.graph, tuple(value[None] for value in x)))
         wanted = [pack_elements(expected[step.node.name], step.node.type.bits) for step in layout.steps]
-        outputs = transport.trace(pack_elements(x, source.type.bits), wanted)
+        outputs = transport.trace(ends.pack(sources, x), wanted)
         if len(outputs) != len(layout.steps):
             raise ExportError(f"{transport.name}: {len(outputs)} layers ran, the model has {len(layout.steps)}.")
         for step, output in zip(layout.steps, outputs, strict=True):
@@ -242,5 +243,5 @@ def compare(
                 at = int(wrong[0])
                 first = Mismatch(index, node.name, at, int(want[at]), int(got[at]))
         if progress is not None:
-            progress(index + 1, len(inputs))
-    return Verdict(transport.name, layout.target.name, len(inputs), elements, mismatches, first)
+            progress(index + 1, count)
+    return Verdict(transport.name, layout.target.name, count, elements, mismatches, first)

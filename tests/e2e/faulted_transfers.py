@@ -34,7 +34,7 @@ def faulted_transfers(project: Path, transfers: int, rate: float, resets: float,
     """Counts of outcomes and faults, and the longest transfer in seconds."""
     bundle, _ = read_project(project)
     board, _ = read_firmware(project)
-    inputs = make_inputs(bundle.graph, 8, seed)
+    (inputs,) = make_inputs(bundle.graph, 8, seed)
     expected = [pack_elements(y, 8) for y in interp.run(bundle.graph, inputs)]
     sent = [pack_elements(x, 8) for x in inputs]
     faults, outcomes, longest = Faults(seed, rate, resets), Counter(), 0.0

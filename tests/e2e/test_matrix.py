@@ -11,8 +11,8 @@ import pytest
 from mixcomp_edge import LayerPlan, QuantPlan, Recipe, convert, export, load_bundle, load_task, prepare, save_bundle
 from mixcomp_edge.build.cross import ENTRY
 from mixcomp_edge.frontend.torch_export import import_model
+from mixcomp_edge.ir import ends
 from mixcomp_edge.lower import simplify
-from mixcomp_edge.numerics.packing import pack_elements
 from mixcomp_edge.operators.conv2d import Conv2d
 from mixcomp_edge.operators.dense import Dense
 from mixcomp_edge.plan.layout import lay_out
@@ -122,12 +122,12 @@ def test_machine_code_with_mve_equals_the_definition_in_every_layer(task, act_bi
 def test_unicorn_and_qemu_count_the_same_instructions_in_every_layer(task, core, bundle_file, tmp_path):
     bundle = load_bundle(bundle_file(task, 4, "fixp4"))
     layout = export(bundle, core, tmp_path / task)
-    x = pack_elements(make_inputs(bundle.graph, 1)[0], bundle.graph.nodes[0].type.bits)
+    x = ends.pack(ends.inputs(bundle.graph), make_inputs(bundle.graph, 1))
     board = EmulatedCore(tmp_path / task, layout, target(core), engine="qemu")
     try:
         theirs, stack_bytes = board.count(x)
         emulator = Emulator(board.elf, core)
-        emulator.write(board.arena.address + layout.arena.offsets[board.input.name], x)
+        emulator.write(board.arena.address + layout.arena.offsets[board.inputs[0].node.name], x)
         ours = emulator.call(ENTRY, count=True)
     finally:
         board.close()

@@ -63,7 +63,7 @@ def test_only_several_inputs_or_outputs_take_the_second_format():
     assert contents[1]["graph"]["outputs"] == [["map", "conv"], ["logits", "head"], ["state", "cell"]]
 
 
-@given(graph=graphs(most=8))
+@given(graph=graphs(most=8) | graphs(most=8, several=True))
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 def test_any_graph_comes_back_with_the_same_bytes(graph):
     data = Bundle(graph).to_bytes()

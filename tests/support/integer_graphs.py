@@ -68,10 +68,14 @@ def weights(rng: np.random.Generator, shape: tuple[int, int], out: int, x: QType
 class Builder:
     """Grows a graph node by node; `values` are the nodes so far."""
 
-    def __init__(self, draw, shape: tuple[int, ...]) -> None:
+    def __init__(self, draw, *shapes: tuple[int, ...]) -> None:
         self.draw = draw
         self.rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-        self.values: list[QNode] = [QInput(name="input", inputs=(), shape=shape, type=self.type())]
+        names = ("input", "input_2", "input_3")
+        self.values: list[QNode] = [
+            QInput(name=name, inputs=(), shape=shape, type=self.type())
+            for name, shape in zip(names, shapes, strict=False)
+        ]
 
     def size(self, low: int, high: int) -> int:
         return self.draw(st.integers(low, high))
@@ -245,6 +249,26 @@ class Builder:
     def format(self) -> str:
         return self.draw(st.sampled_from(FORMATS))
 
+    def fan_out(self) -> Graph:
+        """What nobody reads leaves the graph, and so may what others read; no two of these are the same bytes."""
+        read = {name for node in self.values for name in node.inputs}
+        for node in [v for v in self.values if v.name not in read and not v.inputs]:
+            self.rescale(node)
+        taken: dict[QNode, QNode] = {}
+        for node in reversed(self.values):
+            home = node
+            while isinstance(home, QReshape):
+                home = next(v for v in self.values if v.name == home.inputs[0])
+            loose = all(node.name not in other.inputs for other in self.values)
+            if home.inputs and home not in taken and (loose or self.draw(st.integers(0, 3)) == 0):
+                taken[home] = node
+            elif loose:
+                made = self.rescale(node)
+                taken[made] = made
+        nodes = list(taken.values())
+        names = ["output"] if len(nodes) == 1 else [f"Out.{i}" for i in range(len(nodes))]
+        return Graph("random_net", tuple(self.values), {n: v.name for n, v in zip(names, nodes, strict=True)})
+
     def finish(self) -> Graph:
         """Every value that nobody reads is flattened and joined into the output."""
         read = {name for node in self.values for name in node.inputs}
@@ -265,16 +289,20 @@ def joinable(a: tuple[int, ...], b: tuple[int, ...], axis: int) -> bool:
 
 
 @st.composite
-def graphs(draw, ops: tuple[str, ...] = COMPUTING, least: int = 1, most: int = 8) -> Graph:
-    """Graphs of `least` to `most` nodes that read any earlier value, so that they branch and meet again."""
-    builder = Builder(draw, draw(st.sampled_from([(5, 4, 2), (3, 3, 3), (1, 6, 1), (4, 1, 4), (2, 2, 6), (7, 3)])))
+def graphs(draw, ops: tuple[str, ...] = COMPUTING, least: int = 1, most: int = 8, *, several: bool = False) -> Graph:
+    """Graphs of `least` to `most` nodes that read any earlier value, so that they branch and meet again. several: with
+    one to three inputs, and with outputs as they come."""
+    shapes = [draw(st.sampled_from([(5, 4, 2), (3, 3, 3), (1, 6, 1), (4, 1, 4), (2, 2, 6), (7, 3)]))]
+    for _ in range(draw(st.integers(0, 2)) if several else 0):
+        shapes.append(draw(st.sampled_from([shapes[0], (4,), (3, 5)])))
+    builder = Builder(draw, *shapes)
     for _ in range(draw(st.integers(least, most))):
         latest = builder.values[-2:] if draw(st.booleans()) else builder.values
         source = draw(st.sampled_from(latest))
         fitting = [op for op in ops if len(source.shape) > 1 or op not in WINDOWED] or ["rescale"]
         if builder.grow(draw(st.sampled_from(fitting)), source) is None:
             builder.rescale(source)
-    return builder.finish()
+    return builder.fan_out() if several else builder.finish()
 
 
 @st.composite

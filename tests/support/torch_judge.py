@@ -17,11 +17,12 @@ LEVELS = {"fixp4": [*range(8), *range(-8, 0)]} | {
 }
 
 
-def run(graph, x: np.ndarray) -> dict[str, np.ndarray]:
+def run(graph, *inputs: np.ndarray) -> dict[str, np.ndarray]:
     """Value (N, *shape) of every node."""
-    values = {graph.nodes[0].name: torch.tensor(x, dtype=torch.float64)}
     nodes = {node.name: node for node in graph.nodes}
-    for node in graph.nodes[1:]:
+    given = [node for node in graph.nodes if node.op in ("input", "affine_input")]
+    values = {n.name: torch.tensor(x, dtype=torch.float64) for n, x in zip(given, inputs, strict=True)}
+    for node in graph.nodes[len(given) :]:
         function = globals()[f"_{node.op}"]
         sources = [nodes[name] for name in node.inputs]
         y = function(node, *(values[name] for name in node.inputs), types=[s.type for s in sources])

@@ -17,20 +17,26 @@ HOOK = """void mce_host_layer(int index, const void *output);
 
 @dataclass(frozen=True)
 class HostModel:
-    """What host_main.c must know of a model; `layer_bytes` of each layer's output, in their order."""
+    """What host_main.c must know of a model: the bytes of each input, output and layer's output, in their order."""
 
     name: str
     arena_bytes: int
-    input_bytes: int
-    output_bytes: int
+    input_bytes: Sequence[int]
+    output_bytes: Sequence[int]
     layer_bytes: Sequence[int]
 
     def header(self) -> str:
-        sizes = {"ARENA": self.arena_bytes, "INPUT": self.input_bytes, "OUTPUT": self.output_bytes}
-        lines = [f'#include "mce_{self.name}.h"', f"#define MODEL_RUN mce_{self.name}_run"]
-        lines += [f"#define {what}_BYTES {size}u" for what, size in sizes.items()]
-        lines.append(f"#define LAYERS {len(self.layer_bytes)}")
-        lines.append(f"static const uint32_t layer_bytes[LAYERS] = {{{', '.join(map(str, self.layer_bytes))}}};")
+        pointers = [f"x[{i}]" for i in range(len(self.input_bytes))]
+        pointers += [f"y[{i}]" for i in range(len(self.output_bytes))]
+        lines = [
+            f'#include "mce_{self.name}.h"',
+            f"#define MODEL_RUN(arena, x, y) mce_{self.name}_run(arena, {', '.join(pointers)})",
+            f"#define ARENA_BYTES {self.arena_bytes}u",
+        ]
+        for what in ("input", "output", "layer"):
+            sizes = getattr(self, f"{what}_bytes")
+            lines.append(f"#define {what.upper()}S {len(sizes)}")
+            lines.append(f"static const uint32_t {what}_bytes[{what.upper()}S] = {{{', '.join(map(str, sizes))}}};")
         return "\n".join(lines) + "\n"
 
 

@@ -1,7 +1,7 @@
 /* The program around a model on a PC: reads requests on stdin, writes what the model computes to stdout.
  *
- *   request    'r' or 't', then the input
- *   answer     after 't', for each layer: its index, then its output; then -1, the status, the output
+ *   request    'r' or 't', then the inputs
+ *   answer     after 't', for each layer: its index, then its output; then -1, the status, the outputs
  *
  * Numbers are int32 in the order of this machine. The end of stdin ends it. */
 #include <stdint.h>
@@ -12,7 +12,7 @@
 #include <io.h>
 #endif
 
-#include "mce_host_model.h" /* MODEL_RUN, ARENA_BYTES, INPUT_BYTES, OUTPUT_BYTES, LAYERS, layer_bytes */
+#include "mce_host_model.h" /* MODEL_RUN, ARENA_BYTES, how many INPUTS, OUTPUTS and LAYERS, and the bytes of each */
 
 static int tracing;
 
@@ -29,10 +29,22 @@ void mce_host_layer(int index, const void *output)
     }
 }
 
+/* A block for each, so that a sanitizer sees what leaves its own. */
+static int reserve(void **blocks, const uint32_t *bytes, int count)
+{
+    for (int i = 0; i < count; i++) {
+        blocks[i] = malloc(bytes[i]);
+        if (blocks[i] == NULL) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
 int main(void)
 {
-    void *arena = malloc(ARENA_BYTES), *x = malloc(INPUT_BYTES), *y = malloc(OUTPUT_BYTES);
-    if (arena == NULL || x == NULL || y == NULL) {
+    void *arena = malloc(ARENA_BYTES), *x[INPUTS], *y[OUTPUTS];
+    if (arena == NULL || !reserve(x, input_bytes, INPUTS) || !reserve(y, output_bytes, OUTPUTS)) {
         return 1;
     }
 #ifdef _WIN32
@@ -44,14 +56,18 @@ int main(void)
         if (request == EOF) {
             return 0;
         }
-        if (fread(x, 1, INPUT_BYTES, stdin) != INPUT_BYTES) {
-            return 1;
+        for (int i = 0; i < INPUTS; i++) {
+            if (fread(x[i], 1, input_bytes[i], stdin) != input_bytes[i]) {
+                return 1;
+            }
         }
         tracing = request == 't';
         int32_t status = (int32_t)MODEL_RUN(arena, x, y);
         put(-1);
         put(status);
-        fwrite(y, 1, OUTPUT_BYTES, stdout);
+        for (int i = 0; i < OUTPUTS; i++) {
+            fwrite(y[i], 1, output_bytes[i], stdout);
+        }
         fflush(stdout);
     }
 }

@@ -15,6 +15,7 @@ from mixcomp_edge.codegen.environment import environment
 from mixcomp_edge.codegen.profiles import byte_map, probability_table, profile_of
 from mixcomp_edge.codegen.render import golden_vector, numbers
 from mixcomp_edge.errors import BoardError
+from mixcomp_edge.ir import ends
 from mixcomp_edge.operators.input import QInput
 from mixcomp_edge.plan.layout import Layout
 from mixcomp_edge.targets.boards import Board
@@ -27,9 +28,11 @@ BUILD_ID = "board/mce_build_id.h"
 
 @dataclass(frozen=True)
 class Memory:
-    """How a model shares a board's RAM. `shared`: the runner's input lies in the arena, for want of room."""
+    """How a model shares a board's RAM. `ends_bytes`: behind the arena, the inputs and then the outputs of a model with
+    several. `shared`: the runner's input lies where the model's does, for want of room."""
 
     arena_bytes: int
+    ends_bytes: int
     text_bytes: int
     shared: bool
     total_bytes: int
@@ -77,13 +80,14 @@ def build_id(digests: dict[str, str]) -> bytes:
 def memory(layout: Layout, board: Board, profile_name: str | None) -> Memory:
     """How the model fits the board's RAM; a model that cannot is refused, in bytes."""
     profile = profile_of(layout.graph, profile_name)
-    source = layout.graph.nodes[0]
-    assert isinstance(source, QInput)
+    sources, sinks = ends.inputs(layout.graph), ends.outputs(layout.graph)
     floats = profile is not None and profile.value is None
-    text_bytes = source.elements * (4 if floats else 1)
+    input_bytes = ends.nbytes(sources)
+    text_bytes = sum(end.node.elements for end in sources) * (4 if floats else 1)
     arena = layout.arena.total_bytes
-    fixed = arena + 8 * len(layout.steps) + STACK_BYTES + APP_RAM_BYTES
-    with_text = fixed + text_bytes + (source.nbytes if floats else 0)
+    several = 0 if layout.graph.has_one_of_each else input_bytes + ends.nbytes(sinks)
+    fixed = arena + several + 8 * len(layout.steps) + STACK_BYTES + APP_RAM_BYTES
+    with_text = fixed + text_bytes + (input_bytes if floats else 0)
     shared = with_text > board.ram_bytes and not floats
     total = fixed if shared else with_text
     name = layout.graph.name
@@ -99,12 +103,12 @@ def memory(layout: Layout, board: Board, profile_name: str | None) -> Memory:
             f"{name} needs at least {flash:,} B of flash on {board.name}, which has {board.flash_bytes:,} B: "
             f"{flash - board.flash_bytes:,} B too many (weights {layout.weight_bytes:,})."
         )
-    return Memory(arena, text_bytes, shared, total)
+    return Memory(arena, several, text_bytes, shared, total)
 
 
 def _model_context(bundle: Bundle, layout: Layout, board: Board, profile_name: str | None) -> dict[str, Any]:
     profile = profile_of(layout.graph, profile_name)
-    source = layout.graph.nodes[0]
+    source = layout.graph.inputs[0]
     assert isinstance(source, QInput)
     sizes = memory(layout, board, profile_name)
     x, y = golden_vector(layout.graph)
@@ -117,6 +121,9 @@ def _model_context(bundle: Bundle, layout: Layout, board: Board, profile_name: s
         "reconstruction": profile is not None and profile.reconstruction,
         "exponentials": probability_table(profile, layout.graph),
         "energy": board.energy,
+        "inputs": ends.inputs(layout.graph),
+        "outputs": ends.outputs(layout.graph),
+        "ends_bytes": sizes.ends_bytes,
         "text_bytes": sizes.text_bytes,
         "shared": sizes.shared,
         "ram_bytes": sizes.total_bytes,

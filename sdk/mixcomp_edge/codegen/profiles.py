@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from mixcomp_edge.errors import ExportError
 from mixcomp_edge.ir.graph import Graph
 from mixcomp_edge.ir.nodes import QNode
+from mixcomp_edge.ir.verify import home
 from mixcomp_edge.numerics.softmax import exponentials
 from mixcomp_edge.operators.input import QAffineInput, QInput
 
@@ -45,8 +46,6 @@ NETWORKS = {"resnet8": "ic01", "mobilenet": "vww01", "dscnn": "kws01", "autoenco
 
 def profile_of(graph: Graph, name: str | None) -> Profile | None:
     """The profile of that name, or the one of a built-in network; None: the runner's bytes are the model's codes."""
-    source = graph.nodes[0]
-    assert isinstance(source, QInput)
     found = PROFILES.get(name or NETWORKS.get(graph.name, ""))
     if name is not None and found is None:
         raise ExportError(f"unknown MLPerf Tiny profile '{name}'. Known are {', '.join(PROFILES)}.")
@@ -58,7 +57,9 @@ def profile_of(graph: Graph, name: str | None) -> Profile | None:
 
 
 def _unfit(profile: Profile, graph: Graph) -> str | None:
-    source, sink = graph.nodes[0], graph[graph.output]
+    if not graph.has_one_of_each:
+        return f"the runner knows one input and one output, the model has {len(graph.inputs)} and {len(graph.outputs)}"
+    source, sink = graph.inputs[0], graph[graph.output]
     assert isinstance(source, QInput)
     assert isinstance(sink, QNode)
     if source.elements != profile.elements:
@@ -75,12 +76,11 @@ def _unfit(profile: Profile, graph: Graph) -> str | None:
 
 def probability_table(profile: Profile | None, graph: Graph) -> NDArray[np.uint16] | None:
     """SPEC.md 4.11's table for the output's codes, where the firmware has to make probabilities of them."""
-    node = graph[graph.output]
+    if profile is None or profile.reconstruction:
+        return None
+    node = graph[home(graph, graph.output)]
     assert isinstance(node, QNode)
-    while node.is_view:
-        node = graph[node.inputs[0]]
-        assert isinstance(node, QNode)
-    if profile is None or profile.reconstruction or node.makes_probabilities:
+    if node.makes_probabilities:
         return None
     return exponentials(node.type.scale)
 

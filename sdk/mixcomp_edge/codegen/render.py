@@ -12,12 +12,10 @@ from mixcomp_edge import __version__
 from mixcomp_edge.bundle import Bundle
 from mixcomp_edge.codegen import sharing
 from mixcomp_edge.codegen.environment import environment
-from mixcomp_edge.ir import interp
+from mixcomp_edge.ir import ends, interp
 from mixcomp_edge.ir.graph import Graph, Shape
-from mixcomp_edge.ir.nodes import QNode
 from mixcomp_edge.ir.verify import symbol
 from mixcomp_edge.ir.weighted import Weighted
-from mixcomp_edge.numerics.packing import pack_elements
 from mixcomp_edge.plan.kernels import Kernel
 from mixcomp_edge.plan.layout import Layout
 
@@ -52,7 +50,8 @@ def kernels_of(models: Sequence[tuple[Bundle, Layout]]) -> list[Kernel]:
 
 def render_image(layout: Layout) -> str:
     """The C file with the emulated image's entry and arena."""
-    return _environment(layout).get_template("image.c.j2").render(model=layout.graph.name)
+    all_ends = (*ends.inputs(layout.graph), *ends.outputs(layout.graph))
+    return _environment(layout).get_template("image.c.j2").render(model=layout.graph.name, ends=all_ends)
 
 
 def _environment(layout: Layout) -> jinja2.Environment:
@@ -79,41 +78,50 @@ def _context(bundle: Bundle, layout: Layout) -> dict[str, Any]:
         "model": graph.name,
         "layout": layout,
         "graph": graph,
-        "input": graph.nodes[0],
-        "output": graph[graph.output],
+        "inputs": ends.inputs(graph),
+        "outputs": ends.outputs(graph),
+        "one_of_each": graph.has_one_of_each,
+        "prototype": _prototype(graph),
         "tables": [(tables[key], key[0]) for key in sorted(tables)],
         "kernels": kernels_of([(bundle, layout)]),
         "check": sharing.check(),
         "macs": sum(step.node.macs for step in layout.steps),
-        "golden_x": np.frombuffer(x, np.uint8),
-        "golden_y": np.frombuffer(y, np.uint8),
+        "golden_x": [np.frombuffer(part, np.uint8) for part in ends.parts(ends.inputs(graph), x)],
+        "golden_y": [np.frombuffer(part, np.uint8) for part in ends.parts(ends.outputs(graph), y)],
     }
 
 
+def _prototype(graph: Graph) -> str:
+    parameters = [f"const void *{end.parameter}" for end in ends.inputs(graph)]
+    parameters += [f"void *{end.parameter}" for end in ends.outputs(graph)]
+    return f"mce_status mce_{graph.name}_run(void *arena, {', '.join(parameters)})"
+
+
 def golden_vector(graph: Graph) -> tuple[bytes, bytes]:
-    """One seeded input and the output that the definition gives for it, as bytes in memory."""
-    source, sink = graph.nodes[0], graph[graph.output]
-    assert isinstance(source, QNode)
-    assert isinstance(sink, QNode)
-    x = np.random.default_rng(1).integers(source.type.low, source.type.high + 1, (1, *source.shape))
-    y = interp.run(graph, x)
-    return pack_elements(x, source.type.bits), pack_elements(y, sink.type.bits)
+    """One seeded input and the output that the definition gives for it, as bytes in memory; several of a side one
+    behind the other."""
+    sources, random = ends.inputs(graph), np.random.default_rng(1)
+    x = tuple(random.integers(e.node.type.low, e.node.type.high + 1, (1, *e.node.shape)) for e in sources)
+    y = interp.outputs(graph, x)
+    return ends.pack(sources, x), ends.pack(ends.outputs(graph), y)
 
 
 class _Placement:
-    """Which C expression points to a value: the caller's input or output, or a place in the arena."""
+    """Which C expression points to a value: a caller's input or output, or a place in the arena."""
 
     def __init__(self, layout: Layout) -> None:
         self.layout = layout
-        self.homes = {value: set(buffer.values) for buffer, _ in layout.arena.buffers for value in buffer.values}
+        graph, one = layout.graph, layout.graph.has_one_of_each
+        ends_ = {end.node.name: "x" if one else end.parameter for end in ends.inputs(graph)}
+        ends_ |= {end.node.name: "y" if one else end.parameter for end in ends.outputs(graph)}
+        self.callers: dict[str, str] = {}
+        for buffer, _ in layout.arena.buffers:
+            for value in buffer.values:
+                if value in ends_:
+                    self.callers |= dict.fromkeys(buffer.values, ends_[value])
 
     def pointer(self, name: str) -> str:
-        graph = self.layout.graph
-        if graph.output in self.homes[name]:
-            return "y"
-        if graph.nodes[0].name in self.homes[name]:
-            return "x"
-        return self.at(self.layout.arena.offsets[name])
+        return self.callers.get(name) or self.at(self.layout.arena.offsets[name])
 
     def scratch(self, name: str) -> str:
         offset = self.layout.arena.scratch.get(name)

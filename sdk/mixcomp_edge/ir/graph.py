@@ -62,6 +62,11 @@ class Graph:
         return tuple(node for node in self.nodes if node.is_input)
 
     @property
+    def has_one_of_each(self) -> bool:
+        """One input and one output."""
+        return len(self.inputs) == len(self.outputs) == 1
+
+    @property
     def output(self) -> str:
         """The node of the only output, for what knows but one. GraphError where there are others."""
         if len(self.outputs) != 1:

@@ -79,7 +79,8 @@ def _shared_input(
     for name in node.inputs[first:last] if in_place else ():
         source = graph[name]
         assert isinstance(source, QNode)
-        dies_here = all(last_read[other] <= steps[node.name] for other, owner in home.items() if owner == home[name])
+        sharing = [other for other, owner in home.items() if owner == home[name]]
+        dies_here = all(o not in graph.leaving and last_read[o] <= steps[node.name] for o in sharing)
         # A convolution whose residual is also its input would overwrite pixels that its next windows read.
         read_at_random = home[name] in (home[other] for other in others)
         same_width = source.type.bits == node.type.bits

@@ -12,7 +12,8 @@ Progress = Callable[[int, int], None]  # (done, of)
 
 
 class Transport(Protocol):
-    """`infer_batch` maps inputs (N, input bytes) to outputs (N, output bytes), fast; `trace` gives the output of every
+    """`infer_batch` maps inputs (N, input bytes) to outputs (N, output bytes), fast, of several inputs and outputs one
+    behind the other (ir/ends.py); `trace` gives the output of every
     layer for one input, in the order of layout.steps; `expected` is what they should be, for a transport that would
     rather not carry what is as it should be."""
 

@@ -13,7 +13,7 @@ from mixcomp_edge.board.qemu import QemuBoard
 from mixcomp_edge.board.session import Session
 from mixcomp_edge.board.wire import WireCost, wire_cost
 from mixcomp_edge.errors import BoardError
-from mixcomp_edge.ir.nodes import QNode
+from mixcomp_edge.ir import ends
 from mixcomp_edge.plan.layout import Layout
 from mixcomp_edge.targets.boards import BAUD
 from mixcomp_edge.transports import Progress
@@ -70,10 +70,11 @@ class BoardTransport:
                 if zlib.crc32(output) != run.records[index].crc:
                     raise BoardError(f"{self.name}: layer {index} came out differently when it ran again.")
                 outputs[index] = output
-        last = self.layout.graph.output
-        for step, output in zip(self.layout.steps, outputs, strict=True):
-            if step.node.name == last and output != run.output:
-                raise BoardError(f"{self.name}: the output differs from what the last layer wrote.")
+        written = {step.node.name: output for step, output in zip(self.layout.steps, outputs, strict=True)}
+        sinks = ends.outputs(self.layout.graph)
+        for end, part in zip(sinks, ends.parts(sinks, run.output), strict=True):
+            if written.get(end.node.name, part) != part:
+                raise BoardError(f"{self.name}: the {end.title} differs from what its layer wrote.")
         return outputs
 
     def cost(self) -> WireCost:
@@ -104,14 +105,12 @@ class BoardTransport:
                 f"{url}: stale firmware: {hello.board} runs another export of '{name}' (build {hello.build_id}, "
                 f"this folder is {build_id.hex()}). Flash it again: mixcomp-edge flash DIR."
             )
-        source, sink = self.layout.graph.nodes[0], self.layout.graph[self.layout.graph.output]
-        assert isinstance(source, QNode)
-        assert isinstance(sink, QNode)
+        graph = self.layout.graph
         for what, said, right in (
             ("layers", hello.layers, len(self.layout.steps)),
             ("B of arena", hello.arena_bytes, self.layout.arena.total_bytes),
-            ("B of input", hello.input_bytes, source.nbytes),
-            ("B of output", hello.output_bytes, sink.nbytes),
+            ("B of input", hello.input_bytes, ends.nbytes(ends.inputs(graph))),
+            ("B of output", hello.output_bytes, ends.nbytes(ends.outputs(graph))),
         ):
             if said != right:
                 raise BoardError(

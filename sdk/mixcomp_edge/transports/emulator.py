@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from mixcomp_edge.build.cross import ENTRY, Toolchain, build_image, toolchain
 from mixcomp_edge.codegen.render import render_image
 from mixcomp_edge.errors import ExportError
+from mixcomp_edge.ir import ends
 from mixcomp_edge.ir.nodes import QNode
 from mixcomp_edge.plan.layout import Layout
 from mixcomp_edge.targets import Target
@@ -29,7 +30,7 @@ SECONDS_A_MAC = 1e-6  # twenty times the slowest kernel on an idle PC; an endles
 
 
 class EmulatedCore:
-    """Compiles the project in `project` for a target and runs it there, input and output inside the arena.
+    """Compiles the project in `project` for a target and runs it there, inputs and outputs inside the arena.
 
     engine: unicorn or qemu; by default Unicorn for the cores that it has."""
 
@@ -46,7 +47,7 @@ class EmulatedCore:
         self.layout, self.target = layout, target
         self.chain = chain or toolchain()
         graph = layout.graph
-        self.input, self.output = graph.nodes[0], graph[graph.output]
+        self.inputs, self.outputs = ends.inputs(graph), ends.outputs(graph)
         self.folder = Path(tempfile.mkdtemp(prefix="mixcomp-image-"))
         self._opened = ExitStack()
         self._opened.callback(shutil.rmtree, self.folder, ignore_errors=True)
@@ -108,14 +109,15 @@ class EmulatedCore:
         return result.stalls
 
     def output_bytes(self) -> bytes:
-        """The output of the last run."""
-        return self._read(self.output)
+        """The outputs of the last run."""
+        return b"".join(self._read(end.node) for end in self.outputs)
 
     def _call(self, **options: Any) -> CallResult:
         return self.emulator.call(ENTRY, timeout_s=self.timeout_s, **options)
 
     def _write_input(self, x: bytes) -> None:
-        self.emulator.write(self._address(self.input), x)
+        for end, part in zip(self.inputs, ends.parts(self.inputs, x), strict=True):
+            self.emulator.write(self._address(end.node), part)
 
     def _address(self, node: object) -> int:
         assert isinstance(node, QNode)

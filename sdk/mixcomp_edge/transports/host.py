@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from mixcomp_edge.build.host import HostModel, build_host_program
 from mixcomp_edge.errors import ExportError
-from mixcomp_edge.ir.nodes import QNode
+from mixcomp_edge.ir import ends
 from mixcomp_edge.plan.layout import Layout
 from mixcomp_edge.transports import Progress
 
@@ -76,7 +76,7 @@ class HostProcess:
             outputs.append(self._read(self.model.layer_bytes[index]))
         if (status := self._number()) != 0:
             raise ExportError(f"mce_{self.model.name}_run returned status {status}.")
-        return [*outputs, self._read(self.model.output_bytes)]
+        return [*outputs, self._read(sum(self.model.output_bytes))]
 
     def _number(self) -> int:
         (value,) = struct.unpack("=i", self._read(4))
@@ -108,11 +108,9 @@ class HostProgram:
     def __init__(self, project: Path, layout: Layout, flags: tuple[str, ...] = ("-O2",)) -> None:
         self.layout = layout
         graph = layout.graph
-        source, self.output = graph.nodes[0], graph[graph.output]
-        assert isinstance(source, QNode)
-        assert isinstance(self.output, QNode)
+        inputs, outputs = (tuple(end.node.nbytes for end in side) for side in (ends.inputs(graph), ends.outputs(graph)))
         layers = tuple(step.node.nbytes for step in layout.steps)
-        self.model = HostModel(graph.name, layout.arena.total_bytes, source.nbytes, self.output.nbytes, layers)
+        self.model = HostModel(graph.name, layout.arena.total_bytes, inputs, outputs, layers)
         self.seconds = START_S + sum(step.node.macs for step in layout.steps) * SECONDS_A_MAC
         self.folder = Path(tempfile.mkdtemp(prefix="mixcomp-host-"))
         self._opened = ExitStack()
@@ -133,7 +131,7 @@ class HostProgram:
 
     def infer_batch(self, x: NDArray[np.uint8], progress: Progress | None = None) -> NDArray[np.uint8]:
         """On all processors, a process each."""
-        y = np.zeros((len(x), self.model.output_bytes), np.uint8)
+        y = np.zeros((len(x), sum(self.model.output_bytes)), np.uint8)
         workers = max(1, min(len(x), os.cpu_count() or 1))
         free = Queue[HostProcess]()
         for i in range(workers):

@@ -15,14 +15,14 @@ from mixcomp_edge.operators.avgpool2d import QAvgPool2d
 from mixcomp_edge.operators.input import QInput
 from mixcomp_edge.operators.softmax import QSoftmax
 from support import torch_judge
-from support.integer_graphs import COMPUTING, Builder, inputs, runs, small_graph
+from support.integer_graphs import COMPUTING, Builder, graphs, inputs, runs, samples, small_graph
 
 quiet = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow, HealthCheck.data_too_large]}
 
 
-def check(graph: Graph, x: np.ndarray) -> None:
+def check(graph: Graph, *x: np.ndarray) -> None:
     verify(graph)
-    expected = torch_judge.run(graph, x)
+    expected = torch_judge.run(graph, *x)
     for name, value in interp.steps(graph, x):
         np.testing.assert_array_equal(value, expected[name], err_msg=name)
 
@@ -43,6 +43,16 @@ def test_a_whole_graph_equals_pytorch_node_by_node(case):
     graph, x = case
     check(graph, x)
     np.testing.assert_array_equal(interp.run(graph, x), torch_judge.run(graph, x)[graph.output])
+
+
+@given(graph=graphs(several=True))
+@settings(max_examples=30, **quiet)
+def test_a_graph_with_several_ends_equals_pytorch_at_each_output(graph):
+    x = samples(graph)
+    check(graph, *x)
+    expected = torch_judge.run(graph, *x)
+    for value, node in zip(interp.outputs(graph, x), graph.outputs.values(), strict=True):
+        np.testing.assert_array_equal(value, expected[node])
 
 
 def test_the_small_graph_with_every_operator_equals_pytorch():

@@ -131,7 +131,7 @@ def test_a_constructor_that_loops_is_named(project):
 
 def test_a_batch_on_several_processes_equals_the_interpreter(project):
     _, layout = read_project(project)
-    x = make_inputs(layout.graph, 67)
+    (x,) = make_inputs(layout.graph, 67)
     packed = np.array([np.frombuffer(pack_elements(sample, layout.graph.nodes[0].type.bits), np.uint8) for sample in x])
     output = layout.graph[layout.graph.output]
     wanted = [pack_elements(y, output.type.bits) for y in interp.run(layout.graph, x)]
