@@ -20,6 +20,10 @@ class Missing:
     remedy: str
 
 
+class ModelFileError(MixcompError):
+    """A model file that cannot be read, or is no sound file of its kind."""
+
+
 class UnsupportedError(MixcompError):
     """The model holds an operator or a setting that cannot be lowered; `missing` lists them where several can be."""
 

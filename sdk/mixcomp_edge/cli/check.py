@@ -7,12 +7,30 @@ from dataclasses import asdict
 import typer
 
 from mixcomp_edge.cli.common import JsonFlag, TaskArgument, output, print_json
+from mixcomp_edge.cli.model_file import (
+    DataOption,
+    InputShapeOption,
+    LayoutOption,
+    MeanOption,
+    ScaleOption,
+    StdOption,
+    make_source,
+)
 from mixcomp_edge.errors import MixcompError, UnsupportedError
 
 
 def register(app: typer.Typer) -> None:
     @app.command()
-    def check(task: TaskArgument, json: JsonFlag = False) -> None:
+    def check(
+        task: TaskArgument,
+        data: DataOption = None,
+        input_shape: InputShapeOption = None,
+        scale: ScaleOption = None,
+        mean: MeanOption = None,
+        std: StdOption = None,
+        layout: LayoutOption = "auto",
+        json: JsonFlag = False,
+    ) -> None:
         """Import a task's model and say all that it lacks at once; nothing is trained or written.
 
         Exit code 2 where something is missing.
@@ -23,7 +41,8 @@ def register(app: typer.Typer) -> None:
         from mixcomp_edge.train.quantized_model import prepare
         from mixcomp_edge.train.tasks import load_task
 
-        the_task = load_task(task)
+        source = make_source(data, input_shape, scale, mean, std, layout)
+        the_task = load_task(task, source)
         try:
             model = prepare(the_task.model, the_task.calibration, None, the_task.name, the_task.recipe)
             lower(model.quantized_graph())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
@@ -18,9 +18,23 @@ from mixcomp_edge.cli.common import (
     training_listener,
     warn,
 )
+from mixcomp_edge.cli.model_file import (
+    DataOption,
+    InputShapeOption,
+    LayoutOption,
+    LossOption,
+    MeanOption,
+    MetricOption,
+    ScaleOption,
+    StdOption,
+    make_source,
+)
 from mixcomp_edge.errors import PlanError
 from mixcomp_edge.quant_plan import LayerPlan, QuantPlan, load_plan
 from mixcomp_edge.storage import check_file
+
+if TYPE_CHECKING:
+    from mixcomp_edge.train.tasks.files import Source
 
 PlanOption = Annotated[Path | None, typer.Option("--plan", help="Formats and bits by layer: a TOML file.")]
 WeightsOption = Annotated[
@@ -52,14 +66,16 @@ def make_plan(path: Path | None, weights: str | None, act_bits: int | None, gran
     return QuantPlan(LayerPlan(**{key: value for key, value in given.items() if value is not None}))  # type: ignore[arg-type]
 
 
-def load_everything(spec: str, recipe_name: str | None, epochs: int | None, seed: int | None) -> tuple[Any, Any]:
+def load_everything(
+    spec: str, recipe_name: str | None, epochs: int | None, seed: int | None, source: Source | None = None
+) -> tuple[Any, Any]:
     """(task, recipe) of the options; prints the task's warnings. Without data, epochs default to 0."""
     from mixcomp_edge.train.recipe import load_recipe
     from mixcomp_edge.train.tasks import load_task
 
     if recipe_name:
         load_recipe(recipe_name)  # a wrong one is refused before the task is made, which may take long
-    task = load_task(spec)
+    task = load_task(spec, source)
     for warning in task.warnings:
         warn(warning)
     recipe = load_recipe(recipe_name, task.recipe) if recipe_name else task.recipe
@@ -81,6 +97,14 @@ def register(app: typer.Typer) -> None:
         recipe: RecipeOption = None,
         seed: SeedOption = None,
         devices: DevicesOption = "cpu",
+        data: DataOption = None,
+        input_shape: InputShapeOption = None,
+        scale: ScaleOption = None,
+        mean: MeanOption = None,
+        std: StdOption = None,
+        layout: LayoutOption = "auto",
+        loss: LossOption = None,
+        metric: MetricOption = None,
         fall_back: Annotated[
             bool,
             typer.Option("--fall-back", help="Train all in FixP4 too; keep what validates better."),
@@ -92,8 +116,11 @@ def register(app: typer.Typer) -> None:
         Stopped or killed, the same command goes on after the last finished epoch.
 
         Example: mixcomp-edge quantize resnet8 --act-bits 4 --epochs 4 -o resnet8.mce
+
+        Example: mixcomp-edge quantize model.onnx --data photos/ --scale 0.00392157 -o model.mce
         """
         the_plan = make_plan(plan, weights, act_bits, granularity)
+        source = make_source(data, input_shape, scale, mean, std, layout, loss, metric)
         check_file(out)
         from mixcomp_edge.bundle import save_bundle
         from mixcomp_edge.train.loop.engine import make_engine
@@ -103,7 +130,7 @@ def register(app: typer.Typer) -> None:
 
         check_checkpoints(out)
         engine = make_engine(devices)
-        the_task, the_recipe = load_everything(task, recipe, epochs, seed)
+        the_task, the_recipe = load_everything(task, recipe, epochs, seed, source)
         with progress_bar() as tell:
             listener = training_listener(tell)
             result = run(
@@ -116,8 +143,8 @@ def register(app: typer.Typer) -> None:
         name, unit = the_task.objective.name, the_task.objective.unit
         kept = (result.validation or {"kept": "fixp4"}) if fall_back else None
         if json:
-            metric = {"name": name, "unit": unit, "float": result.float_score, "integer": result.integer_score}
-            value = {"task": the_task.name, "bundle": str(out), "sha256": result.bundle.sha256, "metric": metric}
+            scores = {"name": name, "unit": unit, "float": result.float_score, "integer": result.integer_score}
+            value = {"task": the_task.name, "bundle": str(out), "sha256": result.bundle.sha256, "metric": scores}
             print_json(value | ({} if kept is None else {"fall_back": kept}))
             return
         table = Table("task", *(f"{name or 'metric'}, {which}" for which in ("float", "integer")), "bundle")

@@ -22,6 +22,17 @@ from mixcomp_edge.cli.common import (
     training_listener,
     warn,
 )
+from mixcomp_edge.cli.model_file import (
+    DataOption,
+    InputShapeOption,
+    LayoutOption,
+    LossOption,
+    MeanOption,
+    MetricOption,
+    ScaleOption,
+    StdOption,
+    make_source,
+)
 from mixcomp_edge.cli.quantize import (
     ActBitsOption,
     EpochsOption,
@@ -54,6 +65,14 @@ def register(app: typer.Typer) -> None:
         epochs: EpochsOption = None,
         recipe: RecipeOption = None,
         seed: SeedOption = None,
+        data: DataOption = None,
+        input_shape: InputShapeOption = None,
+        scale: ScaleOption = None,
+        mean: MeanOption = None,
+        std: StdOption = None,
+        layout: LayoutOption = "auto",
+        loss: LossOption = None,
+        metric: MetricOption = None,
         target: TargetOption = None,
         emulate: Annotated[int, typer.Option("--emulate", help="Test samples for the emulated core.", min=1)] = 500,
         toolchain: ChainOption = None,
@@ -70,10 +89,11 @@ def register(app: typer.Typer) -> None:
         if bundle is not None and any(option is not None for option in quantizing):
             raise PlanError("--bundle is quantized already; drop the options that say how to quantize.")
         the_plan = make_plan(plan, weights, act_bits, granularity)
+        source = make_source(data, input_shape, scale, mean, std, layout, loss, metric)
         check_tools(target or DEFAULT, toolchain)
         check_room(out)
         the_bundle = load_bundle(bundle) if bundle is not None else None
-        the_task, the_recipe = load_everything(task, recipe, epochs, seed)
+        the_task, the_recipe = load_everything(task, recipe, epochs, seed, source)
         if the_bundle is not None and the_bundle.origin.get("task") != the_task.name:
             raise ExportError(f"{bundle}: was made from task {the_bundle.origin.get('task')!r}, not {the_task.name!r}.")
         from mixcomp_edge.train.run import RunResult, run_task

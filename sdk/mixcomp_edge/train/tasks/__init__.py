@@ -1,4 +1,5 @@
-"""TASK on the command line: a built-in name, or path/to/file.py:function where the function returns a Task."""
+"""TASK on the command line: a built-in name, path/to/file.py:function where the function returns a Task, or a model
+file with its data beside it (`files.py`)."""
 
 from __future__ import annotations
 
@@ -20,7 +21,9 @@ from mixcomp_edge.errors import MixcompError, TaskError
 
 if TYPE_CHECKING:
     from mixcomp_edge.train.task import Task
+    from mixcomp_edge.train.tasks.files import Source
 
+MODEL_FILES = (".onnx",)
 T = TypeVar("T")
 
 
@@ -57,16 +60,29 @@ BUILTIN: dict[str, Builtin] = {
 }  # fmt: skip
 
 
-def load_task(spec: str) -> Task:
-    """The task of a built-in name or of path/to/file.py:function. TaskError says what is wrong and in which file."""
+def load_task(spec: str, source: Source | None = None) -> Task:
+    """The task of a built-in name, of path/to/file.py:function, or of a model file and its data. TaskError says what is
+    wrong and in which file."""
     place = check_spec(spec)
+    if isinstance(place, Path):
+        from mixcomp_edge.train.tasks.files import Source, task_of
+
+        return task_of(place, source or Source())
+    if source is not None and source.given:
+        raise TaskError(f"{spec}: --data and what belongs to it go with a model file ({', '.join(MODEL_FILES)}).")
     return BUILTIN[spec]() if place is None else _from_file(*place)
 
 
-def check_spec(spec: str) -> tuple[Path, str] | None:
-    """File and function that a task is named by, None for a built-in one; TaskError where there is neither."""
+def check_spec(spec: str) -> tuple[Path, str] | Path | None:
+    """File and function that a task is named by, a model file, None for a built-in one; TaskError where there is
+    none."""
     if spec in BUILTIN:
         return None
+    if spec.lower().endswith(MODEL_FILES):
+        file = Path(spec).expanduser()
+        if not file.is_file():
+            raise TaskError(f"{spec}: there is no file {file} (looked in {Path.cwd()}).")
+        return file.resolve()
     path, colon, function = spec.rpartition(":")
     if colon and path and os.sep not in function:
         file = Path(path).expanduser()
@@ -78,7 +94,8 @@ def check_spec(spec: str) -> tuple[Path, str] | None:
     near = difflib.get_close_matches(spec.lower(), BUILTIN, n=1, cutoff=0.5)
     hint = f" Did you mean '{near[0]}'?" if near else ""
     raise TaskError(
-        f"unknown task '{spec}'.{hint} Built-in tasks: {', '.join(BUILTIN)}. For your own: path/to/file.py:function."
+        f"unknown task '{spec}'.{hint} Built-in tasks: {', '.join(BUILTIN)}. For your own: path/to/file.py:function, "
+        "or model.onnx."
     )
 
 

@@ -1,0 +1,148 @@
+"""An ONNX file, read within bounds: its nodes in order, its constants as arrays, its inputs and outputs by name."""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mixcomp_edge.errors import ModelFileError
+
+MAX_BYTES = 512 << 20  # of a file; no network for a microcontroller comes near it
+OLDEST_OPSET = 7  # from here on broadcasting is NumPy's
+MAX_NODES = 20_000
+
+
+@dataclass(frozen=True, eq=False)
+class Operation:
+    """One node. Empty names among `inputs` are optional operands that are left out."""
+
+    kind: str  # as in Conv
+    name: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    attributes: dict[str, Any]
+    proto: Any  # as onnx.reference evaluates it
+
+
+@dataclass(frozen=True, eq=False)
+class Port:
+    """An input or output of the network; None in the shape is a size that the file leaves open."""
+
+    name: str
+    shape: tuple[int | None, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Document:
+    """The main graph, functions inlined."""
+
+    opset: int
+    operations: tuple[Operation, ...]
+    constants: dict[str, NDArray[Any]]
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
+    proto: Any
+
+
+def read(path: Path) -> Document:
+    """The file's network; ModelFileError says what is wrong with it, and MissingPackageError that onnx is missing."""
+    model = _load(path)
+    opsets = {entry.domain: entry.version for entry in model.opset_import}
+    opset = opsets.get("", opsets.get("ai.onnx", 0))
+    if opset < OLDEST_OPSET:
+        raise ModelFileError(
+            f"{path}: is of ONNX opset {opset}, the oldest read is {OLDEST_OPSET}. "
+            "Convert it: onnx.version_converter.convert_version(model, 13)."
+        )
+    return _document(path, model, opset)
+
+
+def _load(path: Path) -> Any:
+    """The ModelProto with external data, which onnx takes from beside the file only; its functions inlined."""
+    onnx = _onnx()
+    try:
+        status = os.stat(path)
+    except OSError as error:
+        raise ModelFileError(f"{path}: cannot read it ({error.strerror or error}).") from error
+    if not stat.S_ISREG(status.st_mode):
+        raise ModelFileError(f"{path}: is not a file.")
+    if status.st_size > MAX_BYTES:
+        raise ModelFileError(f"{path}: {status.st_size} bytes; at most {MAX_BYTES} are read.")
+    try:
+        model = onnx.load(str(path))
+        return onnx.inliner.inline_local_functions(model) if model.functions else model
+    except Exception as error:  # protobuf and the reader of external data raise many kinds
+        reason = str(error).strip().splitlines()
+        raise ModelFileError(
+            f"{path}: is no sound ONNX file ({reason[0] if reason else type(error).__name__})."
+        ) from error
+
+
+def _onnx() -> Any:
+    try:
+        import onnx
+        import onnx.inliner
+        import onnx.reference
+    except ModuleNotFoundError as error:
+        raise ModelFileError(
+            "reading ONNX files needs the package onnx. Run pip install 'mixcomp-edge[onnx]'."
+        ) from error
+    return onnx
+
+
+def _document(path: Path, model: Any, opset: int) -> Document:
+    onnx, graph = _onnx(), model.graph
+    if len(graph.node) > MAX_NODES:
+        raise ModelFileError(f"{path}: {len(graph.node)} nodes; at most {MAX_NODES} are read.")
+    try:
+        constants = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
+        operations = []
+        for node in graph.node:
+            attributes = {entry.name: _plain(onnx, entry) for entry in node.attribute}
+            if node.op_type == "Constant" and node.domain in ("", "ai.onnx"):
+                [value] = attributes.values()
+                constants[node.output[0]] = np.asarray(value)
+                continue
+            kind = node.op_type if node.domain in ("", "ai.onnx") else f"{node.domain}.{node.op_type}"
+            operations.append(Operation(kind, node.name, tuple(node.input), tuple(node.output), attributes, node))
+    except (ValueError, TypeError, MemoryError) as error:
+        raise ModelFileError(f"{path}: holds a constant that cannot be read ({error}).") from error
+    inputs = tuple(_port(entry) for entry in graph.input if entry.name not in constants)
+    outputs = tuple(map(_port, graph.output))
+    _check_order(path, operations, {*constants, *(port.name for port in inputs)}, outputs)
+    return Document(opset, tuple(operations), constants, inputs, outputs, model)
+
+
+def _check_order(path: Path, operations: list[Operation], known: set[str], outputs: tuple[Port, ...]) -> None:
+    """Every value is made before it is read, and once."""
+    for operation in operations:
+        name = f"{path}: node '{operation.name or next(iter(operation.outputs), '')}' ({operation.kind})"
+        for value in filter(None, operation.inputs):
+            if value not in known:
+                raise ModelFileError(f"{name} reads '{value}', which nothing makes before.")
+        made = [value for value in operation.outputs if value]
+        if not made or known.intersection(made):
+            raise ModelFileError(f"{name} makes no value, or one that there is already.")
+        known.update(made)
+    for port in outputs:
+        if port.name not in known:
+            raise ModelFileError(f"{path}: nothing makes its output '{port.name}'.")
+
+
+def _plain(onnx: Any, entry: Any) -> Any:
+    """An attribute as Python or NumPy: text decoded, a tensor as an array."""
+    value = onnx.helper.get_attribute_value(entry)
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    return onnx.numpy_helper.to_array(value) if isinstance(value, onnx.TensorProto) else value
+
+
+def _port(entry: Any) -> Port:
+    dims = entry.type.tensor_type.shape.dim
+    return Port(entry.name, tuple(dim.dim_value if dim.dim_value > 0 else None for dim in dims))

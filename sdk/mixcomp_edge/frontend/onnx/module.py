@@ -1,0 +1,189 @@
+"""An ONNX network as a torch module, one submodule an operation, so that torch.export sees plain calls and layers keep
+the file's names. What depends on constants and shapes alone is worked out in NumPy, by onnx.reference."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from mixcomp_edge.errors import ModelFileError, UnsupportedError
+from mixcomp_edge.frontend.onnx import document
+from mixcomp_edge.frontend.onnx.calls import HANDLERS, Call, Value, Weighted
+from mixcomp_edge.frontend.onnx.document import Document, Operation
+from mixcomp_edge.frontend.torch_export.refusals import Refusal, Refused, unsupported
+
+SHAPES = ("Shape", "Size")
+
+
+class OnnxModule(nn.Module):
+    """Takes and gives what the file's network does, in float32, for any number of samples.
+
+    `input_shapes`: of each input by name, without the batch. Raises ModelFileError, UnsupportedError."""
+
+    def __init__(self, path: str | Path, input_shapes: Mapping[str, tuple[int, ...]] | None = None) -> None:
+        super().__init__()
+        self.path = Path(path)
+        self.document: Document = document.read(self.path)
+        self.input_shapes = _shapes(self.path, self.document, input_shapes or {})
+        self.batch = next((port.shape[0] or 1 for port in self.document.inputs if port.shape), 1)
+        self.constants = dict(self.document.constants)
+        self.plan: list[tuple[Operation, str]] = []  # with the submodule's path; none for what NumPy works out
+        self._build()
+        self._try()
+        self.eval()
+
+    def forward(self, *inputs: Tensor) -> Tensor | tuple[Tensor, ...]:
+        values = self.values(*inputs)
+        results = [values[port.name] for port in self.document.outputs]
+        for port, result in zip(self.document.outputs, results, strict=True):
+            if not isinstance(result, Tensor):
+                raise UnsupportedError(f"{self.path}: its output '{port.name}' does not depend on its input.")
+        return tuple(results) if len(results) > 1 else results[0]  # type: ignore[return-value, arg-type]
+
+    def values(self, *inputs: Tensor) -> dict[str, Value]:
+        """Every value of the network by its name in the file."""
+        values = self._start(inputs)
+        for operation, place in self.plan:
+            values |= self._step(operation, place, values)
+        return values
+
+    def _start(self, inputs: tuple[Tensor, ...]) -> dict[str, Value]:
+        return {**self.constants, **dict(zip((port.name for port in self.document.inputs), inputs, strict=True))}
+
+    def _step(self, operation: Operation, place: str, values: Mapping[str, Value]) -> dict[str, Value]:
+        """What one operation makes, by name."""
+        operands = [values[name] if name else None for name in operation.inputs]
+        if place:
+            results = self.get_submodule(place)(*operands)
+        elif operation.kind in SHAPES and isinstance(operands[0], Tensor):
+            results = _shape(operation, operands[0])
+        else:
+            results = _evaluate(operation, operands)
+        results = results if isinstance(results, tuple | list) else (results,)
+        return dict(zip(operation.outputs, results, strict=False))
+
+    def _try(self) -> None:
+        """Runs zeros through it: what a handler refuses is told now, with the node's name."""
+        values = self._start(tuple(torch.zeros(self.batch, *shape) for shape in self.input_shapes.values()))
+        for operation, place in self.plan:
+            try:
+                with torch.no_grad():
+                    values |= self._step(operation, place, values)
+            except Refused as error:
+                raise unsupported(self.path.name, [error.refusal]) from error
+            except (RuntimeError, ValueError, IndexError, KeyError, TypeError, AttributeError) as error:
+                name = operation.name or operation.outputs[0]
+                raise ModelFileError(
+                    f"{self.path}: node '{name}' ({operation.kind}) does not work: {error}."
+                ) from error
+
+    def _build(self) -> None:
+        """Folds what is constant, and makes a submodule of each operation on data."""
+        constants, shapes = self.constants, set[str]()
+        refusals: list[Refusal] = []
+        for operation in self.document.operations:
+            read = [name for name in operation.inputs if name]
+            if all(name in constants for name in read) and not operation.kind.startswith("Random"):
+                results = _evaluate(operation, [constants[name] if name else None for name in operation.inputs])
+                constants |= zip(operation.outputs, results, strict=False)
+            elif operation.kind in SHAPES or all(name in constants or name in shapes for name in read):
+                shapes.update(operation.outputs)
+                self.plan.append((operation, ""))
+            elif (handler := HANDLERS.get(operation.kind)) is None:
+                place = operation.name or operation.outputs[0]
+                what = f"the ONNX operator {operation.kind} is not supported"
+                refusals.append(Refusal(what, operation.kind.lower(), place, operation.outputs[0]))
+            else:
+                place = self._free(_place(operation, constants))
+                arrays = [constants.get(name) for name in operation.inputs]
+                try:
+                    module = Weighted(Call(operation, self.document.opset, self.batch), handler, arrays)
+                except Refused as error:
+                    refusals.append(error.refusal)
+                    continue
+                self._put(place, module)
+                self.plan.append((operation, place))
+        if refusals:
+            raise unsupported(self.path.name, refusals)
+
+    def _free(self, place: str) -> str:
+        """The path, or one like it that nothing lies at yet."""
+        candidate, count = place, 1
+        while _child(self, candidate) is not None:
+            candidate, count = f"{place}_{count}", count + 1
+        return candidate
+
+    def _put(self, place: str, module: nn.Module) -> None:
+        *folders, name = place.split(".")
+        at: Any = self
+        for folder in folders:
+            if folder not in at._modules:
+                at.add_module(folder, nn.Module())
+            at = at._modules[folder]
+        at.add_module(name, module)
+
+
+def _child(module: nn.Module, place: str) -> nn.Module | None:
+    """What lies at a path; also where the path crosses an attribute that is no module."""
+    at: Any = module
+    for name in place.split("."):
+        if name not in at._modules:
+            return at if hasattr(at, name) else None
+        at = at._modules[name]
+    return at
+
+
+def _place(operation: Operation, constants: Mapping[str, Any]) -> str:
+    """A module path: that of the weights where the file names them, layer1.0.conv for layer1.0.conv.weight, else the
+    node's own name."""
+    named = (name for name in operation.inputs if name in constants and name.endswith((".weight", ".bias")))
+    text = next((name.rpartition(".")[0] for name in named), "") or operation.name or operation.outputs[0]
+    parts = [re.sub(r"[^A-Za-z0-9_]", "_", part) for part in re.split(r"[./:]+", text) if part]
+    if len(parts) > 1 and re.fullmatch(rf"{operation.kind}(_\d+)?", parts[-1]):  # /stem/conv/Conv
+        parts.pop()
+    return ".".join(parts) or "node"
+
+
+def _shape(operation: Operation, x: Tensor) -> Value:
+    if operation.kind == "Size":
+        return np.array(x.numel(), np.int64)
+    part = slice(operation.attributes.get("start", 0), operation.attributes.get("end"))
+    return np.array(tuple(x.shape)[part], np.int64)
+
+
+def _evaluate(operation: Operation, operands: list[Value | None]) -> list[Any]:
+    """What onnx.reference makes of arrays."""
+    from onnx.reference import ReferenceEvaluator
+
+    try:
+        feed = {name: value for name, value in zip(operation.inputs, operands, strict=True) if name}
+        with np.errstate(all="ignore"):
+            return [np.asarray(result) for result in ReferenceEvaluator(operation.proto).run(None, feed)]
+    except Exception as error:  # onnx.reference raises many kinds
+        raise ModelFileError(f"node '{operation.name}' ({operation.kind}): cannot be worked out ({error}).") from error
+
+
+def _shapes(path: Path, network: Document, given: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
+    """Of each input, without the batch: what is given, else what the file says."""
+    if not network.inputs or not network.outputs:
+        raise ModelFileError(f"{path}: has no input or no output.")
+    names = [port.name for port in network.inputs]
+    if unknown := sorted(set(given) - set(names)):
+        raise ModelFileError(f"{path}: has no input '{unknown[0]}'; it has {', '.join(names)}.")
+    shapes = {}
+    for port in network.inputs:
+        shape = given.get(port.name, port.shape[1:])
+        if not shape or None in shape:
+            sizes = ", ".join("?" if size is None else str(size) for size in port.shape)
+            raise ModelFileError(
+                f"{path}: its input '{port.name}' has the shape ({sizes}). Say it, without the batch: "
+                "--input-shape 3,96,96."
+            )
+        shapes[port.name] = tuple(int(size) for size in shape)  # type: ignore[arg-type]
+    return shapes

@@ -1,0 +1,81 @@
+"""What was made of an ONNX file, held against what a runtime of others makes of it: onnxruntime where it is installed,
+else onnx.reference, which is slow and always there. The first value that differs beyond rounding is named."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mixcomp_edge.errors import ModelFileError
+from mixcomp_edge.frontend.onnx.module import OnnxModule
+
+TOLERANCE = 1e-3  # of the largest element of a value: float32 in another order, a hundred layers deep
+SAMPLES = 4
+
+
+def prove(module: OnnxModule, inputs: Sequence[Tensor]) -> str:
+    """The name of the runtime that agreed on the first samples of each input; ModelFileError names the node that does
+    not."""
+    count = max(1, min(SAMPLES, len(inputs[0])) // module.batch) * module.batch
+    arrays = [np.resize(x[:count].float().numpy(), (count, *x.shape[1:])) for x in inputs]
+    with torch.no_grad():
+        ours = module.values(*map(torch.from_numpy, arrays))
+    producers = {name: operation for operation, _ in module.plan for name in operation.outputs if name}
+    watched = [name for name in producers if isinstance(ours.get(name), Tensor)]
+    name, theirs = _theirs(module, watched, arrays)
+    for value, expected in zip(watched, theirs, strict=True):
+        got = ours[value].numpy()  # type: ignore[union-attr]
+        if got.shape != expected.shape or not _close(got, expected):
+            operation = producers[value]
+            raise ModelFileError(
+                f"{module.path}: node '{operation.name or value}' ({operation.kind}) computes something else here than "
+                f"in {name}. This is a fault of mixcomp-edge: please report it with the file."
+            )
+    return name
+
+
+def _close(got: np.ndarray, expected: np.ndarray) -> bool:
+    if got.dtype.kind != "f":
+        return True  # indices of equal maxima may differ
+    peak = float(np.max(np.abs(expected), initial=0.0))
+    return bool(np.allclose(got, expected, rtol=0.0, atol=TOLERANCE * peak + 1e-6, equal_nan=True))
+
+
+def _theirs(module: OnnxModule, watched: list[str], arrays: Sequence[np.ndarray]) -> tuple[str, list[np.ndarray]]:
+    """Name of the runtime, and each watched value over all samples; files of a fixed batch are run piece by piece."""
+    import onnx
+
+    model = onnx.ModelProto()
+    model.CopyFrom(module.document.proto)
+    del model.graph.output[:]
+    model.graph.output.extend(onnx.ValueInfoProto(name=value) for value in watched)
+    names = [port.name for port in module.document.inputs]
+    fixed = module.document.inputs[0].shape[0]
+    count = len(arrays[0])
+    size = fixed or count
+    runtime, run = _runtime(model)
+    pieces = [
+        run({name: array[at : at + size] for name, array in zip(names, arrays, strict=True)})
+        for at in range(0, count, size)
+    ]
+    return runtime, [np.concatenate(parts) if parts[0].ndim else parts[0] for parts in zip(*pieces, strict=True)]
+
+
+def _runtime(model: Any) -> tuple[str, Any]:
+    try:
+        import onnxruntime  # type: ignore[import-untyped]
+    except ModuleNotFoundError:
+        from onnx.reference import ReferenceEvaluator
+
+        evaluator = ReferenceEvaluator(model)
+        return "onnx.reference", lambda feed: evaluator.run(None, feed)
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.log_severity_level = 4
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    return "onnxruntime", lambda feed: session.run(None, feed)
