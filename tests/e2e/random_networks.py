@@ -16,7 +16,15 @@ from mixcomp_edge import Bundle, LayerPlan, QuantPlan, convert, prepare
 
 FORMATS = ("fixp4", "posit4", "posit4sc4", "posit4sc8", "posit4e1")
 ACTIVATIONS = {"none": lambda x: x, "relu": F.relu, "relu6": F.relu6}
-FAMILIES = ("convolutions", "depthwise", "joins", "windows", "dense")
+JOINS = {
+    "mul": torch.mul, "add": torch.add, "sub": torch.sub, "min": torch.minimum, "max": torch.maximum,
+    "rsub": torch.rsub, "square": lambda x, y: x * x * y,
+}  # fmt: skip
+RESTS = {  # what is joined: the whole, or what repeats
+    "whole": lambda x: x, "channels": lambda x: x.mean((2, 3), keepdim=True),
+    "columns": lambda x: F.avg_pool2d(x, (x.shape[2], 1)), "rows": lambda x: F.max_pool2d(x, (1, x.shape[3])),
+}  # fmt: skip
+FAMILIES = ("convolutions", "depthwise", "joins", "windows", "products", "dense")
 ROOM = 2000  # elements of one value at most: keeps the interpreter quick
 
 Shape = tuple[int, ...]  # (C, H, W), (C, L) or (F,), as in PyTorch
@@ -85,7 +93,7 @@ class Layer(nn.Module):
         super().__init__()
         self.kind, s = step.kind, step.settings
         self.settings = s
-        if self.kind in ("conv", "residual", "concat"):
+        if self.kind in ("conv", "residual", "concat", "join"):
             words = {key: s[key] for key in ("stride", "padding", "dilation", "groups", "bias") if key in s}
             conv, norm = (nn.Conv1d, nn.BatchNorm1d) if len(shape) == 2 else (nn.Conv2d, nn.BatchNorm2d)
             self.conv = conv(shape[0], s["channels"], s["kernel"], **words)
@@ -103,6 +111,8 @@ class Layer(nn.Module):
                 return ACTIVATIONS[s["act"]](self.norm(self.conv(x)))
             case "residual":
                 return ACTIVATIONS[s["act"]](self.norm(self.conv(x)) + x)
+            case "join":
+                return ACTIVATIONS[s["act"]](JOINS[s["join"]](self.conv(x), RESTS[s["rest"]](x)))
             case "concat":
                 return torch.cat([ACTIVATIONS[s["act"]](self.conv(x)), *[x] * s["copies"]], s["dim"])
             case "dense":
@@ -186,6 +196,11 @@ class _Drawing:
         shape[dim - 1] += copies * self.shape[dim - 1]
         self.add("concat", tuple(shape), kernel=1, channels=channels, dim=dim, copies=copies, act=act)
 
+    def join(self) -> None:
+        c, _h, _w = self.shape
+        names = {"join": self.pick(*JOINS), "rest": self.pick(*RESTS)}
+        self.add("join", self.shape, kernel=1, channels=self.pick(c, c, 1), act=self.act(), **names)
+
     def pool(self, kind: str, **settings: Any) -> None:
         c, *sizes = self.shape
         kernel = tuple(self.draw(st.integers(1, min(size, 4))) for size in sizes)
@@ -227,10 +242,11 @@ FIRST = {
     "convolutions": ("conv",),
     "depthwise": ("depthwise",),
     "joins": ("residual", "concat"),
+    "products": ("join",),
     "windows": ("max", "average", "pad", "slice", "relu"),
     "dense": ("dense",),
 }
-ANYTHING = ("conv", "conv", "depthwise", "residual", "concat", "max", "average", "pad", "slice", "relu", "dense")
+ANYTHING = ("conv", "conv", "depthwise", "residual", "concat", "join", *FIRST["windows"], "dense")
 
 
 @st.composite
@@ -252,7 +268,7 @@ def networks(draw: Any, family: str) -> Network:
         if prod(drawing.shape) > ROOM:  # the layer makes too much of it: without
             drawing.shape, drawing.steps = before[0], drawing.steps[: before[1]]
             drawing.max() if len(drawing.shape) > 1 else drawing.dense()
-    if not any(step.kind in ("conv", "residual", "concat", "dense") for step in drawing.steps):
+    if not any(step.kind in ("conv", "residual", "concat", "join", "dense") for step in drawing.steps):
         drawing.dense()
     if len(drawing.shape) == 1 and draw(st.booleans()):
         drawing.add("softmax", drawing.shape)

@@ -146,7 +146,8 @@ def _bytes(value: ctypes.Structure, places: dict[int, int]) -> bytes:
         if isinstance(field, ctypes.Structure):
             found += _bytes(field, places)
         elif isinstance(field, ctypes.Array):
-            found += b"".join(_bytes(item, places) for item in field)
+            numbers = isinstance(field[0], int)
+            found += struct.pack(f"<{len(field)}i", *field) if numbers else b"".join(_bytes(v, places) for v in field)
         elif ctype is c_int64:
             found += struct.pack("<q", field)
         elif ctype is c_uint16:

@@ -101,6 +101,18 @@ def add(kernels, shape, a, a_type, a_zero, ma, b, b_type, b_zero, mb, s, y_type,
     return run(kernels.mce_add__c, p, y, a_memory, b_memory)
 
 
+def pair(kernels, name, a, a_shape, a_type, a_zero, ma, b, b_shape, b_type, b_zero, mb, s, y_shape, y_type, y_zero,
+         in_place=None):  # fmt: skip
+    """in_place: None, "a", "b", or "both" (b is a)."""
+    operands = (structs.operand(a_shape, y_shape, a_type, a_zero), structs.operand(b_shape, y_shape, b_type, b_zero))
+    p = structs.Pair(*operands, TYPES.index(y_type), y_zero, count(y_shape), ma, mb, s)
+    a_memory = Memory(c_uint8, pack(a, a_type))
+    b_memory = a_memory if in_place == "both" else Memory(c_uint8, pack(b, b_type))
+    y = {"a": a_memory, "b": b_memory, "both": a_memory}.get(in_place) or garbage(tensor_bytes(count(y_shape), y_type))
+    scratch = garbage(384 if name.endswith("dsp") else 256)
+    return run(getattr(kernels, name), p, y, a_memory, b_memory, scratch=scratch)
+
+
 def rescale(kernels, shape, x, x_type, x_zero, m, s, y_type, y_zero, in_place):
     keep = []
     p = structs.Rescale(tensor(shape, x_type, x_zero), tensor(shape, y_type, y_zero), requant([m], s, keep))

@@ -79,6 +79,29 @@ def add(a, a_zero, ma, b, b_zero, mb, s, y_type, y_zero):
     ]
 
 
+def pair(op, a, a_shape, a_zero, ma, b, b_shape, b_zero, mb, s, y_shape, y_type, y_zero):
+    """SPEC.md 4.4 blend, 4.15 and 4.16: operands that repeat where they have size 1; of mul, ma is the multiplier."""
+    y = []
+    for i in range(_count(y_shape)):
+        u, v = repeated(a, a_shape, y_shape, i) - a_zero, repeated(b, b_shape, y_shape, i) - b_zero
+        if op == "mul":
+            y.append(clamp(y_zero + q32(u * v, ma, s), y_type))
+            continue
+        term = {"blend": u * ma + v * mb, "minimum": min(u * ma, v * mb), "maximum": max(u * ma, v * mb)}[op]
+        y.append(clamp(y_zero + ((term + 2 ** (s - 1)) >> s), y_type))
+    return y
+
+
+def repeated(x, x_shape, y_shape, i):
+    """What element i of y meets of x."""
+    at, stride = 0, 1
+    for size, own in zip(reversed(y_shape), reversed(x_shape), strict=True):
+        at += (i % size if own > 1 else 0) * stride
+        i //= size
+        stride *= own
+    return x[at]
+
+
 def rescale(x, x_zero, m, s, y_type, y_zero):
     """SPEC.md 4.5"""
     return [clamp(y_zero + q32(v - x_zero, m, s), y_type) for v in x]

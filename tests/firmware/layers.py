@@ -16,6 +16,7 @@ from mixcomp_edge.ir.weighted import Weighted
 from mixcomp_edge.numerics import codebook
 from mixcomp_edge.operators.add import QAdd
 from mixcomp_edge.operators.avgpool2d import QAvgPool2d
+from mixcomp_edge.operators.blend import QBlend, QMaximum, QMinimum
 from mixcomp_edge.operators.concat import QConcat
 from mixcomp_edge.operators.conv2d import QConv2d, QConv2dAdd
 from mixcomp_edge.operators.dense import QDense
@@ -24,6 +25,7 @@ from mixcomp_edge.operators.input import QInput
 from mixcomp_edge.operators.log_softmax import QLogSoftmax
 from mixcomp_edge.operators.matmul import QMatMul
 from mixcomp_edge.operators.maxpool2d import QMaxPool2d
+from mixcomp_edge.operators.mul import QMul
 from mixcomp_edge.operators.normalize import QNormalize
 from mixcomp_edge.operators.pad import QPad
 from mixcomp_edge.operators.reduce import QReduceMax, QReduceNorm, QReduceSum
@@ -66,6 +68,8 @@ def _graph(op: str, dtype: str, rng: Rng) -> Graph | None:
         return _normalized(x_type, y_type, rng)
     if op == "matmul":
         return _multiplied(x_type, y_type, rng)
+    if op in ("mul", "blend", "minimum", "maximum"):
+        return _pair(op, x_type, y_type, rng)
     group_channels, groups = int(rng.choice(CHANNELS)), int(rng.choice([1, 1, 2, 3]))
     channels = group_channels * (1 if op in ("dwconv2d", "avgpool2d") else groups)
     if op in ("dwconv2d", "avgpool2d") and rng.random() < 0.5:  # what kernels that read words ask for
@@ -203,6 +207,27 @@ def _multiplied(x_type: QType, y_type: QType, rng: Rng) -> Graph:
         b_axes=b_axes, count=count, requant=_requant(x_type.peak * z_type.peak * count, y_type, rng, 1),
     )  # fmt: skip
     return Graph("alone", (x, z, node), "y")
+
+
+def _pair(op: str, x_type: QType, y_type: QType, rng: Rng) -> Graph:
+    """x and the middle of it, or what a pooling leaves of it along one axis or two, which repeats."""
+    shape = (int(rng.integers(1, 6)), int(rng.integers(1, 6)), int(rng.choice(CHANNELS)))
+    x = QInput(name="x", inputs=(), shape=shape, type=x_type)
+    kernel = tuple(n if rng.random() < 0.5 else 1 for n in shape[:2])
+    small = (shape[0] // kernel[0], shape[1] // kernel[1], shape[2])
+    z = QMaxPool2d(name="z", inputs=("x",), shape=small, type=x_type, window=Window(kernel))
+    w_type = _type(str(rng.choice(DTYPES)), rng)
+    w = QRescale(name="w", inputs=("z",), shape=small, type=w_type, requant=_requant(x_type.peak, w_type, rng, 1))
+    common = {"name": "y", "inputs": ("x", "w") if rng.random() < 0.5 else ("w", "x"), "shape": shape, "type": y_type}
+    if op == "mul":
+        node = QMul(**common, requant=_requant(x_type.peak * w_type.peak, y_type, rng, 1))
+    else:
+        shift = int(rng.integers(1, 31))
+        room = (TOP - (1 << shift >> 1)) // (x_type.peak + w_type.peak)
+        ma, mb = (int(m) for m in rng.integers(-room, room + 1, 2))
+        kind = {"blend": QBlend, "minimum": QMinimum, "maximum": QMaximum}[op]
+        node = kind(**common, a_multiplier=ma, b_multiplier=mb, shift=shift)
+    return Graph("alone", (x, z, w, node), "y")
 
 
 def _with_residual(x: QNode, common: dict, rng: Rng) -> Graph:

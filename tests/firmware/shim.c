@@ -8,6 +8,7 @@
 #include "mixcomp/matmul.h"
 #include "mixcomp/normalize.h"
 #include "mixcomp/pad.h"
+#include "mixcomp/pair.h"
 #include "mixcomp/pool2d.h"
 #include "mixcomp/reduce.h"
 #include "mixcomp/rescale.h"
@@ -42,6 +43,7 @@ int32_t test_sizeof(int32_t which)
         (int32_t)sizeof(mce_rescale),   (int32_t)sizeof(mce_concat),  (int32_t)sizeof(mce_pool2d),
         (int32_t)sizeof(mce_pad),       (int32_t)sizeof(mce_softmax), (int32_t)sizeof(mce_reduce),
         (int32_t)sizeof(mce_normalize), (int32_t)sizeof(mce_matmul),  (int32_t)sizeof(mce_log_softmax),
+        (int32_t)sizeof(mce_pair),
     };
     return sizes[which];
 }

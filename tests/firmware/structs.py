@@ -59,6 +59,19 @@ class Add(ctypes.Structure):
     ]
 
 
+class Operand(ctypes.Structure):
+    _fields_ = [("type", c_int), ("zero", c_int32), ("size", c_int32 * 4), ("step", c_int32 * 4)]
+
+
+class Pair(ctypes.Structure):
+    _fields_ = [
+        ("a", Operand),
+        ("b", Operand),
+        ("y_type", c_int),
+        *((k, c_int32) for k in ("y_zero", "n", "a_multiplier", "b_multiplier", "shift")),
+    ]
+
+
 class Rescale(ctypes.Structure):
     _fields_ = [("x", Tensor), ("y", Tensor), ("requant", Requant)]
 
@@ -141,6 +154,7 @@ BY_NAME = {  # of the operators without weights
     "mce_matmul": MatMul,
     "mce_normalize": Normalize,
     "mce_pad": Pad,
+    "mce_pair": Pair,
     "mce_pool2d": Pool2d,
     "mce_reduce": Reduce,
     "mce_rescale": Rescale,
@@ -148,7 +162,7 @@ BY_NAME = {  # of the operators without weights
 }
 STRUCTS = (  # as in shim.c
     Tensor, Requant, Window, Conv2d, Dense, Add, Rescale, Concat, Pool2d, Pad, Softmax, Reduce, Normalize,
-    MatMul, LogSoftmax,
+    MatMul, LogSoftmax, Pair,
 )  # fmt: skip
 
 _libc = ctypes.CDLL(None)
@@ -173,6 +187,16 @@ class Memory:
 
     def bytes(self) -> bytes:
         return bytes(self.array)
+
+
+def operand(x_shape: tuple[int, ...], y_shape: tuple[int, ...], type_: str, zero: int) -> Operand:
+    """A value of x_shape, repeated where it has size 1 and y has not: each axis by itself, none joined."""
+    size, own = ((1, 1, 1, 1, *shape)[-4:] for shape in (y_shape, x_shape))
+    step, stride = [0] * 4, 1
+    for axis in (3, 2, 1, 0):
+        step[axis] = stride if own[axis] == size[axis] else 0
+        stride *= own[axis]
+    return Operand(TYPES.index(type_), zero, (c_int32 * 4)(*size), (c_int32 * 4)(*step))
 
 
 def garbage(n: int) -> Memory:

@@ -131,6 +131,7 @@ INTEGER_FIELDS = {
     "join": ["residual_multiplier", "residual_shift"],
     "add": ["shape.0", "a_multiplier", "shift", "type.zero_point"],
     "block.conv": ["window.kernel.0", "window.stride.1", "window.padding.2", "groups", "weights.requant.shift"],
+    "product": ["requant.shift", "shape.0"], "difference": ["b_multiplier", "shift"], "larger": ["a_multiplier"],
     "concat": ["axis", "requants.0.shift"], "fc": ["weights.row_length"], "pad": ["before.0", "after.1"],
 }  # fmt: skip
 
@@ -209,6 +210,12 @@ HOSTILE = {
     "shift 31": field("relu", "requant.shift", 31),
     "shift that overflows": field("fc", "weights.requant.shift", 30),
     "add that overflows": field("add", "a_multiplier", 2**31 - 1),
+    "product that overflows": field("product", "requant.shift", 17),
+    "product of shapes that do not meet": field("product", "inputs", ["fc", "flatten"]),
+    "product of two ranks": field("product", "inputs", ["fc", "concat"]),
+    "product of one value": field("product", "inputs", ["fc"]),
+    "difference that overflows": field("difference", "b_multiplier", -(2**24)),
+    "minimum that overflows": field("smaller", "a_multiplier", 2**24),
     "residual that overflows": field("join", "residual_shift", 30),
     "residual of another shape": field("join", "inputs", ["relu", "input"]),
     "no residual": field("join", "inputs", ["relu"]),

@@ -58,6 +58,22 @@ def _add(node, a, b):
     return a + b
 
 
+def _mul(node, a, b):
+    return a * b
+
+
+def _blend(node, a, b):
+    return float(node.factors[0]) * a + float(node.factors[1]) * b
+
+
+def _minimum(node, a, b):
+    return torch.minimum(a, b)
+
+
+def _maximum(node, a, b):
+    return torch.maximum(a, b)
+
+
 def _relu(node, x):
     return x
 

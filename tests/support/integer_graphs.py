@@ -13,6 +13,7 @@ from mixcomp_edge.ir.types import DTYPES, QType, Requant, Weights
 from mixcomp_edge.numerics import codebook
 from mixcomp_edge.operators.add import QAdd
 from mixcomp_edge.operators.avgpool2d import QAvgPool2d
+from mixcomp_edge.operators.blend import QBlend, QMaximum, QMinimum
 from mixcomp_edge.operators.concat import QConcat
 from mixcomp_edge.operators.conv2d import QConv2d, QConv2dAdd
 from mixcomp_edge.operators.dense import QDense
@@ -21,6 +22,7 @@ from mixcomp_edge.operators.input import QInput
 from mixcomp_edge.operators.log_softmax import QLogSoftmax
 from mixcomp_edge.operators.matmul import QMatMul
 from mixcomp_edge.operators.maxpool2d import QMaxPool2d
+from mixcomp_edge.operators.mul import QMul
 from mixcomp_edge.operators.normalize import QNormalize
 from mixcomp_edge.operators.pad import QPad
 from mixcomp_edge.operators.reduce import QReduceMax, QReduceNorm, QReduceSum
@@ -32,6 +34,7 @@ TOP = 2**31 - 1
 FORMATS = ("fixp4", "posit4", "posit4sc4", "posit4sc8", "posit4e1")
 WINDOWED = ("conv2d", "conv2d_add", "dwconv2d", "avgpool2d", "maxpool2d")
 REDUCING = ("reduce_sum", "reduce_max", "reduce_norm")
+PAIRS = ("mul", "blend", "minimum", "maximum")
 COMPUTING = (
     *WINDOWED,
     *REDUCING,
@@ -40,6 +43,7 @@ COMPUTING = (
     "log_softmax",
     "dense",
     "add",
+    *PAIRS,
     "rescale",
     "concat",
     "pad",
@@ -161,6 +165,32 @@ class Builder:
         fitting = [min(room // v.type.peak, 2 ** (shift + 1)) for v in pair]
         a, b = (int(self.rng.integers(0, limit + 1)) for limit in fitting)
         return self.put(QAdd, pair, x.shape, self.type(), a_multiplier=a, b_multiplier=b, shift=shift)
+
+    def partner(self, x: QNode) -> tuple[list[QNode], tuple[int, ...]]:
+        """x and a value that repeats to one shape with it, in either order; the shape."""
+        near = [v for v in self.values if len(v.shape) == len(x.shape)]
+        near = [v for v in near if all(m == n or 1 in (m, n) for m, n in zip(v.shape, x.shape, strict=True))]
+        pair = self.draw(st.permutations([x, self.draw(st.sampled_from(near))]))
+        return pair, tuple(max(sizes) for sizes in zip(*(v.shape for v in pair), strict=True))
+
+    def mul(self, x: QNode) -> QNode:
+        (a, b), shape = self.partner(x)
+        y = self.type()
+        return self.put(QMul, [a, b], shape, y, requant=requant(self.rng, a.type.peak * b.type.peak, y))
+
+    def blend(self, x: QNode, kind: type = QBlend) -> QNode:
+        pair, shape = self.partner(x)
+        shift = self.size(1, 28)
+        room = (TOP - 2 ** (shift - 1)) // 2
+        fitting = [min(room // v.type.peak, 2 ** (shift + 1)) for v in pair]
+        a, b = (int(self.rng.integers(-limit, limit + 1)) for limit in fitting)
+        return self.put(kind, pair, shape, self.type(), a_multiplier=a, b_multiplier=b, shift=shift)
+
+    def minimum(self, x: QNode) -> QNode:
+        return self.blend(x, QMinimum)
+
+    def maximum(self, x: QNode) -> QNode:
+        return self.blend(x, QMaximum)
 
     def rescale(self, x: QNode) -> QNode:
         y = self.type()
@@ -364,8 +394,17 @@ def small_graph() -> Graph:
         weights=weights(rng, (5, 24), 5, s4, logits, "posit4sc4"),
     )  # fmt: skip
     table = np.rint(2.0**15 * np.exp(-np.arange(256) * logits.scale)).astype(np.uint16)
-    softmax = QSoftmax(name="softmax", inputs=("fc",), shape=(5,), type=QType("u8", 1 / 256), table=table)
-    nodes = (x, conv, dw, add, rescale, join, pool, pad, average, concat, flat, dense, softmax)
+    product = QMul(
+        name="product", inputs=("fc", "fc"), shape=(5,), type=logits,
+        requant=requant(rng, logits.peak**2, logits),
+    )  # fmt: skip
+    fields = {"shape": (5,), "type": logits, "a_multiplier": 2**20, "shift": 20}
+    difference = QBlend(name="difference", inputs=("product", "fc"), b_multiplier=-(2**19), **fields)
+    smaller = QMinimum(name="smaller", inputs=("difference", "fc"), b_multiplier=2**20, **fields)
+    larger = QMaximum(name="larger", inputs=("smaller", "product"), b_multiplier=2**20, **fields)
+    softmax = QSoftmax(name="softmax", inputs=("larger",), shape=(5,), type=QType("u8", 1 / 256), table=table)
+    nodes = (x, conv, dw, add, rescale, join, pool, pad, average, concat, flat, dense, product, difference, smaller,
+             larger, softmax)  # fmt: skip
     return Graph("small_net", nodes, "softmax")
 
 

@@ -104,6 +104,26 @@ def _add(node, a, b, *, types):
     return _clamp(node, torch.floor(total / 2**node.shift + 0.5))
 
 
+def _mul(node, a, b, *, types):
+    return _store(node, (a - types[0].zero_point) * (b - types[1].zero_point), node.requant)
+
+
+def _terms(node, a, b, types):
+    return (a - types[0].zero_point) * node.a_multiplier, (b - types[1].zero_point) * node.b_multiplier
+
+
+def _blend(node, a, b, *, types):
+    return _clamp(node, torch.floor(sum(_terms(node, a, b, types)) / 2**node.shift + 0.5))
+
+
+def _minimum(node, a, b, *, types):
+    return _clamp(node, torch.floor(torch.minimum(*_terms(node, a, b, types)) / 2**node.shift + 0.5))
+
+
+def _maximum(node, a, b, *, types):
+    return _clamp(node, torch.floor(torch.maximum(*_terms(node, a, b, types)) / 2**node.shift + 0.5))
+
+
 def _rescale(node, x, *, types):
     return _store(node, x - types[0].zero_point, node.requant)
 

@@ -79,8 +79,12 @@ class Requant:
 
     def widened(self, x: QType, y: QType) -> Requant:
         """From the wide form of x to the wide form of y."""
+        return self.scaled(y.finer / x.finer)
+
+    def scaled(self, factor: float) -> Requant:
+        """The nearest one to so many times its real factors."""
         scale = self.multiplier.astype(np.float64) * 2.0 ** (self.shift - 32)
-        return Requant(*q32_parameters(scale * (y.finer / x.finer)))
+        return Requant(*q32_parameters(scale * factor))
 
 
 @dataclass(frozen=True, eq=False)

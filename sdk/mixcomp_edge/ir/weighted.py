@@ -39,9 +39,9 @@ class Layer(Activated):
         signless = bool(np.all(self.weight >= 0) and np.all(self.bias >= 0))
         return self.activation is not Activation.NONE or (signless and all(inputs))
 
-    def obstacle(self, offset: Doubles) -> str | None:
-        """Why it cannot take in an offset (C,) of what it reads."""
-        return None
+    def takes(self, offset: Doubles) -> bool:
+        """Whether it can take in an offset (C,) of what it reads."""
+        return True
 
     def reading(self, gain: Doubles, offset: Doubles) -> Self:
         """The layer that makes of x what it makes of gain * x + offset: w'[o,i] = w[o,i] * gain[i],

@@ -54,10 +54,8 @@ class Conv2d(Layer):
             )
         return _with_residual(self, windowed_shape(self, self.window, shapes[0], out), shapes)
 
-    def obstacle(self, offset: Doubles) -> str | None:
-        if any(self.window.padding) and np.any(offset):
-            return "pads with zeros, which would have to be other numbers"
-        return None
+    def takes(self, offset: Doubles) -> bool:
+        return not any(self.window.padding) or not np.any(offset)  # a zero of the padding would be another number
 
     def per_weight(self, values: Doubles) -> Doubles:
         """Output o reads the inputs of group o // (out / groups)."""

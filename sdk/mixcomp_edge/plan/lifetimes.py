@@ -83,8 +83,8 @@ def _shared_input(
         dies_here = all(o not in graph.leaving and last_read[o] <= steps[node.name] for o in sharing)
         # A convolution whose residual is also its input would overwrite pixels that its next windows read.
         read_at_random = home[name] in (home[other] for other in others)
-        same_width = source.type.bits == node.type.bits
-        if dies_here and same_width and not read_at_random and not _holds_input(graph, home, name):
+        same_size = (source.elements, source.type.bits) == (node.elements, node.type.bits)
+        if dies_here and same_size and not read_at_random and not _holds_input(graph, home, name):
             return name
     return None
 

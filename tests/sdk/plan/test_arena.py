@@ -15,6 +15,8 @@ from mixcomp_edge.ir.types import QType, Requant
 from mixcomp_edge.lower import lower, simplify
 from mixcomp_edge.operators.add import QAdd
 from mixcomp_edge.operators.input import QInput
+from mixcomp_edge.operators.mul import QMul
+from mixcomp_edge.operators.reduce import QReduceMax
 from mixcomp_edge.operators.rescale import QRescale
 from mixcomp_edge.operators.reshape import QReshape
 from mixcomp_edge.plan.arena import Arena, plan_arena
@@ -32,6 +34,7 @@ IN_PLACE = {
     "add": (0, 1),
     "rescale": (0,),
     "conv2d_add": (1,),
+    **dict.fromkeys(("mul", "blend", "minimum", "maximum"), (0, 1)),
 }  # SPEC.md and mixcomp/<op>.h: kernels that may write over these of their inputs
 
 
@@ -226,8 +229,14 @@ def test_an_add_of_a_value_to_itself_runs_in_place():
     assert homes(source(), rescale("a", "x"), add("b", "a", "a")) == [("x",), ("a", "b")]
 
 
+def test_a_product_takes_the_operand_that_does_not_repeat():
+    one = QReduceMax(name="s", inputs=("a",), shape=(1,), type=source().type, axes=(0,), count=8, least=0)
+    product = QMul(name="p", inputs=("s", "a"), shape=(8,), type=source().type, requant=ONE)
+    assert homes(source(), rescale("a", "x"), one, product) == [("x",), ("a", "p"), ("s",)]
+
+
 def test_operations_in_place_are_those_whose_kernels_allow_it():
-    assert {kernel.op for kernel in catalogue() if kernel.in_place} == {"add", "rescale", "conv2d_add"}
+    assert {kernel.op for kernel in catalogue() if kernel.in_place} == set(IN_PLACE)
 
 
 def test_scratch_costs_memory_only_while_its_layer_runs():
@@ -257,7 +266,7 @@ def test_the_known_networks_need_no_byte_more_than_the_lower_bound(name):
 @pytest.mark.parametrize("name", list(targets()))
 def test_a_layout_numbers_what_computes_and_counts_its_constants(name):
     layout = lay_out(small_graph(), target(name))
-    assert [step.index for step in layout.steps] == list(range(11))
+    assert [step.index for step in layout.steps] == list(range(15))
     assert "flatten" not in {step.node.name for step in layout.steps}
     weighted = [step for step in layout.steps if hasattr(step.node, "weights")]
     biases = sum(step.packed.bias.nbytes for step in weighted)  # MVE's are padded to whole vectors of channels

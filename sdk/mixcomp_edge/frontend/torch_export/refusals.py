@@ -14,7 +14,6 @@ IN_TORCH = "no C for it yet; quantize the model in torch: mixcomp_edge.prepare_m
 SMOOTH = "use ReLU or ReLU6 there and retrain"
 MONOTONE = "at the end of a model leave it out: the largest output stays the largest; elsewhere " + OUTSIDE
 MOVE = "store or compute the data in the order that the next layer reads, channels first"
-PRODUCT = "products of two values are not supported; " + OUTSIDE
 FIXED_SIZE = "AdaptiveAvgPool2d to a size that divides the map's, or AvgPool2d, is supported"
 BATCH_NORM = "BatchNorm behind a convolution or linear layer is supported: use it and retrain"
 CAST = "only casts among float16, bfloat16, float32 and float64 leave values as they are; " + OUTSIDE
@@ -25,7 +24,6 @@ REMEDIES: dict[str, str] = {
     **dict.fromkeys(("sigmoid", "log_softmax", "log_sigmoid", "exp", "log"), MONOTONE),
     **dict.fromkeys(("lstm", "gru", "rnn_tanh", "rnn_relu", "embedding", "scaled_dot_product_attention"), IN_TORCH),
     **dict.fromkeys(("permute", "transpose", "t", "movedim", "channel_shuffle", "pixel_shuffle", "flip", "roll"), MOVE),
-    **dict.fromkeys(("mul", "matmul", "bmm", "einsum"), PRODUCT),
     **dict.fromkeys(("layer_norm", "group_norm", "instance_norm", "rms_norm"), BATCH_NORM),
     **dict.fromkeys(("adaptive_max_pool2d", "amax", "sum"), FIXED_SIZE),
     **dict.fromkeys(("_to_copy", "to", "type_as"), CAST),

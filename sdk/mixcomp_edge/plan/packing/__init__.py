@@ -11,7 +11,16 @@ from functools import partial
 from typing import Any
 
 from mixcomp_edge.ir.nodes import QNode
-from mixcomp_edge.plan.packing.dsp import dense_four, dense_quad, dense_table, dense_two, dw3x3, pair, pair_table
+from mixcomp_edge.plan.packing.dsp import (
+    dense_four,
+    dense_quad,
+    dense_table,
+    dense_two,
+    dw3x3,
+    pair,
+    pair_table,
+    strips_of_values,
+)
 from mixcomp_edge.plan.packing.in_bytes import byte_3x3, byte_fours, byte_pairs, byte_rows, byte_rows_gathered
 from mixcomp_edge.plan.packing.mve import (
     channel_fours,
@@ -22,7 +31,7 @@ from mixcomp_edge.plan.packing.mve import (
     slices3x3,
 )
 from mixcomp_edge.plan.packing.packed import Packed
-from mixcomp_edge.plan.packing.portable import rows, rows3x3, rows_gathered, words
+from mixcomp_edge.plan.packing.portable import rows, rows3x3, rows_gathered, strips, words
 from mixcomp_edge.plan.packing.quad import quad
 from mixcomp_edge.plan.packing.swar import dense_swar, rows_joined, swar
 
@@ -45,6 +54,8 @@ PACKINGS: dict[str, Callable[[Any, QNode], Packed | None]] = {
     "rows_joined2": partial(rows_joined, row_stride=2),
     "dense_swar": dense_swar,
     "words": words,
+    "strips": strips,
+    "strips_of_values": strips_of_values,
     "channel_pairs": channel_pairs,
     "channel_pairs_table": channel_pairs_table,
     "channel_fours": channel_fours,

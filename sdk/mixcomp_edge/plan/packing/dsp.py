@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from mixcomp_edge.ir.broadcast import QPair
 from mixcomp_edge.ir.nodes import QNode
 from mixcomp_edge.ir.weighted import Weighted
 from mixcomp_edge.plan.packing.depthwise import plane_width, rows_within, taps
@@ -125,3 +126,8 @@ def without_patches(packed: Packed, x: QNode) -> Packed:
     """The packing of a dense layer: scratch for its blocks, and for x where the kernel copies it."""
     blocks = BLOCK_BYTES * max(len(packed.blocks) - 1, 0)
     return replace(packed, scratch_bytes=blocks + copied_bytes(x))
+
+
+def strips_of_values(node: QPair, x: QNode) -> Packed | None:
+    """For a product of two values whose shift goes into one of them: room for 128 codes and halfwords."""
+    return Packed(scratch_bytes=384) if node.factors[2] <= 7 else None

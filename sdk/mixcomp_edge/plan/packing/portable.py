@@ -53,3 +53,8 @@ def words(node: QNode, x: QNode) -> Packed | None:
     fits = prod(node.window.kernel) * ((1 << x.type.bits) - 1) < 1 << 16
     aligned = x.shape[-1] % (32 // x.type.bits) == 0 and bool(x.inputs)
     return Packed() if fits and aligned else None
+
+
+def strips(node: QNode, x: QNode) -> Packed:
+    """For kernels that take two values strip by strip: room for 128 codes of each."""
+    return Packed(scratch_bytes=256)

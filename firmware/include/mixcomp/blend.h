@@ -1,0 +1,17 @@
+/* blend, SPEC.md 4.4. */
+#ifndef MIXCOMP_BLEND_H
+#define MIXCOMP_BLEND_H
+
+#include "mixcomp/pair.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* y may be an operand that does not repeat and has as many bits an element as y. scratch: 256 bytes. */
+void mce_blend__c(const mce_pair *p, const uint8_t *a, const uint8_t *b, uint8_t *y, mce_scratch *scratch);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

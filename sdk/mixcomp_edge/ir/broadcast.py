@@ -1,0 +1,81 @@
+"""Operators of two values, either of which may repeat along axes where it has size 1: shapes, and how C walks them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import groupby
+from math import prod
+from typing import ClassVar
+
+from mixcomp_edge.errors import GraphError
+from mixcomp_edge.ir import c_view
+from mixcomp_edge.ir.c_view import Call, CValue, Fields
+from mixcomp_edge.ir.graph import Node, Shape
+from mixcomp_edge.ir.nodes import Activated, QNode
+
+
+def broadcast_shape(node: Node, shapes: list[Shape]) -> Shape:
+    """The shape to which two of one rank repeat: along each axis their sizes are equal, or one of them is 1."""
+    a, b = shapes
+    if len(a) != len(b) or any(m != n and 1 not in (m, n) for m, n in zip(a, b, strict=True)):
+        raise GraphError(f"{node.name}: {node.op} cannot repeat shapes {a} and {b} to one.")
+    return tuple(max(m, n) for m, n in zip(a, b, strict=True))
+
+
+def operand(source: QNode, shape: Shape) -> CValue:
+    """An mce_operand: a value along the axes of `shape`, neighbours that it walks or repeats alike as one."""
+    axes = [(size, own == size) for size, own in zip(shape, source.shape, strict=True) if size > 1]
+    joined = [(prod(size for size, _ in group), walks) for walks, group in groupby(axes, key=lambda axis: axis[1])]
+    sizes = [1] * (4 - len(joined)) + [size for size, _ in joined]
+    walked = [False] * (4 - len(joined)) + [walks for _, walks in joined]
+    steps = [
+        prod(size for size, walks in zip(sizes[i + 1 :], walked[i + 1 :], strict=True) if walks) if walked[i] else 0
+        for i in range(4)
+    ]
+    if not joined:  # one element
+        steps[3] = 1
+    return (c_view.type_of(source.type), source.type.zero_point, tuple(sizes), tuple(steps))
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Pair(Activated):
+    """An operator of two values in the float graph."""
+
+    @property
+    def arity(self) -> int:
+        return 2
+
+    def output_shape(self, shapes: list[Shape]) -> Shape:
+        return broadcast_shape(self, shapes)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class QPair(QNode):
+    """The same in the integer graph."""
+
+    in_place: ClassVar[tuple[int, int]] = (0, 2)
+
+    @property
+    def arity(self) -> int:
+        return 2
+
+    def output_shape(self, shapes: list[Shape]) -> Shape:
+        return broadcast_shape(self, shapes)
+
+    @property
+    def factors(self) -> tuple[int, int, int]:
+        """a_multiplier, b_multiplier and shift of an mce_pair."""
+        raise NotImplementedError
+
+    def calls(self, sources: list[QNode]) -> tuple[Call, ...]:
+        """What repeats comes second: kernels prepare it once."""
+        multipliers, shift = self.factors[:2], self.factors[2]
+        order = sorted((0, 1), key=lambda i: -sources[i].elements)
+        (a, ma), (b, mb) = ((sources[i], multipliers[i]) for i in order)
+        lines: tuple[Fields, ...] = (
+            {"a": operand(a, self.shape)},
+            {"b": operand(b, self.shape)},
+            {"y_type": c_view.type_of(self.type), "y_zero": self.type.zero_point, "n": self.elements},
+            {"a_multiplier": ma, "b_multiplier": mb, "shift": shift},
+        )
+        return (Call("mce_pair", lines, (a.name, b.name)),)
