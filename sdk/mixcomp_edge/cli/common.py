@@ -45,7 +45,8 @@ TaskArgument = Annotated[
     str,
     typer.Argument(
         metavar="TASK",
-        help=f"{', '.join(BUILTIN)}; or file.py:function, a function that returns a mixcomp_edge.Task; or MODEL.onnx.",
+        help=f"{', '.join(BUILTIN)}; or file.py:function, a function that returns a mixcomp_edge.Task; or MODEL.onnx, "
+        "MODEL.tflite.",
     ),
 ]
 

@@ -12,7 +12,7 @@ from mixcomp_edge.errors import TaskError
 if TYPE_CHECKING:
     from mixcomp_edge.train.tasks.files import Source
 
-PANEL = "With a model file (MODEL.onnx)"
+PANEL = "With a model file (MODEL.onnx, MODEL.tflite)"
 DataOption = Annotated[
     Path | None,
     typer.Option(

@@ -16,6 +16,7 @@ from mixcomp_edge.errors import ModelFileError, UnsupportedError
 from mixcomp_edge.frontend.onnx import document
 from mixcomp_edge.frontend.onnx.calls import HANDLERS, Call, Value, Weighted
 from mixcomp_edge.frontend.onnx.document import Document, Operation
+from mixcomp_edge.frontend.places import path_of, put
 from mixcomp_edge.frontend.torch_export.refusals import Refusal, Refused, unsupported
 
 SHAPES = ("Shape", "Size")
@@ -24,12 +25,17 @@ SHAPES = ("Shape", "Size")
 class OnnxModule(nn.Module):
     """Takes and gives what the file's network does, in float32, for any number of samples.
 
-    `input_shapes`: of each input by name, without the batch. Raises ModelFileError, UnsupportedError."""
+    `input_shapes`: of each input by name, or of the only one, without the batch. Raises ModelFileError and
+    UnsupportedError."""
 
-    def __init__(self, path: str | Path, input_shapes: Mapping[str, tuple[int, ...]] | None = None) -> None:
+    def __init__(
+        self, path: str | Path, input_shapes: Mapping[str, tuple[int, ...]] | tuple[int, ...] | None = None
+    ) -> None:
         super().__init__()
         self.path = Path(path)
         self.document: Document = document.read(self.path)
+        if isinstance(input_shapes, tuple):
+            input_shapes = {self.document.inputs[0].name: input_shapes} if self.document.inputs else {}
         self.input_shapes = _shapes(self.path, self.document, input_shapes or {})
         self.batch = next((port.shape[0] or 1 for port in self.document.inputs if port.shape), 1)
         self.constants = dict(self.document.constants)
@@ -100,43 +106,15 @@ class OnnxModule(nn.Module):
                 what = f"the ONNX operator {operation.kind} is not supported"
                 refusals.append(Refusal(what, operation.kind.lower(), place, operation.outputs[0]))
             else:
-                place = self._free(_place(operation, constants))
                 arrays = [constants.get(name) for name in operation.inputs]
                 try:
                     module = Weighted(Call(operation, self.document.opset, self.batch), handler, arrays)
                 except Refused as error:
                     refusals.append(error.refusal)
                     continue
-                self._put(place, module)
-                self.plan.append((operation, place))
+                self.plan.append((operation, put(self, _place(operation, constants), module)))
         if refusals:
             raise unsupported(self.path.name, refusals)
-
-    def _free(self, place: str) -> str:
-        """The path, or one like it that nothing lies at yet."""
-        candidate, count = place, 1
-        while _child(self, candidate) is not None:
-            candidate, count = f"{place}_{count}", count + 1
-        return candidate
-
-    def _put(self, place: str, module: nn.Module) -> None:
-        *folders, name = place.split(".")
-        at: Any = self
-        for folder in folders:
-            if folder not in at._modules:
-                at.add_module(folder, nn.Module())
-            at = at._modules[folder]
-        at.add_module(name, module)
-
-
-def _child(module: nn.Module, place: str) -> nn.Module | None:
-    """What lies at a path; also where the path crosses an attribute that is no module."""
-    at: Any = module
-    for name in place.split("."):
-        if name not in at._modules:
-            return at if hasattr(at, name) else None
-        at = at._modules[name]
-    return at
 
 
 def _place(operation: Operation, constants: Mapping[str, Any]) -> str:
@@ -144,10 +122,9 @@ def _place(operation: Operation, constants: Mapping[str, Any]) -> str:
     node's own name."""
     named = (name for name in operation.inputs if name in constants and name.endswith((".weight", ".bias")))
     text = next((name.rpartition(".")[0] for name in named), "") or operation.name or operation.outputs[0]
-    parts = [re.sub(r"[^A-Za-z0-9_]", "_", part) for part in re.split(r"[./:]+", text) if part]
-    if len(parts) > 1 and re.fullmatch(rf"{operation.kind}(_\d+)?", parts[-1]):  # /stem/conv/Conv
-        parts.pop()
-    return ".".join(parts) or "node"
+    place = path_of(text)
+    folder, _, last = place.rpartition(".")
+    return folder if folder and re.fullmatch(rf"{operation.kind}(_\d+)?", last) else place  # /stem/conv/Conv
 
 
 def _shape(operation: Operation, x: Tensor) -> Value:

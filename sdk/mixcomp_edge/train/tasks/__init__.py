@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from mixcomp_edge.train.task import Task
     from mixcomp_edge.train.tasks.files import Source
 
-MODEL_FILES = (".onnx",)
+MODEL_FILES = (".onnx", ".tflite")
 T = TypeVar("T")
 
 
@@ -95,7 +95,7 @@ def check_spec(spec: str) -> tuple[Path, str] | Path | None:
     hint = f" Did you mean '{near[0]}'?" if near else ""
     raise TaskError(
         f"unknown task '{spec}'.{hint} Built-in tasks: {', '.join(BUILTIN)}. For your own: path/to/file.py:function, "
-        "or model.onnx."
+        "or model.onnx, model.tflite."
     )
 
 

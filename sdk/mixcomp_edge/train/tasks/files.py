@@ -1,9 +1,10 @@
-"""A task of files alone: a model in ONNX, and samples with or without labels. Without labels the float model teaches:
-the integers learn to give what it gives, and are judged by how often both agree."""
+"""A task of files alone: a model in ONNX or TensorFlow Lite, and samples with or without labels. Without labels the
+float model teaches: the integers learn to give what it gives, and are judged by how often both agree."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -74,10 +75,7 @@ class Normalized(nn.Module):
 
 def task_of(path: Path, source: Source) -> Task:
     """The task of a model file. Raises TaskError, ModelFileError, UnsupportedError."""
-    from mixcomp_edge.frontend.onnx import OnnxModule, prove
-
-    given = {} if source.input_shape is None else {_only_input(path): source.input_shape}
-    module = OnnxModule(path, given)
+    module, prove, notes = DOORS[path.suffix.lower()](path, source.input_shape)
     if len(module.input_shapes) > 1:
         raise TaskError(
             f"{path}: has {len(module.input_shapes)} inputs ({', '.join(module.input_shapes)}); --data gives one. "
@@ -86,15 +84,36 @@ def task_of(path: Path, source: Source) -> Task:
     [shape] = module.input_shapes.values()
     plain = (source.scale, source.mean, source.std) == (None, None, None)
     model = module if plain else Normalized(module, source, shape).eval()
-    task = Task(model=model, input_shape=shape, name=_name(path), **_data(path, model, shape, source))
+    fields = _data(path, model, shape, source)
+    fields["warnings"] = (*notes, *fields.get("warnings", ()))
+    task = Task(model=model, input_shape=shape, name=_name(path), **fields)
     prove(module, [model.normalize(task.calibration) if isinstance(model, Normalized) else task.calibration])
     return task
 
 
-def _only_input(path: Path) -> str:
-    from mixcomp_edge.frontend.onnx.document import read
+Door = tuple[
+    Any, Callable[[Any, list[Tensor]], str], tuple[str, ...]
+]  # the module, its proof, what the user should know
 
-    return read(path).inputs[0].name
+
+def _onnx(path: Path, input_shape: tuple[int, ...] | None) -> Door:
+    from mixcomp_edge.frontend.onnx import OnnxModule, prove
+
+    return OnnxModule(path, input_shape), prove, ()
+
+
+def _tflite(path: Path, input_shape: tuple[int, ...] | None) -> Door:
+    from mixcomp_edge.frontend.tflite import TfliteModule, prove
+
+    module = TfliteModule(path)
+    if input_shape is not None and [input_shape] != list(module.input_shapes.values()):
+        raise TaskError(f"{path}: takes {module.input_shapes}, channels first; drop --input-shape.")
+    network = module.document
+    note = f"{path}: holds integers; its weights are taken as the real numbers that they stand for."
+    return module, prove, (note,) if network.is_quantized or network.is_hybrid else ()
+
+
+DOORS: dict[str, Callable[[Path, tuple[int, ...] | None], Door]] = {".onnx": _onnx, ".tflite": _tflite}
 
 
 def _name(path: Path) -> str:

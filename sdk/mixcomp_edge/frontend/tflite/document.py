@@ -1,0 +1,164 @@
+"""A .tflite file, read within bounds: its operations in order, its constants as real numbers."""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mixcomp_edge.errors import ModelFileError
+
+MAX_BYTES = 256 << 20
+MAX_OPERATIONS = 20_000
+TYPES = {
+    "FLOAT32": "<f4", "FLOAT16": "<f2", "INT32": "<i4", "INT64": "<i8", "INT16": "<i2", "INT8": "i1", "UINT8": "u1",
+    "BOOL": "?",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Slot:
+    """A tensor of the file. `value` is a constant's; of a quantized one the real numbers that it stands for."""
+
+    name: str
+    shape: tuple[int, ...]
+    type: str  # as in INT8
+    value: NDArray[Any] | None
+    quantized: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Operation:
+    """One operation; -1 among `inputs` is an optional operand that is left out."""
+
+    kind: str  # as in CONV_2D
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    options: Any  # the schema's object of the operation's settings; None without
+
+
+@dataclass(frozen=True, eq=False)
+class Document:
+    slots: tuple[Slot, ...]
+    operations: tuple[Operation, ...]
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    content: bytes
+
+    @property
+    def is_quantized(self) -> bool:
+        """Whether the network computes in integers."""
+        return self.slots[self.inputs[0]].quantized or any(op.kind == "QUANTIZE" for op in self.operations)
+
+    @property
+    def is_hybrid(self) -> bool:
+        """Whether it computes in floats with integer weights; a runtime may round the inputs of such layers, too."""
+        return not self.is_quantized and any(slot.quantized for slot in self.slots)
+
+
+def read(path: Path) -> Document:
+    """The file's network; ModelFileError says what is wrong with it."""
+    schema = _schema()
+    try:
+        status = os.stat(path)
+        if not stat.S_ISREG(status.st_mode):
+            raise ModelFileError(f"{path}: is not a file.")
+        if status.st_size > MAX_BYTES:
+            raise ModelFileError(f"{path}: {status.st_size} bytes; at most {MAX_BYTES} are read.")
+        content = path.read_bytes()
+    except OSError as error:
+        raise ModelFileError(f"{path}: cannot read it ({error.strerror or error}).") from error
+    if content[4:8] != b"TFL3":
+        raise ModelFileError(f"{path}: is no TensorFlow Lite file.")
+    try:
+        model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
+        return _document(path, model, content)
+    except ModelFileError:
+        raise
+    except Exception as error:  # a reader of flatbuffers trips over damage in many ways
+        raise ModelFileError(f"{path}: is no sound TensorFlow Lite file ({type(error).__name__}: {error}).") from error
+
+
+def _schema() -> Any:
+    try:
+        from ai_edge_litert import schema_py_generated  # type: ignore[import-untyped]
+    except ModuleNotFoundError as error:
+        raise ModelFileError("reading .tflite files needs LiteRT. Run pip install 'mixcomp-edge[tflite]'.") from error
+    return schema_py_generated
+
+
+@cache
+def _names(enumeration: str) -> dict[int, str]:
+    return {v: k for k, v in vars(getattr(_schema(), enumeration)).items() if isinstance(v, int)}
+
+
+def _document(path: Path, model: Any, content: bytes) -> Document:
+    if len(model.subgraphs) != 1:
+        raise ModelFileError(
+            f"{path}: holds {len(model.subgraphs)} graphs; loops and branches have no counterpart in C."
+        )
+    [graph] = model.subgraphs
+    if len(graph.operators) > MAX_OPERATIONS:
+        raise ModelFileError(f"{path}: {len(graph.operators)} operations; at most {MAX_OPERATIONS} are read.")
+    slots = tuple(_slot(path, tensor, model.buffers) for tensor in graph.tensors)
+    operations = []
+    for operator in graph.operators:
+        code = model.operatorCodes[operator.opcodeIndex]
+        kind = _names("BuiltinOperator")[max(code.builtinCode, code.deprecatedBuiltinCode)]
+        if kind == "CUSTOM":
+            kind = f"custom {code.customCode.decode('utf-8', 'replace')}"
+        inputs, outputs = (tuple(map(int, part)) for part in (operator.inputs, operator.outputs))
+        operations.append(Operation(kind, inputs, outputs, operator.builtinOptions))
+    inputs, outputs = tuple(map(int, graph.inputs)), tuple(map(int, graph.outputs))
+    _check_order(path, slots, operations, inputs, outputs)
+    return Document(slots, tuple(operations), inputs, outputs, content)
+
+
+def _check_order(
+    path: Path, slots: tuple[Slot, ...], operations: list[Operation], inputs: tuple[int, ...], outputs: tuple[int, ...]
+) -> None:
+    """Every tensor is there, and made before it is read."""
+    known = {i for i, slot in enumerate(slots) if slot.value is not None} | set(inputs)
+    for operation in operations:
+        if not known.issuperset(i for i in operation.inputs if i >= 0):
+            raise ModelFileError(f"{path}: a {operation.kind} reads a tensor that nothing makes before.")
+        known.update(i for i in operation.outputs if 0 <= i < len(slots))
+    if not inputs or not outputs or not known.issuperset(outputs):
+        raise ModelFileError(f"{path}: has no input, or an output that nothing makes.")
+
+
+def _slot(path: Path, tensor: Any, buffers: Any) -> Slot:
+    name = (tensor.name or b"").decode("utf-8", "replace")
+    shape = tuple(int(size) for size in tensor.shape) if tensor.shape is not None else ()
+    kind = _names("TensorType").get(tensor.type, "?")
+    scales = None if tensor.quantization is None else tensor.quantization.scale
+    quantized = kind in ("INT8", "UINT8", "INT16") and scales is not None and len(scales) > 0
+    data = buffers[tensor.buffer].data
+    if data is None or len(data) == 0:
+        return Slot(name, shape, kind, None, quantized)
+    if kind not in TYPES:
+        raise ModelFileError(f"{path}: the constant '{name}' is of type {kind}, which is not read.")
+    array = np.frombuffer(np.asarray(data, np.uint8).tobytes(), TYPES[kind])
+    if tensor.sparsity is not None or array.size != int(np.prod(shape, dtype=np.int64)):
+        raise ModelFileError(f"{path}: the constant '{name}' holds {array.size} numbers for the shape {shape}.")
+    array = array.reshape(shape)
+    if scales is not None and len(scales) > 0 and array.dtype.kind in "iu":
+        array = _real(array, tensor.quantization)
+    return Slot(name, shape, kind, array.astype(np.float32) if array.dtype.kind == "f" else array, quantized)
+
+
+def _real(array: NDArray[Any], quantization: Any) -> NDArray[np.float32]:
+    """(array - zero point) * scale, one for all or one for each index of the quantized dimension."""
+    scale, zero = (np.asarray(values, np.float64) for values in (quantization.scale, quantization.zeroPoint))
+    shape = [1] * array.ndim
+    if scale.size > 1:
+        shape[quantization.quantizedDimension] = -1
+    scale = scale.reshape(shape)
+    zero = zero.reshape(shape) if zero.size == scale.size else np.zeros(1)
+    return ((array.astype(np.float64) - zero) * scale).astype(np.float32)

@@ -1,0 +1,77 @@
+"""What was made of a .tflite file, held against LiteRT. Of a float file every value is compared; where LiteRT rounds
+and we do not (integers, or integer weights alone), only an output that is plainly another is a fault."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mixcomp_edge.errors import ModelFileError
+from mixcomp_edge.frontend.tflite.module import TfliteModule, channels_last
+
+TOLERANCE = 1e-3  # of the largest element of a value: float32 in another order
+SAMPLES = 4
+HYBRID_SQNR, INTEGER_SQNR = 15.0, 3.0  # dB, the least between outputs
+
+
+def prove(module: TfliteModule, inputs: list[Tensor]) -> str:
+    """The name of the runtime that agreed on the first samples; ModelFileError names the value that does not."""
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType  # type: ignore[import-untyped]
+
+    runtime = Interpreter(
+        model_content=module.document.content,
+        experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+        experimental_preserve_all_tensors=True,
+        num_threads=1,
+    )
+    runtime.allocate_tensors()
+    network = module.document
+    rounds = network.is_quantized or network.is_hybrid
+    least = HYBRID_SQNR if network.is_hybrid else INTEGER_SQNR
+    made = [index for operation, _ in module.plan for index in operation.outputs]
+    watched = network.outputs if rounds else made
+    for sample in range(min(SAMPLES, len(inputs[0]))):
+        given = [x[sample : sample + 1].float() for x in inputs]
+        with torch.no_grad():
+            ours = module.values(*given)
+        for entry, x in zip(runtime.get_input_details(), given, strict=True):
+            runtime.set_tensor(entry["index"], _stored(channels_last(x).numpy(), entry))
+        runtime.invoke()
+        for index in watched:
+            expected = _real(runtime.get_tensor(index), runtime, index)
+            got = channels_last(ours[index]).numpy()
+            if got.dtype.kind != "f":
+                continue  # indices of equal maxima may differ
+            if not (_similar(got, expected, least) if rounds else _close(got, expected)):
+                raise ModelFileError(
+                    f"{module.path}: '{network.slots[index].name}' is something else here than in LiteRT. "
+                    "This is a fault of mixcomp-edge: please report it with the file."
+                )
+    return "LiteRT"
+
+
+def _stored(x: np.ndarray, entry: dict[str, Any]) -> np.ndarray:
+    scale, zero = entry["quantization"]
+    if entry["dtype"] == np.float32 or not scale:
+        return x.astype(entry["dtype"])
+    bounds = np.iinfo(entry["dtype"])
+    return np.clip(np.rint(x / scale + zero), bounds.min, bounds.max).astype(entry["dtype"])
+
+
+def _real(array: np.ndarray, runtime: Any, index: int) -> np.ndarray:
+    detail = next(entry for entry in runtime.get_tensor_details() if entry["index"] == index)
+    scale, zero = detail["quantization"]
+    return (array.astype(np.float32) - zero) * scale if scale and array.dtype.kind in "iu" else array
+
+
+def _close(got: np.ndarray, expected: np.ndarray) -> bool:
+    peak = float(np.max(np.abs(expected), initial=0.0))
+    return got.shape == expected.shape and bool(np.allclose(got, expected, rtol=0.0, atol=TOLERANCE * peak + 1e-6))
+
+
+def _similar(got: np.ndarray, expected: np.ndarray, least: float) -> bool:
+    signal, noise = float(np.sum(expected**2)), float(np.sum((got - expected) ** 2))
+    return got.shape == expected.shape and noise <= signal / 10 ** (least / 10) + 1e-6
