@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +13,32 @@ from mixcomp_edge.documents import read_toml
 from mixcomp_edge.errors import BenchError
 
 BOUNDS = Path(__file__).parent / "bounds.toml"
+SHAPES = {"instructions": 3, "code_bytes": 2, "arena_bytes": 1, "ratios": 1}  # tables in tables, down to the numbers
+LISTS = ("ratios.targets", "ratios.like_cortex-m4")  # of names, where all else is numbers
 
 
 def load_bounds(path: Path = BOUNDS) -> dict[str, Any]:
     """The tables of a bounds file."""
     table = read_toml(path, BenchError, "bounds")
-    known = {"instructions", "code_bytes", "arena_bytes", "ratios"}
-    if unknown := set(table) - known:
-        raise BenchError(f"bounds {path}: unknown table '{min(unknown)}'. Known: {', '.join(sorted(known))}.")
+    if unknown := set(table) - set(SHAPES):
+        raise BenchError(f"bounds {path}: unknown table '{min(unknown)}'. Known: {', '.join(sorted(SHAPES))}.")
+    for name, depth in SHAPES.items():
+        _check(table.get(name, {}), depth, f"bounds {path}: {name}")
     return table
+
+
+def _check(value: object, depth: int, where: str) -> None:
+    """BenchError where a bound is no number, or lies in other tables than those of bounds.toml."""
+    if depth:
+        if not isinstance(value, dict):
+            raise BenchError(f"{where}: must be a table, as in the project's bounds.toml.")
+        for key, inner in value.items():
+            _check(inner, depth - 1, f"{where}.{key}")
+    elif where.endswith(LISTS):
+        if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
+            raise BenchError(f"{where}: must be a list of targets.")
+    elif isinstance(value, bool) or not isinstance(value, int | float):
+        raise BenchError(f"{where}: must be a number.")
 
 
 def instruction_bound(bounds: dict[str, Any], target: str, model: str, key: str) -> int | None:
@@ -64,7 +82,7 @@ def _of_network(bounds: dict[str, Any], result: NetworkResult) -> Iterable[str]:
 def _of_layers(ratios: dict[str, Any], result: NetworkResult, where: str) -> Iterable[str]:
     if result.act_bits == 4:
         for layer in result.layers:
-            most = ratios["layer_a4" if layer.input_bits == 4 else "stem_a4"]
+            most = ratios.get("layer_a4" if layer.input_bits == 4 else "stem_a4", inf)
             if layer.ratio is not None and layer.ratio > most:
                 yield f"{where}: {layer.name} takes {layer.ratio:.2f} of CMSIS-NN int8, the bound is {most}."
         return
@@ -75,7 +93,7 @@ def _of_layers(ratios: dict[str, Any], result: NetworkResult, where: str) -> Ite
             ours[layer.kind] += layer.instructions
             theirs[layer.kind] += layer.peer_instructions
     for kind, instructions in ours.items():
-        if (ratio := instructions / theirs[kind]) > ratios["kind_a8"]:
+        if (ratio := instructions / theirs[kind]) > ratios.get("kind_a8", inf):
             yield f"{where}: {kind} layers take {ratio:.2f} of CMSIS-NN int8, the bound is {ratios['kind_a8']}."
 
 

@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 import typer
 
-from mixcomp_edge.cli.common import JsonFlag, TaskArgument, output, print_json
+from mixcomp_edge.cli.common import JsonFlag, TaskArgument, output, print_json, show_next
 from mixcomp_edge.cli.model_file import (
     DataOption,
     InputShapeOption,
@@ -57,4 +57,4 @@ def register(app: typer.Typer) -> None:
             print_json({"task": the_task.name, "ready": True, "missing": [], "layers": layers})
             return
         output.print(f"{the_task.name}: everything has its counterpart in C; {len(layers)} layers.", highlight=False)
-        output.print(f"next: mixcomp-edge quantize {task} -o {the_task.name}.mce", highlight=False)
+        show_next(f"mixcomp-edge quantize {task} -o {the_task.name}.mce")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from mixcomp_edge.targets.boards import Board, board
 MANIFEST = "mixcomp.json"
 LARGEST = 128 << 20  # of a file that is compiled; 8 MiB of weights are 50 MB of text
 COMPILED = ("src", "include", "board")
+OURS = ("src/mce_*", "include/mce_*", "include/mixcomp/**/*", "test/selftest*.c")  # names that only export gives
 Model = tuple[Bundle, Layout]
 PUBLIC = ("types.h", "values.h")  # headers that a model's own files include
 
@@ -69,7 +71,8 @@ def _write(
     folder: Path, bundles: Sequence[Bundle], files: dict[str, bytes], force: bool, warn: Callable[[str], None]
 ) -> None:
     check_export(folder, *(bundle.graph.name for bundle in bundles), force=force)
-    if taken := write_folder(folder, files, _ours(folder), force=force):
+    ours = _ours(folder) or (_ours_by_name(folder) if force else {})
+    if taken := write_folder(folder, files, ours, force=force):
         warn(f"{folder}: took the place of files that were not ours, or were changed since: {', '.join(taken)}.")
 
 
@@ -94,6 +97,14 @@ def _ours(folder: Path) -> dict[str, str]:
     if manifest is None:
         return {}
     return {**manifest["sha256"], MANIFEST: digest(read_bytes(folder / MANIFEST, MAX_BYTES, ExportError))}
+
+
+def _ours_by_name(folder: Path) -> dict[str, str]:
+    """What an earlier export must have written where its manifest is damaged: it would be compiled with the new C.
+    Nothing says what it held, so all of it counts as changed since."""
+    if not os.path.lexists(folder / MANIFEST):
+        return {}
+    return {path.relative_to(folder).as_posix(): "" for names in OURS for path in folder.glob(names) if path.is_file()}
 
 
 def _sealed_manifest(folder: Path) -> dict[str, Any] | None:

@@ -74,3 +74,32 @@ def test_a_damaged_file_is_an_error(tmp_path):
     path.write_text("[")
     with pytest.raises(BenchError, match=r"bounds .*bounds\.toml: "):
         load_bounds(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("instructions = 3", "instructions: must be a table"),
+        ("instructions.cortex-m4 = 3", "instructions.cortex-m4: must be a table"),
+        ("instructions.cortex-m4.dscnn = 3", "instructions.cortex-m4.dscnn: must be a table"),
+        ('instructions.cortex-m4.dscnn.a4 = "3"', "instructions.cortex-m4.dscnn.a4: must be a number"),
+        ("code_bytes = [1]", "code_bytes: must be a table"),
+        ("code_bytes.cortex-m4.dscnn = {}", "code_bytes.cortex-m4.dscnn: must be a number"),
+        ("arena_bytes.dscnn = true", "arena_bytes.dscnn: must be a number"),
+        ("ratios.kind_a8 = []", "ratios.kind_a8: must be a number"),
+        ("ratios.targets = 4", "ratios.targets: must be a list of targets"),
+        ("ratios.like_cortex-m4 = [1]", "ratios.like_cortex-m4: must be a list of targets"),
+        ("speed.dscnn = 3", "unknown table 'speed'"),
+    ],
+)
+def test_bounds_of_another_shape_are_refused_by_name(text, told, tmp_path):
+    (tmp_path / "b.toml").write_text(text)
+    with pytest.raises(BenchError) as refused:
+        load_bounds(tmp_path / "b.toml")
+    assert told in str(refused.value)
+
+
+def test_a_ratio_that_is_not_in_the_file_binds_nothing(tmp_path):
+    (tmp_path / "b.toml").write_text('ratios.targets = ["cortex-m4"]')
+    bounds = load_bounds(tmp_path / "b.toml")
+    assert exceeded(bounds, [result(layer(ours=999)), result(layer(ours=999), act_bits=8)]) == []

@@ -109,6 +109,7 @@ def test_a_fall_back_says_what_it_kept_and_both_figures():
 
 def test_each_verb_ends_by_naming_the_next_but_not_in_json():
     for words, following in (
+        (["check", "task.py:classes"], "quantize task.py:classes -o classes.mce"),
         (["analyze", "task.py:classes", "-o", "p.toml"], "quantize task.py:classes --plan p.toml -o classes.mce"),
         (["quantize", "task.py:classes", "--plan", "p.toml", "-o", "classes.mce"], "export classes.mce -o classes_c"),
         (["export", "classes.mce", "-o", "classes_c"], "verify classes_c --on emulator"),

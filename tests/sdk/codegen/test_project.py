@@ -148,6 +148,21 @@ def test_a_foreign_folder_is_refused_and_left_alone_whatever_its_manifest_says(m
     assert len(told) == (manifest != "none")
 
 
+def test_force_over_a_damaged_manifest_leaves_no_kernel_of_the_export_before(tiny_bundle, tmp_path):
+    export(tiny_bundle, "cortex-m4", tmp_path / "c")
+    export(tiny_bundle, "generic", tmp_path / "fresh")
+    (tmp_path / "c" / "mixcomp.json").write_text("{")
+    mine = {"src/filter.c": b"int filter;", "include/filter.h": b"extern int filter;", "test/mine.c": b"int main;"}
+    for name, content in mine.items():
+        (tmp_path / "c" / name).write_bytes(content)
+    stale = contents(tmp_path / "c").keys() - contents(tmp_path / "fresh").keys() - mine.keys()
+    assert any(name.startswith("src/mce_") for name in stale)
+    told = []
+    export(tiny_bundle, "generic", tmp_path / "c", force=True, warn=told.append)
+    assert contents(tmp_path / "c") == contents(tmp_path / "fresh") | mine
+    assert "src/mce_" in told[0]
+
+
 def test_a_file_in_its_place_is_refused_and_left_alone(tiny_bundle, tmp_path):
     (tmp_path / "c").write_text("a letter")
     with pytest.raises(StorageError, match=r"not ours"):
