@@ -24,6 +24,11 @@ RESTS = {  # what is joined: the whole, or what repeats
     "whole": lambda x: x, "channels": lambda x: x.mean((2, 3), keepdim=True),
     "columns": lambda x: F.avg_pool2d(x, (x.shape[2], 1)), "rows": lambda x: F.max_pool2d(x, (1, x.shape[3])),
 }  # fmt: skip
+FUNCTIONS = {
+    "sigmoid": torch.sigmoid, "tanh": torch.tanh, "hardswish": F.hardswish, "gelu": F.gelu, "abs": torch.abs,
+    "clamp": lambda x: x.clamp(-0.5, 2.0), "leaky_relu": lambda x: F.leaky_relu(x, 0.1),
+    "chain": lambda x: 2 * torch.exp(-x.abs()) - 0.5, "where": lambda x: torch.where(x > 0.1, x, 0.0),
+}  # fmt: skip
 FAMILIES = ("convolutions", "depthwise", "joins", "windows", "products", "dense")
 ROOM = 2000  # elements of one value at most: keeps the interpreter quick
 
@@ -101,6 +106,9 @@ class Layer(nn.Module):
             if s.get("norm"):
                 self.norm.running_mean.normal_(0, 0.3)
                 self.norm.running_var.uniform_(0.5, 2.0)
+        elif self.kind == "prelu":
+            self.prelu = nn.PReLU(shape[0])
+            self.prelu.weight.data.uniform_(-0.5, 1.5)
         elif self.kind == "dense":
             self.fc = nn.Linear(shape[0], s["features"], bias=s["bias"])
 
@@ -130,6 +138,10 @@ class Layer(nn.Module):
                 return x[:, :, :: s["step"][0], :: s["step"][1]]
             case "relu":
                 return F.relu(x)
+            case "function":
+                return FUNCTIONS[s["name"]](x)
+            case "prelu":
+                return self.prelu(x)
             case "flatten":
                 return x.flatten(1)
             case "mean":
@@ -230,6 +242,12 @@ class _Drawing:
     def relu(self) -> None:
         self.add("relu", self.shape)
 
+    def function(self) -> None:
+        self.add("function", self.shape, name=self.pick(*FUNCTIONS))
+
+    def prelu(self) -> None:
+        self.add("prelu", self.shape)
+
     def dense(self) -> None:
         if len(self.shape) > 1:
             whole = self.pick(True, False)
@@ -243,7 +261,7 @@ FIRST = {
     "depthwise": ("depthwise",),
     "joins": ("residual", "concat"),
     "products": ("join",),
-    "windows": ("max", "average", "pad", "slice", "relu"),
+    "windows": ("max", "average", "pad", "slice", "relu", "function", "prelu"),
     "dense": ("dense",),
 }
 ANYTHING = ("conv", "conv", "depthwise", "residual", "concat", "join", *FIRST["windows"], "dense")

@@ -24,7 +24,7 @@ from mixcomp_edge.operators.dwconv2d import QDwConv2d
 from mixcomp_edge.plan.kernels import Kernel
 from mixcomp_edge.plan.packing import Packed
 
-CTYPES = {"int32_t": c_int32, "uint16_t": c_uint16}
+CTYPES = {"int32_t": c_int32, "uint16_t": c_uint16, "uint8_t": c_uint8}
 ENUMS = ("-fno-short-enums",)
 
 

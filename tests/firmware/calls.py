@@ -120,6 +120,21 @@ def rescale(kernels, shape, x, x_type, x_zero, m, s, y_type, y_zero, in_place):
     return run(kernels.mce_rescale__c, p, x_memory if in_place else garbage(tensor_bytes(len(x), y_type)), x_memory)
 
 
+def lookup(kernels, shape, x, x_type, table, y_type, in_place, isa="c"):
+    """in_place: the bytes at the start of x are y's."""
+    memory, x_memory = Memory(c_uint8, bytes(table)), Memory(c_uint8, pack(x, x_type))
+    p = structs.Lookup(tensor(shape, x_type), tensor(shape, y_type), memory.pointer)
+    y = x_memory if in_place else garbage(tensor_bytes(len(x), y_type))
+    return run(getattr(kernels, f"mce_lookup__{isa}"), p, y, x_memory)[: tensor_bytes(len(x), y_type)]
+
+
+def prelu(kernels, shape, x, x_type, x_zero, m, s, y_type, y_zero, in_place):
+    keep = []
+    p = structs.PRelu(tensor(shape, x_type, x_zero), tensor(shape, y_type, y_zero), requant(m, s, keep))
+    x_memory = Memory(c_uint8, pack(x, x_type))
+    return run(kernels.mce_prelu__c, p, x_memory if in_place else garbage(tensor_bytes(len(x), y_type)), x_memory)
+
+
 def concat(kernels, parts, y_type, y_zero, outer, stride):
     """parts: (values, type, zero, block, m, s) in the order of their offsets."""
     y = garbage(tensor_bytes(outer * stride, y_type))

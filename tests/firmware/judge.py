@@ -107,6 +107,23 @@ def rescale(x, x_zero, m, s, y_type, y_zero):
     return [clamp(y_zero + q32(v - x_zero, m, s), y_type) for v in x]
 
 
+def lookup(x, table, y_type):
+    """SPEC.md 4.13; the table holds bits, and is read at bits."""
+    entries = [table[v % len(table)] for v in x]
+    lo, hi = RANGE[y_type]
+    return [v - (hi - lo + 1) if v > hi else v for v in entries]
+
+
+def prelu(x, channels, x_zero, m, s, y_type, y_zero):
+    """SPEC.md 4.14"""
+    y = []
+    for i in range(len(x)):
+        v = x[i] - x_zero
+        factor = m[0] if v >= 0 else m[1 + i % channels]
+        y.append(clamp(y_zero + (q32(-v, -factor, s) if factor < 0 else q32(v, factor, s)), y_type))
+    return y
+
+
 def concat(parts, shapes, axis):
     """Rescaled parts joined along an axis of any shape, SPEC.md 4.6: each element of y by its coordinates."""
     shape = list(shapes[0])

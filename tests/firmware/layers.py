@@ -4,6 +4,7 @@ kernel."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import isqrt, prod
 
 import numpy as np
@@ -23,11 +24,13 @@ from mixcomp_edge.operators.dense import QDense
 from mixcomp_edge.operators.dwconv2d import QDwConv2d
 from mixcomp_edge.operators.input import QInput
 from mixcomp_edge.operators.log_softmax import QLogSoftmax
+from mixcomp_edge.operators.lookup import QLookup
 from mixcomp_edge.operators.matmul import QMatMul
 from mixcomp_edge.operators.maxpool2d import QMaxPool2d
 from mixcomp_edge.operators.mul import QMul
 from mixcomp_edge.operators.normalize import QNormalize
 from mixcomp_edge.operators.pad import QPad
+from mixcomp_edge.operators.prelu import QPRelu
 from mixcomp_edge.operators.reduce import QReduceMax, QReduceNorm, QReduceSum
 from mixcomp_edge.operators.rescale import QRescale
 from mixcomp_edge.operators.softmax import QSoftmax
@@ -60,7 +63,7 @@ def _graph(op: str, dtype: str, rng: Rng) -> Graph | None:
             weights=_weights((out, shape[0]), out, x_type, y_type, rng),
         )
         return Graph("alone", (x, node), "y")
-    if op in ("add", "rescale", "concat", "maxpool2d", "pad", "softmax", "log_softmax"):
+    if op in ("add", "rescale", "concat", "lookup", "maxpool2d", "pad", "prelu", "softmax", "log_softmax"):
         return _unweighted(op, x_type, y_type, rng)
     if op.startswith("reduce"):
         return _reduced(op, x_type, y_type, rng)
@@ -118,6 +121,15 @@ def _unweighted(op: str, x_type: QType, y_type: QType, rng: Rng) -> Graph | None
         table = np.floor(2.0**15 * np.exp(-rng.choice([0.001, 0.3, 20.0]) * np.arange(1 << x_type.bits)) + 0.5)
         step, octave = int(rng.choice([0, 2**15, 2**22 - 1])), int(rng.choice([0, 2**17, 2**26 - 1]))
         node = QLogSoftmax(**common, table=table.astype(np.uint16), step=step, octave=octave)
+    elif op == "lookup":
+        shape = (int(rng.integers(1, 140)),) if rng.random() < 0.5 else shape  # kernels take 32 elements at a time
+        x = replace(x, shape=shape)
+        table = rng.integers(0, 1 << y_type.bits, 1 << x_type.bits).astype(np.uint8)
+        node = QLookup(**common | {"shape": shape}, table=table)
+    elif op == "prelu":
+        by = _requant(x_type.peak, y_type, rng, 1 + shape[-1])
+        signs = np.concatenate([[1], rng.choice([-1, 1, 1], shape[-1])]).astype(np.int32)
+        node = QPRelu(**common, requant=replace(by, multiplier=by.multiplier * signs))
     elif op == "softmax":
         table = np.floor(2.0**15 * np.exp(-rng.choice([0.001, 0.3, 20.0]) * np.arange(1 << x_type.bits)) + 0.5)
         node = QSoftmax(**common | {"type": QType("u8", 1 / 256)}, table=table.astype(np.uint16))

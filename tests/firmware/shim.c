@@ -6,10 +6,12 @@
 #include "mixcomp/internal/elements.h"
 #include "mixcomp/log_softmax.h"
 #include "mixcomp/matmul.h"
+#include "mixcomp/lookup.h"
 #include "mixcomp/normalize.h"
 #include "mixcomp/pad.h"
 #include "mixcomp/pair.h"
 #include "mixcomp/pool2d.h"
+#include "mixcomp/prelu.h"
 #include "mixcomp/reduce.h"
 #include "mixcomp/rescale.h"
 #include "mixcomp/softmax.h"
@@ -43,7 +45,7 @@ int32_t test_sizeof(int32_t which)
         (int32_t)sizeof(mce_rescale),   (int32_t)sizeof(mce_concat),  (int32_t)sizeof(mce_pool2d),
         (int32_t)sizeof(mce_pad),       (int32_t)sizeof(mce_softmax), (int32_t)sizeof(mce_reduce),
         (int32_t)sizeof(mce_normalize), (int32_t)sizeof(mce_matmul),  (int32_t)sizeof(mce_log_softmax),
-        (int32_t)sizeof(mce_pair),
+        (int32_t)sizeof(mce_pair),      (int32_t)sizeof(mce_lookup),  (int32_t)sizeof(mce_prelu),
     };
     return sizes[which];
 }

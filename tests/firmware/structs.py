@@ -147,22 +147,32 @@ class LogSoftmax(ctypes.Structure):
     _fields_ = [("x", Tensor), ("y", Tensor), ("table", POINTER(c_uint16)), ("step", c_int32), ("octave", c_int32)]
 
 
+class Lookup(ctypes.Structure):
+    _fields_ = [("x", Tensor), ("y", Tensor), ("table", POINTER(c_uint8))]
+
+
+class PRelu(ctypes.Structure):
+    _fields_ = [("x", Tensor), ("y", Tensor), ("requant", Requant)]
+
+
 BY_NAME = {  # of the operators without weights
     "mce_add": Add,
     "mce_concat": Concat,
     "mce_log_softmax": LogSoftmax,
     "mce_matmul": MatMul,
+    "mce_lookup": Lookup,
     "mce_normalize": Normalize,
     "mce_pad": Pad,
     "mce_pair": Pair,
     "mce_pool2d": Pool2d,
+    "mce_prelu": PRelu,
     "mce_reduce": Reduce,
     "mce_rescale": Rescale,
     "mce_softmax": Softmax,
 }
 STRUCTS = (  # as in shim.c
     Tensor, Requant, Window, Conv2d, Dense, Add, Rescale, Concat, Pool2d, Pad, Softmax, Reduce, Normalize,
-    MatMul, LogSoftmax, Pair,
+    MatMul, LogSoftmax, Pair, Lookup, PRelu,
 )  # fmt: skip
 
 _libc = ctypes.CDLL(None)

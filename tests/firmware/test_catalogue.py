@@ -6,6 +6,7 @@ import pytest
 
 from firmware import build
 from mixcomp_edge.codegen.kernels import kernel_headers
+from mixcomp_edge.operators import INTEGER
 from mixcomp_edge.plan.kernels import catalogue
 from mixcomp_edge.plan.packing import PACKINGS
 
@@ -51,7 +52,7 @@ def test_a_catalogue_entry_says_what_its_name_says(kernel):
     assert kernel.weight_bits == (8 if weights == "w8" else 4)
     assert kernel.packing in (*PACKINGS, "")
     assert bool(weights) <= bool(kernel.packing)
-    assert kernel.in_place == (op in ("add", "rescale", "conv2d_add"))
+    assert kernel.in_place == (INTEGER[op].in_place != (0, 0))
 
 
 def test_every_operator_and_type_has_a_portable_kernel():

@@ -1,8 +1,12 @@
+import random as seeded
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from firmware import calls, judge
 from firmware import strategies as some
+from firmware.structs import TYPES
 
 SHAPES = st.sampled_from(((1,), (2,), (5,), (3, 3), (2, 3, 5), (4, 2, 3)))
 
@@ -100,3 +104,31 @@ def test_concat_along_any_axis_equals_the_judge(kernels, data):
     outer, stride = calls.count(base[:axis]), sum(part[3] for part in parts)
     y = calls.concat(kernels, parts, y_type, y_zero, outer, stride)
     assert y == judge.pack(judge.concat(rescaled, shapes, axis), y_type)
+
+
+@pytest.mark.parametrize("isa", ["c", "mve"])
+@pytest.mark.parametrize("y_type", TYPES)
+@pytest.mark.parametrize("x_type", TYPES)
+def test_lookup_equals_the_judge_for_all_types_and_in_place(kernels, x_type, y_type, isa):
+    random = seeded.Random(f"{x_type} {y_type}")
+    table = [random.randrange(2 ** int(bits(y_type))) for _ in range(2 ** int(bits(x_type)))]
+    for n in (*range(1, 70), 255, 256, 257):
+        x = some.values(random, n, x_type)
+        expected = judge.pack(judge.lookup(x, table, y_type), y_type)
+        for in_place in (False, True) if bits(x_type) >= bits(y_type) else (False,):
+            assert calls.lookup(kernels, (n,), x, x_type, table, y_type, in_place, isa) == expected, (n, in_place)
+
+
+@some.cases
+@given(data=st.data())
+def test_prelu_equals_the_judge_also_in_place(kernels, data):
+    random, shape = data.draw(some.randoms), data.draw(SHAPES)
+    x_type, y_type = data.draw(some.types), data.draw(some.types)
+    x_zero, y_zero = data.draw(some.zeros(x_type)), data.draw(some.zeros(y_type))
+    top, s = data.draw(rescaling(x_type, x_zero))
+    m = [top, *(random.choice([top, -top, 0, random.randint(-(2**31) + 1, 2**31 - 1)]) for _ in range(shape[-1]))]
+    in_place = bits(x_type) == bits(y_type) and data.draw(st.booleans())
+    x = some.values(random, calls.count(shape), x_type)
+    expected = judge.prelu(x, shape[-1], x_zero, m, s, y_type, y_zero)
+    y = calls.prelu(kernels, shape, x, x_type, x_zero, m, s, y_type, y_zero, in_place)
+    assert y == judge.pack(expected, y_type)

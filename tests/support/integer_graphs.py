@@ -20,11 +20,13 @@ from mixcomp_edge.operators.dense import QDense
 from mixcomp_edge.operators.dwconv2d import QDwConv2d
 from mixcomp_edge.operators.input import QInput
 from mixcomp_edge.operators.log_softmax import QLogSoftmax
+from mixcomp_edge.operators.lookup import QLookup
 from mixcomp_edge.operators.matmul import QMatMul
 from mixcomp_edge.operators.maxpool2d import QMaxPool2d
 from mixcomp_edge.operators.mul import QMul
 from mixcomp_edge.operators.normalize import QNormalize
 from mixcomp_edge.operators.pad import QPad
+from mixcomp_edge.operators.prelu import QPRelu
 from mixcomp_edge.operators.reduce import QReduceMax, QReduceNorm, QReduceSum
 from mixcomp_edge.operators.rescale import QRescale
 from mixcomp_edge.operators.reshape import QReshape
@@ -45,6 +47,8 @@ COMPUTING = (
     "add",
     *PAIRS,
     "rescale",
+    "lookup",
+    "prelu",
     "concat",
     "pad",
     "reshape",
@@ -195,6 +199,17 @@ class Builder:
     def rescale(self, x: QNode) -> QNode:
         y = self.type()
         return self.put(QRescale, [x], x.shape, y, requant=requant(self.rng, x.type.peak, y))
+
+    def lookup(self, x: QNode) -> QNode:
+        y = self.type()
+        table = self.rng.integers(0, 1 << y.bits, 1 << x.type.bits).astype(np.uint8)
+        return self.put(QLookup, [x], x.shape, y, table=table)
+
+    def prelu(self, x: QNode) -> QNode:
+        y = self.type()
+        by = requant(self.rng, x.type.peak, y, 1 + x.shape[-1])
+        signs = np.concatenate([[1], self.rng.choice([-1, 1, 1], x.shape[-1])]).astype(np.int32)
+        return self.put(QPRelu, [x], x.shape, y, requant=Requant(by.multiplier * signs, by.shift))
 
     def concat(self, x: QNode) -> QNode:
         axis = self.size(0, len(x.shape) - 1)
@@ -393,6 +408,13 @@ def small_graph() -> Graph:
         name="fc", inputs=("flatten",), shape=(5,), type=logits,
         weights=weights(rng, (5, 24), 5, s4, logits, "posit4sc4"),
     )  # fmt: skip
+    bend = QPRelu(
+        name="prelu", inputs=("larger",), shape=(5,), type=logits,
+        requant=Requant(np.array([2**30, 2**28, -(2**27), 0, 2**29, 2**26], np.int32), 1),
+    )  # fmt: skip
+    turn = QLookup(
+        name="lookup", inputs=("prelu",), shape=(5,), type=logits, table=rng.permutation(256).astype(np.uint8)
+    )
     table = np.rint(2.0**15 * np.exp(-np.arange(256) * logits.scale)).astype(np.uint16)
     product = QMul(
         name="product", inputs=("fc", "fc"), shape=(5,), type=logits,
@@ -402,9 +424,9 @@ def small_graph() -> Graph:
     difference = QBlend(name="difference", inputs=("product", "fc"), b_multiplier=-(2**19), **fields)
     smaller = QMinimum(name="smaller", inputs=("difference", "fc"), b_multiplier=2**20, **fields)
     larger = QMaximum(name="larger", inputs=("smaller", "product"), b_multiplier=2**20, **fields)
-    softmax = QSoftmax(name="softmax", inputs=("larger",), shape=(5,), type=QType("u8", 1 / 256), table=table)
+    softmax = QSoftmax(name="softmax", inputs=("lookup",), shape=(5,), type=QType("u8", 1 / 256), table=table)
     nodes = (x, conv, dw, add, rescale, join, pool, pad, average, concat, flat, dense, product, difference, smaller,
-             larger, softmax)  # fmt: skip
+             larger, bend, turn, softmax)  # fmt: skip
     return Graph("small_net", nodes, "softmax")
 
 

@@ -128,6 +128,21 @@ def _rescale(node, x, *, types):
     return _store(node, x - types[0].zero_point, node.requant)
 
 
+def _lookup(node, x, *, types):
+    """By bits: a negative code is one of the upper half."""
+    (low, high), table = RANGE[node.type.dtype], torch.tensor(node.table.astype(np.int64))
+    y = table[x.to(torch.int64) % len(table)]
+    return torch.where(y > high, y - (high - low + 1), y).double()
+
+
+def _prelu(node, x, *, types):
+    v = x - types[0].zero_point
+    m = torch.tensor(node.requant.multiplier.astype(np.int64))
+    factor = torch.where(v >= 0, m[0], m[1:])
+    turned = torch.where(factor < 0, -v, v)
+    return _store(node, turned, node.requant, factor.abs())
+
+
 def _concat(node, *xs, types):
     triples = zip(xs, types, node.requants, strict=True)
     return torch.cat([_store(node, x - t.zero_point, r) for x, t, r in triples], dim=1 + node.axis)

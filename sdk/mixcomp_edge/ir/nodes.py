@@ -5,6 +5,7 @@ A node answers with the methods below; an operator overrides those in which it d
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, ClassVar
@@ -17,6 +18,7 @@ from mixcomp_edge.ir import c_view
 from mixcomp_edge.ir.c_view import Array, Call, CValue
 from mixcomp_edge.ir.graph import Node, Shape
 from mixcomp_edge.ir.types import QType, QuantizedWeights, Requant
+from mixcomp_edge.numerics.functions import Formula, Step
 from mixcomp_edge.numerics.requant import q32
 
 Floats = NDArray[np.float32]
@@ -30,6 +32,11 @@ class Activation(Enum):
     NONE = "none"
     RELU = "relu"
     RELU6 = "relu6"
+
+    @property
+    def formula(self) -> Formula:
+        high = {Activation.RELU: math.inf, Activation.RELU6: 6.0}
+        return (Step("clamp", (0,), (0.0, high[self])),) if self in high else ()
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -46,8 +53,23 @@ class FloatNode(Node):
         """The largest real number that its value needs to hold, where there is one."""
         return None
 
+    @property
+    def reads_up_to(self) -> float | None:
+        """The |x| beyond which it does not tell apart what it reads, where there is one."""
+        return None
+
+    @property
+    def formula(self) -> Formula | None:
+        """Its value, element by element, as a function of those that it reads, where it is one of numbers alone."""
+        return None
+
     def is_nonnegative(self, inputs: list[bool]) -> bool:
         """Whether its value cannot be negative, told which of the values that it reads cannot."""
+        return False
+
+    def is_skewed(self, inputs: list[bool]) -> bool:
+        """Whether it may lie mostly on one side of 0, so that calibration gives it a zero point, told which of the
+        values that it reads may."""
         return False
 
     def commutes(self, gain: Doubles, offset: Doubles) -> bool:

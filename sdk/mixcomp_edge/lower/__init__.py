@@ -9,10 +9,11 @@ from mixcomp_edge.lower.fold_affine import fold_affine
 from mixcomp_edge.lower.fold_padding import fold_padding
 from mixcomp_edge.lower.fuse_activation import fuse_activation
 from mixcomp_edge.lower.fuse_add import fuse_add
+from mixcomp_edge.lower.join_functions import join_functions
 from mixcomp_edge.lower.merge_strides import merge_strides
 from mixcomp_edge.lower.quantize import QuantizedGraph, lower
 
-SIMPLIFY = (fold_affine, fold_padding, merge_strides, fuse_activation, fuse_add, absorb_flatten)
+SIMPLIFY = (join_functions, fold_affine, fold_padding, merge_strides, fuse_activation, fuse_add, absorb_flatten)
 
 
 def simplify(graph: Graph) -> Graph:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from mixcomp_edge.errors import PlanError
@@ -13,17 +14,20 @@ from mixcomp_edge.quant_plan import QuantPlan
 
 @dataclass(frozen=True)
 class ValueType:
-    """Type of one value. `limit`: the largest real number it needs to hold (6 after ReLU6), or None."""
+    """Type of one value. `limit`: the largest real number it needs to hold (6 after ReLU6), or None. `skewed`: its zero
+    point leaves room for the least value that calibration sees, and `limit` is the whole range."""
 
     dtype: str
     limit: float | None = None
+    skewed: bool = False
 
 
 def assign_types(graph: Graph, plan: QuantPlan, *, input_positive: bool) -> dict[str, ValueType]:
     """The type of each value that has a quantizer of its own (`quantizer_of` maps the others to one of these).
 
-    Unsigned where the value cannot be negative. 8 bits for the outputs and where an operator wants them, else what the
-    plan says. The input is u8 with a zero point; input_positive says that it holds no negative numbers."""
+    Unsigned where the value cannot be negative, or lies mostly on one side of 0. 8 bits for the outputs and where an
+    operator wants them, else what the plan says. The input is u8 with a zero point; input_positive says that it holds
+    no negative numbers."""
     plan.check_names([node.name for node in graph.nodes if not node.is_input])
     owner = quantizer_of(graph)
     for name in plan.layers:
@@ -35,15 +39,27 @@ def assign_types(graph: Graph, plan: QuantPlan, *, input_positive: bool) -> dict
     nodes = [node for node in graph.nodes if isinstance(node, FloatNode)]
     eight = {*(owner[name] for name in graph.leaving), *(owner[node.inputs[0]] for node in nodes if node.reads_8_bits)}
     positive: dict[str, bool] = {}
+    skewed: dict[str, bool] = {}
     types: dict[str, ValueType] = {}
     for node in nodes:
         positive[node.name] = node.is_nonnegative([positive[name] for name in node.inputs] or [input_positive])
+        skewed[node.name] = not positive[node.name] and node.is_skewed([skewed[name] for name in node.inputs])
         if owner[node.name] != node.name:
             continue
         bits = 8 if node.has_8_bits or node.name in eight else plan[node.name].act_bits
-        unsigned = positive[node.name] or not node.inputs
-        types[node.name] = ValueType(f"{'u' if unsigned else 's'}{bits}", node.limit)
+        unsigned = positive[node.name] or skewed[node.name] or not node.inputs
+        dtype = f"{'u' if unsigned else 's'}{bits}"
+        types[node.name] = ValueType(dtype, _limit(graph, node, skewed[node.name]), skewed[node.name])
     return types
+
+
+def _limit(graph: Graph, node: FloatNode, skewed: bool) -> float | None:
+    """Of its own, or where none of its readers tells larger values apart."""
+    readers = [user.reads_up_to if isinstance(user, FloatNode) else None for user in graph.users[node.name]]
+    if skewed or not readers or node.name in graph.leaving:
+        return node.limit
+    told = max((reach or math.inf for reach in readers), default=math.inf)
+    return min(told, node.limit or math.inf) if told < math.inf else node.limit
 
 
 def quantizer_of(graph: Graph) -> dict[str, str]:

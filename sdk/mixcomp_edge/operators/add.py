@@ -11,6 +11,7 @@ from mixcomp_edge.ir.c_view import Call
 from mixcomp_edge.ir.graph import Node, Shape
 from mixcomp_edge.ir.nodes import Activated, QNode, Value
 from mixcomp_edge.ir.types import QType, QuantizedWeights
+from mixcomp_edge.numerics.functions import Formula, Step
 from mixcomp_edge.numerics.requant import add_parameters
 
 
@@ -23,6 +24,11 @@ class Add(Activated):
     @property
     def arity(self) -> int:
         return 2
+
+    @property
+    def formula(self) -> Formula:
+        activated = [replace(step, of=(2,)) for step in self.activation.formula]
+        return (Step("sum", (0, 1)), *activated)
 
     def output_shape(self, shapes: list[Shape]) -> Shape:
         return _output_shape(self, shapes)

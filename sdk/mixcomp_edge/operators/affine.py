@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+
 from mixcomp_edge.errors import GraphError
 from mixcomp_edge.ir.graph import Shape
 from mixcomp_edge.ir.nodes import Doubles, FloatNode
+from mixcomp_edge.numerics.functions import Formula, Step
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -18,6 +21,11 @@ class Affine(FloatNode):
 
     gain: Doubles
     offset: Doubles
+
+    @property
+    def formula(self) -> Formula | None:
+        same = np.all(self.gain == self.gain[0]) and np.all(self.offset == self.offset[0])
+        return (Step("affine", (0,), (float(self.gain[0]), float(self.offset[0]))),) if same else None
 
     def output_shape(self, shapes: list[Shape]) -> Shape:
         if not self.gain.shape == self.offset.shape == shapes[0][-1:]:

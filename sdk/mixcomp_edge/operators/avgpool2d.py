@@ -35,6 +35,9 @@ class AvgPool2d(FloatNode):
     def is_nonnegative(self, inputs: list[bool]) -> bool:
         return all(inputs)
 
+    def is_skewed(self, inputs: list[bool]) -> bool:
+        return any(inputs)
+
     def lower(self, y: QType, inputs: list[QType], weights: QuantizedWeights | None) -> QNode:
         size = prod(self.window.kernel)
         one_divisor = self.count_include_pad or not any(self.window.padding)

@@ -35,6 +35,9 @@ class Concat(FloatNode):
     def is_nonnegative(self, inputs: list[bool]) -> bool:
         return all(inputs)
 
+    def is_skewed(self, inputs: list[bool]) -> bool:
+        return any(inputs)
+
     def lower(self, y: QType, inputs: list[QType], weights: QuantizedWeights | None) -> QNode:
         requants = tuple(Requant.of(x.scale / y.scale) for x in inputs)
         return QConcat(**self.common(y), axis=self.axis, requants=requants)

@@ -12,6 +12,7 @@ from mixcomp_edge.ir.bounds import check_requant
 from mixcomp_edge.ir.c_view import Array, Call
 from mixcomp_edge.ir.nodes import Activated, Activation, Doubles, QNode, Value
 from mixcomp_edge.ir.types import QType, QuantizedWeights, Requant
+from mixcomp_edge.numerics.functions import Formula
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -21,6 +22,10 @@ class Relu(Activated):
     op: ClassVar[str] = "relu"
 
     activation: Activation = Activation.RELU
+
+    @property
+    def formula(self) -> Formula:
+        return self.activation.formula
 
     def commutes(self, gain: Doubles, offset: Doubles) -> bool:
         return self.activation is Activation.RELU and bool(np.all(gain > 0)) and not np.any(offset)

@@ -20,7 +20,7 @@ from mixcomp_edge.lower import QuantizedGraph, simplify
 from mixcomp_edge.lower.assign_types import assign_types, quantizer_of
 from mixcomp_edge.operators.input import Input
 from mixcomp_edge.quant_plan import QuantPlan
-from mixcomp_edge.train.method.calibrate import activation_step, input_range
+from mixcomp_edge.train.method.calibrate import input_range
 from mixcomp_edge.train.method.histogram import Histogram
 from mixcomp_edge.train.method.quantizers import ActivationQuantizer, weight_quantizer
 from mixcomp_edge.train.operators import forward
@@ -126,8 +126,7 @@ class QuantizedModel(nn.Module):
             for start in range(0, len(inputs), batch_size):
                 self.run(inputs[start : start + batch_size], observe)
         for name, histogram in seen.items():
-            quantizer = self.quantizer(name)
-            quantizer.set_step(activation_step(histogram, quantizer.low, quantizer.high))
+            self.quantizer(name).calibrate(histogram)
 
     def quantized_graph(self) -> QuantizedGraph:
         """The trained weights as codes and every value's type: what `lower` takes."""

@@ -59,7 +59,7 @@ MCE_INLINE mce_q mce_q_load_words(const void *p)
 MCE_INLINE void mce_q_store_words(void *p, mce_q v)
 { vstrbq_u32((uint8_t *)p, vreinterpretq_u32_u8(v)); }
 
-/* Each byte i of the result is table[v's byte i], a value of 0..15. */
+/* Each byte i of the result is table[v's byte i]. */
 MCE_INLINE mce_q mce_q_lookup(const int8_t *table, mce_q v)
 { return vreinterpretq_u8_s8(vldrbq_gather_offset_s8(table, v)); }
 

@@ -1,14 +1,66 @@
-"""Functions of one value."""
+"""Functions of one value: those that torch knows by a name of their own, and masks, whose two sides
+lower/join_functions.py finds to be of one value."""
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
+import numpy as np
+import torch
 from torch import fx
 
-from mixcomp_edge.frontend.torch_export.calls import arguments, axis_of, refused
+from mixcomp_edge.frontend.torch_export.calls import arguments, axis_of, operator_of, refused, shape_of
 from mixcomp_edge.frontend.torch_export.importer import Importer, handles
 from mixcomp_edge.ir.nodes import Activation
+from mixcomp_edge.numerics.functions import Formula, Step
+from mixcomp_edge.operators.lookup import Lookup
+from mixcomp_edge.operators.prelu import PRelu
 from mixcomp_edge.operators.rescale import Relu
 from mixcomp_edge.operators.softmax import Softmax
+
+PLAIN = {  # without parameters: torch's name, ours where it differs
+    **{name: name for name in (
+        "abs", "sign", "floor", "ceil", "trunc", "round", "exp", "exp2", "expm1", "log", "log2", "log10", "log1p",
+        "sqrt", "rsqrt", "square", "reciprocal", "erf", "erfc", "sin", "cos", "tan", "asin", "acos", "atan", "sinh",
+        "cosh", "tanh", "asinh", "acosh", "atanh", "sigmoid", "log_sigmoid", "hardsigmoid", "hardswish", "silu", "mish",
+    )},
+    "sgn": "sign", "special_expit": "sigmoid", "special_exp2": "exp2", "special_expm1": "expm1", "fix": "trunc",
+    "special_log1p": "log1p", "special_erf": "erf", "special_erfc": "erfc", "special_round": "round",
+}  # fmt: skip
+SELU = (1.6732632423543772848170429916717, 1.0507009873554804934193349852946)  # alpha, scale; torch.nn.SELU
+
+
+def lookup(importer: Importer, node: fx.Node, function: str, *parameters: float) -> None:
+    """Adds a function of the call's first operand."""
+    importer.unary(node, Lookup, function=(Step(function, (0,), tuple(map(float, parameters))),))
+
+
+def of_several(importer: Importer, node: fx.Node, function: str, operands: list[Any]) -> None:
+    """Adds a function of several operands: values of one shape and constants that are one number."""
+    values = list(dict.fromkeys(o for o in operands if isinstance(o, fx.Node) and o in importer.alias))
+    inputs = [importer.alias[value] for value in values]
+    if any(importer.nodes[name].shape != shape_of(node) for name in inputs):
+        raise refused(node, f"aten.{operator_of(node)} of different shapes")
+    constants = [Step("constant", (), (_number(importer, node, o),)) for o in operands if o not in values]
+    places = {value: i for i, value in enumerate(values)}
+    numbers = iter(range(len(values), len(values) + len(constants)))
+    of = tuple(places[o] if o in places else next(numbers) for o in operands)
+    formula: Formula = (*constants, Step(function, of))
+    name = importer.unique(node.name)
+    importer.add(node, Lookup(name=name, inputs=tuple(inputs), shape=shape_of(node), function=formula))
+
+
+def _number(importer: Importer, node: fx.Node, argument: Any) -> float:
+    value = importer.constants.get(argument, argument) if isinstance(argument, fx.Node) else argument
+    if isinstance(value, fx.Node) or (isinstance(value, torch.Tensor) and value.numel() != 1):
+        raise refused(node, f"aten.{operator_of(node)} with a constant that is not one number")
+    return float(value)
+
+
+@handles(*(f"{name}.default" for name in PLAIN))
+def _plain(importer: Importer, node: fx.Node) -> None:
+    lookup(importer, node, PLAIN[operator_of(node)])
 
 
 @handles("relu.default")
@@ -21,13 +73,119 @@ def _relu6(importer: Importer, node: fx.Node) -> None:
     importer.unary(node, Relu, activation=Activation.RELU6)
 
 
-@handles("hardtanh.default", "clamp.default", "clamp_min.default")
+@handles("hardtanh.default", *(f"{name}.{kind}" for name in ("clamp", "clip", "clamp_min", "clamp_max")
+                               for kind in ("default", "Tensor")))  # fmt: skip
 def _clamp(importer: Importer, node: fx.Node) -> None:
-    low, high = arguments(node, None, -1.0, 1.0 if "hardtanh" in str(node.target) else None)[1:3]
-    activation = {(0.0, None): Activation.RELU, (0.0, 6.0): Activation.RELU6}.get((low, high))
-    if activation is None:
-        raise refused(node, f"a clamp to [{low}, {high}] (only [0, inf) and [0, 6])")
-    importer.unary(node, Relu, activation=activation)
+    name, given = operator_of(node), arguments(node, None, None, None)[1:]
+    low, high = (None, given[0]) if name == "clamp_max" else given
+    if name == "hardtanh":
+        low, high = (-1.0 if low is None else low), (1.0 if high is None else high)
+    low, high = (
+        end if bound is None else _number(importer, node, bound) for bound, end in ((low, -math.inf), (high, math.inf))
+    )
+    activation = {(0.0, math.inf): Activation.RELU, (0.0, 6.0): Activation.RELU6}.get((low, high))
+    if activation is not None:
+        return importer.unary(node, Relu, activation=activation)
+    if low >= high:
+        raise refused(node, f"a clamp to [{low}, {high}], which leaves one number,")
+    return lookup(importer, node, "clamp", low, high)
+
+
+@handles("gelu.default")
+def _gelu(importer: Importer, node: fx.Node) -> None:
+    approximate = node.kwargs.get("approximate", "none")
+    lookup(importer, node, "gelu_tanh" if approximate == "tanh" else "gelu")
+
+
+@handles("elu.default")
+def _elu(importer: Importer, node: fx.Node) -> None:
+    lookup(importer, node, "elu", *arguments(node, None, 1, 1, 1)[1:])
+
+
+@handles("selu.default")
+def _selu(importer: Importer, node: fx.Node) -> None:
+    lookup(importer, node, "elu", *SELU, 1)
+
+
+@handles("celu.default")
+def _celu(importer: Importer, node: fx.Node) -> None:
+    alpha = float(arguments(node, None, 1.0)[1])
+    lookup(importer, node, "elu", alpha, 1, 1 / alpha)
+
+
+@handles("leaky_relu.default")
+def _leaky_relu(importer: Importer, node: fx.Node) -> None:
+    lookup(importer, node, "leaky_relu", arguments(node, None, 0.01)[1])
+
+
+@handles("prelu.default")
+def _prelu(importer: Importer, node: fx.Node) -> None:
+    slope = importer.tensor(node.args[1])
+    if slope is None:
+        raise refused(node, "a prelu whose slopes are computed")
+    if slope.size == 1:
+        return lookup(importer, node, "leaky_relu", slope.item())
+    return importer.unary(node, PRelu, slope=slope.astype(np.float64).ravel())
+
+
+@handles("rrelu.default")
+def _rrelu(importer: Importer, node: fx.Node) -> None:
+    """Outside of training the slope is the middle of its range."""
+    _, lower, upper, training = arguments(node, None, 1 / 8, 1 / 3, False)
+    if training:
+        raise refused(node, "rrelu with training=True, which draws its slope at random,")
+    lookup(importer, node, "leaky_relu", (lower + upper) / 2)
+
+
+@handles("softplus.default")
+def _softplus(importer: Importer, node: fx.Node) -> None:
+    lookup(importer, node, "softplus", *arguments(node, None, 1, 20)[1:])
+
+
+@handles("hardshrink.default", "softshrink.default")
+def _shrink(importer: Importer, node: fx.Node) -> None:
+    lookup(importer, node, operator_of(node), arguments(node, None, 0.5)[1])
+
+
+@handles("threshold.default")
+def _threshold(importer: Importer, node: fx.Node) -> None:
+    lookup(importer, node, "threshold", *arguments(node, None, None, None)[1:])
+
+
+@handles("pow.Tensor_Scalar", "pow.Tensor_Tensor")
+def _power(importer: Importer, node: fx.Node) -> None:
+    if node.args[0] not in importer.alias:
+        return _exponential(importer, node)
+    return lookup(importer, node, "power", _number(importer, node, node.args[1]))
+
+
+@handles("pow.Scalar")
+def _exponential(importer: Importer, node: fx.Node) -> None:
+    base, value = _number(importer, node, node.args[0]), importer.source(node, 1)
+    function = (Step("exponential", (0,), (base,)),)
+    importer.add(
+        node, Lookup(name=importer.unique(node.name), inputs=(value.name,), shape=shape_of(node), function=function)
+    )
+
+
+COMPARISONS = {"gt": "above", "ge": "from", "lt": "below", "le": "up_to", "eq": "equal", "ne": "unequal"}
+
+
+@handles(*(f"{name}.{kind}" for name in COMPARISONS for kind in ("Scalar", "Tensor")))
+def _comparison(importer: Importer, node: fx.Node) -> None:
+    """1 where it holds, else 0."""
+    of_several(importer, node, COMPARISONS[operator_of(node)], list(node.args[:2]))
+
+
+@handles("where.self", "where.ScalarSelf", "where.ScalarOther", "where.Scalar")
+def _where(importer: Importer, node: fx.Node) -> None:
+    of_several(importer, node, "choice", list(node.args[:3]))
+
+
+@handles("masked_fill.Scalar", "masked_fill.Tensor")
+def _masked_fill(importer: Importer, node: fx.Node) -> None:
+    x, mask, value = node.args
+    of_several(importer, node, "choice", [mask, value, x])
 
 
 @handles("softmax.int")

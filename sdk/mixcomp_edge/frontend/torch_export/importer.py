@@ -26,6 +26,7 @@ from mixcomp_edge.operators.input import Input
 
 MAX_NAME = 88  # characters of a layer's name; the IR allows 96, and `unique` may add a number
 FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)  # casts among these only round
+CASTS = ("_to_copy", "type_as")
 STATE = "a model in C keeps no state: compute it outside, or make it a constant"
 
 
@@ -123,7 +124,7 @@ class Importer:
         if any(source in self.lost for source in node.all_input_nodes):
             return self._stand_in(node)
         value = value_of(node)
-        if value is not None and value.dtype not in FLOATS:
+        if value is not None and value.dtype not in FLOATS and (value.dtype != torch.bool or name in CASTS):
             raise refused(node, f"a cast to {str(value.dtype).removeprefix('torch.')}")
         return handler(self, node)
 

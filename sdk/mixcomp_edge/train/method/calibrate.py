@@ -14,14 +14,17 @@ Floats = NDArray[np.floating]
 CLIPS = np.geomspace(1.1 / 11**3, 1.1, 238)  # of the largest magnitude
 
 
-def activation_step(seen: Histogram, low: int, high: int) -> float:
-    """Step of the uniform grid low..high (zero point 0) with the least squared error on the values seen."""
+def activation_step(seen: Histogram, low: int, high: int, depth: float | None = None) -> float:
+    """Step of the uniform grid low..high with the least squared error on the values seen. Its zero point is 0, or with
+    a depth what `zero_points` says."""
     x, count = seen.values()
-    peak = float(np.abs(x).max(initial=0.0))
+    peak = float(np.abs(x).max(initial=0.0)) if depth is None else float(x.max(initial=0.0)) + depth
     if peak == 0.0:
         return 1.0 / max(high, 1)
     steps, codes = CLIPS[:, None] * peak / high, np.arange(low, high + 1)
-    ends = np.searchsorted(x, (codes[:-1] + 0.5) * steps)  # (S, K - 1): where the values of each code end
+    if depth is not None:
+        codes = codes - zero_points(depth, steps, high)  # (S, K)
+    ends = np.searchsorted(x, (codes[..., :-1] + 0.5) * steps)  # (S, K - 1): where the values of each code end
 
     def by_code(amount: Floats) -> Floats:
         """(S, K): the sum of each step's and code's share of the amounts (B,)."""
@@ -31,6 +34,11 @@ def activation_step(seen: Histogram, low: int, high: int) -> float:
     # sum (x - y)^2 for y = code * step, less the sum of x^2, which is the same for all
     errors = np.sum((codes * steps) ** 2.0 * by_code(1.0 * count) - 2 * codes * steps * by_code(count * x), axis=1)
     return float(steps[int(np.argmin(errors)), 0])
+
+
+def zero_points(depth: float, steps: Floats, high: int) -> NDArray[np.int64]:
+    """Zero points of grids 0..high with these steps that reach down to -depth."""
+    return np.clip(np.rint(depth / steps), 0, high).astype(np.int64)
 
 
 def input_range(x: NDArray[np.float32], high: int = 255) -> tuple[float, int]:

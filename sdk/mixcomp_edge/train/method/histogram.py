@@ -67,6 +67,12 @@ class Histogram:
         """Whether a value was below 0."""
         return bool(self.counts[1].any())
 
+    @property
+    def depth(self) -> float:
+        """How far its values reach below 0."""
+        x, _ = self.values()
+        return max(-float(x.min(initial=0.0)), 0.0)
+
     def values(self) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         """(B,) the numbers that occurred, ascending, and (B,) how often. If there are outliers, what lies beyond the
         usual peak counts as that."""

@@ -16,8 +16,9 @@ from mixcomp_edge.ir.types import QType
 from mixcomp_edge.lower.assign_types import ValueType
 from mixcomp_edge.numerics import Codebook, members
 from mixcomp_edge.quant_plan import LayerPlan
-from mixcomp_edge.train.method.calibrate import choose_codebook, weight_scale
+from mixcomp_edge.train.method.calibrate import activation_step, choose_codebook, weight_scale, zero_points
 from mixcomp_edge.train.method.estimators import slope
+from mixcomp_edge.train.method.histogram import Histogram
 from mixcomp_edge.train.recipe import Recipe
 
 LOG_2 = math.log(2.0)
@@ -42,7 +43,7 @@ class _RoundToInteger(torch.autograd.Function):
         x, y, inside = ctx.saved_tensors
         (gradient,) = gradients
         gradient_x = gradient * inside
-        gradient_log = (gradient * y).sum() - (gradient_x * x).sum()
+        gradient_log = (gradient * y).sum() - torch.where(inside, gradient_x * x, 0.0).sum()  # x may be infinite
         return gradient_x, gradient_log, None, None
 
 
@@ -72,10 +73,12 @@ class _RoundToLevels(torch.autograd.Function):
 
 
 class ActivationQuantizer(nn.Module):
-    """Quantizes one value of the graph. The step is learned, unless `fix` has set it for good (input, softmax)."""
+    """Quantizes one value of the graph. The step is learned, unless `fix` has set it for good (input, softmax). A
+    skewed value has a zero point that leaves room for numbers down to -depth, whatever the step."""
 
     zero_point: Tensor
     fixed_step: Tensor
+    depth: Tensor
 
     def __init__(self, value_type: ValueType) -> None:
         super().__init__()
@@ -85,9 +88,11 @@ class ActivationQuantizer(nn.Module):
         self.log_step = nn.Parameter(torch.zeros(()))
         self.register_buffer("zero_point", torch.zeros((), dtype=torch.int64))
         self.register_buffer("fixed_step", torch.zeros((), dtype=torch.float64))  # 0: learned
+        if value_type.skewed:
+            self.register_buffer("depth", torch.zeros((), dtype=torch.float64))
 
     def forward(self, x: Tensor) -> Tensor:
-        zero = int(self.zero_point)
+        zero = self.zero()
         y: Tensor = _RoundToInteger.apply(  # type: ignore[no-untyped-call]
             x, self.bounded_log_step(), self.low - zero, self.high - zero
         )
@@ -99,10 +104,25 @@ class ActivationQuantizer(nn.Module):
             return self.log_step
         return self.log_step.clamp(max=float(np.log(self.value_type.limit / self.high)))
 
+    def zero(self) -> int:
+        """The zero point: for a skewed value, that of the step as it is."""
+        if not self.value_type.skewed:
+            return int(self.zero_point)
+        return int(zero_points(float(self.depth), np.array(self.step()), self.high))
+
+    def step(self) -> float:
+        return float(self.fixed_step) or float(np.exp(np.float64(self.bounded_log_step().item())))
+
     def set_step(self, step: float) -> None:
         """The step to start learning from."""
         with torch.no_grad():
             self.log_step.fill_(float(np.log(step)))
+
+    def calibrate(self, seen: Histogram) -> None:
+        """Sets the step to start learning from, and what a skewed value needs below 0."""
+        if self.value_type.skewed:
+            self.depth.fill_(seen.depth)
+        self.set_step(activation_step(seen, self.low, self.high, seen.depth if self.value_type.skewed else None))
 
     def fix(self, step: float, zero_point: int = 0) -> None:
         """Sets step and zero point, exactly and for good."""
@@ -113,8 +133,7 @@ class ActivationQuantizer(nn.Module):
 
     def qtype(self) -> QType:
         """The integer type that this quantizer stands for."""
-        step = float(self.fixed_step) or float(np.exp(np.float64(self.bounded_log_step().item())))
-        return QType(self.value_type.dtype, step, int(self.zero_point))
+        return QType(self.value_type.dtype, self.step(), self.zero())
 
 
 class WeightQuantizer(nn.Module):

@@ -7,9 +7,9 @@ from __future__ import annotations
 from importlib import import_module
 from pkgutil import iter_modules
 
-from mixcomp_edge.train.operators.forms import forward
+from mixcomp_edge.train.operators.forms import forward, terms
 
 for _module in iter_modules(__path__):
     import_module(f"{__name__}.{_module.name}")
 
-__all__ = ["forward"]
+__all__ = ["forward", "terms"]

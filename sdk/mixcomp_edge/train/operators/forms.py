@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import fields, replace
 from functools import singledispatch
+from typing import Any
 
+import numpy as np
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -15,6 +18,15 @@ from mixcomp_edge.ir.nodes import Activation
 def forward(node: Node, inputs: list[Tensor], *parameters: Tensor) -> Tensor:
     """Value of a float node on inputs (N, C, ...); parameters: weight and bias in PyTorch's layout, of a layer."""
     raise NotImplementedError(node.op)
+
+
+@singledispatch
+def terms(node: Node, inputs: list[Tensor], sizes: list[Tensor], *parameters: Tensor) -> Tensor:
+    """The sum of the sizes of the terms that the node's value is made of, for inputs of these values and sizes: of a
+    sum of products, its value for the sizes of all that goes into it. parameters: the sizes of weight and bias."""
+    contents = {field.name: getattr(node, field.name) for field in fields(node)}
+    arrays: dict[str, Any] = {name: np.abs(v) for name, v in contents.items() if isinstance(v, np.ndarray)}
+    return forward(replace(node, **arrays), sizes, *parameters)
 
 
 def activate(x: Tensor, activation: Activation) -> Tensor:

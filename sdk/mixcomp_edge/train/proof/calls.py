@@ -13,16 +13,16 @@ from torch import Tensor, fx
 from mixcomp_edge.errors import ImportMismatch
 from mixcomp_edge.frontend.torch_export import BATCH, Imported
 from mixcomp_edge.frontend.torch_export.calls import module_stack, operator_of
-from mixcomp_edge.train.proof.float_graph import absolute, value
+from mixcomp_edge.frontend.torch_export.importer import CASTS
+from mixcomp_edge.train.proof.float_graph import size, value
 
 ROUNDING = 2.0**-34  # of a sum in float64 of up to 2**18 terms, as a part of the sum of their sizes
-CASTS = ("_to_copy", "type_as")
 SIZES = 6  # random values are of sizes 2**-6 to 2**6
 
 
 def check_calls(imported: Imported, x: Tensor) -> None:
     """ImportMismatch for the first call whose node computes something else; x: samples (N, C, ...)."""
-    graph, sizes = imported.graph, absolute(imported.graph)
+    graph = imported.graph
     random = torch.Generator().manual_seed(0)
     values: dict[fx.Node, Any] = dict(imported.constants)
     for call, result in results(imported, x[torch.arange(BATCH) % len(x)]):
@@ -38,9 +38,10 @@ def check_calls(imported: Imported, x: Tensor) -> None:
                 probes.setdefault(name, _probe(values[argument], random))
         expected = _first(_result(call, _probed(imported, values, probes))).double()
         name = imported.stands_for[call]
-        found = value(graph, name, dict(probes))
-        size = value(sizes, name, {source: probe.abs() for source, probe in probes.items()}).abs() + found.abs()
-        allowed = ROUNDING * size
+        doubles = {source: probe.double() for source, probe in probes.items()}
+        sizes = {source: probe.abs() for source, probe in doubles.items()}
+        found = value(graph, name, dict(doubles))
+        allowed = ROUNDING * (size(graph, name, doubles, sizes) + found.abs())
         if operator_of(call) in CASTS and result.dtype.is_floating_point:
             allowed = allowed + torch.finfo(result.dtype).eps * found.abs()
         if found.shape != expected.shape or not agree(found, expected, allowed):

@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
-from typing import Any
-
 import numpy as np
 import torch
 from torch import Tensor
 
 from mixcomp_edge.ir import weighted
 from mixcomp_edge.ir.graph import Graph, Node
-from mixcomp_edge.train.operators import forward
+from mixcomp_edge.train.operators import forward, terms
 
 
 def value(graph: Graph, name: str, known: dict[str, Tensor]) -> Tensor:
     """The value (N, C, ...) of a node, from those of nodes before it that `known` holds, where it is then kept, too."""
     if name not in known:
         node = graph[name]
-        parameters: tuple[Tensor, ...] = ()
-        if isinstance(node, weighted.Layer):
-            weight = np.ascontiguousarray(np.moveaxis(node.weight, -1, 1))
-            parameters = (torch.from_numpy(weight).double(), torch.from_numpy(node.bias).double())
-        known[name] = forward(node, [value(graph, source, known) for source in node.inputs], *parameters)
+        known[name] = forward(node, [value(graph, source, known) for source in node.inputs], *parameters(node))
     return known[name]
 
 
@@ -35,13 +28,22 @@ def values(graph: Graph, x: Tensor) -> dict[str, Tensor]:
     return known
 
 
-def absolute(graph: Graph) -> Graph:
-    """The graph with the absolute value of every weight, bias, gain and offset. Its value for the absolute value of an
-    input is the sum of the sizes of all terms, of which rounding moves a value by a small part."""
-    return graph.with_nodes(_absolute(node) for node in graph.nodes)
+def size(graph: Graph, name: str, known: dict[str, Tensor], sizes: dict[str, Tensor]) -> Tensor:
+    """The sum of the sizes of all terms that a node's value is made of: rounding moves it by a small part of that.
+    `known` holds values before it, `sizes` their sizes, and of what lies between, too, from then on."""
+    if name not in sizes:
+        node = graph[name]
+        values_read = [value(graph, source, known) for source in node.inputs]
+        sizes_read = [size(graph, source, known, sizes) for source in node.inputs]
+        sizes[name] = terms(node, values_read, sizes_read, *parameters(node, absolute=True)).abs()
+    return sizes[name]
 
 
-def _absolute(node: Node) -> Node:
-    contents = {field.name: getattr(node, field.name) for field in fields(node)}
-    arrays: dict[str, Any] = {name: np.abs(v) for name, v in contents.items() if isinstance(v, np.ndarray)}
-    return replace(node, **arrays)
+def parameters(node: Node, *, absolute: bool = False) -> tuple[Tensor, ...]:
+    """Weight and bias of a layer in PyTorch's layout, or their sizes."""
+    if not isinstance(node, weighted.Layer):
+        return ()
+    weight, bias = (
+        torch.from_numpy(v).double() for v in (np.ascontiguousarray(np.moveaxis(node.weight, -1, 1)), node.bias)
+    )
+    return (weight.abs(), bias.abs()) if absolute else (weight, bias)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, fx, nn
 from torch.func import functional_call
 
-from mixcomp_edge.errors import ImportMismatch
+from mixcomp_edge.errors import ImportMismatch, TaskError
 from mixcomp_edge.frontend.torch_export import Imported
 from mixcomp_edge.frontend.torch_export.calls import value_of
 from mixcomp_edge.train.proof.place import place
@@ -48,6 +48,12 @@ def check_whole(model: nn.Module, imported: Imported, quantized: QuantizedModel,
         )
     difference = _difference(found, expected, allowed)
     if difference is not None:
+        undefined = (expected.isnan() & ~found.isnan()).flatten(1).any(1)
+        if undefined.any():
+            raise TaskError(
+                f"{name}: the model's output is not a number on {int(undefined.sum())} of {len(x)} samples: "
+                "a logarithm, root or power of what is below 0, or 0 / 0. Clamp what it reads."
+            )
         raise ImportMismatch(f"{name}: {difference}: {place(model, imported, quantized, x)}.")
 
 

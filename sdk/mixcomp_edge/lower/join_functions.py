@@ -1,0 +1,89 @@
+"""What is a function of one value is one node, however many it was written as: x * sigmoid(x), arithmetic before and
+behind it, a comparison and the choice it makes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mixcomp_edge.errors import UnsupportedError
+from mixcomp_edge.ir.graph import Graph, Node
+from mixcomp_edge.ir.nodes import Activated, FloatNode
+from mixcomp_edge.numerics.functions import Formula, guarded, joined
+from mixcomp_edge.operators.lookup import Lookup
+from mixcomp_edge.operators.rescale import Relu
+
+
+def join_functions(graph: Graph) -> Graph:
+    """Nodes that are made of one value alone, element by element, with nothing between them that is read elsewhere,
+    become one lookup if one of them is. Exact in real arithmetic; in integers it is rounded once. A ReLU stays with the
+    layer before it."""
+    order = {node.name: step for step, node in enumerate(graph.nodes)}
+    made: dict[str, Lookup] = {}
+    gone: set[str] = set()
+    for node in reversed(graph.nodes):
+        if node.name in gone or not _is_pointwise(graph, node):
+            continue
+        cone = _cone(graph, node, order)
+        if cone is None:
+            if isinstance(node, Lookup):
+                raise UnsupportedError(
+                    f"{node.name}: {node.function[-1].function} of two values that are made apart is not supported. "
+                    "Compute both of one value, or cut the model before it and compute the rest outside."
+                )
+        elif cone.worth:
+            function = guarded(cone.formula(graph, order))
+            made[node.name] = Lookup(name=node.name, inputs=(cone.root,), shape=node.shape, function=function)
+            gone |= cone.members - {node.name}
+    return graph.with_nodes(made.get(node.name, node) for node in graph.nodes if node.name not in gone)
+
+
+@dataclass(frozen=True)
+class _Cone:
+    """`members` are made of the value `root` alone; `top`, one of them, is the only one that others read. worth: one of
+    them is a lookup already, or they join what parted."""
+
+    top: str
+    root: str
+    members: frozenset[str]
+    worth: bool
+
+    def formula(self, graph: Graph, order: dict[str, int]) -> Formula:
+        """The top as a function of the root."""
+        made: dict[str, Formula] = {self.root: ()}
+        for name in sorted(self.members, key=order.__getitem__):
+            made[name] = joined(_formula(graph[name]), [made[source] for source in graph[name].inputs])
+        return made[self.top]
+
+
+def _cone(graph: Graph, top: Node, order: dict[str, int]) -> _Cone | None:
+    """The largest one below `top`; None where it is made of several values."""
+    members, outside = {top.name}, set(top.inputs)
+    found = None
+    while True:
+        if len(outside) == 1:
+            (root,) = outside
+            worth = any(isinstance(graph[name], Lookup) for name in members)
+            worth = worth or (len(members) > 1 and any(len(graph[name].inputs) > 1 for name in members))
+            found = _Cone(top.name, root, frozenset(members), worth)
+        latest = graph[max(outside, key=order.__getitem__)]
+        inside = all(user.name in members for user in graph.users[latest.name]) and latest.name not in graph.leaving
+        if not inside or not _is_pointwise(graph, latest) or (found and _stays(graph, latest)):
+            return found
+        members.add(latest.name)
+        outside = (outside - {latest.name}) | set(latest.inputs)
+
+
+def _stays(graph: Graph, node: Node) -> bool:
+    """Whether it becomes part of the layer before it."""
+    source = graph[node.inputs[0]]
+    return isinstance(node, Relu) and isinstance(source, Activated) and graph.only_user(source) is node
+
+
+def _is_pointwise(graph: Graph, node: Node) -> bool:
+    same = all(source.shape == node.shape for source in graph.sources(node))
+    return isinstance(node, FloatNode) and node.formula is not None and same
+
+
+def _formula(node: Node) -> Formula:
+    assert isinstance(node, FloatNode)
+    return node.formula or ()
