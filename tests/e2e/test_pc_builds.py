@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from e2e.test_matrix import TASKS, calibrated
-from mixcomp_edge import export, save_bundle
+from mixcomp_edge import export, load_bundle, save_bundle
 from mixcomp_edge.targets import targets
 
 TYPES = ("", "Debug", "MinSizeRel", "RelWithDebInfo")  # "": as the README has it, which is Release
@@ -39,7 +39,7 @@ def test_the_readmes_pc_build_computes_the_golden_vector(task, act_bits, weights
         request.getfixturevalue("data_folder")
     if not shutil.which("cmake"):
         pytest.skip("cmake is not installed")
-    export(bundle(task, act_bits, weights), on, tmp_path / "c")
+    export(load_bundle(bundle(task, act_bits, weights)), on, tmp_path / "c")
     for compiler in filter(shutil.which, ("gcc", "clang")):
         for kind in TYPES:
             build = tmp_path / f"{compiler}{kind}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import ctypes
+import json
 import os
 import random
 import shutil
@@ -17,8 +18,10 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
 from functools import cache
+from hashlib import sha256
 from itertools import product
 from pathlib import Path
 
@@ -180,13 +183,13 @@ class Outcome:
     skipped: str = ""
 
 
-def try_build(one: Build, examples: int = 2) -> Outcome:
-    """Compiles, and runs where the build says so."""
+def try_build(one: Build, examples: int = 2, jobs: int = 1) -> Outcome:
+    """Compiles, `jobs` kernels at a time, and runs where the build says so."""
     if not one.command:
         return Outcome(skipped=f"no {one.compiler} for {one.on} on this machine")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        objects, refused = compile_all(one, folder)
+        objects, refused = compile_all(one, folder, jobs)
         if (
             "-flto" in one.flags and one.compiler == "gcc" and not (one.run or refused)
         ):  # only now is there machine code
@@ -207,23 +210,25 @@ def try_build(one: Build, examples: int = 2) -> Outcome:
         return out
 
 
-def compile_all(one: Build, folder: Path) -> tuple[list[Path], list[str]]:
+def compile_all(one: Build, folder: Path, jobs: int = 1) -> tuple[list[Path], list[str]]:
     """(object files, what a compiler says to each kernel that it refuses)"""
-    objects, refused = [], []
     always = [] if any(flag.startswith("-std") for flag in one.flags) else ["-std=c99"]
     always += ["-fPIC"] if one.on == "pc64" and one.run else []
     always += [*alone.ENUMS, "-ffunction-sections"] if one.on in ARM and one.run else []
-    for kernel in one.kernels:
+
+    def compiled(kernel: Kernel) -> Path | str:
         output = folder / f"{kernel.name}.o"
         source = build.source(kernel)
         words = [*always, *one.flags, f"-I{build.FIRMWARE / 'include'}", "-c", str(source), "-o", str(output)]
         done = subprocess.run([*one.command, *words], capture_output=True, text=True)
-        if done.returncode:
-            said = [line for line in done.stderr.splitlines() if "rror" in line] or [f"status {done.returncode}"]
-            refused.append(f"{kernel.name}: {said[0]}")
-        else:
-            objects.append(output)
-    return objects, refused
+        if not done.returncode:
+            return output
+        said = [line for line in done.stderr.splitlines() if "rror" in line] or [f"status {done.returncode}"]
+        return f"{kernel.name}: {said[0]}"
+
+    with ThreadPoolExecutor(jobs) as pool:
+        found = list(pool.map(compiled, one.kernels))
+    return [each for each in found if isinstance(each, Path)], [each for each in found if isinstance(each, str)]
 
 
 Run = Callable[[alone.Call], bytes]
@@ -267,26 +272,58 @@ def on_core(one: Build, objects: list[Path], folder: Path) -> Run | str:
 RUNNERS = {"pc64": on_pc64, "pc32": on_pc32}
 
 
+def tried(one: Build, examples: int, jobs: int) -> Outcome:
+    """`try_build`, where a refusal to link is one more that is told."""
+    try:
+        return try_build(one, examples, jobs)
+    except (subprocess.CalledProcessError, ToolchainError) as error:
+        said = (getattr(error, "stderr", None) or b"").decode(errors="replace")
+        return Outcome(refused=(f"link: {error} {said}",))
+
+
+def todays_c() -> str:
+    """A digest of all that is compiled."""
+    texts = [path.read_bytes() for path in (*build.SOURCES, *sorted((build.FIRMWARE / "include").rglob("*.h")))]
+    return sha256(b"\0".join(texts)).hexdigest()
+
+
+class Record:
+    """What came of the builds of today's C, a JSON line each in a file, so that a run can go on where one stopped."""
+
+    def __init__(self, path: Path | None, examples: int) -> None:
+        self.path, self.key = path, f"{todays_c()} {examples}"
+        lines = path.read_text().splitlines() if path is not None and path.exists() else []
+        whole = [json.loads(line) for line in lines if line.endswith("}")]
+        entries = [entry for entry in whole if entry.pop("c") == self.key]
+        self.known = {entry.pop("build"): Outcome(**entry) for entry in entries}
+
+    def add(self, one: Build, out: Outcome) -> None:
+        if self.path is not None:
+            with self.path.open("a") as file:
+                file.write("\n" + json.dumps({"c": self.key, "build": repr(one), **asdict(out)}))
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description="The C under every flag.")
     parser.add_argument("--only", default="", help="builds with these words, between commas, in their names")
     parser.add_argument("--minutes", type=float, help="builds in any order until the time is up")
     parser.add_argument("--seed", type=int, default=0, help="of that order")
     parser.add_argument("--examples", type=int, default=2, help="layers for each kernel")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="compilers at a time")
+    parser.add_argument("--record", type=Path, help="a file of what was done; what is in it is not done again")
     asked = parser.parse_args()
     table: dict[tuple[str, str], list[int]] = {}
     bad, skipped, start = [], Counter[str](), time.monotonic()
     builds = [one for one in matrix() if all(word in f"{one} " for word in asked.only.split(","))]
     if asked.minutes is not None:
         random.Random(asked.seed).shuffle(builds)
+    record = Record(asked.record, asked.examples)
     for one in builds:
         if asked.minutes is not None and time.monotonic() - start > 60 * asked.minutes:
             break
-        try:
-            out = try_build(one, asked.examples)
-        except (subprocess.CalledProcessError, ToolchainError) as error:
-            said = (getattr(error, "stderr", None) or b"").decode(errors="replace")
-            out = Outcome(refused=(f"link: {error} {said}",))
+        out = record.known.get(repr(one))
+        if out is None:
+            record.add(one, out := tried(one, asked.examples, asked.jobs))
         row = table.setdefault((one.on, one.compiler), [0, 0, 0, 0, 0])
         for i, n in enumerate((1, out.compiled, len(out.refused), out.ran, len(out.wrong))):
             row[i] += n

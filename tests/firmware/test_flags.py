@@ -34,7 +34,7 @@ def test_a_kernel_that_computes_something_else_is_told(monkeypatch):
         return lambda call: bytes(2) if call.name == "mce_dense_u8_fx4__dsp" else wanted.pop(0)
 
     wanted = [case.want for case in flags.cases(1) if case.kernel.name != "mce_dense_u8_fx4__dsp"]
-    monkeypatch.setattr(flags, "compile_all", lambda one, folder: ([], []))
+    monkeypatch.setattr(flags, "compile_all", lambda one, folder, jobs: ([], []))
     monkeypatch.setitem(flags.RUNNERS, "pc64", almost)
     out = flags.try_build(Build("pc64", "gcc", (), run=True), 1)
     if out.skipped:
@@ -50,3 +50,27 @@ def test_wrapping_sums_side_by_side_are_whole_at_every_level(tmp_path):
         words = ["gcc", level, f"-I{build.FIRMWARE / 'include'}", str(source), "-o", str(program)]
         subprocess.run(words, check=True)
         assert subprocess.run([str(program)], capture_output=True, text=True).stdout == "1088 1120\n", level
+
+
+def test_a_run_that_was_stopped_goes_on_from_its_record(tmp_path, monkeypatch, capsys):
+    asked = []
+
+    def build_of_three(one, examples, jobs):
+        asked.append(str(one))
+        return flags.Outcome(compiled=3, ran=2, wrong=("mce_add__c",) if one.compiler == "clang" else ())
+
+    def run():
+        asked.clear()
+        assert flags.main() == 1  # clang's are wrong, also where they are remembered
+        return [line.split() for line in capsys.readouterr().out.splitlines() if line.startswith("all ")]
+
+    monkeypatch.setattr(flags, "tried", build_of_three)
+    monkeypatch.setattr("sys.argv", ["flags.py", "--only", "pc64,-fPIC", "--record", str(tmp_path / "done")])
+    first, builds = run(), list(asked)
+    assert len(builds) == 14
+    assert (run(), asked) == (first, [])
+    lines = (tmp_path / "done").read_text().splitlines()
+    (tmp_path / "done").write_text("\n".join([*lines[:11], lines[11][:50]]))  # killed while it wrote
+    assert (run(), asked) == (first, builds[10:])
+    monkeypatch.setattr(flags, "todays_c", lambda: "another")
+    assert (run(), asked) == (first, builds)
