@@ -20,6 +20,7 @@ from mixcomp_edge.cli.common import (
     show_next,
     warn,
 )
+from mixcomp_edge.codegen.packaging import Packaging
 from mixcomp_edge.errors import ExportError
 from mixcomp_edge.targets import DEFAULT
 
@@ -44,6 +45,15 @@ EnergyOption = Annotated[
     bool,
     typer.Option("--energy", help="MLPerf Tiny's energy mode: times are marked on the board's timestamp pin."),
 ]
+
+
+PACKAGE_NEXT = {
+    Packaging.ARDUINO: "put the folder among your sketchbook's libraries, then File, Examples, selftest",
+    Packaging.PLATFORMIO: "put the folder into your project's lib, then pio run",
+    Packaging.ZEPHYR: "west build -b BOARD samples/selftest_…, with the folder in ZEPHYR_EXTRA_MODULES",
+    Packaging.ESP_IDF: "put the folder among your project's components, or idf.py build in examples/selftest_…",
+    Packaging.CMSIS_PACK: "packchk, zip it as a .pack, and add it by cpackget or your IDE",
+}
 
 
 def register(app: typer.Typer) -> None:
@@ -80,6 +90,9 @@ def register(app: typer.Typer) -> None:
         like: Annotated[
             Path | None, typer.Option("--like", help="Take the kernels of an earlier export.", metavar="DIR")
         ] = None,
+        packaging: Annotated[
+            Packaging, typer.Option("--as", help="Lay the folder out as a package of these tools.")
+        ] = Packaging.CMAKE,
         force: ForceFlag = False,
         json: JsonFlag = False,
     ) -> None:
@@ -99,8 +112,11 @@ def register(app: typer.Typer) -> None:
         mixcomp-edge export resnet8.mce --flash-budget 50000 -o resnet8_small
 
         mixcomp-edge export keywords.mce speaker.mce --target cortex-m4 -o models_c
+
+        mixcomp-edge export resnet8.mce --as arduino -o libraries/mce_resnet8
         """
         from mixcomp_edge.bundle import load_bundle
+        from mixcomp_edge.codegen.packages import export_several
         from mixcomp_edge.codegen.project import check_export, chosen_kernels
         from mixcomp_edge.codegen.project import export as write
 
@@ -113,8 +129,10 @@ def register(app: typer.Typer) -> None:
         if len(bundles) > 1:
             if any(option is not None for option in (board, profile, optimize, like)):
                 raise ExportError("--board, --profile, -O, limits and --like are for one model: export each by itself.")
-            _export_several(bundles, target or DEFAULT, folder, force=force, json=json)
+            _export_several(bundles, target or DEFAULT, folder, packaging, force=force, json=json)
             return
+        if board is not None and packaging is not Packaging.CMAKE:
+            raise ExportError("--board makes a firmware and --as a package for your own: give one of them.")
         the_board = _board(board, target, profile, baud, energy)
         if the_board is not None or optimize is not None:
             from mixcomp_edge.build.cross import toolchain as find_chain
@@ -126,10 +144,15 @@ def register(app: typer.Typer) -> None:
         kernels = chosen_kernels(like) if like else None
         limits = {"flash_budget": flash_budget, "max_instructions": max_instructions}
         choice = _choose(the_bundle, target, optimize, toolchain, limits) if optimize else None
-        layout = write(
-            the_bundle, target, folder, force=force, board=the_board, profile=profile,
-            kernels=choice.kernels if choice else kernels, warn=warn,
-        )  # fmt: skip
+        kernels = choice.kernels if choice else kernels
+        if packaging is Packaging.CMAKE:
+            layout = write(
+                the_bundle, target, folder, force=force, board=the_board, profile=profile, kernels=kernels, warn=warn
+            )
+        else:
+            [layout] = export_several(
+                [the_bundle], target, folder, packaging=packaging, force=force, kernels=kernels, warn=warn
+            )
         sizes: dict[str, object] = {"weight_bytes": layout.weight_bytes, "arena_bytes": layout.arena.total_bytes}
         if choice is not None:
             sizes |= {"choice": choice.as_dict()}
@@ -147,15 +170,21 @@ def register(app: typer.Typer) -> None:
                 f"{sizes['ram_bytes']:,} of {the_board.ram_bytes:,} B of RAM ({sizes['compiler']}).",
                 highlight=False,
             )
+        if packaging is not Packaging.CMAKE:
+            show_next(f"{PACKAGE_NEXT[packaging]} (self-tests lie in {folder})")
+            return
         runs = "--on emulator" if layout.target.core else "--on host"
         show_next(f"mixcomp-edge flash {folder}" if the_board else f"mixcomp-edge verify {folder} {runs}")
 
 
-def _export_several(bundles: list[Path], target: str, folder: Path, *, force: bool, json: bool) -> None:
+def _export_several(
+    bundles: list[Path], target: str, folder: Path, packaging: Packaging, *, force: bool, json: bool
+) -> None:
     from mixcomp_edge.bundle import load_bundle
-    from mixcomp_edge.codegen.project import export_several
+    from mixcomp_edge.codegen.packages import export_several
 
-    layouts = export_several([load_bundle(path) for path in bundles], target, folder, force=force, warn=warn)
+    loaded = [load_bundle(path) for path in bundles]
+    layouts = export_several(loaded, target, folder, packaging=packaging, force=force, warn=warn)
     if json:
         models = {x.graph.name: {"weight_bytes": x.weight_bytes, "arena_bytes": x.arena.total_bytes} for x in layouts}
         print_json({"target": target, "folder": str(folder), "models": models})

@@ -49,27 +49,14 @@ def export(
     lies in the folder stays. `check_export` says what is refused unless `force`; `warn` hears what that takes."""
     folder = Path(folder)
     layout = lay_out(bundle.graph, board.target if board else target(target_name), kernels)
-    _write(folder, [bundle], project_files([(bundle, layout)], board, profile), force, warn)
+    write_export(folder, [bundle], project_files([(bundle, layout)], board, profile), force, warn)
     return layout
 
 
-def export_several(
-    bundles: Sequence[Bundle],
-    target_name: str,
-    folder: Path,
-    *,
-    force: bool = False,
-    warn: Callable[[str], None] = lambda text: None,
-) -> list[Layout]:
-    """Writes several models into one folder, the kernels that they share once; else as `export`."""
-    layouts = [lay_out(bundle.graph, target(target_name)) for bundle in bundles]
-    _write(folder, bundles, project_files(list(zip(bundles, layouts, strict=True))), force, warn)
-    return layouts
-
-
-def _write(
+def write_export(
     folder: Path, bundles: Sequence[Bundle], files: dict[str, bytes], force: bool, warn: Callable[[str], None]
 ) -> None:
+    """Writes an export's files in the place of an earlier one's."""
     check_export(folder, *(bundle.graph.name for bundle in bundles), force=force)
     ours = _ours(folder) or (_ours_by_name(folder) if force else {})
     if taken := write_folder(folder, files, ours, force=force):
@@ -240,8 +227,13 @@ def _manifest(folder: Path) -> dict[str, Any]:
             raise ValueError("baud must be a whole number, energy true or false")
         if not all(MODEL_NAME.fullmatch(name) for name in models):
             raise ValueError("a model has no name that one can have")
-        return manifest
     except (ExportError, ValueError, KeyError) as error:
         raise ExportError(
             f"{folder}: not an exported project ({MANIFEST} is missing or damaged: {error}). Run `mixcomp-edge export`."
         ) from error
+    if "package" in manifest:
+        raise ExportError(
+            f"{folder} is a package for {manifest['package']}, built by its tools. Give the bundle that lies in it, or "
+            "export it without --as."
+        )
+    return manifest

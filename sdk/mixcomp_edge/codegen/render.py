@@ -54,6 +54,16 @@ def render_image(layout: Layout) -> str:
     return _environment(layout).get_template("image.c.j2").render(model=layout.graph.name, ends=all_ends)
 
 
+def environment_of(model: tuple[Bundle, Layout]) -> jinja2.Environment:
+    """Jinja2 with what templates of a model ask for."""
+    return _environment(model[1])
+
+
+def context_of(model: tuple[Bundle, Layout]) -> dict[str, Any]:
+    """What templates print of a model."""
+    return _context(*model)
+
+
 def _environment(layout: Layout) -> jinja2.Environment:
     jinja = environment()
     placement = _Placement(layout)

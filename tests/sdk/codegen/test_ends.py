@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from mixcomp_edge.bundle import Bundle
+from mixcomp_edge.codegen.packages import export_several
 from mixcomp_edge.codegen.profiles import profile_of
-from mixcomp_edge.codegen.project import export, export_several
+from mixcomp_edge.codegen.project import export
 from mixcomp_edge.codegen.render import golden_vector
 from mixcomp_edge.errors import ExportError
 from mixcomp_edge.ir import interp

@@ -11,7 +11,8 @@ import pytest
 
 from mixcomp_edge import export, resources, save_bundle
 from mixcomp_edge.codegen import sharing
-from mixcomp_edge.codegen.project import export_several, read_project
+from mixcomp_edge.codegen.packages import export_several
+from mixcomp_edge.codegen.project import read_project
 from mixcomp_edge.codegen.render import golden_vector
 from mixcomp_edge.errors import ExportError, StorageError
 from mixcomp_edge.simulation import simulate
