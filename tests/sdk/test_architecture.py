@@ -53,7 +53,7 @@ NAMED = {  # who names operators all the same: what joins several, and how weigh
     "lower/fold_padding.py": {"pad", "conv2d"},
     "lower/fuse_activation.py": {"rescale"},
     "lower/fuse_add.py": {"add", "conv2d"},
-    "lower/join_functions.py": {"lookup", "rescale"},
+    "lower/join_functions.py": {"affine", "lookup", "rescale"},
     "lower/merge_strides.py": {"maxpool2d"},
     "plan/packing/depthwise.py": {"dwconv2d"},
     "plan/packing/mve.py": {"avgpool2d", "conv2d", "dwconv2d"},

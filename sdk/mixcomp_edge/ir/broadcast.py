@@ -12,6 +12,7 @@ from mixcomp_edge.ir import c_view
 from mixcomp_edge.ir.c_view import Call, CValue, Fields
 from mixcomp_edge.ir.graph import Node, Shape
 from mixcomp_edge.ir.nodes import Activated, QNode
+from mixcomp_edge.numerics.functions import Formula
 
 
 def broadcast_shape(node: Node, shapes: list[Shape]) -> Shape:
@@ -45,8 +46,20 @@ class Pair(Activated):
     def arity(self) -> int:
         return 2
 
+    @property
+    def joins(self) -> Formula:
+        """What it makes of its two values, before its activation."""
+        raise NotImplementedError
+
+    @property
+    def formula(self) -> Formula:
+        return self.activated(self.joins, 2)
+
     def output_shape(self, shapes: list[Shape]) -> Shape:
         return broadcast_shape(self, shapes)
+
+    def is_skewed(self, inputs: list[bool]) -> bool:
+        return any(inputs)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

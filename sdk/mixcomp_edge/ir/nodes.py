@@ -6,7 +6,7 @@ A node answers with the methods below; an operator overrides those in which it d
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any, ClassVar
 
@@ -99,6 +99,10 @@ class Activated(FloatNode):
     """A node that takes in the ReLU behind it."""
 
     activation: Activation = Activation.NONE
+
+    def activated(self, formula: Formula, operands: int) -> Formula:
+        """A formula of so many values, with the activation behind it."""
+        return (*formula, *(replace(step, of=(operands + len(formula) - 1,)) for step in self.activation.formula))
 
     @property
     def limit(self) -> float | None:

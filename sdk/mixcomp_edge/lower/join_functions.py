@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from mixcomp_edge.errors import UnsupportedError
 from mixcomp_edge.ir.graph import Graph, Node
 from mixcomp_edge.ir.nodes import Activated, FloatNode
+from mixcomp_edge.ir.weighted import Layer
 from mixcomp_edge.numerics.functions import Formula, guarded, joined
+from mixcomp_edge.operators.affine import Affine
 from mixcomp_edge.operators.lookup import Lookup
 from mixcomp_edge.operators.rescale import Relu
 
@@ -39,8 +41,8 @@ def join_functions(graph: Graph) -> Graph:
 
 @dataclass(frozen=True)
 class _Cone:
-    """`members` are made of the value `root` alone; `top`, one of them, is the only one that others read. worth: one of
-    them is a lookup already, or they join what parted."""
+    """`members` are made of the value `root` alone; `top`, one of them, is the only one that others read. worth: as
+    `_is_worth` says."""
 
     top: str
     root: str
@@ -62,8 +64,7 @@ def _cone(graph: Graph, top: Node, order: dict[str, int]) -> _Cone | None:
     while True:
         if len(outside) == 1:
             (root,) = outside
-            worth = any(isinstance(graph[name], Lookup) for name in members)
-            worth = worth or (len(members) > 1 and any(len(graph[name].inputs) > 1 for name in members))
+            worth = _is_worth(graph, top, [graph[name] for name in members])
             found = _Cone(top.name, root, frozenset(members), worth)
         latest = graph[max(outside, key=order.__getitem__)]
         inside = all(user.name in members for user in graph.users[latest.name]) and latest.name not in graph.leaving
@@ -71,6 +72,16 @@ def _cone(graph: Graph, top: Node, order: dict[str, int]) -> _Cone | None:
             return found
         members.add(latest.name)
         outside = (outside - {latest.name}) | set(latest.inputs)
+
+
+def _is_worth(graph: Graph, top: Node, members: list[Node]) -> bool:
+    """Whether a table takes the place of more than itself: of one, of what parted and meets again, or of arithmetic
+    behind a ReLU that no layer takes in."""
+    if any(isinstance(node, Lookup) for node in members):
+        return True
+    parted = any(len(node.inputs) > 1 for node in members)
+    behind = isinstance(top, Affine) and any(isinstance(node, Relu) for node in members)
+    return len(members) > 1 and (parted or (behind and not all(isinstance(u, Layer) for u in graph.users[top.name])))
 
 
 def _stays(graph: Graph, node: Node) -> bool:

@@ -27,8 +27,10 @@ class Add(Activated):
 
     @property
     def formula(self) -> Formula:
-        activated = [replace(step, of=(2,)) for step in self.activation.formula]
-        return (Step("sum", (0, 1)), *activated)
+        return self.activated((Step("sum", (0, 1)),), 2)
+
+    def is_skewed(self, inputs: list[bool]) -> bool:
+        return any(inputs)
 
     def output_shape(self, shapes: list[Shape]) -> Shape:
         return _output_shape(self, shapes)

@@ -13,6 +13,7 @@ from mixcomp_edge.ir.bounds import INT32_MAX
 from mixcomp_edge.ir.broadcast import Pair, QPair
 from mixcomp_edge.ir.nodes import Activation, Doubles, QNode, Value
 from mixcomp_edge.ir.types import QType, QuantizedWeights
+from mixcomp_edge.numerics.functions import Formula, Step
 from mixcomp_edge.numerics.requant import add_parameters
 
 
@@ -23,6 +24,11 @@ class Blend(Pair):
     op: ClassVar[str] = "blend"
 
     factors: Doubles  # (2,), of either sign
+
+    @property
+    def joins(self) -> Formula:
+        scaled = (Step("affine", (i,), (float(factor), 0.0)) for i, factor in enumerate(self.factors))
+        return (*scaled, Step("sum", (2, 3)))
 
     def is_nonnegative(self, inputs: list[bool]) -> bool:
         return self.activation is not Activation.NONE or (all(inputs) and bool(np.all(self.factors >= 0)))
@@ -37,6 +43,10 @@ class Minimum(Pair):
 
     op: ClassVar[str] = "minimum"
 
+    @property
+    def joins(self) -> Formula:
+        return (Step("least", (0, 1)),)
+
     def lower(self, y: QType, inputs: list[QType], weights: QuantizedWeights | None) -> QNode:
         return QMinimum(**self.common(y), **_multipliers(y, inputs, np.ones(2)))
 
@@ -46,6 +56,10 @@ class Maximum(Pair):
     """The larger of two values."""
 
     op: ClassVar[str] = "maximum"
+
+    @property
+    def joins(self) -> Formula:
+        return (Step("greatest", (0, 1)),)
 
     def is_nonnegative(self, inputs: list[bool]) -> bool:
         return self.activation is not Activation.NONE or any(inputs)

@@ -9,6 +9,7 @@ from mixcomp_edge.ir.bounds import check_requant
 from mixcomp_edge.ir.broadcast import Pair, QPair
 from mixcomp_edge.ir.nodes import QNode, Value
 from mixcomp_edge.ir.types import QType, QuantizedWeights, Requant
+from mixcomp_edge.numerics.functions import Formula, Step
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -16,6 +17,10 @@ class Mul(Pair):
     """Product of two values."""
 
     op: ClassVar[str] = "mul"
+
+    @property
+    def joins(self) -> Formula:
+        return (Step("product", (0, 1)),)
 
     def is_nonnegative(self, inputs: list[bool]) -> bool:
         return self.inputs[0] == self.inputs[1] or super().is_nonnegative(inputs)

@@ -79,6 +79,9 @@ class ReduceMax(Reduce):
     def is_nonnegative(self, inputs: list[bool]) -> bool:
         return all(inputs)
 
+    def is_skewed(self, inputs: list[bool]) -> bool:
+        return any(inputs)
+
     def lower(self, y: QType, inputs: list[QType], weights: QuantizedWeights | None) -> QNode:
         return QReduceMax(**self.common(y), least=int(self.least))
 

@@ -41,6 +41,16 @@ CALLS = {
     "masked_fill": lambda x: x.masked_fill(x < -0.2, 0.5), "mask": lambda x: (x >= 0.1).float(),
     "a chain": lambda x: 3 * torch.tanh(0.5 * torch.sigmoid(2 * x + 1) - 0.2) + 1,
     "x + relu(x)": lambda x: x + F.relu(x),
+    "x * sigmoid(x)": lambda x: x * torch.sigmoid(x), "sigmoid(1.7 x) * x": lambda x: torch.sigmoid(1.7 * x) * x,
+    "x * relu6(x + 3) / 6": lambda x: x * F.relu6(x + 3) / 6, "relu6(x + 3) / 6": lambda x: F.relu6(x + 3) / 6,
+    "x * hardtanh": lambda x: x * F.hardtanh(x + 3, 0, 6) * (1 / 6), "mish": lambda x: x * torch.tanh(F.softplus(x)),
+    "gelu": lambda x: 0.5 * x * (1 + torch.erf(x / 2**0.5)),
+    "gelu of GPT-2": lambda x: 0.5 * x * (1 + torch.tanh(0.7978845608 * (x + 0.044715 * x**3))),
+    "softsign": F.softsign, "tanhshrink": F.tanhshrink, "softshrink": lambda x: F.softshrink(x, 0.3),
+    "x / (1 + |x|)": lambda x: x / (1 + x.abs()), "2 / (1 + exp(-x)) - 1": lambda x: 2 / (1 + torch.exp(-x)) - 1,
+    "larger of two": lambda x: torch.maximum(x, 0.1 * x), "x * (x > 0)": lambda x: x * (x > 0),
+    "x * x + x": lambda x: x * x + x, "tanh(x) - x": lambda x: torch.tanh(x) - x,
+    "a swish": lambda x: x / (1 + (-x).exp()),
     "relu behind": lambda x: F.relu(torch.tanh(x)), "-sigmoid(-x)": lambda x: -torch.sigmoid(-x),
 }  # fmt: skip
 
