@@ -43,7 +43,8 @@ MAY_IMPORT = {
     "frontend": {"errors", "numerics", "ir", "operators", "torch"},
     "train": {*BELOW_TRAIN, "frontend", "torch"},
     "bench": {*BELOW_TRAIN, "train"},
-    "cli": {*BELOW_TRAIN, "train", "bench", "mixcomp_sim"},
+    "report": {*BELOW_TRAIN, "bench"},
+    "cli": {*BELOW_TRAIN, "train", "bench", "report", "mixcomp_sim"},
     "__main__": {"cli"},
 }
 ROOMS = ("operators", "train/operators", "frontend")  # where operators live; all others ask the node

@@ -63,6 +63,7 @@ def _register() -> None:
         flash,
         mac,
         quantize,
+        report,
         run,
         simulate,
         sweep,
@@ -70,7 +71,23 @@ def _register() -> None:
         verify,
     )  # fmt: skip
 
-    verbs = (run, check, analyze, quantize, sweep, export, flash, verify, simulate, bench, mac, targets, boards, doctor)
+    verbs = (
+        run,
+        check,
+        analyze,
+        quantize,
+        sweep,
+        export,
+        flash,
+        verify,
+        simulate,
+        report,
+        bench,
+        mac,
+        targets,
+        boards,
+        doctor,
+    )
     for module in verbs:
         module.register(app)
 

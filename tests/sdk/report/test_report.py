@@ -1,0 +1,120 @@
+"""The report is one page that stands alone, and its figures are those of the simulation."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from mixcomp_edge import save_bundle
+from mixcomp_edge.bundle import Bundle
+from mixcomp_edge.report import Scored, drawing, render_report, report
+from mixcomp_edge.simulation import simulate
+from mixcomp_edge.verification import opened
+from sdk.codegen import zoo
+
+
+class Page(HTMLParser):
+    """Tags with their attributes, rows of the layers' table, and the text of style and script."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.inside, self.parts, self.texts = "", {}, []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        self.inside = tag
+
+    def handle_data(self, data):
+        if self.inside in ("style", "script"):
+            self.parts[self.inside] = self.parts.get(self.inside, "") + data
+        self.texts.append(data)
+
+    def handle_endtag(self, tag):
+        self.inside = ""
+
+    def values(self, tag: str, attribute: str) -> list[str]:
+        return [attributes[attribute] for name, attributes in self.tags if name == tag and attribute in attributes]
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory):
+    path = tmp_path_factory.mktemp("report") / "branches.mce"
+    save_bundle(zoo.bundle("branches"), path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def found(file):
+    return simulate(file)
+
+
+@pytest.fixture(scope="module")
+def text(file):
+    return report(file, compare=True)
+
+
+def test_nothing_is_loaded_and_the_policy_allows_only_what_stands_in_the_page(text):
+    page = Page(text)
+    names = {name for name, _ in page.tags}
+    assert not names & {"link", "img", "iframe", "object", "embed", "base", "form"}
+    attributes = {key for _, found in page.tags for key in found}
+    assert not attributes & {"src", "href", "xlink:href", "style", "onclick", "onload", "action"}
+    assert "url(" not in page.parts["style"]
+    assert "http" not in text.split("</head>")[1]
+    [policy] = [tag["content"] for name, tag in page.tags if name == "meta" and "http-equiv" in tag]
+    digests = {
+        part: base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
+        for part, content in page.parts.items()
+    }
+    assert (
+        policy == f"default-src 'none'; style-src 'sha256-{digests['style']}'; script-src 'sha256-{digests['script']}'"
+    )
+    assert len(text.encode()) < 300_000
+
+
+def test_the_layers_figures_are_the_simulations(text, found):
+    rows = re.findall(r'<tr><td data-value="([^"]*)">.*?</tr>', text)
+    assert rows == [layer.name for layer in found.layers]
+    for layer in found.layers:
+        row = re.search(rf'<tr><td data-value="{re.escape(layer.name)}">.*?</tr>', text)[0]
+        values = re.findall(r'<td data-value="([^"]*)"', row)
+        assert [float(values[i]) for i in (1, 2, 4)] == [layer.macs, layer.instructions, layer.cycles]
+
+
+def test_the_verdict_and_the_totals_stand_on_top(text, found):
+    assert "equal to the bit" in text
+    assert f"{found.instructions:,}" in text
+    assert f"{found.flash_bytes['total']:,} B" in text
+    assert "Beside int8" in text
+
+
+def test_every_buffer_of_the_arena_lies_in_the_picture(file):
+    with opened(file, None) as (_, layout, _):
+        picture = drawing.arena_map(layout)
+        assert len(picture.blocks) == len(layout.arena.buffers)
+        for block in picture.blocks:
+            assert 0 <= block.x <= block.x + block.width <= picture.width + 0.1
+            assert -0.1 <= block.y <= block.y + block.height <= picture.height + 0.1
+
+
+def test_every_node_and_every_reading_is_drawn(file):
+    with opened(file, None) as (bundle, _, _):
+        picture = drawing.network(bundle.graph)
+        assert len(picture.boxes) == len(bundle.graph.nodes)
+        assert len(picture.curves) == sum(len(set(node.inputs)) for node in bundle.graph.nodes)
+
+
+def test_what_people_write_is_text_and_never_markup(file, found):
+    with opened(file, None) as (bundle, layout, _):
+        hostile = Bundle(bundle.graph, {"task": "<script>alert(1)</script>", "versions": {"a": "</style><b>"}})
+        text = render_report(hostile, layout, found, None, Scored("<i>accuracy</i>", (("float", "<u>"),)))
+    assert "<script>alert" not in text
+    assert "<i>accuracy" not in text
+    assert "<u>" not in text
+    assert Page(text).parts["script"].startswith("for (const table")
