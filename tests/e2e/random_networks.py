@@ -20,10 +20,14 @@ JOINS = {
     "mul": torch.mul, "add": torch.add, "sub": torch.sub, "min": torch.minimum, "max": torch.maximum,
     "rsub": torch.rsub, "square": lambda x, y: x * x * y,
 }  # fmt: skip
-RESTS = {  # what is joined: the whole, or what repeats
-    "whole": lambda x: x, "channels": lambda x: x.mean((2, 3), keepdim=True),
-    "columns": lambda x: F.avg_pool2d(x, (x.shape[2], 1)), "rows": lambda x: F.max_pool2d(x, (1, x.shape[3])),
-}  # fmt: skip
+RESTS = {  # what is joined: the whole, or what repeats, or a constant
+    "whole": lambda x: x,
+    "channels": lambda x: F.adaptive_avg_pool2d(x, 1) if x.dim() == 4 else F.adaptive_avg_pool1d(x, 1),
+    "columns": lambda x: F.avg_pool2d(x, (x.shape[2], 1)) if x.dim() == 4 else x,
+    "rows": lambda x: F.max_pool2d(x, (1, x.shape[3])) if x.dim() == 4 else x,
+    "positions": lambda x: torch.linspace(-1, 2, x.shape[-1]),
+    "mask": lambda x: (torch.arange(x[0].numel()) % 3 > 0).float().reshape(x.shape[1:]),
+}
 FUNCTIONS = {
     "sigmoid": torch.sigmoid, "tanh": torch.tanh, "hardswish": F.hardswish, "gelu": F.gelu, "abs": torch.abs,
     "clamp": lambda x: x.clamp(-0.5, 2.0), "leaky_relu": lambda x: F.leaky_relu(x, 0.1),
@@ -209,7 +213,7 @@ class _Drawing:
         self.add("concat", tuple(shape), kernel=1, channels=channels, dim=dim, copies=copies, act=act)
 
     def join(self) -> None:
-        c, _h, _w = self.shape
+        c = self.shape[0]
         names = {"join": self.pick(*JOINS), "rest": self.pick(*RESTS)}
         self.add("join", self.shape, kernel=1, channels=self.pick(c, c, 1), act=self.act(), **names)
 

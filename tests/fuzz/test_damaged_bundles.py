@@ -131,7 +131,7 @@ INTEGER_FIELDS = {
     "join": ["residual_multiplier", "residual_shift"],
     "add": ["shape.0", "a_multiplier", "shift", "type.zero_point"],
     "block.conv": ["window.kernel.0", "window.stride.1", "window.padding.2", "groups", "weights.requant.shift"],
-    "product": ["requant.shift", "shape.0"], "difference": ["b_multiplier", "shift"], "larger": ["a_multiplier"],
+    "product": ["requant.shift", "shape.0"], "difference": ["shift"],
     "concat": ["axis", "requants.0.shift"], "fc": ["weights.row_length"], "pad": ["before.0", "after.1"],
 }  # fmt: skip
 
@@ -221,6 +221,10 @@ HOSTILE = {
     "shift that overflows": field("fc", "weights.requant.shift", 30),
     "add that overflows": field("add", "a_multiplier", 2**31 - 1),
     "product that overflows": field("product", "requant.shift", 17),
+    "constant of too few bytes": tensor("held/data", lambda a: a[:2].copy()),
+    "constant with a spare half byte": tensor("held/data", fill((2,), 0x13)),
+    "constant as the output": lambda p: (p.node("softmax").update(inputs=["held"]), graph("output", "held")(p)),
+    "constant that reads": field("held", "inputs", ["fc"]),
     "product of shapes that do not meet": field("product", "inputs", ["fc", "flatten"]),
     "product of two ranks": field("product", "inputs", ["fc", "concat"]),
     "product of one value": field("product", "inputs", ["fc"]),

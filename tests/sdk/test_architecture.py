@@ -99,7 +99,7 @@ def test_who_names_an_operator_outside_its_files_is_listed():
 
 
 def test_nobody_asks_for_an_operators_name():
-    names = set(INTEGER) - {"input"}
+    names = set(INTEGER) - {"input", "constant"}  # a formula has constants, and a padding, too
     for path in elsewhere():
         words = {node.value for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Constant)}
         assert not words & names, path

@@ -58,6 +58,10 @@ def _add(node, a, b):
     return a + b
 
 
+def _constant(node):
+    return _real(node.values)[None]
+
+
 def _mul(node, a, b):
     return a * b
 

@@ -15,6 +15,7 @@ from mixcomp_edge.operators.add import QAdd
 from mixcomp_edge.operators.avgpool2d import QAvgPool2d
 from mixcomp_edge.operators.blend import QBlend, QMaximum, QMinimum
 from mixcomp_edge.operators.concat import QConcat
+from mixcomp_edge.operators.constant import QConstant
 from mixcomp_edge.operators.conv2d import QConv2d, QConv2dAdd
 from mixcomp_edge.operators.dense import QDense
 from mixcomp_edge.operators.dwconv2d import QDwConv2d
@@ -171,7 +172,15 @@ class Builder:
         return self.put(QAdd, pair, x.shape, self.type(), a_multiplier=a, b_multiplier=b, shift=shift)
 
     def partner(self, x: QNode) -> tuple[list[QNode], tuple[int, ...]]:
-        """x and a value that repeats to one shape with it, in either order; the shape."""
+        """x and a value that repeats to one shape with it, or a constant, in either order; the shape."""
+        if self.draw(st.integers(0, 3)) == 0:
+            shape = tuple(self.draw(st.sampled_from((1, size))) for size in x.shape)
+            type_ = self.type()
+            nbytes = -(-prod(shape) * type_.bits // 8)
+            data = self.rng.integers(0, 256, nbytes).astype(np.uint8)
+            data[-1] &= 0x0F if prod(shape) % 2 and type_.bits == 4 else 0xFF
+            self.put(QConstant, [], shape, type_, data=data)
+            return self.draw(st.permutations([x, self.values[-1]])), x.shape
         near = [v for v in self.values if len(v.shape) == len(x.shape)]
         near = [v for v in near if all(m == n or 1 in (m, n) for m, n in zip(v.shape, x.shape, strict=True))]
         pair = self.draw(st.permutations([x, self.draw(st.sampled_from(near))]))
@@ -420,13 +429,16 @@ def small_graph() -> Graph:
         name="product", inputs=("fc", "fc"), shape=(5,), type=logits,
         requant=requant(rng, logits.peak**2, logits),
     )  # fmt: skip
+    held = QConstant(
+        name="held", inputs=(), shape=(5,), type=QType("s4", 0.25), data=np.array([0x7E, 0x18, 0x03], np.uint8)
+    )
     fields = {"shape": (5,), "type": logits, "a_multiplier": 2**20, "shift": 20}
     difference = QBlend(name="difference", inputs=("product", "fc"), b_multiplier=-(2**19), **fields)
     smaller = QMinimum(name="smaller", inputs=("difference", "fc"), b_multiplier=2**20, **fields)
-    larger = QMaximum(name="larger", inputs=("smaller", "product"), b_multiplier=2**20, **fields)
+    larger = QMaximum(name="larger", inputs=("smaller", "held"), b_multiplier=2**20, **fields)
     softmax = QSoftmax(name="softmax", inputs=("lookup",), shape=(5,), type=QType("u8", 1 / 256), table=table)
-    nodes = (x, conv, dw, add, rescale, join, pool, pad, average, concat, flat, dense, product, difference, smaller,
-             larger, bend, turn, softmax)  # fmt: skip
+    nodes = (x, conv, dw, add, rescale, join, pool, pad, average, concat, flat, dense, product, held, difference,
+             smaller, larger, bend, turn, softmax)  # fmt: skip
     return Graph("small_net", nodes, "softmax")
 
 

@@ -104,6 +104,14 @@ def _add(node, a, b, *, types):
     return _clamp(node, torch.floor(total / 2**node.shift + 0.5))
 
 
+def _constant(node, *, types):
+    """One sample, which stands for all."""
+    low, high = RANGE[node.type.dtype]
+    codes = [v for b in node.data.tolist() for v in ((b & 15, b >> 4) if high - low == 15 else (b,))]
+    values = [v - (high - low + 1) if v > high else v for v in codes][: np.prod(node.shape)]
+    return torch.tensor(values, dtype=torch.float64).reshape(1, *node.shape)
+
+
 def _mul(node, a, b, *, types):
     return _store(node, (a - types[0].zero_point) * (b - types[1].zero_point), node.requant)
 

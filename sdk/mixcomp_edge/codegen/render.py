@@ -14,7 +14,8 @@ from mixcomp_edge.codegen import sharing
 from mixcomp_edge.codegen.environment import environment
 from mixcomp_edge.ir import ends, interp
 from mixcomp_edge.ir.graph import Graph, Shape
-from mixcomp_edge.ir.verify import symbol
+from mixcomp_edge.ir.nodes import QNode
+from mixcomp_edge.ir.verify import home, symbol
 from mixcomp_edge.ir.weighted import Weighted
 from mixcomp_edge.plan.kernels import Kernel
 from mixcomp_edge.plan.layout import Layout
@@ -117,7 +118,7 @@ def golden_vector(graph: Graph) -> tuple[bytes, bytes]:
 
 
 class _Placement:
-    """Which C expression points to a value: a caller's input or output, or a place in the arena."""
+    """Which C expression points to a value: a caller's input or output, an array in flash, or a place in the arena."""
 
     def __init__(self, layout: Layout) -> None:
         self.layout = layout
@@ -131,6 +132,9 @@ class _Placement:
                     self.callers |= dict.fromkeys(buffer.values, ends_[value])
 
     def pointer(self, name: str) -> str:
+        node = self.layout.graph[home(self.layout.graph, name)]
+        if isinstance(node, QNode) and node.is_constant:
+            return f"{symbol(node.name)}_data"
         return self.callers.get(name) or self.at(self.layout.arena.offsets[name])
 
     def scratch(self, name: str) -> str:

@@ -63,6 +63,8 @@ def steps(graph: Graph, x: Inputs) -> Iterator[tuple[str, Value]]:
         else:
             types = [source.type for source in graph.sources(node) if isinstance(source, QNode)]
             value = node.evaluate([values[name] for name in node.inputs], types)
+            if node.is_constant:
+                value = np.repeat(value, len(each(x)[0]), axis=0)
         values[node.name] = value
         yield node.name, value
         for name in set(node.inputs):

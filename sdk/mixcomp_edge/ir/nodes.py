@@ -45,12 +45,16 @@ class FloatNode(Node):
 
     has_8_bits: ClassVar[bool] = False  # its value, whatever the plan says
     reads_8_bits: ClassVar[bool] = False  # so does the first value that it reads
-    fixed_step: ClassVar[float | None] = None  # of its value, where it is not found by calibration
     lets_relu_through: ClassVar[bool] = False  # a ReLU gives the same before it as behind it
 
     @property
     def limit(self) -> float | None:
         """The largest real number that its value needs to hold, where there is one."""
+        return None
+
+    @property
+    def fixed_step(self) -> float | None:
+        """Of its value, where it is not found by calibration."""
         return None
 
     @property
@@ -118,6 +122,7 @@ class QNode(Node):
 
     makes_probabilities: ClassVar[bool] = False
     is_view: ClassVar[bool] = False  # its value is the bytes that it reads: nothing runs
+    is_constant: ClassVar[bool] = False  # its value lies in flash as `data`: nothing runs
     in_place: ClassVar[tuple[int, int]] = (0, 0)  # of which inputs on, up to which, kernels may write over, SPEC.md 7
     title: ClassVar[str] = ""  # in comments, where the name in SPEC.md would not say enough
 

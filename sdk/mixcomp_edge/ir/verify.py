@@ -71,6 +71,10 @@ def _check_ends(graph: Graph, seen: dict[str, Node]) -> None:
     for name in graph.outputs.values():
         if name not in seen:
             raise GraphError(f"{graph.name}: the output {name!r} is not made by any node.")
+    for name in graph.leaving:
+        origin = graph[home(graph, name)]
+        if isinstance(origin, QNode) and origin.is_constant:
+            raise GraphError(f"{graph.name}: the output {name!r} is a constant.")
     if all(seen[name].is_input for name in graph.leaving):
         raise GraphError(f"{graph.name}: the model returns its input unchanged; there is nothing to compute.")
     if len(graph.outputs) > 1 and isinstance(graph.nodes[0], QNode):

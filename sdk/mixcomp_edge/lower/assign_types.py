@@ -47,7 +47,7 @@ def assign_types(graph: Graph, plan: QuantPlan, *, input_positive: bool) -> dict
         if owner[node.name] != node.name:
             continue
         bits = 8 if node.has_8_bits or node.name in eight else plan[node.name].act_bits
-        unsigned = positive[node.name] or skewed[node.name] or not node.inputs
+        unsigned = positive[node.name] or skewed[node.name] or node.is_input
         dtype = f"{'u' if unsigned else 's'}{bits}"
         types[node.name] = ValueType(dtype, _limit(graph, node, skewed[node.name]), skewed[node.name])
     return types

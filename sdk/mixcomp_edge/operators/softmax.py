@@ -24,7 +24,10 @@ class Softmax(FloatNode):
     op: ClassVar[str] = "softmax"
     has_8_bits: ClassVar[bool] = True
     reads_8_bits: ClassVar[bool] = True
-    fixed_step: ClassVar[float | None] = SCALE
+
+    @property
+    def fixed_step(self) -> float:
+        return SCALE
 
     def is_nonnegative(self, inputs: list[bool]) -> bool:
         return True

@@ -59,8 +59,13 @@ class Layout:
 
     @property
     def weight_bytes(self) -> int:
-        """Flash for codes, biases and multipliers."""
-        return sum(step.constant_bytes for step in self.steps)
+        """Flash for codes, biases, multipliers and constants."""
+        return sum(step.constant_bytes for step in self.steps) + sum(node.nbytes for node in self.constants)
+
+    @property
+    def constants(self) -> tuple[QNode, ...]:
+        """The values that lie in flash."""
+        return tuple(node for node in self.graph.nodes if isinstance(node, QNode) and node.is_constant)
 
     def live_bytes(self, step: Step) -> int:
         """RAM of the arena that holds something while a step runs: inputs, output, scratch, and what waits."""
@@ -71,7 +76,7 @@ class Layout:
 def lay_out(graph: Graph, target: Target, kernels: Mapping[str, str] | None = None, weight_bits: int = 4) -> Layout:
     """Plans the arena. kernels: layer -> name of its kernel; a layer that is not there gets the one that `thrifty`
     gives it. weight_bits: 4, or 8 for a build to compare with, which takes the preferred kernels."""
-    nodes = {node.name: node for node in graph.nodes if isinstance(node, QNode) and not (node.is_input or node.is_view)}
+    nodes = {node.name: node for node in graph.nodes if isinstance(node, QNode) and _runs(node)}
     if not nodes:
         raise ExportError(f"{graph.name}: the model computes nothing.")
     found = {name: candidates(graph, node, target.isas, weight_bits) for name, node in nodes.items()}
@@ -85,6 +90,10 @@ def lay_out(graph: Graph, target: Target, kernels: Mapping[str, str] | None = No
     most = layout.arena.total_bytes * GROWTH[0] // GROWTH[1]
     roomier = _placed(graph, target, [_with_room(layout, step, most) for step in steps])
     return roomier if roomier.arena.total_bytes <= most else layout
+
+
+def _runs(node: QNode) -> bool:
+    return not (node.is_input or node.is_view or node.is_constant)
 
 
 def _placed(graph: Graph, target: Target, steps: list[Step]) -> Layout:

@@ -27,7 +27,7 @@ class Buffer:
 
 
 def lifetimes(graph: Graph, scratch_bytes: dict[str, int], in_place: frozenset[str] | None = None) -> list[Buffer]:
-    """Buffers of every value of the graph, inputs and outputs included, and of each node's scratch.
+    """Buffers of every value of the graph but constants, inputs and outputs included, and of each node's scratch.
 
     Inputs are alive from step 0, outputs to the last step. in_place: the nodes whose kernels may write over an
     input; all whose operator allows it when None."""
@@ -47,7 +47,8 @@ def lifetimes(graph: Graph, scratch_bytes: dict[str, int], in_place: frozenset[s
     groups: dict[str, list[QNode]] = {}
     for node in graph.nodes:
         assert isinstance(node, QNode)
-        groups.setdefault(home[node.name], []).append(node)
+        if not _is_constant(graph[home[node.name]]):
+            groups.setdefault(home[node.name], []).append(node)
     buffers = [
         Buffer(
             name=owner,
@@ -84,11 +85,15 @@ def _shared_input(
         # A convolution whose residual is also its input would overwrite pixels that its next windows read.
         read_at_random = home[name] in (home[other] for other in others)
         same_size = (source.elements, source.type.bits) == (node.elements, node.type.bits)
-        if dies_here and same_size and not read_at_random and not _holds_input(graph, home, name):
+        if dies_here and same_size and not read_at_random and not _is_kept(graph[home[name]]):
             return name
     return None
 
 
-def _holds_input(graph: Graph, home: dict[str, str], name: str) -> bool:
-    """The caller's input buffers are never written."""
-    return graph[home[name]].is_input
+def _is_kept(node: Node) -> bool:
+    """The caller's inputs and what lies in flash are never written."""
+    return node.is_input or _is_constant(node)
+
+
+def _is_constant(node: Node) -> bool:
+    return isinstance(node, QNode) and node.is_constant

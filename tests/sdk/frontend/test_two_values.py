@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from mixcomp_edge.frontend.torch_export import import_model
 from mixcomp_edge.ir.nodes import Activation
 from mixcomp_edge.lower import simplify
-from sdk.frontend.test_supported import MAP, Two, assert_same_function, kinds
+from support.same_function import MAP, Two, assert_same_function, kinds
 
 PAIRS = {
     "*": ("mul", lambda a, b: a * b),

@@ -32,7 +32,7 @@ quiet = {"deadline": None, "suppress_health_check": list(HealthCheck)}
 ONE = Requant(np.array([2**30], np.int32), 1)
 IN_PLACE = {
     "add": (0, 1),
-    "rescale": (0,),
+    **dict.fromkeys(("rescale", "lookup", "prelu"), (0,)),
     "conv2d_add": (1,),
     **dict.fromkeys(("mul", "blend", "minimum", "maximum"), (0, 1)),
 }  # SPEC.md and mixcomp/<op>.h: kernels that may write over these of their inputs
@@ -266,14 +266,14 @@ def test_the_known_networks_need_no_byte_more_than_the_lower_bound(name):
 @pytest.mark.parametrize("name", list(targets()))
 def test_a_layout_numbers_what_computes_and_counts_its_constants(name):
     layout = lay_out(small_graph(), target(name))
-    assert [step.index for step in layout.steps] == list(range(15))
+    assert [step.index for step in layout.steps] == list(range(17))
     assert "flatten" not in {step.node.name for step in layout.steps}
     weighted = [step for step in layout.steps if hasattr(step.node, "weights")]
     biases = sum(step.packed.bias.nbytes for step in weighted)  # MVE's are padded to whole vectors of channels
     assert all(0 <= step.packed.bias.size - step.node.weights.bias.size < 16 for step in weighted)
     multipliers = sum(4 * step.node.weights.requant.multiplier.size for step in weighted)
     codes = sum(step.packed.codes.nbytes + step.packed.blocks.nbytes for step in weighted)
-    others = 4 + 4 + 8 + 512  # relu, avgpool, concat, softmax
+    others = 4 + 4 + 8 + 512 + 3 + 24 + 256  # relu, avgpool, concat, softmax, held, prelu, lookup
     assert layout.weight_bytes == codes + biases + multipliers + others
 
 

@@ -13,7 +13,6 @@ from mixcomp_edge.frontend.torch_export.importer import Importer, handles
 from mixcomp_edge.ir.graph import Node
 from mixcomp_edge.numerics.functions import Step
 from mixcomp_edge.operators.add import Add
-from mixcomp_edge.operators.affine import Affine
 from mixcomp_edge.operators.blend import Blend, Maximum, Minimum
 from mixcomp_edge.operators.lookup import Lookup
 from mixcomp_edge.operators.mul import Mul
@@ -27,35 +26,34 @@ OF_TWO: dict[str, Callable[..., Node]] = {
 
 @handles(*(f"{name}.{kind}" for name in (*ARITHMETIC, *ALIASES) for kind in ("Tensor", "Scalar")))
 def _arithmetic(importer: Importer, node: fx.Node) -> None:
-    """Two values; or a value and a constant, which fold_affine takes into a layer."""
+    """Two values; or a value and a constant: one number, or one a channel, goes to fold_affine, others go to flash."""
     operator = _name(node)
     operands = node.args[:2]
     values = [index for index in (0, 1) if operands[index] in importer.alias]
     if len(values) == 2:
         return _of_two(importer, node)
     value = values[0] if values else 0
-    if importer.source(node, value).shape != shape_of(node):
-        raise refused(node, f"{node.target} with a constant that makes the value larger")
+    source, shape = importer.source(node, value), shape_of(node)
+    constant = importer.constant(node, operands[1 - value])
     if operator == "div" and value == 1:
-        return _constant_by_value(importer, node)
-    constant = importer.channel_constant(node, operands[1 - value])
-    one = np.ones_like(constant)
-    if operator == "mul":
-        gain, offset = constant, 0 * one
+        source = _reciprocal(importer, node)
     elif operator == "div":
         if not constant.all():
             raise refused(node, "a division by zero")
-        gain, offset = 1 / constant, 0 * one
-    else:
-        factors = _factors(node)
-        gain, offset = factors[value] * one, factors[1 - value] * constant
-    return importer.affine(node, importer.place(node), value, gain, offset)
-
-
-def _constant_by_value(importer: Importer, node: fx.Node) -> None:
-    inverse, gain = _reciprocal(importer, node), importer.channel_constant(node, node.args[0])
-    name = importer.unique(importer.place(node))
-    importer.add(node, Affine(name=name, inputs=(inverse.name,), shape=inverse.shape, gain=gain, offset=0 * gain))
+        constant = 1 / constant
+    product = operator in ("mul", "div")
+    gain, factor = (1.0, 1.0) if product else _factors(node)[:: 1 if value == 0 else -1]
+    constant = factor * constant
+    if source.shape == shape and constant.size == constant.shape[-1]:
+        channels = np.broadcast_to(constant.reshape(-1), shape[-1:]).copy()
+        one = np.ones_like(channels)
+        gains, offsets = (channels, 0 * one) if product else (gain * one, channels)
+        return importer.affine(node, importer.place(node), source, gains, offsets)
+    inputs = (source.name, importer.flash(node, operands[1 - value], constant).name)
+    kind: Callable[..., Node] = Mul if product else Add
+    if not product and (gain != 1 or source.shape != constant.shape):
+        kind = partial(Blend, factors=np.array([gain, 1.0]))
+    return importer.add(node, kind(name=importer.unique(node.name), inputs=inputs, shape=shape))
 
 
 def _reciprocal(importer: Importer, node: fx.Node) -> Node:
@@ -70,7 +68,7 @@ def _reciprocal(importer: Importer, node: fx.Node) -> Node:
 @handles("neg.default")
 def _negative(importer: Importer, node: fx.Node) -> None:
     one = np.ones(shape_of(node)[-1])
-    importer.affine(node, importer.place(node), 0, -one, 0 * one)
+    importer.affine(node, importer.place(node), importer.source(node), -one, 0 * one)
 
 
 def _name(node: fx.Node) -> str:
@@ -86,10 +84,18 @@ def _factors(node: fx.Node) -> tuple[float, float]:
 
 @handles("minimum.default", "maximum.default", "fmin.default", "fmax.default", "min.other", "max.other")
 def _of_two(importer: Importer, node: fx.Node) -> None:
-    operator, a, b = _name(node), importer.source(node, 0), importer.source(node, 1)
+    operator, (a, b) = _name(node), (_operand(importer, node, index) for index in (0, 1))
     if operator == "div":
         operator, b = "mul", _reciprocal(importer, node)
     kind = OF_TWO.get(operator, Add)
     if kind is Add and ((factors := _factors(node)) != (1.0, 1.0) or a.shape != b.shape):
         kind = partial(Blend, factors=np.array(factors))
     importer.add(node, kind(name=importer.unique(node.name), inputs=(a.name, b.name), shape=shape_of(node)))
+
+
+def _operand(importer: Importer, node: fx.Node, index: int) -> Node:
+    """A value, or a constant in flash."""
+    argument = node.args[index]
+    if argument not in importer.constants:
+        return importer.source(node, index)
+    return importer.flash(node, argument, importer.constant(node, argument))

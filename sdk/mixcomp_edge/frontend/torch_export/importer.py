@@ -7,7 +7,6 @@ import hashlib
 import operator
 import re
 from collections.abc import Callable
-from math import prod
 from typing import Any
 
 import numpy as np
@@ -22,6 +21,7 @@ from mixcomp_edge.frontend.torch_export.refusals import Refusal, Refused, unsupp
 from mixcomp_edge.ir.graph import Graph, Node
 from mixcomp_edge.ir.verify import symbol
 from mixcomp_edge.operators.affine import Affine
+from mixcomp_edge.operators.constant import Constant
 from mixcomp_edge.operators.input import Input
 
 MAX_NAME = 88  # characters of a layer's name; the IR allows 96, and `unique` may add a number
@@ -152,19 +152,28 @@ class Importer:
             return None
         return self.constants[argument].to(torch.float32).cpu().numpy().copy()
 
-    def channel_constant(self, node: fx.Node, argument: Any) -> np.ndarray:
-        """A number, or a constant that broadcasts over the channels of the node's value, as (C,) float64."""
-        shape = shape_of(node)
+    def constant(self, node: fx.Node, argument: Any) -> np.ndarray:
+        """A constant operand of a call, float64, of the rank of the call's value: channels last, without the batch."""
+        rank = len(shape_of(node)) + 1
         if isinstance(argument, fx.Node):
             value = self.constants[argument].to(torch.float64).cpu().numpy()
         else:
             value = np.array(argument, np.float64)
-        full = (1,) * (len(shape) + 1 - value.ndim) + value.shape
-        if len(full) != len(shape) + 1 or full[1] not in (1, shape[-1]) or prod(full) != full[1]:
-            raise refused(node, f"a constant of shape {value.shape} in {node.target} (one number, or one a channel)")
-        if not np.isfinite(value).all():
+        full = value.reshape((1,) * (rank - value.ndim) + value.shape)
+        if len(full) > 1 and np.array_equal(full[:1].repeat(len(full), axis=0), full):
+            full = full[:1]
+        if full.ndim != rank or len(full) > 1:
+            raise refused(node, f"a constant of shape {value.shape} in {node.target}, which differs among samples,")
+        if not np.isfinite(full).all():
             raise refused(node, f"a constant in {node.target} that is not finite")
-        return np.broadcast_to(value.reshape(-1), (shape[-1],)).copy()
+        return np.moveaxis(full[0], 0, -1).copy()
+
+    def flash(self, node: fx.Node, argument: Any, values: np.ndarray) -> Node:
+        """Adds the values of a constant operand of a call as a node, named after the parameter or the call."""
+        path = self.paths.get(argument.name, "") if isinstance(argument, fx.Node) else ""
+        name = self.unique(path or f"{self.place(node)}_constant")
+        self.nodes[name] = constant = Constant(name=name, inputs=(), shape=values.shape, values=values)
+        return constant
 
     def unique(self, name: str) -> str:
         """A legal name that no node has yet."""
@@ -199,10 +208,10 @@ class Importer:
         name = self.unique(node.name)
         self.add(node, make(name=name, inputs=(self.source(node).name,), shape=shape_of(node), **attributes))
 
-    def affine(self, node: fx.Node, name: str, index: int, gain: np.ndarray, offset: np.ndarray) -> None:
-        """Adds gain * operand + offset, for the operand of that index."""
-        name, inputs = self.unique(name), (self.source(node, index).name,)
-        self.add(node, Affine(name=name, inputs=inputs, shape=shape_of(node), gain=gain, offset=offset))
+    def affine(self, node: fx.Node, name: str, source: Node, gain: np.ndarray, offset: np.ndarray) -> None:
+        """Adds gain * source + offset."""
+        made = Affine(name=self.unique(name), inputs=(source.name,), shape=shape_of(node), gain=gain, offset=offset)
+        self.add(node, made)
 
 
 def _ancestors(node: fx.Node) -> set[fx.Node]:

@@ -67,7 +67,7 @@ def _batch_norm(importer: Importer, node: fx.Node) -> None:
     gain = (1.0 if (g := importer.tensor(gamma)) is None else g) / np.sqrt(v.astype(np.float64) + eps)
     offset = (0.0 if (b := importer.tensor(beta)) is None else b) - m * gain
     path = importer.paths.get(mean.name, "").rpartition(".")[0]
-    importer.affine(node, path or node.name, 0, gain, offset)
+    importer.affine(node, path or node.name, importer.source(node), gain, offset)
 
 
 @handles("_native_batch_norm_legit.no_stats", "_native_batch_norm_legit_functional.default")

@@ -18,11 +18,10 @@ from mixcomp_edge.operators.reshape import Reshape
 @handles("cat.default", "concat.default", "concatenate.default")
 def _cat(importer: Importer, node: fx.Node) -> None:
     tensors, dim = arguments(node, None, 0)
-    inputs = []
-    for tensor in tensors:
-        if tensor not in importer.alias:
-            raise refused(node, "a concatenation with a constant")
-        inputs.append(importer.alias[tensor])
+    inputs = [
+        importer.alias.get(tensor) or importer.flash(node, tensor, importer.constant(node, tensor)).name
+        for tensor in tensors
+    ]
     axis = axis_of(dim, len(shape_of(node)) + 1)
     if axis < 0:
         raise refused(node, "a concatenation along the batch")
