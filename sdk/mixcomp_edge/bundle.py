@@ -7,17 +7,20 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import safetensors.numpy
+from numpy.typing import ArrayLike, NDArray
 
 from mixcomp_edge.codec import decode_graph, encode_graph
 from mixcomp_edge.documents import MAX_BYTES as MAX_TEXT_BYTES
 from mixcomp_edge.documents import parse_json, read_bytes
-from mixcomp_edge.errors import BundleError, MixcompError
+from mixcomp_edge.errors import BundleError, GraphError, MixcompError
+from mixcomp_edge.ir import ends, interp
 from mixcomp_edge.ir.cost import check_cost
 from mixcomp_edge.ir.graph import Graph
 from mixcomp_edge.ir.verify import verify
@@ -58,10 +61,39 @@ class Bundle:
             raise BundleError(f"{self.graph.name}: takes {len(data)} bytes, more than a bundle may have.")
         return data
 
+    def predict(
+        self, x: ArrayLike | Mapping[str, ArrayLike], progress: Callable[[int, int], None] = lambda done, of: None
+    ) -> NDArray[np.float32] | dict[str, NDArray[np.float32]]:
+        """What the integers make of real numbers x (N, C, ...), channels first as in PyTorch, as real numbers in that
+        order; of several inputs or outputs a dictionary by name. It is what the C computes, to the bit. GraphError for
+        a name or shape that the model has not."""
+        sources, sinks = ends.inputs(self.graph), ends.outputs(self.graph)
+        given = x if isinstance(x, Mapping) else {sources[0].name: x}
+        names = [end.name for end in sources]
+        if sorted(given) != sorted(names):
+            raise GraphError(f"{self.graph.name}: takes {', '.join(names)}; given are {', '.join(sorted(given))}.")
+        values = tuple(_quantized(end, np.asarray(given[end.name])) for end in sources)
+        found = interp.predict(self.graph, values, progress)
+        real = {
+            end.name: np.moveaxis(end.node.type.dequantize(value).astype(np.float32), -1, 1)
+            for end, value in zip(sinks, found, strict=True)
+        }
+        return real if len(real) > 1 or isinstance(x, Mapping) else next(iter(real.values()))
+
     @property
     def sha256(self) -> str:
         """Hex digest of the file."""
         return hashlib.sha256(self.to_bytes()).hexdigest()
+
+
+def _quantized(end: ends.End, x: NDArray[Any]) -> NDArray[np.int64]:
+    """The integers of real numbers (N, C, ...)."""
+    shape = (end.node.shape[-1], *end.node.shape[:-1])
+    if x.ndim < 1 or x.shape[1:] != shape or x.dtype.kind not in "uifb":
+        raise GraphError(
+            f"{end.title}: {x.dtype} of shape {x.shape}; the model takes numbers (N, {', '.join(map(str, shape))})."
+        )
+    return end.node.quantize(np.moveaxis(x.astype(np.float32), 1, -1))  # type: ignore[attr-defined]
 
 
 def save_bundle(bundle: Bundle, path: str | Path) -> None:
