@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from enum import Enum
 from typing import Any, ClassVar
 
 import numpy as np
@@ -26,17 +25,28 @@ Doubles = NDArray[np.float64]
 Value = NDArray[np.int64]  # (N, *shape): a batch of inputs goes through at once
 
 
-class Activation(Enum):
-    """What a node does to its result before it is stored."""
+@dataclass(frozen=True)
+class Activation:
+    """What a node does to its result before it is stored: a clamp to 0 … `high`, or nothing."""
 
-    NONE = "none"
-    RELU = "relu"
-    RELU6 = "relu6"
+    high: float | None
+
+    NONE: ClassVar[Activation]
+    RELU: ClassVar[Activation]
+    RELU6: ClassVar[Activation]
 
     @property
     def formula(self) -> Formula:
-        high = {Activation.RELU: math.inf, Activation.RELU6: 6.0}
-        return (Step("clamp", (0,), (0.0, high[self])),) if self in high else ()
+        return () if self.high is None else (Step("clamp", (0,), (0.0, self.high)),)
+
+    def then(self, other: Activation) -> Activation:
+        """Both, one after the other."""
+        if self.high is None or other.high is None:
+            return other if self.high is None else self
+        return self if self.high < other.high else other
+
+
+Activation.NONE, Activation.RELU, Activation.RELU6 = Activation(None), Activation(math.inf), Activation(6.0)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -110,10 +120,10 @@ class Activated(FloatNode):
 
     @property
     def limit(self) -> float | None:
-        return 6.0 if self.activation is Activation.RELU6 else None
+        return None if self.activation.high == math.inf else self.activation.high
 
     def is_nonnegative(self, inputs: list[bool]) -> bool:
-        return self.activation is not Activation.NONE or all(inputs)
+        return self.activation != Activation.NONE or all(inputs)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -37,7 +37,7 @@ class Layer(Activated):
     def is_nonnegative(self, inputs: list[bool]) -> bool:
         """By its weights and biases as they are when the types are chosen."""
         signless = bool(np.all(self.weight >= 0) and np.all(self.bias >= 0))
-        return self.activation is not Activation.NONE or (signless and all(inputs))
+        return self.activation != Activation.NONE or (signless and all(inputs))
 
     def takes(self, offset: Doubles) -> bool:
         """Whether it can take in an offset (C,) of what it reads."""

@@ -101,7 +101,7 @@ def _into_layer_before(graph: Graph, node: Node, gain: Doubles, offset: Doubles,
             gain, offset = source.gain * gain, source.offset * gain + offset
         return {source.name: replace(source, gain=gain, offset=offset)}
     if isinstance(source, Layer):
-        if len(source.inputs) > 1 or source.activation is not Activation.NONE:
+        if len(source.inputs) > 1 or source.activation != Activation.NONE:
             raise _StuckError
         weight = source.weight * gain.reshape(-1, *[1] * (source.weight.ndim - 1))
         bias = source.bias * gain + offset

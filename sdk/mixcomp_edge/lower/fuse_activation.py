@@ -1,11 +1,11 @@
-"""ReLU and ReLU6 move into the node that makes their input, so that one rounding does both."""
+"""ReLU, ReLU6 and other clamps from 0 move into the node that makes their input, so that one rounding does both."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 from mixcomp_edge.ir.graph import Graph, Node
-from mixcomp_edge.ir.nodes import Activated, Activation, FloatNode
+from mixcomp_edge.ir.nodes import Activated, FloatNode
 from mixcomp_edge.operators.rescale import Relu
 
 
@@ -27,7 +27,7 @@ def _fuse_one(graph: Graph) -> Graph | None:
         if graph.only_user(producer) is not relu:
             continue
         if isinstance(producer, Activated):
-            fused = replace(producer, activation=_combine(producer.activation, relu.activation))
+            fused = replace(producer, activation=producer.activation.then(relu.activation))
             nodes = [fused if node is producer else node for node in graph.nodes]
             return graph.with_nodes(nodes).without({relu.name: producer.name})
         if (
@@ -37,10 +37,6 @@ def _fuse_one(graph: Graph) -> Graph | None:
         ):
             return _swap(graph, producer, relu)
     return None
-
-
-def _combine(first: Activation, second: Activation) -> Activation:
-    return Activation.RELU6 if Activation.RELU6 in (first, second) else second
 
 
 def _swap(graph: Graph, producer: Node, relu: Relu) -> Graph:

@@ -41,6 +41,6 @@ def _absorbing(graph: Graph, add: Add) -> Iterator[Conv2d]:
     for node in graph.sources(add):
         if not isinstance(node, Conv2d) or (node.groups > 1 and node.weight.shape[3] == 1):
             continue
-        plain = len(node.inputs) == 1 and node.activation is Activation.NONE
+        plain = len(node.inputs) == 1 and node.activation == Activation.NONE
         if plain and graph.only_user(node) is add and len(set(add.inputs)) == 2:
             yield node

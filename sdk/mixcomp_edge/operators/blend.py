@@ -31,7 +31,7 @@ class Blend(Pair):
         return (*scaled, Step("sum", (2, 3)))
 
     def is_nonnegative(self, inputs: list[bool]) -> bool:
-        return self.activation is not Activation.NONE or (all(inputs) and bool(np.all(self.factors >= 0)))
+        return self.activation != Activation.NONE or (all(inputs) and bool(np.all(self.factors >= 0)))
 
     def lower(self, y: QType, inputs: list[QType], weights: QuantizedWeights | None) -> QNode:
         return QBlend(**self.common(y), **_multipliers(y, inputs, self.factors))
@@ -62,7 +62,7 @@ class Maximum(Pair):
         return (Step("greatest", (0, 1)),)
 
     def is_nonnegative(self, inputs: list[bool]) -> bool:
-        return self.activation is not Activation.NONE or any(inputs)
+        return self.activation != Activation.NONE or any(inputs)
 
     def lower(self, y: QType, inputs: list[QType], weights: QuantizedWeights | None) -> QNode:
         return QMaximum(**self.common(y), **_multipliers(y, inputs, np.ones(2)))

@@ -28,7 +28,7 @@ class Relu(Activated):
         return self.activation.formula
 
     def commutes(self, gain: Doubles, offset: Doubles) -> bool:
-        return self.activation is Activation.RELU and bool(np.all(gain > 0)) and not np.any(offset)
+        return self.activation == Activation.RELU and bool(np.all(gain > 0)) and not np.any(offset)
 
     def lower(self, y: QType, inputs: list[QType], weights: QuantizedWeights | None) -> QNode:
         return QRescale(**self.common(y), requant=Requant.of(inputs[0].scale / y.scale))

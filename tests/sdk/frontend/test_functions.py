@@ -26,7 +26,7 @@ CALLS = {
     "torch.sigmoid": torch.sigmoid, "x.sigmoid()": lambda x: x.sigmoid(), "x.tanh_()": lambda x: x.tanh_(),
     "x.sigmoid_()": lambda x: x.sigmoid_(), "F.elu_": lambda x: F.elu_(x), "F.gelu": F.gelu, "F.mish": F.mish,
     "special.expit": torch.special.expit, "clamp(-1, 1)": lambda x: x.clamp(-1, 1),
-    "clamp(0, 4)": lambda x: x.clamp(0, 4),
+    "clamp(0.1, 4)": lambda x: x.clamp(0.1, 4),
     "clamp(max)": lambda x: x.clamp(max=0.4), "clamp_(min)": lambda x: x.clamp_(min=-0.3),
     "clip": lambda x: torch.clip(x, -0.5, 0.25), "clamp by a tensor": lambda x: x.clamp(min=torch.tensor(0.1)),
     "abs": torch.abs, "exp": torch.exp, "expm1": torch.expm1, "exp2": torch.exp2, "sin": torch.sin, "cos": torch.cos,
@@ -95,6 +95,13 @@ def test_a_relu_before_a_function_stays_with_the_layer_before_it():
     model = Then(lambda x: torch.tanh(F.relu6(x)))
     graph = prepare(model, torch.randn(8, *MAP), name="m").graph
     assert graph["conv"].limit == 6.0
+
+
+@pytest.mark.parametrize("clamp", [lambda x: x.clamp(0, 0.5), nn.Hardtanh(0, 0.5), lambda x: F.relu(x).clamp_(0, 0.5)])
+def test_a_clamp_from_0_becomes_part_of_the_layer_before_it(clamp):
+    assert_same_function(Then(clamp), MAP)
+    assert kinds(Then(clamp), MAP) == ["conv2d"]
+    assert prepare(Then(clamp).eval(), torch.randn(8, *MAP), name="m").graph["conv"].limit == 0.5
 
 
 def test_values_that_are_read_elsewhere_stay_values():

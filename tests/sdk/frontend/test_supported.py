@@ -444,7 +444,7 @@ def test_relu_behind_a_max_pooling_moves_before_it():
     assert_same_function(model, MAP)
     graph = simplify(import_model(model, MAP, "m"))
     assert [node.op for node in graph.nodes[1:]] == ["conv2d", "maxpool2d", "conv2d"]
-    assert graph.nodes[1].activation is Activation.RELU
+    assert graph.nodes[1].activation == Activation.RELU
 
 
 def test_an_average_pooling_keeps_its_relu_behind_it():

@@ -76,7 +76,7 @@ def test_a_relu_behind_two_values_moves_into_them(join, relu):
     model = Two(lambda a, b: relu(join(a, b)))
     assert_same_function(model, MAP)
     last = simplify(import_model(model, MAP, "m")).nodes[-1]
-    assert last.activation is (Activation.RELU6 if relu is F.relu6 else Activation.RELU)
+    assert last.activation == (Activation.RELU6 if relu is F.relu6 else Activation.RELU)
     assert last.op not in ("relu", "conv2d")
 
 

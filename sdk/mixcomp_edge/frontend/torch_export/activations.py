@@ -83,11 +83,10 @@ def _clamp(importer: Importer, node: fx.Node) -> None:
     low, high = (
         end if bound is None else _number(importer, node, bound) for bound, end in ((low, -math.inf), (high, math.inf))
     )
-    activation = {(0.0, math.inf): Activation.RELU, (0.0, 6.0): Activation.RELU6}.get((low, high))
-    if activation is not None:
-        return importer.unary(node, Relu, activation=activation)
     if low >= high:
         raise refused(node, f"a clamp to [{low}, {high}], which leaves one number,")
+    if low == 0.0:
+        return importer.unary(node, Relu, activation=Activation(high))
     return lookup(importer, node, "clamp", low, high)
 
 

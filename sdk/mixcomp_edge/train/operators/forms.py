@@ -30,9 +30,9 @@ def terms(node: Node, inputs: list[Tensor], sizes: list[Tensor], *parameters: Te
 
 
 def activate(x: Tensor, activation: Activation) -> Tensor:
-    if activation is Activation.NONE:
+    if activation.high is None:
         return x
-    return F.relu(x) if activation is Activation.RELU else F.relu6(x)
+    return F.relu(x) if activation == Activation.RELU else F.hardtanh(x, 0.0, activation.high)
 
 
 def dims_of(axes: tuple[int, ...], rank: int) -> list[int]:
