@@ -83,6 +83,12 @@ class Call:
         return structs.Conv2dAdd(conv, residual, node.residual_multiplier, node.residual_shift)
 
     @staticmethod
+    def strided(call: c_view.Call) -> structs.Strided:
+        f = call.lines[0] | call.lines[1]
+        type_ = TYPES.index(f["type"].removeprefix("MCE_").lower())
+        return structs.Strided(type_, f["start"], *f["size"], *f["x_step"], *f["y_step"])
+
+    @staticmethod
     def window(node: QNode) -> structs.Window:
         w = node.window
         return structs.Window(*w.kernel, *w.stride, *w.dilation, *w.padding[:2])

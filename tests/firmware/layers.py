@@ -34,6 +34,7 @@ from mixcomp_edge.operators.prelu import QPRelu
 from mixcomp_edge.operators.reduce import QReduceMax, QReduceNorm, QReduceSum
 from mixcomp_edge.operators.rescale import QRescale
 from mixcomp_edge.operators.softmax import QSoftmax
+from mixcomp_edge.operators.transpose import QTranspose
 
 TOP = 2**31 - 1
 FORMATS = ("fixp4", "fixp4", "posit4", "posit4sc8", "posit4e1")
@@ -63,6 +64,8 @@ def _graph(op: str, dtype: str, rng: Rng) -> Graph | None:
             weights=_weights((out, shape[0]), out, x_type, y_type, rng),
         )
         return Graph("alone", (x, node), "y")
+    if op == "transpose":
+        return _transpose(x_type, rng)
     if op in ("add", "rescale", "concat", "lookup", "maxpool2d", "pad", "prelu", "softmax", "log_softmax"):
         return _unweighted(op, x_type, y_type, rng)
     if op.startswith("reduce"):
@@ -240,6 +243,15 @@ def _pair(op: str, x_type: QType, y_type: QType, rng: Rng) -> Graph:
         kind = {"blend": QBlend, "minimum": QMinimum, "maximum": QMaximum}[op]
         node = kind(**common, a_multiplier=ma, b_multiplier=mb, shift=shift)
     return Graph("alone", (x, z, w, node), "y")
+
+
+def _transpose(type_: QType, rng: Rng) -> Graph:
+    """Up to four axes, some of 1, some long, some that stay neighbours."""
+    shape = tuple(int(n) for n in rng.choice([1, 2, 2, 3, 4, 5, 8, 13], int(rng.integers(1, 5))))
+    axes = tuple(int(n) for n in rng.permutation(len(shape)))
+    x = QInput(name="x", inputs=(), shape=shape, type=type_)
+    y = QTranspose(name="y", inputs=("x",), shape=tuple(shape[axis] for axis in axes), type=type_, axes=axes)
+    return Graph("alone", (x, y), "y")
 
 
 def _with_residual(x: QNode, common: dict, rng: Rng) -> Graph:

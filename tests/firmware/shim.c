@@ -15,6 +15,7 @@
 #include "mixcomp/reduce.h"
 #include "mixcomp/rescale.h"
 #include "mixcomp/softmax.h"
+#include "mixcomp/strided.h"
 
 int32_t test_q32(int32_t acc, int32_t m, int32_t s)
 { return mce_q32(acc, m, s); }
@@ -46,6 +47,7 @@ int32_t test_sizeof(int32_t which)
         (int32_t)sizeof(mce_pad),       (int32_t)sizeof(mce_softmax), (int32_t)sizeof(mce_reduce),
         (int32_t)sizeof(mce_normalize), (int32_t)sizeof(mce_matmul),  (int32_t)sizeof(mce_log_softmax),
         (int32_t)sizeof(mce_pair),      (int32_t)sizeof(mce_lookup),  (int32_t)sizeof(mce_prelu),
+        (int32_t)sizeof(mce_strided),
     };
     return sizes[which];
 }

@@ -155,6 +155,10 @@ class PRelu(ctypes.Structure):
     _fields_ = [("x", Tensor), ("y", Tensor), ("requant", Requant)]
 
 
+class Strided(ctypes.Structure):
+    _fields_ = [("type", c_int), ("start", c_int32), *((k, c_int32 * 4) for k in ("size", "x_step", "y_step"))]
+
+
 BY_NAME = {  # of the operators without weights
     "mce_add": Add,
     "mce_concat": Concat,
@@ -169,10 +173,11 @@ BY_NAME = {  # of the operators without weights
     "mce_reduce": Reduce,
     "mce_rescale": Rescale,
     "mce_softmax": Softmax,
+    "mce_strided": Strided,
 }
 STRUCTS = (  # as in shim.c
     Tensor, Requant, Window, Conv2d, Dense, Add, Rescale, Concat, Pool2d, Pad, Softmax, Reduce, Normalize,
-    MatMul, LogSoftmax, Pair, Lookup, PRelu,
+    MatMul, LogSoftmax, Pair, Lookup, PRelu, Strided,
 )  # fmt: skip
 
 _libc = ctypes.CDLL(None)

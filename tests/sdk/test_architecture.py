@@ -49,7 +49,6 @@ MAY_IMPORT = {
 }
 ROOMS = ("operators", "train/operators", "frontend")  # where operators live; all others ask the node
 NAMED = {  # who names operators all the same: what joins several, and how weights lie for kernels of one
-    "lower/absorb_flatten.py": {"reshape", "dense"},
     "lower/fold_affine.py": {"affine", "conv2d", "reshape"},
     "lower/fold_padding.py": {"pad", "conv2d"},
     "lower/fuse_activation.py": {"rescale"},

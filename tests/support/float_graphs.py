@@ -25,6 +25,7 @@ from mixcomp_edge.operators.pad import Pad
 from mixcomp_edge.operators.rescale import Relu
 from mixcomp_edge.operators.reshape import Reshape
 from mixcomp_edge.operators.softmax import Softmax
+from mixcomp_edge.operators.transpose import Transpose
 from mixcomp_edge.quant_plan import QuantPlan
 from support import float_judge
 
@@ -99,9 +100,16 @@ class Net:
         shape = tuple(b + n + a for b, n, a in zip(before, self.shape(x), after, strict=True))
         return self.put(Pad(name=name, inputs=(x,), shape=shape, before=before, after=after))
 
-    def flatten(self, name: str, x: str, *, channels_first: bool = True) -> str:
-        shape = (prod(self.shape(x)),)
-        return self.put(Reshape(name=name, inputs=(x,), shape=shape, channels_first=channels_first))
+    def flatten(self, name: str, x: str) -> str:
+        return self.reshape(name, x, (-1,))
+
+    def reshape(self, name: str, x: str, shape: tuple[int, ...]) -> str:
+        shape = np.empty(self.shape(x)).reshape(shape).shape
+        return self.put(Reshape(name=name, inputs=(x,), shape=shape))
+
+    def transpose(self, name: str, x: str, axes: tuple[int, ...]) -> str:
+        shape = tuple(self.shape(x)[axis] for axis in axes)
+        return self.put(Transpose(name=name, inputs=(x,), shape=shape, axes=axes))
 
     def softmax(self, name: str, x: str) -> str:
         return self.put(Softmax(name=name, inputs=(x,), shape=self.shape(x)))

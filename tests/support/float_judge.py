@@ -135,8 +135,11 @@ def _matmul(node, a, b):
 
 
 def _reshape(node, x):
-    elements = x.movedim(-1, 1) if node.channels_first else x
-    return elements.reshape(len(x), *node.shape)
+    return x.reshape(len(x), *node.shape)
+
+
+def _transpose(node, x):
+    return x.permute(0, *(1 + axis for axis in node.axes))
 
 
 def _softmax(node, x):

@@ -32,6 +32,7 @@ from mixcomp_edge.operators.reduce import QReduceMax, QReduceNorm, QReduceSum
 from mixcomp_edge.operators.rescale import QRescale
 from mixcomp_edge.operators.reshape import QReshape
 from mixcomp_edge.operators.softmax import QSoftmax
+from mixcomp_edge.operators.transpose import QTranspose
 
 TOP = 2**31 - 1
 FORMATS = ("fixp4", "posit4", "posit4sc4", "posit4sc8", "posit4e1")
@@ -53,6 +54,7 @@ COMPUTING = (
     "concat",
     "pad",
     "reshape",
+    "transpose",
 )
 
 
@@ -248,7 +250,7 @@ class Builder:
 
     def reshape(self, x: QNode) -> QNode:
         flat = prod(x.shape)
-        shape = self.draw(st.sampled_from([(flat,), (1, 1, flat), (flat, 1), x.shape]))
+        shape = self.draw(st.sampled_from([(flat,), (1, 1, flat), (flat, 1), (*x.shape, 1)[:4], x.shape]))
         return self.put(QReshape, [x], shape, x.type)
 
     def reduce(self, cls: type, x: QNode, type_: QType, peak: int = 0, **more) -> QNode:
@@ -290,6 +292,10 @@ class Builder:
         if self.draw(st.booleans()):
             shape, axes = shape[::-1], axes[::-1]
         return self.put(QMatMul, flat, shape, y, a_axes=axes[0], b_axes=axes[1], count=x.shape[-1], requant=by)
+
+    def transpose(self, x: QNode) -> QNode:
+        axes = tuple(self.draw(st.permutations(range(len(x.shape)))))
+        return self.put(QTranspose, [x], tuple(x.shape[axis] for axis in axes), x.type, axes=axes)
 
     def softmax(self, x: QNode) -> QNode:
         table = np.rint(2.0**15 * np.exp(-np.arange(1 << x.type.bits) * x.type.scale)).astype(np.uint16)
@@ -411,7 +417,8 @@ def small_graph() -> Graph:
         name="concat", inputs=("avgpool", "avgpool"), shape=(2, 2, 6), type=s4, axis=2,
         requants=(requant(rng, 8, s4), requant(rng, 8, s4)),
     )  # fmt: skip
-    flat = QReshape(name="flatten", inputs=("concat",), shape=(24,), type=s4)
+    moved = QTranspose(name="moved", inputs=("concat",), shape=(6, 2, 2), type=s4, axes=(2, 0, 1))
+    flat = QReshape(name="flatten", inputs=("moved",), shape=(24,), type=s4)
     logits = QType("s8", 0.1, -4)
     dense = QDense(
         name="fc", inputs=("flatten",), shape=(5,), type=logits,
@@ -437,8 +444,8 @@ def small_graph() -> Graph:
     smaller = QMinimum(name="smaller", inputs=("difference", "fc"), b_multiplier=2**20, **fields)
     larger = QMaximum(name="larger", inputs=("smaller", "held"), b_multiplier=2**20, **fields)
     softmax = QSoftmax(name="softmax", inputs=("lookup",), shape=(5,), type=QType("u8", 1 / 256), table=table)
-    nodes = (x, conv, dw, add, rescale, join, pool, pad, average, concat, flat, dense, product, held, difference,
-             smaller, larger, bend, turn, softmax)  # fmt: skip
+    nodes = (x, conv, dw, add, rescale, join, pool, pad, average, concat, moved, flat, dense, product, held,
+             difference, smaller, larger, bend, turn, softmax)  # fmt: skip
     return Graph("small_net", nodes, "softmax")
 
 

@@ -263,6 +263,10 @@ def _log_softmax(node, x, *, types):
     return _clamp(node, torch.tensor([row(values) for values in flat], dtype=torch.float64).reshape(x.shape))
 
 
+def _transpose(node, x, *, types):
+    return x.permute(0, *(1 + axis for axis in node.axes))
+
+
 def _softmax(node, x, *, types):
     def row(values: list[int]) -> list[int]:
         e = [int(node.table[max(values) - v]) for v in values]

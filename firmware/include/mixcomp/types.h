@@ -22,7 +22,7 @@ typedef enum mce_status {
 /* Activation types, SPEC.md 1. 4-bit types are packed two to a byte, even index in the low nibble. */
 typedef enum mce_type { MCE_U4 = 0, MCE_S4 = 1, MCE_U8 = 2, MCE_S8 = 3 } mce_type;
 
-/* A quantized tensor (h, w, c), channels last; a vector is (1, 1, c). Real value = scale * (q - zero). */
+/* A quantized tensor (h, w, c), channels last; a vector is (1, 1, c), of four axes (d, h, w, c) the first two are one. Real value = scale * (q - zero). */
 typedef struct mce_tensor {
     int32_t h, w, c;
     int32_t zero;

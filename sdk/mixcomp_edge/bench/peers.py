@@ -10,6 +10,7 @@ from typing import Any
 
 from mixcomp_edge.documents import read_toml
 from mixcomp_edge.errors import BenchError
+from mixcomp_edge.ir.c_view import three_axes
 from mixcomp_edge.ir.graph import Graph, Node, Shape, Window
 from mixcomp_edge.ir.nodes import QNode
 
@@ -77,4 +78,4 @@ def work(graph: Graph, node: Node) -> tuple[str, ...]:
 
 
 def _dims(shape: Shape) -> str:
-    return "x".join(map(str, (1,) * (3 - len(shape)) + tuple(shape)))
+    return "x".join(map(str, three_axes(shape)))

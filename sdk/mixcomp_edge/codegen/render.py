@@ -13,6 +13,7 @@ from mixcomp_edge.bundle import Bundle
 from mixcomp_edge.codegen import sharing
 from mixcomp_edge.codegen.environment import environment
 from mixcomp_edge.ir import ends, interp
+from mixcomp_edge.ir.c_view import three_axes
 from mixcomp_edge.ir.graph import Graph, Shape
 from mixcomp_edge.ir.nodes import QNode
 from mixcomp_edge.ir.verify import home, symbol
@@ -148,7 +149,7 @@ class _Placement:
 
 def dims(shape: Shape) -> str:
     """A shape as the three numbers h, w, c of mce_tensor."""
-    return ", ".join(map(str, (1,) * (3 - len(shape)) + tuple(shape)))
+    return ", ".join(map(str, three_axes(shape)))
 
 
 def c_float(value: float) -> str:

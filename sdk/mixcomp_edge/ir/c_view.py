@@ -4,6 +4,7 @@ call of its kernel."""
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -54,9 +55,15 @@ def type_of(type_: QType) -> str:
     return f"MCE_{type_.dtype.upper()}"
 
 
+def three_axes(shape: Shape) -> tuple[int, int, int]:
+    """A shape as h, w, c of mce_tensor: h counts all rows before the last two axes."""
+    *outer, w, c = (1, *shape)
+    return prod(outer), w, c
+
+
 def tensor(shape: Shape, type_: QType) -> CValue:
     """An mce_tensor: h, w, c, zero point, type."""
-    return (*(1,) * (3 - len(shape)), *shape, type_.zero_point, type_of(type_))
+    return (*three_axes(shape), type_.zero_point, type_of(type_))
 
 
 def window(w: Window) -> CValue:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from mixcomp_edge.errors import GraphError
 
-Shape = tuple[int, ...]  # (F,), (W, C) or (H, W, C): channels last, no batch
+Shape = tuple[int, ...]  # (F,), (W, C), (H, W, C) or (D, H, W, C): channels last, no batch
 OUTPUT = "output"  # what a lone output is called
 
 

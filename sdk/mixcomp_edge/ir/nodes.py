@@ -25,6 +25,12 @@ Doubles = NDArray[np.float64]
 Value = NDArray[np.int64]  # (N, *shape): a batch of inputs goes through at once
 
 
+def one_number(values: Doubles, channels: int) -> Doubles | None:
+    """Values of each channel on one side, as those of so many on the other, which hold parts of all of them; None where
+    they differ."""
+    return np.full(channels, values[0]) if np.all(values == values[0]) else None
+
+
 @dataclass(frozen=True)
 class Activation:
     """What a node does to its result before it is stored: a clamp to 0 … `high`, or nothing."""

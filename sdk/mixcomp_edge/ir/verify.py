@@ -11,7 +11,7 @@ from math import prod
 import numpy as np
 
 from mixcomp_edge.errors import GraphError
-from mixcomp_edge.ir.bounds import MAX_DIMENSION, MAX_ELEMENTS
+from mixcomp_edge.ir.bounds import MAX_DIMENSION, MAX_ELEMENTS, MAX_RANK
 from mixcomp_edge.ir.graph import OUTPUT, Graph, Node
 from mixcomp_edge.ir.nodes import QNode
 from mixcomp_edge.ir.types import DTYPES
@@ -117,8 +117,10 @@ def _check_node(node: Node, sources: list[Node]) -> None:
     arity = node.arity
     if (arity is None and not sources) or (arity is not None and len(sources) != arity):
         raise GraphError(f"{node.name}: {node.op} reads {len(sources)} values, expected {arity or 'one or more'}.")
-    if not 1 <= len(node.shape) <= 3 or not all(1 <= size <= MAX_DIMENSION for size in node.shape):
-        raise GraphError(f"{node.name}: shape {node.shape} must have 1 to 3 dimensions of 1 to {MAX_DIMENSION}.")
+    if not 1 <= len(node.shape) <= MAX_RANK or not all(1 <= size <= MAX_DIMENSION for size in node.shape):
+        raise GraphError(
+            f"{node.name}: shape {node.shape} must have 1 to {MAX_RANK} dimensions of 1 to {MAX_DIMENSION}."
+        )
     if prod(node.shape) > MAX_ELEMENTS:
         raise GraphError(f"{node.name}: {prod(node.shape)} elements, more than {MAX_ELEMENTS}.")
     expected = node.output_shape([source.shape for source in sources])

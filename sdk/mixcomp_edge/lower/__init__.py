@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from mixcomp_edge.ir.graph import Graph
 from mixcomp_edge.ir.verify import verify
-from mixcomp_edge.lower.absorb_flatten import absorb_flatten
 from mixcomp_edge.lower.fold_affine import fold_affine
 from mixcomp_edge.lower.fold_padding import fold_padding
 from mixcomp_edge.lower.fuse_activation import fuse_activation
@@ -13,7 +12,7 @@ from mixcomp_edge.lower.join_functions import join_functions
 from mixcomp_edge.lower.merge_strides import merge_strides
 from mixcomp_edge.lower.quantize import QuantizedGraph, lower
 
-SIMPLIFY = (join_functions, fold_affine, fold_padding, merge_strides, fuse_activation, fuse_add, absorb_flatten)
+SIMPLIFY = (join_functions, fold_affine, fold_padding, merge_strides, fuse_activation, fuse_add)
 
 
 def simplify(graph: Graph) -> Graph:

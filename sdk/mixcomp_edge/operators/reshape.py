@@ -10,20 +10,17 @@ import numpy as np
 
 from mixcomp_edge.errors import GraphError
 from mixcomp_edge.ir.graph import Node, Shape
-from mixcomp_edge.ir.nodes import Doubles, FloatNode, QNode, Value
+from mixcomp_edge.ir.nodes import Doubles, FloatNode, QNode, Value, one_number
 from mixcomp_edge.ir.types import QType, QuantizedWeights
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Reshape(FloatNode):
-    """Another shape for the same elements. With channels_first they leave in PyTorch's (C, H, W) order, which the
-    pass `absorb_flatten` moves into the weights of the dense layers that follow."""
+    """Another shape for the same elements, as they are stored."""
 
     op: ClassVar[str] = "reshape"
     keeps_type: ClassVar[bool] = True
     lets_relu_through: ClassVar[bool] = True
-
-    channels_first: bool = False
 
     def output_shape(self, shapes: list[Shape]) -> Shape:
         return _output_shape(self, shapes[0])
@@ -32,13 +29,10 @@ class Reshape(FloatNode):
         return True
 
     def channels_behind(self, source: Shape, values: Doubles) -> Doubles | None:
-        if len(self.shape) > 1:
-            return _one_number(values, self.shape[-1])
-        positions = prod(source[:-1])
-        return np.repeat(values, positions) if self.channels_first else np.tile(values, positions)
+        return _repeated(values, self.shape[-1])
 
     def channels_before(self, source: Shape, values: Doubles) -> Doubles | None:
-        return _one_number(values, source[-1])
+        return _repeated(values, source[-1])
 
     def is_nonnegative(self, inputs: list[bool]) -> bool:
         return all(inputs)
@@ -68,8 +62,6 @@ def _output_shape(node: Node, shape: Shape) -> Shape:
     return node.shape
 
 
-def _one_number(values: Doubles, channels: int) -> Doubles | None:
-    """Values of each channel on one side, as those of so many on the other, which hold parts of all of them."""
-    if len(values) == channels:
-        return values
-    return np.full(channels, values[0]) if np.all(values == values[0]) else None
+def _repeated(values: Doubles, channels: int) -> Doubles | None:
+    """Values of each channel on one side, as those of so many on the other."""
+    return one_number(values, channels) if channels % len(values) else np.tile(values, channels // len(values))

@@ -13,7 +13,10 @@ from torch.nn import functional as F
 
 from mixcomp_edge import prepare, prepare_modules
 from mixcomp_edge.errors import ImportMismatch
+from mixcomp_edge.frontend.torch_export import BATCH
 from mixcomp_edge.frontend.torch_export import importer as front
+from mixcomp_edge.frontend.torch_export.calls import torch_shape
+from mixcomp_edge.frontend.torch_export.orders import placed
 from mixcomp_edge.ir.graph import Window
 from mixcomp_edge.operators.avgpool2d import AvgPool2d
 from mixcomp_edge.train import quantized_model
@@ -49,14 +52,13 @@ def data(*shape: int) -> torch.Tensor:
 
 
 def altered(change):
-    """A handler that changes each node that the true one adds."""
+    """A handler that changes the node that the true one adds."""
 
     def wrap(handler):
         def wrong(importer, node):
-            before = set(importer.nodes)
             handler(importer, node)
-            for name in set(importer.nodes) - before:
-                importer.nodes[name] = change(importer.nodes[name])
+            name = importer.alias[node].node
+            importer.nodes[name] = change(importer.nodes[name])
 
         return wrong
 
@@ -67,7 +69,19 @@ def dropped(handler):
     """A handler that takes the call for nothing."""
 
     def wrong(importer, node):
-        importer.alias[node] = importer.source(node).name
+        importer.same(node)
+
+    return wrong
+
+
+def in_the_order_that_it_lies(handler):
+    """A handler of reshapes that takes memory for PyTorch's order."""
+
+    def wrong(importer, node):
+        stored = importer.stored(node)
+        shape = importer.nodes[stored.node].shape
+        plain = placed((BATCH, *shape), tuple(range(len(shape))))
+        importer.view(node, stored, plain.reshaped(torch_shape(node)))
 
     return wrong
 
@@ -107,7 +121,7 @@ FAULTS = {
     "a dropped softmax": ("softmax.int", dropped, "aten.softmax in the top module"),
     "another order of elements": (
         "view.default",
-        altered(lambda node: replace(node, channels_first=False)),
+        in_the_order_that_it_lies,
         "aten.view",
     ),
 }

@@ -41,8 +41,7 @@ def refusal(model: nn.Module, shape: tuple[int, ...] = (3, 6, 6)) -> str:
 
 UNKNOWN = {
     "matmul": lambda x: torch.matmul(x, x),
-    "transpose": lambda x: x.transpose(2, 3),
-    "permute": lambda x: x.permute(0, 2, 3, 1),
+    "cumsum": lambda x: x.cumsum(1),
     "sum": lambda x: x.sum((2, 3)),
     "amax": lambda x: x.amax((2, 3)),
     "upsample_nearest2d": lambda x: F.interpolate(x, scale_factor=2),
@@ -84,7 +83,6 @@ SETTINGS = {
     "a division by zero": lambda x: x / torch.tensor([1.0, 0.0, 2.0]).view(3, 1, 1),
     "aten.rand": lambda x: x * torch.rand(1),
     "without running statistics": lambda x: F.batch_norm(x, None, None, training=True),
-    "a reshape": lambda x: x.view(-1, 4, 9, 3),
     "flatten its input first": lambda x: F.linear(x, torch.ones(2, 6)),
 }
 
@@ -155,7 +153,7 @@ def test_every_unsupported_operator_is_listed_with_its_modules_and_how_often():
         def forward(self, x):
             for block in self.blocks:
                 x = block(x)
-            return self.gate(x).permute(0, 2, 3, 1)
+            return self.gate(x).cumsum(1)
 
     class Block(nn.Module):
         def __init__(self):
@@ -176,18 +174,17 @@ def test_every_unsupported_operator_is_listed_with_its_modules_and_how_often():
     assert any("a softmax over another axis than the channels, 6 times" in line for line in lines)
     assert any("a cast to int32, 6 times" in line for line in lines)
     assert any("aten.lgamma is not supported, in module 'gate'" in line for line in lines)
-    assert any("aten.permute" in line and "in the top module" in line for line in lines)
+    assert any("aten.cumsum" in line and "in the top module" in line for line in lines)
 
 
 def test_what_only_follows_from_a_refused_call_is_not_listed():
-    message = refusal(Net(lambda x: (x.unsqueeze(2).relu() + 1).squeeze(2)))
-    assert message.count("expected (N, F)") == 1
+    message = refusal(Net(lambda x: (x.cumsum(2).relu() + 1).unsqueeze(2)))
+    assert message.count("aten.") == 1
     assert "\n" not in message
 
 
 def test_shapes_are_written_as_the_user_knows_them():
-    assert "a reshape from (N, 3, 6, 6) to (N, 4, 9, 3)" in refusal(Net(lambda x: x.view(-1, 4, 9, 3)))
-    assert "a value of shape (N, 3, 6, 6, 1)" in refusal(Net(lambda x: x.unsqueeze(-1)))
+    assert "a value of shape (N, 3, 6, 6, 1, 1)" in refusal(Net(lambda x: x[..., None, None]))
     assert "a value of shape (1, 216)" in refusal(Net(lambda x: x.reshape(1, -1)))
 
 
@@ -196,23 +193,13 @@ BATCH = {
     "one row": lambda x: x.reshape(1, -1),
     "joined along it": lambda x: torch.cat([x, x], 0),
     "halved": lambda x: x[:1],
-    "five dimensions": lambda x: x.unsqueeze(-1),
+    "exchanged with the channels": lambda x: x.transpose(0, 1),
 }
 
 
 @pytest.mark.parametrize("function", BATCH.values(), ids=BATCH)
 def test_an_operation_that_mixes_samples_is_refused(function):
     assert "'body.odd'" in refusal(Net(function))
-
-
-def test_flatten_feeding_an_addition_is_refused_by_the_name_of_both():
-    message = refusal(Net(lambda x: x.flatten(1) + x.flatten(1)))
-    assert "flatten" in message
-    assert "(add)" in message
-
-
-def test_a_model_that_returns_a_flattened_map_is_told_to_return_the_map():
-    assert "return the map itself" in refusal(Net(lambda x: x.flatten(1)))
 
 
 def test_several_outputs_are_refused():
@@ -248,7 +235,7 @@ def test_several_inputs_of_an_optional_kind_take_their_defaults():
     ("model", "shape", "operator"),
     [
         (nn.ConvTranspose2d(3, 3, 3), (3, 4, 4), "conv_transpose2d"),
-        (nn.Conv3d(1, 1, 1), (1, 4, 4, 4), "(N, 1, 4, 4, 4)"),
+        (nn.Conv3d(1, 1, 1), (1, 4, 4, 4), "conv3d"),
         (nn.Linear(3, 4), (5, 3), "linear"),
         (nn.Sequential(nn.Conv2d(3, 3, 1), Inner(torch.lgamma)), (3, 4, 4), "module '1'"),
     ],

@@ -7,12 +7,10 @@ from math import inf
 import numpy as np
 import pytest
 
-from mixcomp_edge.errors import UnsupportedError
 from mixcomp_edge.ir.graph import Graph
 from mixcomp_edge.ir.nodes import Activation
 from mixcomp_edge.ir.verify import verify
 from mixcomp_edge.lower import simplify
-from mixcomp_edge.lower.absorb_flatten import absorb_flatten
 from mixcomp_edge.lower.fold_affine import fold_affine
 from mixcomp_edge.lower.fold_padding import fold_padding
 from mixcomp_edge.lower.fuse_activation import fuse_activation
@@ -87,7 +85,9 @@ BEHIND = {
     "depthwise": lambda net, x: net.conv("conv", x, 8, groups=4, dilation=(2, 1)),
     "a linear layer": lambda net, x: net.dense("fc", x, 3),
     "behind a flatten": lambda net, x: net.dense("fc", net.flatten("flat", x), 3),
-    "behind a flatten in our order": lambda net, x: net.dense("fc", net.flatten("flat", x, channels_first=False), 3),
+    "behind a flatten in another order": lambda net, x: net.dense(
+        "fc", net.flatten("flat", net.transpose("moved", x, (1, 0, 2))), 3
+    ),
     "behind an average": lambda net, x: net.conv("conv", net.avgpool("pool", x), 3, (1, 1)),
     "behind an average that leaves its padding out": lambda net, x: net.conv(
         "conv", net.avgpool("pool", x, (3, 3), padding=(1, 1, 1, 1), include=False), 3, (1, 1)
@@ -112,6 +112,9 @@ COMMUTES = {
     "average pooling": (lambda net, x: net.avgpool("f", x), [-1.0, 2.0, 0.0, 1.0], [1.0, -2.0, 0.0, 3.0]),
     "padded average": (lambda net, x: net.avgpool("f", x, (3, 3), padding=(1, 1, 1, 1)), [-1.0, 2.0, 0.0, 1.0], 0.0),
     "pad": (lambda net, x: net.pad("f", x, (1, 0, 0), (2, 3, 0)), [-1.0, 2.0, 0.0, 1.0], 0.0),
+    "transpose of positions": (lambda net, x: net.transpose("f", x, (1, 0, 2)), GAIN, [1.0, -2.0, 0.0, 3.0]),
+    "transpose of channels": (lambda net, x: net.transpose("f", x, (2, 0, 1)), -2.0, 1.0),
+    "reshape of positions": (lambda net, x: net.reshape("f", x, (2, -1, 4)), GAIN, [1.0, -2.0, 0.0, 3.0]),
 }
 
 
@@ -122,7 +125,7 @@ def test_arithmetic_passes_what_it_commutes_with(function, gain, offset, side):
     if side == "before":
         net.affine("scale", function(net, net.conv("conv", "x", 4)), gain, offset)
     else:
-        net.conv("conv", function(net, net.affine("scale", net.concat("cat", "x"), gain, offset)), 3)
+        net.conv("conv", function(net, net.affine("scale", net.concat("cat", "x"), gain, offset)), 3, (1, 1))
     assert "scale:affine" not in applied(fold_affine, net.graph(), FLOAT32)
 
 
@@ -181,6 +184,9 @@ STUCK = {
         "bn", net.avgpool("pool", net.conv("conv", "x", 4), padding=(1, 1, 0, 0)), 1.0, 1.0
     ),
     "a concatenation": lambda net: net.norm("bn", net.concat("cat", "x")),
+    "channels that a transpose mixes": lambda net: net.norm(
+        "bn", net.transpose("t", net.conv("conv", "x", 4), (2, 1, 0))
+    ),
     "two norms": lambda net: net.norm("bn2", net.relu("relu", net.norm("bn", net.concat("cat", "x")))),
 }  # fmt: skip
 
@@ -272,7 +278,7 @@ def test_a_stride_that_something_else_reads_stays():
     net = strided()
     a = net.maxpool("a", "x", (1, 1), (2, 2))
     b = net.maxpool("b", a, (1, 1), (2, 2))
-    net.concat("cat", net.flatten("fa", a, channels_first=False), net.flatten("fb", b, channels_first=False), axis=0)
+    net.concat("cat", net.flatten("fa", a), net.flatten("fb", b), axis=0)
     assert applied(merge_strides, net.graph())[:2] == ["a:maxpool2d", "b:maxpool2d"]
 
 
@@ -323,10 +329,10 @@ def test_a_relu_with_several_readers_fuses_and_all_of_them_read_the_producer():
     assert fuse_activation(graph)["b"].inputs == ("conv",)
 
 
-@pytest.mark.parametrize("between", ["maxpool", "flatten"])
-def test_a_relu_moves_in_front_of_a_pooling_or_reshape_and_fuses(between):
+@pytest.mark.parametrize(("between", "more"), [("maxpool", ()), ("flatten", ()), ("transpose", ((2, 1, 0),))])
+def test_a_relu_moves_in_front_of_what_lets_it_through_and_fuses(between, more):
     net = Net(6, 6, 2)
-    middle = getattr(net, between)("middle", net.conv("conv", "x", 3))
+    middle = getattr(net, between)("middle", net.conv("conv", "x", 3), *more)
     net.dense("fc", net.relu("relu", middle), 2)
     ops_after = applied(fuse_activation, net.graph())
     assert [name.split(":")[0] for name in ops_after] == ["conv", "middle", "fc"]
@@ -342,7 +348,7 @@ def test_a_relu_behind_a_pooling_whose_input_is_read_elsewhere_moves_but_does_no
     net = Net(6, 6, 2)
     conv = net.conv("conv", "x", 3)
     pooled = net.relu("relu", net.maxpool("pool", conv))
-    flat = [net.flatten(f"f{i}", v, channels_first=False) for i, v in enumerate((conv, pooled))]
+    flat = [net.flatten(f"f{i}", v) for i, v in enumerate((conv, pooled))]
     net.concat("cat", *flat, axis=0)
     assert "relu:relu" in applied(fuse_activation, net.graph())
 
@@ -416,37 +422,6 @@ def test_a_sum_that_no_convolution_can_take_stays(why):
             net.concat("cat", made, conv)
     graph = fuse_activation(net.graph())
     assert "sum:add" in applied(fuse_add, graph)
-
-
-def test_a_flatten_moves_into_the_columns_of_the_linear_layers_behind_it():
-    net = Net(3, 4, 5)
-    flat = net.flatten("flat", "x")
-    net.add("sum", net.dense("a", flat, 3), net.dense("b", flat, 3))
-    graph = net.graph()
-    assert applied(absorb_flatten, graph) == ["flat:reshape", "a:dense", "b:dense", "sum:add"]
-    assert not absorb_flatten(graph)["flat"].channels_first
-
-
-def test_a_flatten_that_keeps_the_order_in_memory_changes_nothing():
-    net = Net(3, 4, 5)
-    net.dense("a", net.flatten("flat", "x", channels_first=False), 3)
-    graph = net.graph()
-    assert same(absorb_flatten(graph), graph)
-
-
-def test_a_flatten_that_something_else_reads_is_refused():
-    net = Net(3, 4, 5)
-    flat = net.flatten("flat", "x")
-    net.concat("cat", net.dense("a", flat, 3), flat, axis=0)
-    with pytest.raises(UnsupportedError, match=r"flat: flattens \(3, 4, 5\) for 'cat' \(concat\); only linear layers"):
-        absorb_flatten(net.graph())
-
-
-def test_a_flatten_that_is_the_output_is_refused():
-    net = Net(3, 4, 5)
-    net.flatten("flat", net.relu("relu", "x"))
-    with pytest.raises(UnsupportedError, match="flat: the model returns a flattened map"):
-        absorb_flatten(net.graph())
 
 
 def network() -> Graph:

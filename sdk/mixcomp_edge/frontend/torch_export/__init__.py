@@ -13,6 +13,7 @@ from mixcomp_edge.frontend.torch_export import activations, arithmetic, layers, 
 from mixcomp_edge.frontend.torch_export.calls import BATCH
 from mixcomp_edge.frontend.torch_export.importer import Importer
 from mixcomp_edge.frontend.torch_export.tracing import trace
+from mixcomp_edge.frontend.torch_export.values import Stored
 from mixcomp_edge.ir.graph import Graph
 from mixcomp_edge.ir.verify import verify
 
@@ -26,7 +27,7 @@ class Imported:
 
     graph: Graph
     program: ExportedProgram
-    stands_for: dict[fx.Node, str]  # the node of the graph that has a call's value
+    stands_for: dict[fx.Node, Stored]  # the node of the graph that has a call's value, and how it lies there
     constants: dict[fx.Node, Any]  # parameters, buffers and what is computed of them
 
 

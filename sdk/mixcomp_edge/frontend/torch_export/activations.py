@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import fx
 
-from mixcomp_edge.frontend.torch_export.calls import arguments, axis_of, operator_of, refused, shape_of
+from mixcomp_edge.frontend.torch_export.calls import arguments, axis_of, operator_of, refused, torch_shape
 from mixcomp_edge.frontend.torch_export.importer import Importer, handles
 from mixcomp_edge.ir.nodes import Activation
 from mixcomp_edge.numerics.functions import Formula, Step
@@ -33,22 +33,20 @@ SELU = (1.6732632423543772848170429916717, 1.0507009873554804934193349852946)  #
 
 def lookup(importer: Importer, node: fx.Node, function: str, *parameters: float) -> None:
     """Adds a function of the call's first operand."""
-    importer.unary(node, Lookup, function=(Step(function, (0,), tuple(map(float, parameters))),))
+    importer.pointwise(node, Lookup, function=(Step(function, (0,), tuple(map(float, parameters))),))
 
 
 def of_several(importer: Importer, node: fx.Node, function: str, operands: list[Any]) -> None:
     """Adds a function of several operands: values of one shape and constants that are one number."""
     values = list(dict.fromkeys(o for o in operands if isinstance(o, fx.Node) and o in importer.alias))
-    inputs = [importer.alias[value] for value in values]
-    if any(importer.nodes[name].shape != shape_of(node) for name in inputs):
+    if any(importer.stored(node, value).placement.shape != torch_shape(node) for value in values):
         raise refused(node, f"aten.{operator_of(node)} of different shapes")
     constants = [Step("constant", (), (_number(importer, node, o),)) for o in operands if o not in values]
     places = {value: i for i, value in enumerate(values)}
     numbers = iter(range(len(values), len(values) + len(constants)))
     of = tuple(places[o] if o in places else next(numbers) for o in operands)
     formula: Formula = (*constants, Step(function, of))
-    name = importer.unique(node.name)
-    importer.add(node, Lookup(name=name, inputs=tuple(inputs), shape=shape_of(node), function=formula))
+    importer.pointwise(node, Lookup, *values, function=formula)
 
 
 def _number(importer: Importer, node: fx.Node, argument: Any) -> float:
@@ -65,12 +63,12 @@ def _plain(importer: Importer, node: fx.Node) -> None:
 
 @handles("relu.default")
 def _relu(importer: Importer, node: fx.Node) -> None:
-    importer.unary(node, Relu, activation=Activation.RELU)
+    importer.pointwise(node, Relu, activation=Activation.RELU)
 
 
 @handles("relu6.default")
 def _relu6(importer: Importer, node: fx.Node) -> None:
-    importer.unary(node, Relu, activation=Activation.RELU6)
+    importer.pointwise(node, Relu, activation=Activation.RELU6)
 
 
 @handles("hardtanh.default", *(f"{name}.{kind}" for name in ("clamp", "clip", "clamp_min", "clamp_max")
@@ -86,7 +84,7 @@ def _clamp(importer: Importer, node: fx.Node) -> None:
     if low >= high:
         raise refused(node, f"a clamp to [{low}, {high}], which leaves one number,")
     if low == 0.0:
-        return importer.unary(node, Relu, activation=Activation(high))
+        return importer.pointwise(node, Relu, activation=Activation(high))
     return lookup(importer, node, "clamp", low, high)
 
 
@@ -160,11 +158,8 @@ def _power(importer: Importer, node: fx.Node) -> None:
 
 @handles("pow.Scalar")
 def _exponential(importer: Importer, node: fx.Node) -> None:
-    base, value = _number(importer, node, node.args[0]), importer.source(node, 1)
-    function = (Step("exponential", (0,), (base,)),)
-    importer.add(
-        node, Lookup(name=importer.unique(node.name), inputs=(value.name,), shape=shape_of(node), function=function)
-    )
+    base = _number(importer, node, node.args[0])
+    importer.pointwise(node, Lookup, 1, function=(Step("exponential", (0,), (base,)),))
 
 
 COMPARISONS = {"gt": "above", "ge": "from", "lt": "below", "le": "up_to", "eq": "equal", "ne": "unequal"}

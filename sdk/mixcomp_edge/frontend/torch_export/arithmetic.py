@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 from torch import fx
 
-from mixcomp_edge.frontend.torch_export.calls import arguments, operator_of, refused, shape_of
+from mixcomp_edge.frontend.torch_export.calls import arguments, operator_of, refused, shape_of, torch_shape
 from mixcomp_edge.frontend.torch_export.importer import Importer, handles
+from mixcomp_edge.frontend.torch_export.values import Stored
 from mixcomp_edge.ir.graph import Node
 from mixcomp_edge.numerics.functions import Step
 from mixcomp_edge.operators.add import Add
@@ -33,7 +35,7 @@ def _arithmetic(importer: Importer, node: fx.Node) -> None:
     if len(values) == 2:
         return _of_two(importer, node)
     value = values[0] if values else 0
-    source, shape = importer.source(node, value), shape_of(node)
+    source = importer.stored(node, value)
     constant = importer.constant(node, operands[1 - value])
     if operator == "div" and value == 1:
         source = _reciprocal(importer, node)
@@ -44,31 +46,38 @@ def _arithmetic(importer: Importer, node: fx.Node) -> None:
     product = operator in ("mul", "div")
     gain, factor = (1.0, 1.0) if product else _factors(node)[:: 1 if value == 0 else -1]
     constant = factor * constant
-    if source.shape == shape and constant.size == constant.shape[-1]:
-        channels = np.broadcast_to(constant.reshape(-1), shape[-1:]).copy()
+    if source.placement.shape == torch_shape(node) and constant.size == constant.shape[-1]:
+        channels = np.broadcast_to(constant.reshape(-1), torch_shape(node)[1:2]).copy()
         one = np.ones_like(channels)
         gains, offsets = (channels, 0 * one) if product else (gain * one, channels)
         return importer.affine(node, importer.place(node), source, gains, offsets)
-    inputs = (source.name, importer.flash(node, operands[1 - value], constant).name)
     kind: Callable[..., Node] = Mul if product else Add
-    if not product and (gain != 1 or source.shape != constant.shape):
+    held = importer.flash(node, operands[1 - value], constant)
+    if not product and (gain != 1 or source.placement.shape != held.placement.shape):
         kind = partial(Blend, factors=np.array([gain, 1.0]))
-    return importer.add(node, kind(name=importer.unique(node.name), inputs=inputs, shape=shape))
+    return _joined(importer, node, kind, source, held)
 
 
-def _reciprocal(importer: Importer, node: fx.Node) -> Node:
+def _reciprocal(importer: Importer, node: fx.Node) -> Stored:
     """That of a quotient's divisor."""
-    divisor = importer.source(node, 1)
-    name, function = importer.unique(f"{node.name}_reciprocal"), (Step("reciprocal"),)
-    inverse = Lookup(name=name, inputs=(divisor.name,), shape=divisor.shape, function=function)
-    importer.add(node, inverse)
-    return inverse
+    stored = importer.stored(node, 1)
+    name, shape = importer.unique(f"{node.name}_reciprocal"), importer.nodes[stored.node].shape
+    importer.nodes[name] = Lookup(name=name, inputs=(stored.node,), shape=shape, function=(Step("reciprocal"),))
+    return replace(stored, node=name)
+
+
+def _joined(importer: Importer, node: fx.Node, make: Callable[..., Node], a: Stored, b: Stored) -> None:
+    """Adds what two values make: as the first lies where both have one shape, else channels last."""
+    if a.placement.shape == b.placement.shape == torch_shape(node):
+        return importer.pointwise(node, make, a, b)
+    inputs = tuple(importer.source(node, operand).name for operand in (a, b))
+    return importer.add(node, make(name=importer.unique(node.name), inputs=inputs, shape=shape_of(node)))
 
 
 @handles("neg.default")
 def _negative(importer: Importer, node: fx.Node) -> None:
-    one = np.ones(shape_of(node)[-1])
-    importer.affine(node, importer.place(node), importer.source(node), -one, 0 * one)
+    one = np.ones(torch_shape(node)[1])
+    importer.affine(node, importer.place(node), importer.stored(node), -one, 0 * one)
 
 
 def _name(node: fx.Node) -> str:
@@ -88,14 +97,14 @@ def _of_two(importer: Importer, node: fx.Node) -> None:
     if operator == "div":
         operator, b = "mul", _reciprocal(importer, node)
     kind = OF_TWO.get(operator, Add)
-    if kind is Add and ((factors := _factors(node)) != (1.0, 1.0) or a.shape != b.shape):
+    if kind is Add and ((factors := _factors(node)) != (1.0, 1.0) or a.placement.shape != b.placement.shape):
         kind = partial(Blend, factors=np.array(factors))
-    importer.add(node, kind(name=importer.unique(node.name), inputs=(a.name, b.name), shape=shape_of(node)))
+    _joined(importer, node, kind, a, b)
 
 
-def _operand(importer: Importer, node: fx.Node, index: int) -> Node:
+def _operand(importer: Importer, node: fx.Node, index: int) -> Stored:
     """A value, or a constant in flash."""
     argument = node.args[index]
     if argument not in importer.constants:
-        return importer.source(node, index)
+        return importer.stored(node, index)
     return importer.flash(node, argument, importer.constant(node, argument))

@@ -7,6 +7,7 @@ from typing import Any
 from torch import Tensor, fx
 
 from mixcomp_edge.frontend.torch_export.refusals import Refusal, Refused
+from mixcomp_edge.ir.bounds import MAX_RANK
 from mixcomp_edge.ir.graph import Shape
 
 BATCH = 2  # export with two samples, so that an operation that mixes samples shows
@@ -43,32 +44,36 @@ def written(shape: tuple[int, ...]) -> str:
     return f"({', '.join([batch, *map(str, shape[1:])])})"
 
 
-def shape_of(node: fx.Node) -> Shape:
-    """Channels-last shape without the batch of a call's value (N, C, ...)."""
+def torch_shape(node: fx.Node) -> Shape:
+    """Shape of a call's value as torch has it, the batch included."""
     value = value_of(node)
     if value is None:
         raise refused(node, f"aten.{operator_of(node)} gives no tensor")
     if not all(isinstance(size, int) for size in value.shape):
         raise refused(node, f"aten.{operator_of(node)}, whose result's size depends on the data")
-    shape = tuple(value.shape)
-    if len(shape) < 2 or shape[0] != BATCH or len(shape) > 4:
-        raise refused(
-            node,
-            f"a value of shape {written(shape)} (expected (N, F), (N, C, L) or (N, C, H, W), "
-            "with the samples first and apart)",
-        )
+    return tuple(value.shape)
+
+
+def shape_of(node: fx.Node) -> Shape:
+    """Channels-last shape without the batch of a call's value (N, C, ...)."""
+    shape = torch_shape(node)
+    if not 2 <= len(shape) <= 1 + MAX_RANK or shape[0] != BATCH:
+        raise refused(node, unstorable(shape))
     return (*shape[2:], shape[1])
+
+
+def unstorable(shape: tuple[int, ...]) -> str:
+    """What is wrong with a value of a shape that no node may have."""
+    return (
+        f"a value of shape {written(shape)} (expected (N, F), (N, C, L), (N, C, H, W) or (N, C, D, H, W), "
+        "with the samples first and apart)"
+    )
 
 
 def axis_of(dim: int, rank: int) -> int:
     """Axis in a channels-last shape for a PyTorch dim of an (N, C, ...) tensor of this rank; -1 for the batch."""
     dim %= rank
     return -1 if dim == 0 else rank - 2 if dim == 1 else dim - 2
-
-
-def channels_first(shape: Shape) -> str:
-    """(N, C, H, W) of a channels-last shape (H, W, C), as the user knows it."""
-    return f"({', '.join(['N', str(shape[-1]), *map(str, shape[:-1])])})"
 
 
 def pair(value: Any, shape: Shape, across: int = 1) -> tuple[int, int]:

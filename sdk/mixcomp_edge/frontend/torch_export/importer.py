@@ -3,10 +3,10 @@ stand-in behind, so that the walk finds all of them before it ends."""
 
 from __future__ import annotations
 
-import hashlib
 import operator
-import re
 from collections.abc import Callable
+from dataclasses import replace
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -16,29 +16,36 @@ from torch._ops import OpOverload
 from torch.export.graph_signature import OutputKind
 
 from mixcomp_edge.errors import UnsupportedError
-from mixcomp_edge.frontend.torch_export.calls import module_stack, operator_of, refused, shape_of, value_of
+from mixcomp_edge.frontend.torch_export.calls import (
+    BATCH,
+    module_stack,
+    operator_of,
+    refused,
+    shape_of,
+    torch_shape,
+    value_of,
+)
+from mixcomp_edge.frontend.torch_export.orders import canonical, placed
 from mixcomp_edge.frontend.torch_export.refusals import Refusal, Refused, unsupported
+from mixcomp_edge.frontend.torch_export.values import Operand, Stored, Values
 from mixcomp_edge.ir.graph import Graph, Node
-from mixcomp_edge.ir.verify import symbol
 from mixcomp_edge.operators.affine import Affine
 from mixcomp_edge.operators.constant import Constant
 from mixcomp_edge.operators.input import Input
 
-MAX_NAME = 88  # characters of a layer's name; the IR allows 96, and `unique` may add a number
 FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)  # casts among these only round
 CASTS = ("_to_copy", "type_as")
 STATE = "a model in C keeps no state: compute it outside, or make it a constant"
 
 
-class Importer:
-    """Walks the ATen graph once. `alias` maps an fx node to the IR node whose value it stands for; `constants` holds
-    the values of those that do not depend on the input: parameters, buffers, and what is computed from these; `state`
-    the buffers that the model changes; `lost` the values behind a refused call that no node can stand for."""
+class Importer(Values):
+    """Walks the ATen graph once. `constants` holds the values that do not depend on the input: parameters, buffers, and
+    what is computed from these; `state` the buffers that the model changes; `lost` the values behind a refused call
+    that no node can stand for."""
 
     def __init__(self, program: torch.export.ExportedProgram, name: str) -> None:
+        super().__init__()
         self.program, self.name = program, name
-        self.nodes: dict[str, Node] = {}
-        self.alias: dict[fx.Node, str] = {}
         self.lost: set[fx.Node] = set()
         self.refusals: list[Refusal] = []
         signature = program.graph_signature
@@ -67,7 +74,11 @@ class Importer:
             raise unsupported(self.name, self.refusals)
         if output not in self.alias:
             raise UnsupportedError(f"{self.name}: the model must return one tensor that depends on its input.")
-        return Graph(self.name, tuple(self.nodes.values()), self.alias[output]).without_unread()
+        try:
+            result = self.source(output, output)
+        except Refused as error:
+            raise unsupported(self.name, [error.refusal]) from error
+        return Graph(self.name, tuple(self.nodes.values()), result.name).without_unread()
 
     def _output(self) -> fx.Node:
         *_, last = self.program.graph.nodes
@@ -140,12 +151,6 @@ class Importer:
 
     # What the handlers need
 
-    def source(self, node: fx.Node, index: int = 0) -> Node:
-        argument = node.args[index]
-        if not isinstance(argument, fx.Node) or argument not in self.alias:
-            raise refused(node, f"operand {index} of {node.target} does not come from the input")
-        return self.nodes[self.alias[argument]]
-
     def tensor(self, argument: Any) -> np.ndarray | None:
         """The constant behind an argument, as float32."""
         if not isinstance(argument, fx.Node) or argument not in self.constants:
@@ -168,24 +173,14 @@ class Importer:
             raise refused(node, f"a constant in {node.target} that is not finite")
         return np.moveaxis(full[0], 0, -1).copy()
 
-    def flash(self, node: fx.Node, argument: Any, values: np.ndarray) -> Node:
-        """Adds the values of a constant operand of a call as a node, named after the parameter or the call."""
+    def flash(self, node: fx.Node, argument: Any, values: np.ndarray) -> Stored:
+        """Adds the values of a constant operand of a call, channels last, as a node, named after the parameter or the
+        call."""
         path = self.paths.get(argument.name, "") if isinstance(argument, fx.Node) else ""
         name = self.unique(path or f"{self.place(node)}_constant")
-        self.nodes[name] = constant = Constant(name=name, inputs=(), shape=values.shape, values=values)
-        return constant
-
-    def unique(self, name: str) -> str:
-        """A legal name that no node has yet."""
-        name = re.sub(r"[^A-Za-z0-9_.]", "_", name)
-        name = name if re.match(r"[A-Za-z0-9_]", name) else f"_{name}"
-        if len(name) > MAX_NAME:
-            name = f"{name[: MAX_NAME - 9]}_{hashlib.sha256(name.encode()).hexdigest()[:8]}"
-        taken = {symbol(other) for other in self.nodes}
-        candidate, count = name, 1
-        while symbol(candidate) in taken:
-            candidate, count = f"{name}_{count}", count + 1
-        return candidate
+        self.nodes[name] = Constant(name=name, inputs=(), shape=values.shape, values=values)
+        shape = (BATCH, values.shape[-1], *values.shape[:-1])
+        return Stored(name, placed(shape, canonical(values.ndim)), name)
 
     def layer_name(self, node: fx.Node, weight: Any) -> str:
         """Path of the module that owns the weight: the name under which a plan finds the layer."""
@@ -199,19 +194,38 @@ class Importer:
         path = module_stack(node)
         return f"{path}.{node.name}" if path else node.name
 
-    def add(self, fx_node: fx.Node, node: Node) -> None:
-        self.nodes[node.name] = node
-        self.alias[fx_node] = node.name
-
     def unary(self, node: fx.Node, make: Callable[..., Node], **attributes: Any) -> None:
         """Adds make(...), a node that reads the call's first operand."""
         name = self.unique(node.name)
         self.add(node, make(name=name, inputs=(self.source(node).name,), shape=shape_of(node), **attributes))
 
-    def affine(self, node: fx.Node, name: str, source: Node, gain: np.ndarray, offset: np.ndarray) -> None:
-        """Adds gain * source + offset."""
-        made = Affine(name=self.unique(name), inputs=(source.name,), shape=shape_of(node), gain=gain, offset=offset)
-        self.add(node, made)
+    def pointwise(self, node: fx.Node, make: Callable[..., Node], *indices: Operand, **attributes: Any) -> None:
+        """Adds make(...), which treats each element by itself, on operands of one shape: in the order in which the
+        first lies, whatever it is."""
+        stored, *others = (self.stored(node, index) for index in indices or (0,))
+        source = self.nodes[stored.node]
+        inputs = (source, *(self.brought(other, stored.placement, source.shape) for other in others))
+        name = self.unique(node.name)
+        self.nodes[name] = make(name=name, inputs=tuple(n.name for n in inputs), shape=source.shape, **attributes)
+        self.alias[node] = replace(stored, node=name)
+
+    def affine(self, node: fx.Node, name: str, stored: Stored, gain: np.ndarray, offset: np.ndarray) -> None:
+        """Adds gain * value + offset, each (C,): as the value lies where its channels lie innermost or are treated
+        alike, else in the canonical order."""
+        source = self.nodes[stored.node]
+        if np.all(gain == gain[0]) and np.all(offset == offset[0]):
+            gain, offset = (np.full(source.shape[-1], values[0]) for values in (gain, offset))
+        else:
+            if not stored.placement.is_innermost(1):
+                source = self.source(node, stored)
+                stored = Stored(source.name, placed(torch_shape(node), canonical(len(source.shape))), stored.call)
+            columns = stored.placement.columns(1)
+            if source.shape[-1] != len(columns):
+                source = self.shaped(source, (prod(source.shape) // len(columns), len(columns)), stored.call)
+            gain, offset = gain[columns], offset[columns]
+        name = self.unique(name)
+        self.nodes[name] = Affine(name=name, inputs=(source.name,), shape=source.shape, gain=gain, offset=offset)
+        self.alias[node] = replace(stored, node=name)
 
 
 def _ancestors(node: fx.Node) -> set[fx.Node]:

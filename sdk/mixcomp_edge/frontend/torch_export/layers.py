@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from torch import fx
 
-from mixcomp_edge.frontend.torch_export.calls import arguments, channels_first, pair, refused, shape_of
+from mixcomp_edge.frontend.torch_export.calls import arguments, pair, refused, shape_of, written
 from mixcomp_edge.frontend.torch_export.importer import Importer, handles
 from mixcomp_edge.ir.graph import Window
 from mixcomp_edge.operators.conv2d import Conv2d
@@ -43,16 +43,20 @@ def _convolution(importer: Importer, node: fx.Node) -> None:
 
 @handles("linear.default")
 def _linear(importer: Importer, node: fx.Node) -> None:
+    """Its columns take the order in which the elements of its input lie: to flatten a map costs nothing."""
     _, weight, bias = arguments(node, None, None, None)
-    w, b, source = importer.tensor(weight), importer.tensor(bias), importer.source(node)
+    w, b, stored = importer.tensor(weight), importer.tensor(bias), importer.stored(node)
     if w is None:
         raise refused(node, "a linear layer whose weight is computed")
-    if len(source.shape) != 1:
+    if len(stored.placement.shape) != 2:
         raise refused(
             node,
-            f"a linear layer on a value {channels_first(source.shape)}",
+            f"a linear layer on a value {written(stored.placement.shape)}",
             "flatten its input first, or write it as Conv2d 1x1",
         )
+    columns = stored.placement.columns(1)
+    source = importer.shaped(importer.nodes[stored.node], (len(columns),), stored.call)
+    w = np.ascontiguousarray(w[:, columns])
     bias_or_zero = np.zeros(len(w), np.float32) if b is None else b
     name = importer.layer_name(node, weight)
     importer.add(node, Dense(name=name, inputs=(source.name,), shape=shape_of(node), weight=w, bias=bias_or_zero))
@@ -67,7 +71,7 @@ def _batch_norm(importer: Importer, node: fx.Node) -> None:
     gain = (1.0 if (g := importer.tensor(gamma)) is None else g) / np.sqrt(v.astype(np.float64) + eps)
     offset = (0.0 if (b := importer.tensor(beta)) is None else b) - m * gain
     path = importer.paths.get(mean.name, "").rpartition(".")[0]
-    importer.affine(node, path or node.name, importer.source(node), gain, offset)
+    importer.affine(node, path or node.name, importer.stored(node), gain, offset)
 
 
 @handles("_native_batch_norm_legit.no_stats", "_native_batch_norm_legit_functional.default")

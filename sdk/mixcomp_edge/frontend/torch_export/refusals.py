@@ -20,7 +20,7 @@ CAST = "only casts among float16, bfloat16, float32 and float64 leave values as 
 REMEDIES: dict[str, str] = {
     "log_softmax": MONOTONE,
     **dict.fromkeys(("lstm", "gru", "rnn_tanh", "rnn_relu", "embedding", "scaled_dot_product_attention"), IN_TORCH),
-    **dict.fromkeys(("permute", "transpose", "t", "movedim", "channel_shuffle", "pixel_shuffle", "flip", "roll"), MOVE),
+    **dict.fromkeys(("channel_shuffle", "pixel_shuffle", "flip", "roll"), MOVE),
     **dict.fromkeys(("layer_norm", "group_norm", "instance_norm", "rms_norm"), BATCH_NORM),
     **dict.fromkeys(("adaptive_max_pool2d", "amax", "sum"), FIXED_SIZE),
     **dict.fromkeys(("_to_copy", "to", "type_as"), CAST),

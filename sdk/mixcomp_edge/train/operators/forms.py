@@ -50,6 +50,16 @@ def shaped(y: Tensor, node: Node) -> Tensor:
     return y.squeeze(2) if len(node.shape) == 2 else y
 
 
+def stored(x: Tensor) -> Tensor:
+    """A value (N, C, ...) with its axes as the graph stores them, channels last."""
+    return x.movedim(1, -1)
+
+
+def unstored(x: Tensor) -> Tensor:
+    """The inverse."""
+    return x.movedim(-1, 1)
+
+
 def partly_padded(x: Tensor, window: Window, fill: float = 0.0) -> tuple[Tensor, tuple[int, int]]:
     """x (N, C, H, W) with asymmetric padding applied, and the symmetric padding that is left to the operator."""
     top, left, bottom, right = window.padding

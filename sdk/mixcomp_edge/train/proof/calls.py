@@ -14,7 +14,7 @@ from mixcomp_edge.errors import ImportMismatch
 from mixcomp_edge.frontend.torch_export import BATCH, Imported
 from mixcomp_edge.frontend.torch_export.calls import module_stack, operator_of
 from mixcomp_edge.frontend.torch_export.importer import CASTS
-from mixcomp_edge.train.proof.float_graph import size, value
+from mixcomp_edge.train.proof.float_graph import as_read, as_stored, size, value
 
 ROUNDING = 2.0**-34  # of a sum in float64 of up to 2**18 terms, as a part of the sum of their sizes
 SIZES = 6  # random values are of sizes 2**-6 to 2**6
@@ -27,21 +27,23 @@ def check_calls(imported: Imported, x: Tensor) -> None:
     values: dict[fx.Node, Any] = dict(imported.constants)
     for call, result in results(imported, x[torch.arange(BATCH) % len(x)]):
         values[call] = result
-        if call.op == "placeholder" or imported.stands_for.get(call) not in graph.by_name:
+        stored = imported.stands_for.get(call)
+        if call.op == "placeholder" or stored is None or stored.node not in graph.by_name:
             continue
         if call.target is operator.getitem:
             continue
         probes: dict[str, Tensor] = {}
         for argument in call.all_input_nodes:
-            if argument in imported.stands_for:
-                name = imported.stands_for[argument]
-                probes.setdefault(name, _probe(values[argument], random))
+            if argument in imported.stands_for and imported.stands_for[argument].node not in probes:
+                source = imported.stands_for[argument]
+                shape = graph[source.node].shape
+                probes[source.node] = as_stored(_probe(values[argument], random), source.placement, shape)
         expected = _first(_result(call, _probed(imported, values, probes))).double()
-        name = imported.stands_for[call]
+        name = stored.node
         doubles = {source: probe.double() for source, probe in probes.items()}
         sizes = {source: probe.abs() for source, probe in doubles.items()}
-        found = value(graph, name, dict(doubles))
-        allowed = ROUNDING * (size(graph, name, doubles, sizes) + found.abs())
+        found = as_read(value(graph, name, dict(doubles)), stored.placement)
+        allowed = ROUNDING * (as_read(size(graph, name, doubles, sizes), stored.placement) + found.abs())
         if operator_of(call) in CASTS and result.dtype.is_floating_point:
             allowed = allowed + torch.finfo(result.dtype).eps * found.abs()
         if found.shape != expected.shape or not agree(found, expected, allowed):
@@ -73,7 +75,10 @@ def _result(call: fx.Node, given: Callable[[fx.Node], Any]) -> Any:
 
 def _probed(imported: Imported, values: dict[fx.Node, Any], probes: dict[str, Tensor]) -> Callable[[fx.Node], Any]:
     def given(argument: fx.Node) -> Any:
-        return probes[imported.stands_for[argument]] if argument in imported.stands_for else _wide(values[argument])
+        if argument not in imported.stands_for:
+            return _wide(values[argument])
+        source = imported.stands_for[argument]
+        return as_read(probes[source.node], source.placement)
 
     return given
 

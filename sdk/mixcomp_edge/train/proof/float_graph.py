@@ -6,8 +6,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mixcomp_edge.frontend.torch_export.orders import Placement
 from mixcomp_edge.ir import weighted
-from mixcomp_edge.ir.graph import Graph, Node
+from mixcomp_edge.ir.graph import Graph, Node, Shape
 from mixcomp_edge.train.operators import forward, terms
 
 
@@ -17,6 +18,20 @@ def value(graph: Graph, name: str, known: dict[str, Tensor]) -> Tensor:
         node = graph[name]
         known[name] = forward(node, [value(graph, source, known) for source in node.inputs], *parameters(node))
     return known[name]
+
+
+def as_stored(x: Tensor, placement: Placement, shape: Shape) -> Tensor:
+    """A value of torch (N, ...) as the value (N, C, ...) of a node of that shape, which stores it so."""
+    reading = [factor for dim in placement.dims for factor in dim]
+    factors = x.reshape([placement.sizes[factor] for factor in reading])
+    memory = factors.permute([reading.index(factor) for factor in range(len(reading))])
+    return memory.reshape(len(memory), *shape).movedim(-1, 1)
+
+
+def as_read(x: Tensor, placement: Placement) -> Tensor:
+    """The inverse."""
+    reading = [factor for dim in placement.dims for factor in dim]
+    return x.movedim(1, -1).reshape(placement.sizes).permute(reading).reshape(placement.shape).contiguous()
 
 
 def values(graph: Graph, x: Tensor) -> dict[str, Tensor]:

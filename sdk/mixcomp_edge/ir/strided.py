@@ -1,0 +1,67 @@
+"""Operators that copy elements of one value to places of another: each axis of y walks over x in equal steps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+
+from mixcomp_edge.ir import c_view
+from mixcomp_edge.ir.bounds import MAX_RANK
+from mixcomp_edge.ir.c_view import Call, Fields
+from mixcomp_edge.ir.graph import Shape
+from mixcomp_edge.ir.nodes import QNode
+
+
+@dataclass(frozen=True)
+class Loop:
+    """`size` steps, each so many elements further in x and in y."""
+
+    size: int
+    x_step: int
+    y_step: int
+
+
+def steps(shape: Shape) -> tuple[int, ...]:
+    """Elements from one index of each axis to the next, in row-major order."""
+    return tuple(prod(shape[axis + 1 :]) for axis in range(len(shape)))
+
+
+def copy(node: QNode, start: int, x_steps: tuple[int, ...]) -> tuple[Call, ...]:
+    """The call that makes y of elements of x: start is y's first one, x_steps leads along each axis of y.
+
+    Axes that walk on where the one inside them ends are one loop. Bytes go the longest loop inside, so that it costs
+    little to enter; half bytes in the order of y, or two at a time as bytes where they stay together."""
+    loops = _joined(node.shape, x_steps)
+    type_ = c_view.type_of(node.type)
+    if node.type.bits == 4 and (halved := _halved(loops, start)) is not None:
+        loops, start, type_ = halved, start // 2, f"MCE_{node.type.dtype[0].upper()}8"
+    if type_.endswith("8"):
+        loops.append(loops.pop(max(range(len(loops)), key=lambda i: (loops[i].size, i))))
+    loops = [Loop(1, 0, 0)] * (MAX_RANK - len(loops)) + loops
+    lines: tuple[Fields, ...] = (
+        {"type": type_, "start": start, "size": tuple(loop.size for loop in loops)},
+        {"x_step": tuple(loop.x_step for loop in loops), "y_step": tuple(loop.y_step for loop in loops)},
+    )
+    return (Call("mce_strided", lines, node.inputs),)
+
+
+def _joined(shape: Shape, x_steps: tuple[int, ...]) -> list[Loop]:
+    """The loops in the order of y, the outermost first; one at least."""
+    loops: list[Loop] = []
+    for size, x_step, y_step in zip(shape, x_steps, steps(shape), strict=True):
+        if size == 1:
+            continue
+        if loops and loops[-1].x_step == size * x_step:
+            loops[-1] = Loop(loops[-1].size * size, x_step, y_step)
+        else:
+            loops.append(Loop(size, x_step, y_step))
+    return loops or [Loop(1, 0, 1)]
+
+
+def _halved(loops: list[Loop], start: int) -> list[Loop] | None:
+    """The loops over pairs of elements; None where a pair of y is none of x."""
+    *outer, last = loops
+    if last.x_step != 1 or (last.size | start) % 2 or any(loop.x_step % 2 for loop in outer):
+        return None
+    halves = [Loop(loop.size, loop.x_step // 2, loop.y_step // 2) for loop in outer]
+    return [*halves, Loop(last.size // 2, 1, 1)]
