@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from mixcomp_edge.errors import BundleError, MixcompError
+from mixcomp_edge.errors import BundleError, PlanError
 from mixcomp_edge.ir.graph import Graph, Node, Window
 from mixcomp_edge.ir.types import QType, Requant, Weights
-from mixcomp_edge.numerics import codebook
+from mixcomp_edge.numerics import CODEBOOKS, LEARNED, Codebook, codebook, learned
 from mixcomp_edge.numerics.packing import pack_rows, unpack_rows
 from mixcomp_edge.operators import INTEGER
 
@@ -44,9 +44,9 @@ def _encode(value: Any, path: str, tensors: Tensors) -> Any:
         tensors[path] = np.ascontiguousarray(value)
         return path
     if isinstance(value, Weights):
-        tensors[f"{path}/codes"] = pack_rows(value.codes)
+        tensors[f"{path}/codes"] = pack_rows(value.codes) if value.bits == 4 else np.ascontiguousarray(value.codes)
         return {
-            "codebook": value.codebook.name,
+            "codebook": _encode_codebook(value.codebook),
             "codes": f"{path}/codes",
             "row_length": value.codes.shape[1],
             "bias": _encode(value.bias, f"{path}/bias", tensors),
@@ -130,19 +130,33 @@ def _unaliased(hint: Any) -> Any:
 
 def _decode_weights(value: Any, where: str, unused: Tensors) -> Weights:
     table = _fields(value, {"codebook", "codes", "row_length", "bias", "requant"}, where)
-    try:
-        book = codebook(_expect(table["codebook"], str, f"{where}.codebook"))
-    except MixcompError as error:
-        raise BundleError(f"{where}: {error}") from error
+    book = _decode_codebook(table["codebook"], f"{where}.codebook")
     packed = _take(table["codes"], np.dtype(np.uint8), f"{where}.codes", unused)
     length = _expect(table["row_length"], int, f"{where}.row_length")
-    if packed.ndim != 2 or length < 1 or packed.shape[1] != (length + 1) // 2:
-        raise BundleError(f"{where}: codes of shape {packed.shape} cannot hold rows of {length}.")
-    if length % 2 and np.any(packed[:, -1] >> 4):
+    if packed.ndim != 2 or length < 1 or packed.shape[1] != (length * book.bits + 7) // 8:
+        raise BundleError(f"{where}: codes of shape {packed.shape} cannot hold rows of {length} {book.name}.")
+    if book.bits == 4 and length % 2 and np.any(packed[:, -1] >> 4):
         raise BundleError(f"{where}: the last half byte of a row is not 0.")
     bias = _take(table["bias"], np.dtype(np.int32), f"{where}.bias", unused)
     requant = _decode(Requant, table["requant"], f"{where}.requant", unused)
-    return Weights(book, unpack_rows(packed, length), bias, requant)
+    return Weights(book, unpack_rows(packed, length) if book.bits == 4 else packed, bias, requant)
+
+
+def _encode_codebook(book: Codebook) -> str | dict[str, Any]:
+    return book.name if book.name in CODEBOOKS else {"name": book.name, "levels": list(book.levels)}
+
+
+def _decode_codebook(value: Any, where: str) -> Codebook:
+    """By name, or with its levels where they were learned."""
+    try:
+        if not isinstance(value, dict):
+            return codebook(_expect(value, str, where))
+        table = _fields(value, {"name", "levels"}, where)
+        if table["name"] != LEARNED:
+            raise BundleError(f"{where}: only {LEARNED} has levels of its own.")
+        return learned(_decode(tuple[int, ...], table["levels"], where, {}))
+    except PlanError as error:
+        raise BundleError(f"{where}: {error}") from error
 
 
 def _take(name: Any, dtype: np.dtype[Any], where: str, unused: Tensors) -> np.ndarray:

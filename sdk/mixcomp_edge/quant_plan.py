@@ -2,7 +2,8 @@
 edited; `quantize --plan` reads it, the bundle records it.
 
     [default]
-    weights = "fixp4"        # fixp4 posit4 posit4sc4 posit4sc8 posit4e1, or "posit": the best of the first three posits
+    weights = "fixp4"        # fixp4 posit4 posit4sc4 posit4sc8 posit4e1 e2m1 nf4; "posit": the best of the first three
+                             # posits; "lut4": sixteen levels learned of the layer's weights; "int8": 8 bits a weight
     granularity = "channel"  # one scale an output channel, or "tensor": one a layer
     act_bits = 4             # 4 or 8: the width of what the layer writes
     quantizer = "recipe"     # how the scale is found: learned mse entropy max std, or as the recipe says

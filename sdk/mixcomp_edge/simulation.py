@@ -181,7 +181,8 @@ def measure_core(core: EmulatedCore, layout: Layout, inputs: Values, chip: Chip 
 def _format(step: Step) -> str:
     if not isinstance(step.node, Weighted):
         return ""
-    return step.node.weights.codebook.name if step.kernel.weight_bits == 4 else "s8"
+    weights = step.node.weights
+    return weights.codebook.name if step.kernel.weight_bits == weights.bits else "s8"
 
 
 def section_bytes(elf: Path) -> dict[str, int]:

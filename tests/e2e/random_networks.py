@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from mixcomp_edge import Bundle, LayerPlan, QuantPlan, convert, prepare
 
-FORMATS = ("fixp4", "posit4", "posit4sc4", "posit4sc8", "posit4e1")
+FORMATS = ("fixp4", "posit4", "int8", "posit4sc8", "nf4", "posit4e1", "lut4", "e2m1")
 ACTIVATIONS = {"none": lambda x: x, "relu": F.relu, "relu6": F.relu6}
 JOINS = {
     "mul": torch.mul, "add": torch.add, "sub": torch.sub, "min": torch.minimum, "max": torch.maximum,

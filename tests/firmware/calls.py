@@ -27,8 +27,14 @@ def window(k: dict[str, int]) -> structs.Window:
     return structs.Window(*(k[n] for n in ("KH", "KW", "SH", "SW", "DH", "DW", "top", "left")))
 
 
+def width(levels: list[int]) -> str:
+    """Of the codes, as kernels' names say it."""
+    return "w8" if len(levels) == 256 else "w4"
+
+
 def weights(rows: list[list[int]], levels: list[int], bias: list[int], keep: list) -> tuple:
-    keep += [Memory(c_uint8, b"".join(pack_bits(row) for row in rows)), Memory(c_int16, levels), Memory(c_int32, bias)]
+    packed = bytes if width(levels) == "w8" else pack_bits
+    keep += [Memory(c_uint8, b"".join(packed(row) for row in rows)), Memory(c_int16, levels), Memory(c_int32, bias)]
     codes, table, biases = keep[-3:]
     return codes.address, table.address, biases.pointer
 
@@ -45,7 +51,7 @@ def conv(kernels, op, x, x_shape, x_type, x_zero, y_shape, y_type, y_zero, k, gr
     p = conv_struct(x_shape, x_type, x_zero, y_shape, y_type, y_zero, k, groups, rows, levels, bias, m, s, keep)
     scratch = conv_scratch(k, x_shape, groups) if op == "conv2d" else None
     y = garbage(tensor_bytes(count(y_shape), y_type))
-    function = getattr(kernels, f"mce_{op}_{x_type}_w4__c")
+    function = getattr(kernels, f"mce_{op}_{x_type}_{width(levels)}__c")
     return run(function, p, y, Memory(c_uint8, pack(x, x_type)), scratch=scratch)
 
 
@@ -59,7 +65,7 @@ def conv_add(
     p = structs.Conv2dAdd(conv2d, tensor(y_shape, r_type, r_zero), r_multiplier, r_shift)
     residual = Memory(c_uint8, pack(r, r_type))
     y = residual if in_place else garbage(tensor_bytes(count(y_shape), y_type))
-    function = getattr(kernels, f"mce_conv2d_add_{x_type}_w4__c")
+    function = getattr(kernels, f"mce_conv2d_add_{x_type}_{width(levels)}__c")
     return run(function, p, y, Memory(c_uint8, pack(x, x_type)), residual, scratch=conv_scratch(k, x_shape, groups))
 
 
@@ -87,7 +93,7 @@ def dense(kernels, x, x_shape, x_type, rows, levels, bias, m, s, y_shape, y_type
         requant(m, s, keep),
     )
     y = garbage(tensor_bytes(len(bias), y_type))
-    return run(getattr(kernels, f"mce_dense_{x_type}_w4__c"), p, y, Memory(c_uint8, pack(x, x_type)))
+    return run(getattr(kernels, f"mce_dense_{x_type}_{width(levels)}__c"), p, y, Memory(c_uint8, pack(x, x_type)))
 
 
 def add(kernels, shape, a, a_type, a_zero, ma, b, b_type, b_zero, mb, s, y_type, y_zero, in_place=None):

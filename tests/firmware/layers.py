@@ -14,7 +14,7 @@ from mixcomp_edge.ir.nodes import QNode
 from mixcomp_edge.ir.types import DTYPES, QType, Requant, Weights
 from mixcomp_edge.ir.verify import verify
 from mixcomp_edge.ir.weighted import Weighted
-from mixcomp_edge.numerics import codebook
+from mixcomp_edge.numerics import codebook, learned
 from mixcomp_edge.operators.add import QAdd
 from mixcomp_edge.operators.avgpool2d import QAvgPool2d
 from mixcomp_edge.operators.blend import QBlend, QMaximum, QMinimum
@@ -37,7 +37,10 @@ from mixcomp_edge.operators.softmax import QSoftmax
 from mixcomp_edge.operators.transpose import QTranspose
 
 TOP = 2**31 - 1
-FORMATS = ("fixp4", "fixp4", "posit4", "posit4sc8", "posit4e1")
+BOOKS = tuple(
+    codebook(name) for name in ("fixp4", "fixp4", "posit4", "posit4sc8", "posit4e1", "e2m1", "nf4", "int8", "int8")
+)
+LEARNED = learned((0, 127, -127, 126, -126, 1, -1, 2, 100, 64, -64, 0, 17, -33, 50, -51))
 CHANNELS = (*range(1, 18), 8, 16, 16, 24, 32, 40)
 Rng = np.random.Generator
 
@@ -329,8 +332,8 @@ def _requant(peak: int, y: QType, rng: Rng, length: int) -> Requant:
 def _weights(shape: tuple[int, int], out: int, x: QType, y: QType, rng: Rng, *, depthwise: bool = False) -> Weights:
     """Random codes, or the extreme level of a sign for each place of the reduction, the other sign for some outputs and
     nothing for others."""
-    book = codebook(str(rng.choice(FORMATS)))
-    codes = rng.choice([c for c in range(16) if c not in book.unused], shape)
+    book = (*BOOKS, LEARNED)[int(rng.integers(len(BOOKS) + 1))]
+    codes = rng.choice([c for c in range(1 << book.bits) if c not in book.unused], shape)
     if rng.random() < (0.25 if depthwise else 0.5):
         high, low = int(np.argmax(book.levels)), int(np.argmin(book.levels))
         place = rng.random(prod(shape) // out) < rng.choice([0.5, 0.0, 1.0])

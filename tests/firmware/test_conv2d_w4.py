@@ -17,7 +17,7 @@ def layers(draw, x_type):
     k, oh, ow = draw(some.windows(x_shape))
     y_shape = (oh, ow, outputs * groups)
     n = k["KH"] * k["KW"] * depth
-    rows = [[random.randrange(16) for _ in range(n)] for _ in range(y_shape[2])]
+    rows = [[random.randrange(len(levels)) for _ in range(n)] for _ in range(y_shape[2])]
     sums = [sum(abs(levels[c]) for c in row) * some.largest(x_type) for row in rows]
     bias, m, s = draw(some.requants(random, sums, y_type))
     x_zero, y_zero = draw(some.zeros(x_type)), draw(some.zeros(y_type))

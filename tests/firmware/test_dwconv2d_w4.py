@@ -16,7 +16,7 @@ def test_dwconv2d_equals_the_judge(kernels, x_type, data):
     x_shape = (data.draw(some.size(1, 6)), data.draw(some.size(1, 6)), data.draw(some.size(1, 7)))
     k, oh, ow = data.draw(some.windows(x_shape))
     y_shape = (oh, ow, repeat * x_shape[2])
-    rows = [[random.randrange(16) for _ in range(y_shape[2])] for _ in range(k["KH"] * k["KW"])]
+    rows = [[random.randrange(len(levels)) for _ in range(y_shape[2])] for _ in range(k["KH"] * k["KW"])]
     sums = [sum(abs(levels[row[o]]) for row in rows) * some.largest(x_type) for o in range(y_shape[2])]
     bias, m, s = data.draw(some.requants(random, sums, y_type))
     x_zero, y_zero = data.draw(some.zeros(x_type)), data.draw(some.zeros(y_type))

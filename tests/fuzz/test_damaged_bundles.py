@@ -134,6 +134,28 @@ INTEGER_FIELDS = {
     "product": ["requant.shift", "shape.0"], "difference": ["shift"],
     "concat": ["axis", "requants.0.shift"], "fc": ["weights.row_length"], "pad": ["before.0", "after.1"],
 }  # fmt: skip
+LEVELS = {"name": "lut4", "levels": [0, *range(1, 9), *range(-7, 0)]}
+BAD_LEVELS = {
+    "15": LEVELS | {"levels": LEVELS["levels"][:15]}, "17": LEVELS | {"levels": [*LEVELS["levels"], 1]},
+    "256": LEVELS | {"levels": [0] * 256}, "whose first is 1": LEVELS | {"levels": [1] * 16},
+    "of 9 bits": LEVELS | {"levels": [0] * 15 + [128]}, "-128": LEVELS | {"levels": [0] * 15 + [-128]},
+    "10**400": LEVELS | {"levels": [0] * 15 + [10**400]}, "as text": LEVELS | {"levels": "0" * 16},
+    "as floats": LEVELS | {"levels": [0.0] * 16}, "as booleans": LEVELS | {"levels": [False] * 16},
+    "of fixp4": LEVELS | {"name": "fixp4"}, "without a name": {"levels": LEVELS["levels"]},
+    "of a name as list": LEVELS | {"name": ["lut4"]}, "with a shift": LEVELS | {"shift": 7}, "of nothing": {},
+}  # fmt: skip
+
+
+def codes_of_8_bits(book: str, code: int = 1) -> Callable[[Parts], None]:
+    """fc with a byte a code, all of them `code`."""
+
+    def change(parts: Parts) -> None:
+        table = parts.node("fc")["weights"]
+        table["codebook"] = book
+        parts.put("fc/weights/codes", np.full((5, table["row_length"]), code, np.uint8))
+
+    return change
+
 
 HOSTILE = {
     **{f"node name {what}": rename("add", name) for what, name in BAD_NAMES.items()},
@@ -241,6 +263,11 @@ HOSTILE = {
     "unknown format": field("fc", "weights.codebook", "int4"),
     "format with wide levels": field("block.dw", "weights.codebook", "posit4e2"),
     "format as list": field("fc", "weights.codebook", ["fixp4"]),
+    "codes of 4 bits as int8": field("fc", "weights.codebook", "int8"),
+    "codes of 8 bits as posit4": codes_of_8_bits("posit4"),
+    "an int8 code that is never emitted": codes_of_8_bits("int8", 128),
+    "learned levels by name alone": field("fc", "weights.codebook", "lut4"),
+    **{f"learned levels {what}": field("fc", "weights.codebook", table) for what, table in BAD_LEVELS.items()},
     "zero point beyond the type": field("add", "type.zero_point", 8),
     "type of 44 bits": field("add", "type.dtype", "s44"),
     "type as null": field("add", "type", None),

@@ -23,7 +23,9 @@ granularity = "channel"
 layer_changes = st.fixed_dictionaries(
     {},
     optional={
-        "weights": st.sampled_from(["fixp4", "posit4", "posit4sc4", "posit4sc8", "posit4e1", "posit"]),
+        "weights": st.sampled_from(
+            ["fixp4", "posit4", "posit4sc4", "posit4sc8", "posit4e1", "posit", "e2m1", "nf4", "lut4", "int8"]
+        ),
         "granularity": st.sampled_from(["channel", "tensor"]),
         "act_bits": st.sampled_from([4, 8]),
         "quantizer": st.sampled_from(["recipe", "learned", "mse", "entropy", "max", "std"]),
@@ -105,6 +107,8 @@ WRONG = {
     "[layer.fc]\nact_bits = 4": r"unknown table 'layer'; known are \[default\] and \[layers",
     "default = 4": r"\[default\] and \[layers\] must be tables",
     "layers = []": r"\[default\] and \[layers\] must be tables",
+    "[layers.fc]\nweights = 8": "layer 'fc': unknown weight format '8'",
+    '[layers.fc]\nweights = "INT8"': "unknown weight format 'INT8'. Known formats: .*nf4, int8, lut4, posit",
     "[default\n": "plan .*plan.toml: ",
     "[default]\nweights = 4": "unknown weight format '4'",
     "[default]\nweights = []": "unknown weight format|weights",

@@ -12,7 +12,7 @@ from mixcomp_edge.ir.types import QType, QuantizedWeights
 from mixcomp_edge.ir.verify import verify
 from mixcomp_edge.lower import QuantizedGraph
 from mixcomp_edge.lower.assign_types import assign_types, quantizer_of
-from mixcomp_edge.numerics import codebook
+from mixcomp_edge.numerics import members
 from mixcomp_edge.operators.add import Add
 from mixcomp_edge.operators.affine import Affine
 from mixcomp_edge.operators.avgpool2d import AvgPool2d
@@ -137,7 +137,7 @@ def quantized(
     weights = {}
     for node in graph.nodes:
         if isinstance(node, Conv2d | Dense):
-            book = codebook(plan[node.name].weights)
+            (book,) = members(plan[node.name].weights)
             rows = np.abs(node.weight.astype(np.float64)).reshape(len(node.weight), -1).max(1)
             scale = rows if plan[node.name].granularity == "channel" else rows.max(keepdims=True)
             scale = scale / np.nanmax(book.values)

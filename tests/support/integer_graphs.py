@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from mixcomp_edge.ir.graph import Graph, Window
 from mixcomp_edge.ir.nodes import QNode
 from mixcomp_edge.ir.types import DTYPES, QType, Requant, Weights
-from mixcomp_edge.numerics import codebook
+from mixcomp_edge.numerics import codebook, learned
 from mixcomp_edge.operators.add import QAdd
 from mixcomp_edge.operators.avgpool2d import QAvgPool2d
 from mixcomp_edge.operators.blend import QBlend, QMaximum, QMinimum
@@ -35,7 +35,8 @@ from mixcomp_edge.operators.softmax import QSoftmax
 from mixcomp_edge.operators.transpose import QTranspose
 
 TOP = 2**31 - 1
-FORMATS = ("fixp4", "posit4", "posit4sc4", "posit4sc8", "posit4e1")
+FORMATS = ("fixp4", "posit4", "posit4sc4", "posit4sc8", "posit4e1", "e2m1", "nf4", "lut4", "int8")
+LEVELS = (0, 127, -127, 126, -126, 1, -1, 2, 100, 64, -64, 0, 17, -33, 50, -51)  # of lut4
 WINDOWED = ("conv2d", "conv2d_add", "dwconv2d", "avgpool2d", "maxpool2d")
 REDUCING = ("reduce_sum", "reduce_max", "reduce_norm")
 PAIRS = ("mul", "blend", "minimum", "maximum")
@@ -68,8 +69,8 @@ def requant(rng: np.random.Generator, peak: int, y: QType, length: int = 1) -> R
 
 def weights(rng: np.random.Generator, shape: tuple[int, int], out: int, x: QType, y: QType, name: str) -> Weights:
     """Codes (R, K); the reduction is K for K = inputs and R for depthwise layers, where K is `out`."""
-    book = codebook(name)
-    codes = rng.choice([c for c in range(16) if c not in book.unused], shape).astype(np.uint8)
+    book = learned(LEVELS) if name == "lut4" else codebook(name)
+    codes = rng.choice([c for c in range(1 << book.bits) if c not in book.unused], shape).astype(np.uint8)
     largest = max(abs(x.low), abs(x.high)) * max(map(abs, book.levels)) * (prod(shape) // out)
     bias = rng.integers(-largest, largest + 1, out).astype(np.int32)
     lengths = 1 if rng.random() < 0.5 else out

@@ -11,10 +11,19 @@ from torch.nn import functional as F
 RANGE = {"u4": (0, 15), "s4": (-8, 7), "u8": (0, 255), "s8": (-128, 127)}
 POSIT = [0, 1, 2, 3, 4, 6, 8, 16]
 POSIT1 = [0, 1, 4, 8, 16, 32, 64, 256]
-LEVELS = {"fixp4": [*range(8), *range(-8, 0)]} | {
-    name: [*positive, None, *(-v for v in reversed(positive[1:]))]
-    for name, positive in {"posit4": POSIT, "posit4sc4": POSIT, "posit4sc8": POSIT, "posit4e1": POSIT1}.items()
-}
+LEVELS = (
+    {"fixp4": [*range(8), *range(-8, 0)]}
+    | {
+        name: [*positive, None, *(-v for v in reversed(positive[1:]))]
+        for name, positive in {"posit4": POSIT, "posit4sc4": POSIT, "posit4sc8": POSIT, "posit4e1": POSIT1}.items()
+    }
+    | {
+        "e2m1": [0, 1, 2, 3, 4, 6, 8, 12, None, -1, -2, -3, -4, -6, -8, -12],
+        "nf4": [0, 10, 20, 31, 43, 56, 71, 92, 127, -127, -88, -67, -50, -36, -23, -12],
+        "lut4": [0, 127, -127, 126, -126, 1, -1, 2, 100, 64, -64, 0, 17, -33, 50, -51],
+        "int8": [*range(128), None, *range(-127, 0)],
+    }
+)
 
 
 def run(graph, *inputs: np.ndarray) -> dict[str, np.ndarray]:

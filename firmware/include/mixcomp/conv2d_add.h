@@ -28,7 +28,11 @@ void mce_conv2d_add_u8_w4__c(const mce_conv2d_add *p, const uint8_t *x, const ui
 void mce_conv2d_add_s8_w4__c(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y,
                              mce_scratch *scratch);
 
-/* Weights in bytes, each a level: what the 4-bit kernels are compared with. */
+/* Weights in bytes, each a level: int8 layers, and what the 4-bit kernels are compared with. */
+void mce_conv2d_add_u4_w8__c(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y,
+                             mce_scratch *scratch);
+void mce_conv2d_add_s4_w8__c(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y,
+                             mce_scratch *scratch);
 void mce_conv2d_add_u8_w8__c(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y,
                              mce_scratch *scratch);
 void mce_conv2d_add_s8_w8__c(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y,
@@ -51,7 +55,11 @@ void mce_conv2d_add_u4_w4_pairs__dsp(const mce_conv2d_add *p, const uint8_t *x, 
 void mce_conv2d_add_s4_w4_pairs__dsp(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y,
                                      mce_scratch *scratch);
 
-/* Weights in bytes, each a level: what the 4-bit kernels are compared with. */
+/* Weights in bytes, each a level: int8 layers, and what the 4-bit kernels are compared with. */
+void mce_conv2d_add_u4_w8__dsp(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y,
+                               mce_scratch *scratch);
+void mce_conv2d_add_s4_w8__dsp(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y,
+                               mce_scratch *scratch);
 void mce_conv2d_add_u8_w8__dsp(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y,
                                mce_scratch *scratch);
 void mce_conv2d_add_s8_w8__dsp(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y,

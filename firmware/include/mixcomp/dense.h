@@ -24,7 +24,9 @@ void mce_dense_s4_w4__c(const mce_dense *p, const uint8_t *x, uint8_t *y);
 void mce_dense_u8_w4__c(const mce_dense *p, const uint8_t *x, uint8_t *y);
 void mce_dense_s8_w4__c(const mce_dense *p, const uint8_t *x, uint8_t *y);
 
-/* Weights in bytes, each a level: what the 4-bit kernels are compared with. */
+/* Weights in bytes, each a level: int8 layers, and what the 4-bit kernels are compared with. */
+void mce_dense_u4_w8__c(const mce_dense *p, const uint8_t *x, uint8_t *y);
+void mce_dense_s4_w8__c(const mce_dense *p, const uint8_t *x, uint8_t *y);
 void mce_dense_u8_w8__c(const mce_dense *p, const uint8_t *x, uint8_t *y);
 void mce_dense_s8_w8__c(const mce_dense *p, const uint8_t *x, uint8_t *y);
 
@@ -39,7 +41,9 @@ void mce_dense_s8_w4__dsp(const mce_dense *p, const uint8_t *x, uint8_t *y, mce_
 void mce_dense_u4_w4x2__dsp(const mce_dense *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
 void mce_dense_s4_w4x2__dsp(const mce_dense *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
 
-/* Weights in bytes, each a level: what the 4-bit kernels are compared with. */
+/* Weights in bytes, each a level: int8 layers, and what the 4-bit kernels are compared with. */
+void mce_dense_u4_w8__dsp(const mce_dense *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_dense_s4_w8__dsp(const mce_dense *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
 void mce_dense_u8_w8__dsp(const mce_dense *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
 void mce_dense_s8_w8__dsp(const mce_dense *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
 

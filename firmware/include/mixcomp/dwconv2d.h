@@ -19,7 +19,11 @@ void mce_dwconv2d_s4_w4__c(const mce_conv2d *p, const uint8_t *x, uint8_t *y);
 void mce_dwconv2d_u8_w4__c(const mce_conv2d *p, const uint8_t *x, uint8_t *y);
 void mce_dwconv2d_s8_w4__c(const mce_conv2d *p, const uint8_t *x, uint8_t *y);
 
-/* Weights in bytes, each a level: what the 4-bit kernels are compared with. */
+/* Weights in bytes, each a level: int8 layers, and what the 4-bit kernels are compared with. */
+void mce_dwconv2d_u4_w8_3x3__c(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_dwconv2d_s4_w8_3x3__c(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_dwconv2d_u4_w8__c(const mce_conv2d *p, const uint8_t *x, uint8_t *y);
+void mce_dwconv2d_s4_w8__c(const mce_conv2d *p, const uint8_t *x, uint8_t *y);
 void mce_dwconv2d_u8_w8__c(const mce_conv2d *p, const uint8_t *x, uint8_t *y);
 void mce_dwconv2d_s8_w8__c(const mce_conv2d *p, const uint8_t *x, uint8_t *y);
 
@@ -32,7 +36,7 @@ void mce_dwconv2d_s4_w4_3x3s2__dsp(const mce_conv2d *p, const uint8_t *x, uint8_
 void mce_dwconv2d_u8_w4_3x3s2__dsp(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
 void mce_dwconv2d_s8_w4_3x3s2__dsp(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
 
-/* Weights in bytes, each a level: what the 4-bit kernels are compared with. */
+/* Weights in bytes, each a level: int8 layers, and what the 4-bit kernels are compared with. */
 void mce_dwconv2d_u8_w8_3x3s1__dsp(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
 void mce_dwconv2d_u8_w8_3x3s2__dsp(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
 void mce_dwconv2d_s8_w8_3x3s1__dsp(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);

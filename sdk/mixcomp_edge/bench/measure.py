@@ -122,8 +122,9 @@ def _ratio(ours: int, theirs: int | None) -> float | None:
 
 
 def _code_bytes(graph: Graph) -> float:
-    """Bytes of all weight codes at 4 bits each."""
-    return sum(node.weights.codes.size for node in graph.nodes if isinstance(node, Weighted)) / 2
+    """Bytes of all weight codes."""
+    weights = [node.weights for node in graph.nodes if isinstance(node, Weighted)]
+    return sum(held.codes.size * held.bits for held in weights) / 8
 
 
 def _constant_bytes(graph: Graph) -> int:

@@ -39,7 +39,10 @@ if TYPE_CHECKING:
 PlanOption = Annotated[Path | None, typer.Option("--plan", help="Formats and bits by layer: a TOML file.")]
 WeightsOption = Annotated[
     str | None,
-    typer.Option("--weights", help="One format for all: fixp4, posit4, posit4sc4, posit4sc8, posit4e1, posit."),
+    typer.Option(
+        "--weights",
+        help="One format for all: fixp4, posit4, posit4sc4, posit4sc8, posit4e1, posit, e2m1, nf4, lut4, int8.",
+    ),
 ]
 ActBitsOption = Annotated[int | None, typer.Option("--act-bits", help="Width of activations, 4 or 8.")]
 GranularityOption = Annotated[

@@ -83,7 +83,7 @@ def _context(bundle: Bundle, layout: Layout) -> dict[str, Any]:
     for step in layout.steps:
         if isinstance(step.node, Weighted) and step.packed.table:
             book = step.node.weights.codebook
-            tables[step.packed.table, book.name] = book
+            tables[step.packed.table, book.symbol] = book
     return {
         "version": __version__,
         "sha256": bundle.sha256,

@@ -26,7 +26,7 @@ LARGE = "MIXCOMP_LARGE"  # set to 1: take larger ones
 @dataclass(frozen=True)
 class Cost:
     """`steps`: products, or elements that a window meets, of one inference, and what storing takes. `value_bytes`: the
-    most that is held at once. `weight_bytes`: of 4-bit codes."""
+    most that is held at once. `weight_bytes`: of codes."""
 
     steps: int
     value_bytes: int
@@ -44,7 +44,7 @@ def cost(graph: Graph) -> Cost:
         taps = prod(window.kernel) if window is not None else 1
         steps += max(node.macs, taps * max(node.elements, LEAST_STEPS_A_TAP)) + STEPS_AN_ELEMENT * node.elements
         steps += STEPS_A_GROUP * (getattr(node, "groups", 1) - 1)
-        weights += node.weights.codes.size // 2 if isinstance(node, Weighted) else 0
+        weights += node.weights.nbytes if isinstance(node, Weighted) else 0
         held += node.nbytes
         most = max(most, held)
         held -= sum(source.nbytes for source in set(graph.sources(node)) if last[source.name] == node.name)  # type: ignore[attr-defined]

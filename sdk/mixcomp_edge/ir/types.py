@@ -89,12 +89,23 @@ class Requant:
 
 @dataclass(frozen=True, eq=False)
 class Weights:
-    """codes (R, K) uint8, 0..15, in the rows of SPEC.md 2; bias (O,) int32; requant with 1 or O multipliers."""
+    """codes (R, K) uint8, as wide as the codebook says, in the rows of SPEC.md 2; bias (O,) int32; requant with 1 or O
+    multipliers."""
 
     codebook: Codebook
     codes: NDArray[np.uint8]
     bias: NDArray[np.int32]
     requant: Requant
+
+    @property
+    def bits(self) -> int:
+        """Of a weight: 4 or 8."""
+        return self.codebook.bits
+
+    @property
+    def nbytes(self) -> int:
+        """Of all codes, without what fills odd rows."""
+        return (self.codes.size * self.bits + 7) // 8
 
     @property
     def levels(self) -> NDArray[np.int64]:

@@ -102,7 +102,7 @@ class Weighted(QNode):
 
     def check(self, inputs: list[QType]) -> None:
         weights, out = self.weights, self.shape[-1]
-        if np.any(weights.codes > 15) or np.isin(weights.codes, weights.codebook.unused).any():
+        if np.any(weights.codes >= 1 << weights.codebook.bits) or np.isin(weights.codes, weights.codebook.unused).any():
             raise GraphError(f"{self.name}: holds a code that {weights.codebook.name} never emits.")
         if weights.bias.shape != (out,):
             raise GraphError(f"{self.name}: {weights.bias.size} biases for {out} outputs.")

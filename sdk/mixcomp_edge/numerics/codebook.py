@@ -1,17 +1,18 @@
-"""Four-bit number systems as data: a codebook is sixteen integers and a shift. Quantizer, packer, C table and tests
-read it; none of them knows what a posit is."""
+"""Number systems of four bits as data: a codebook is sixteen integers and a shift. Quantizer, packer, C table and tests
+read it; none of them knows what a posit is. Bytes are the same with 256 integers."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
+from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mixcomp_edge.errors import LoweringError, PlanError
-from mixcomp_edge.numerics import fixp, posit
+from mixcomp_edge.numerics import fixp, minifloat, normal, posit
 
 
 @dataclass(frozen=True)
@@ -19,13 +20,25 @@ class Codebook:
     """Code c stands for the real number levels[c] * 2**-shift. SPEC.md 2."""
 
     name: str
-    levels: tuple[int, ...]  # 16 integers, indexed by code; 0 for unused codes
+    levels: tuple[int, ...]  # 16 integers, or 256, indexed by code; 0 for unused codes
     shift: int
     unused: tuple[int, ...] = ()  # codes the quantizer never emits
 
+    @property
+    def bits(self) -> int:
+        """Of a code: 4 or 8."""
+        return len(self.levels).bit_length() - 1
+
+    @property
+    def symbol(self) -> str:
+        """What its table is called in C: learned codebooks share a name."""
+        if self.name != LEARNED:
+            return self.name
+        return f"{self.name}_{crc32(np.array(self.levels, '<i4').tobytes()):08x}"
+
     @cached_property
     def values(self) -> NDArray[np.float64]:
-        """(16,) real value of each code; unused codes are nan."""
+        """(16,) or (256,) real value of each code; unused codes are nan."""
         values = np.array(self.levels, np.float64) * 2.0**-self.shift
         values[list(self.unused)] = np.nan
         return values
@@ -50,7 +63,7 @@ class Codebook:
     @cached_property
     def order(self) -> NDArray[np.uint8]:
         """(L,) the used codes by rising value."""
-        used = [code for code in range(16) if code not in self.unused]
+        used = [code for code in range(len(self.levels)) if code not in self.unused]
         return np.array(sorted(used, key=lambda code: self.levels[code]), np.uint8)
 
     @cached_property
@@ -104,8 +117,19 @@ CODEBOOKS: dict[str, Codebook] = {
         from_values("posit4sc8", posit.table(4, 0), scale_shift=3),
         from_values("posit4e1", posit.table(4, 1)),
         from_values("posit4e2", posit.table(4, 2)),
+        from_values("e2m1", minifloat.table(2, 1)),
+        from_values("nf4", normal.table()),
+        from_values("int8", [*fixp.table(8, 7)[:128], None, *fixp.table(8, 7)[129:]]),  # symmetric: -127 to 127
     )
 }
+LEARNED = "lut4"  # levels that are learned of a network's weights: a bundle holds them, beside the name
+
+
+def learned(levels: tuple[int, ...]) -> Codebook:
+    """The codebook lut4 with these levels of 8 bits, the first of which is 0; PlanError for others."""
+    if len(levels) != 16 or levels[0] != 0 or not all(-127 <= level <= 127 for level in levels):
+        raise PlanError(f"{LEARNED} has {levels}, expected 16 levels from -127 to 127, the first one 0.")
+    return Codebook(LEARNED, levels, 7)
 
 
 # Number systems that differ by where their binary point is: a plan that names the family takes the best member.
@@ -115,10 +139,15 @@ FAMILIES: dict[str, tuple[str, ...]] = {"posit": ("posit4", "posit4sc4", "posit4
 def codebook(name: str) -> Codebook:
     """The codebook of that name."""
     if name not in CODEBOOKS:
-        raise PlanError(f"unknown weight format '{name}'. Known formats: {', '.join([*CODEBOOKS, *FAMILIES])}.")
+        raise PlanError(
+            f"unknown weight format '{name}'. Known formats: {', '.join([*CODEBOOKS, LEARNED, *FAMILIES])}."
+        )
     return CODEBOOKS[name]
 
 
 def members(name: str) -> tuple[Codebook, ...]:
-    """The codebooks among which a plan's weight format leaves the choice: one, or a family's."""
+    """The codebooks among which a plan's weight format leaves the choice: one, or a family's. Of lut4 that with which
+    its learning starts, nf4's levels."""
+    if name == LEARNED:
+        return (learned(codebook("nf4").levels),)
     return tuple(codebook(member) for member in FAMILIES.get(name, (name,)))

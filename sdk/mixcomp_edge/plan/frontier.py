@@ -27,10 +27,10 @@ class Point:
 def flash_bytes(choices: Choices, code: Mapping[str, int]) -> int:
     """Flash of code, codebooks and packed weights, each shared part once. code: kernel -> bytes."""
     kernels = {kernel.name for kernel, _ in choices.values()}
-    tables = {(kernel.name, packed.table) for kernel, packed in choices.values()}
+    tables = {(kernel.name, packed.table, packed.book) for kernel, packed in choices.values()}
     return (
         sum(code[name] for name in kernels)
-        + sum(TABLE_BYTES[table] for _, table in tables)
+        + sum(TABLE_BYTES[table] for _, table, _ in tables)
         + sum(packed.nbytes for _, packed in choices.values())
     )
 

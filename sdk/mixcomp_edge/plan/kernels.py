@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -39,9 +39,14 @@ class Kernel:
         dtypes = {source.type.dtype for source in sources if isinstance(source, QNode)}
         if self.op != node.op or not dtypes <= set(self.act):
             return None
+        if isinstance(node, Weighted) and node.weights.bits > self.weight_bits:
+            return None
         source = sources[0]
         assert isinstance(source, QNode)
-        return PACKINGS[self.packing](node, source) if self.packing else Packed()
+        packed = PACKINGS[self.packing](node, source) if self.packing else Packed()
+        if packed is None or not packed.table or not isinstance(node, Weighted):
+            return packed
+        return replace(packed, book=node.weights.codebook.symbol)
 
 
 Candidates = dict[str, list[tuple[Kernel, Packed]]]  # of each layer, the preferred one first
@@ -70,10 +75,15 @@ def _kernels(op: str, entry: dict[str, Any], line: dict[str, Any]) -> Iterator[K
         )  # fmt: skip
 
 
-def candidates(graph: Graph, node: Node, isas: tuple[str, ...], weight_bits: int = 4) -> list[tuple[Kernel, Packed]]:
+def candidates(
+    graph: Graph, node: Node, isas: tuple[str, ...], weight_bits: int | None = None
+) -> list[tuple[Kernel, Packed]]:
     """The kernels that can serve a node, the preferred one first: by the target's order of instruction sets, then by
-    the catalogue's order. ExportError if there is none. weight_bits: of a weight in flash, where the node has some."""
+    the catalogue's order. ExportError if there is none. weight_bits: of a weight in flash, where the node has some;
+    None: as many as its codes have."""
     found = []
+    if weight_bits is None and isinstance(node, Weighted):
+        weight_bits = node.weights.bits
     for isa in isas:
         for kernel in catalogue():
             wanted = kernel.weight_bits == weight_bits or not isinstance(node, Weighted)

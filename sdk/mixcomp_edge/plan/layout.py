@@ -39,7 +39,7 @@ class Step:
         """The C names of the arrays that it reads, by what its node calls them."""
         own = {a.name: f"{symbol(self.node.name)}_{a.name}" for a in (*self.packed.arrays, *self.node.constants)}
         if isinstance(self.node, Weighted) and self.packed.table:
-            own["levels"] = f"{self.packed.table}_{self.node.weights.codebook.name}"
+            own["levels"] = f"{self.packed.table}_{self.node.weights.codebook.symbol}"
         return own
 
 
@@ -73,9 +73,11 @@ class Layout:
         return sum(buffer.nbytes for buffer, _ in self.arena.buffers if buffer.first <= at <= buffer.last)
 
 
-def lay_out(graph: Graph, target: Target, kernels: Mapping[str, str] | None = None, weight_bits: int = 4) -> Layout:
+def lay_out(
+    graph: Graph, target: Target, kernels: Mapping[str, str] | None = None, weight_bits: int | None = None
+) -> Layout:
     """Plans the arena. kernels: layer -> name of its kernel; a layer that is not there gets the one that `thrifty`
-    gives it. weight_bits: 4, or 8 for a build to compare with, which takes the preferred kernels."""
+    gives it. weight_bits: of all layers, in a build to compare with, which takes the preferred kernels."""
     nodes = {node.name: node for node in graph.nodes if isinstance(node, QNode) and _runs(node)}
     if not nodes:
         raise ExportError(f"{graph.name}: the model computes nothing.")
@@ -84,7 +86,7 @@ def lay_out(graph: Graph, target: Target, kernels: Mapping[str, str] | None = No
         if name in (kernels or {}):
             found[name] = [_named(options, name, (kernels or {})[name])]
     preferred = {name: options[0] for name, options in found.items()}
-    choices = thrifty(graph, target, found) if weight_bits == 4 else preferred
+    choices = thrifty(graph, target, found) if weight_bits is None else preferred
     steps = [Step(index, node, *choices[name]) for index, (name, node) in enumerate(nodes.items())]
     layout = _placed(graph, target, steps)
     most = layout.arena.total_bytes * GROWTH[0] // GROWTH[1]

@@ -28,9 +28,9 @@ class Recipe:
     temperature: float = 1.0  # of the softmax on both sides of the distillation
     dampen: float = 0.0  # strength, at the end, of the pull of weights towards their levels: train/loop/losses.py
     augment: bool = True
-    quantizer_even: str = "learned"  # of fixp4 weights where the plan leaves it open: quant_plan.QUANTIZERS
-    quantizer_uneven: str = "learned"  # of posit weights
-    estimator: str = "straight"  # of the gradient through posit roundings: train/method/estimators.py
+    quantizer_even: str = "learned"  # of fixp4 and int8 weights where the plan leaves it open: quant_plan.QUANTIZERS
+    quantizer_uneven: str = "learned"  # of other weights
+    estimator: str = "straight"  # of the gradient through uneven roundings: train/method/estimators.py
     seed: int = 0
     threads: int = 0  # of the processor; 0: as many as it has cores. Results depend on it in the last bits
 

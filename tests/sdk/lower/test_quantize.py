@@ -21,7 +21,7 @@ from mixcomp_edge.quant_plan import LayerPlan, QuantPlan
 from support import float_judge
 from support.float_graphs import Net, quantized
 
-FORMATS = ["fixp4", "posit4", "posit4sc4", "posit4sc8", "posit4e1"]
+FORMATS = ["fixp4", "posit4", "posit4sc4", "posit4sc8", "posit4e1", "e2m1", "nf4", "lut4", "int8"]
 
 
 def network(seed: int = 0, *, include: bool = True) -> Graph:

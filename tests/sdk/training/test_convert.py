@@ -17,7 +17,7 @@ from mixcomp_edge.numerics import codebook
 from mixcomp_edge.operators.dwconv2d import QDwConv2d
 from mixcomp_edge.verification import make_inputs
 
-FORMATS = ["fixp4", "posit4", "posit4sc4", "posit4sc8", "posit4e1"]
+FORMATS = ["fixp4", "posit4", "posit4sc4", "posit4sc8", "posit4e1", "e2m1", "nf4", "lut4", "int8"]
 
 
 class Small(nn.Module):
@@ -55,9 +55,11 @@ def test_codes_stand_for_the_weights_of_the_module(name, granularity, tmp_path):
     again = load_bundle(tmp_path / "a.mce")
     assert again.origin["note"] == "kept"
     assert again.origin["plan"]["default"]["weights"] == name
-    book = codebook(name)
     for layer in ("stem", "deep", "fc"):
         node = again.graph[layer]
+        book = model.layer(layer).quantizer.codebook
+        assert node.weights.codebook == book
+        assert name == "lut4" or book == codebook(name)
         rows = channels_last(model.layer(layer).weight)
         codes = node.weights.codes.T if isinstance(node, QDwConv2d) else node.weights.codes
         scale = model.layer(layer).quantizer.scale()

@@ -14,7 +14,7 @@ from mixcomp_edge.train.method.calibrate import activation_step, input_range, we
 from mixcomp_edge.train.method.histogram import Histogram
 from mixcomp_edge.train.method.quantizers import ActivationQuantizer, WeightQuantizer
 
-FORMATS = ["fixp4", "posit4", "posit4sc4", "posit4sc8", "posit4e1", "posit4e2"]
+FORMATS = ["fixp4", "posit4", "posit4sc4", "posit4sc8", "posit4e1", "posit4e2", "e2m1", "nf4", "int8"]
 RANGES = {"u4": (0, 15), "s4": (-8, 7), "u8": (0, 255), "s8": (-128, 127)}
 
 

@@ -34,6 +34,25 @@
               [wa] "=&r"(wa), [wb] "=&r"(wb), [xl] "=&r"(xl), [l] "=&r"(l)                                             \
             : [end] "r"(end)                                                                                           \
             : "memory", "cc")
+#define MCE_BYTES_MASKED(w, acc)                                                                                       \
+    "sxtb16 %[l], %[" w "]\n\t"                                                                                        \
+    "smlad %[" acc "], %[xl], %[l], %[" acc "]\n\t"                                                                    \
+    "sxtb16 %[l], %[" w "], ror #8\n\t"                                                                                \
+    "smlad %[" acc "], %[xh], %[l], %[" acc "]\n\t"
+#define MCE_BYTES_NIBBLES /* 4 weights of 4 channels, x in the low nibbles of v and in those above them */             \
+    "ldrd %[wa], %[wb], [%[w]], #8\n\t"                                                                                \
+    "and %[xl], %[v], #0x000F000F\n\t"                                                                                 \
+    "lsr %[v], %[v], #4\n\t"                                                                                           \
+    "and %[xh], %[v], #0x000F000F\n\t" MCE_BYTES_MASKED("wa", "a")                                                     \
+        MCE_BYTES_MASKED("wb", "b") "ldrd %[wa], %[wb], [%[w]], #8\n\t" MCE_BYTES_MASKED("wa", "c")                    \
+            MCE_BYTES_MASKED("wb", "d")
+#define MCE_BYTES_NIBBLES_ASM                                                                                          \
+    __asm__("1:\n\tldr %[v], [%[x]], #4\n\t" MCE_BYTES_NIBBLES "lsr %[v], %[v], #4\n\t" MCE_BYTES_NIBBLES              \
+            "cmp %[w], %[end]\n\tbne 1b"                                                                               \
+            : [a] "+r"(a), [b] "+r"(b), [c] "+r"(c), [d] "+r"(d), [x] "+r"(x), [w] "+r"(w), [v] "=&r"(v),              \
+              [wa] "=&r"(wa), [wb] "=&r"(wb), [xl] "=&r"(xl), [xh] "=&r"(xh), [l] "=&r"(l)                             \
+            : [end] "r"(end)                                                                                           \
+            : "memory", "cc")
 #endif
 
 /* Adds the products of n weights (a multiple of 8) of two channels at two pixels to t.
@@ -64,8 +83,8 @@ MCE_INLINE const mce_word *mce_bytes_2x2(mce_pairs *t, const mce_word *x, const 
     return w;
 }
 
-/* Adds the products of n elements of x (u8 or s8, n a multiple of 8) with four channels, w [n/4][4], bytes as they are.
- * Returns the end of w. */
+/* Adds the products of n elements of x (a multiple of 8) with four channels, w [n/4][4]: bytes 0 2 1 3 of each four in the
+ * order of mce_dense_lanes. Returns the end of w. */
 MCE_INLINE const mce_word *mce_dense_bytes(mce_type type, const mce_word_any *x, const mce_word *w, int32_t n,
                                            mce_dense_four *sum)
 {
@@ -73,7 +92,10 @@ MCE_INLINE const mce_word *mce_dense_bytes(mce_type type, const mce_word_any *x,
     int32_t a = sum->a, b = sum->b, c = sum->c, d = sum->d;
 #if MCE_DSP_LOOPS
     uint32_t v, wa, wb, xl, l;
-    if (type == MCE_S8) {
+    if (mce_is_packed(type)) {
+        uint32_t xh;
+        MCE_BYTES_NIBBLES_ASM;
+    } else if (type == MCE_S8) {
         MCE_BYTES_ASM("sxtb16");
     } else {
         MCE_BYTES_ASM("uxtb16");

@@ -1,4 +1,4 @@
-/* The body of mce_dwconv2d_<act>_w4_3x3__c; type is a constant in each of them. */
+/* The body of mce_dwconv2d_<act>_w4_3x3__c and _w8_3x3__c; type and bits of a code are constants in each of them. */
 #ifndef MIXCOMP_INTERNAL_DWCONV2D_3X3_H
 #define MIXCOMP_INTERNAL_DWCONV2D_3X3_H
 
@@ -93,9 +93,10 @@ MCE_INLINE void mce_3x3_rows(const mce_sink *s, int32_t plain, int32_t packed, c
 /* acc[o] = bias[o] + sum_{i,j} level(code[i,j,o]) * X[h*sh - top + i, w*sw - left + j, o]
  * y[h,w,o] = clamp(y.zero + q32(acc[o], m[o], s)), 3x3, no dilation, sh 1 or 2, y.c = x.c even         SPEC.md 4.2
  * Two rows of outputs share each multiplication: |sum| of either stays below 2^15 for every x (plan/packing proves
- * it). codes: [9][y.c/2] bytes, tap by tap. scratch: [(y.w - 1)*sw + 3][6] words.
+ * it). codes: [9][y.c/2] bytes, tap by tap, or with 8 bits [9][y.c]. scratch: [(y.w - 1)*sw + 3][6] words.
  * (|bias| + sum |level| * max|x|) * 2^s < 2^31. */
-MCE_INLINE void mce_dwconv2d_3x3(mce_type type, const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch)
+MCE_INLINE void mce_dwconv2d_3x3(mce_type type, int32_t bits, const mce_conv2d *p, const uint8_t *x, uint8_t *y,
+                                 mce_scratch *scratch)
 {
     const int32_t width = (p->y.w - 1) * p->window.sw + 3, step = 6 * p->window.sw;
     const mce_sink sink = mce_sink_of(&p->y, &p->requant, 0, 0, y);
@@ -111,9 +112,9 @@ MCE_INLINE void mce_dwconv2d_3x3(mce_type type, const mce_conv2d *p, const uint8
             c.m[i] = p->requant.multiplier[(o + i) * sink.step];
         }
         for (int32_t t = 0; t < MCE_3X3_TAPS; t++) {
-            const uint8_t both = codes[(t * p->y.c + o) >> 1];
-            c.even[t % 3 * 3 + t / 3] = level[both & 0x0F];
-            c.odd[t % 3 * 3 + t / 3] = level[both >> 4];
+            const uint8_t *const both = codes + (bits == 8 ? t * p->y.c + o : (t * p->y.c + o) >> 1);
+            c.even[t % 3 * 3 + t / 3] = bits == 8 ? (int8_t)both[0] : level[both[0] & 0x0F];
+            c.odd[t % 3 * 3 + t / 3] = bits == 8 ? (int8_t)both[1] : level[both[0] >> 4];
         }
         for (int32_t h = 0; h < p->y.h; h += 2) {
             const int32_t pixel = h * p->y.w, below = h + 1 < p->y.h;

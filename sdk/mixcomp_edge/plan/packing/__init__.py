@@ -21,7 +21,14 @@ from mixcomp_edge.plan.packing.dsp import (
     pair_table,
     strips_of_values,
 )
-from mixcomp_edge.plan.packing.in_bytes import byte_3x3, byte_fours, byte_pairs, byte_rows, byte_rows_gathered
+from mixcomp_edge.plan.packing.in_bytes import (
+    byte_3x3,
+    byte_fours,
+    byte_pairs,
+    byte_rows,
+    byte_rows3x3,
+    byte_rows_gathered,
+)
 from mixcomp_edge.plan.packing.mve import (
     channel_fours,
     channel_fours_table,
@@ -66,6 +73,7 @@ PACKINGS: dict[str, Callable[[Any, QNode], Packed | None]] = {
     "dw3x3s2": partial(dw3x3, row_stride=2),
     "byte_rows": byte_rows,
     "byte_rows_gathered": byte_rows_gathered,
+    "byte_rows3x3": byte_rows3x3,
     "byte_pairs": byte_pairs,
     "byte_fours": byte_fours,
     "byte_3x3s1": partial(byte_3x3, row_stride=1),

@@ -37,6 +37,7 @@ class Packed:
     scratch_bytes: int | None = None
     reads_words: bool = False
     roomier: Callable[[int, int], Packed] | None = None
+    book: str = ""  # of the table
 
     @property
     def arrays(self) -> tuple[Array, ...]:

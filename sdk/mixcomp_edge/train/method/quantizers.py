@@ -14,11 +14,12 @@ from torch import Tensor, nn
 
 from mixcomp_edge.ir.types import QType
 from mixcomp_edge.lower.assign_types import ValueType
-from mixcomp_edge.numerics import Codebook, members
+from mixcomp_edge.numerics import LEARNED, Codebook, members
 from mixcomp_edge.quant_plan import LayerPlan
 from mixcomp_edge.train.method.calibrate import activation_step, choose_codebook, weight_scale, zero_points
 from mixcomp_edge.train.method.estimators import slope
 from mixcomp_edge.train.method.histogram import Histogram
+from mixcomp_edge.train.method.levels import learn_levels
 from mixcomp_edge.train.recipe import Recipe
 
 LOG_2 = math.log(2.0)
@@ -177,6 +178,9 @@ def weight_quantizer(w: np.ndarray, plan: LayerPlan, recipe: Recipe) -> WeightQu
         method = recipe.quantizer_even if books[0].even else recipe.quantizer_uneven
     per_channel, pow2 = plan.granularity == "channel", plan.scale == "pow2"
     book = choose_codebook(w, books, per_channel=per_channel, method=method, pow2=pow2)
+    if book.name == LEARNED:
+        learned = learn_levels(w, book, weight_scale(w, book, per_channel=per_channel))
+        book = choose_codebook(w, (learned, book), per_channel=per_channel, method=method, pow2=pow2)
     quantizer = WeightQuantizer(book, len(w) if per_channel else 1, learned=method == "learned", pow2=pow2)
     quantizer.set_scale(weight_scale(w, book, per_channel=per_channel, method=method, pow2=pow2))
     return quantizer
