@@ -40,7 +40,12 @@ def register(app: typer.Typer) -> None:
     def analyze(
         task: TaskArgument,
         out: Annotated[Path, typer.Option("-o", "--output", help="The plan to write.", metavar="PLAN.toml")],
-        eta: Annotated[float, typer.Option("--eta", help="Largest share of the parameters in Posit, 0 to 1.")] = 0.1,
+        eta: Annotated[
+            float | None,
+            typer.Option(
+                "--eta", help="Largest share of the parameters in Posit, 0 to 1.", show_default="0.1, or no limit"
+            ),
+        ] = None,
         criterion: Annotated[
             str, typer.Option("--criterion", help="Score of a layer: gradient, fisher, error, measured, random.")
         ] = "gradient",
@@ -52,7 +57,22 @@ def register(app: typer.Typer) -> None:
             typer.Option("--mac-overhead", help="What a Posit MAC costs beyond a FixP4 one; 0.1 is 10 % more."),
         ] = None,
         flash: Annotated[
-            int | None, typer.Option("--flash-budget", help="Bytes for codebook tables, 32 a Posit variant.")
+            int | None,
+            typer.Option(
+                "--flash-budget",
+                help="Bytes for codes and codebooks of all layers; each then takes the format that suits it best.",
+            ),
+        ] = None,
+        formats: Annotated[
+            str | None,
+            typer.Option(
+                "--formats",
+                help="To choose from within --flash-budget.",
+                show_default="fixp4,posit4,e2m1,nf4,lut4,int8",
+            ),
+        ] = None,
+        tables: Annotated[
+            int | None, typer.Option("--table-budget", help="Bytes for codebooks, 32 a Posit variant.")
         ] = None,
         keep: Annotated[
             list[str] | None, typer.Option("--keep", help="A layer that stays FixP4; repeatable.", metavar="LAYER")
@@ -78,11 +98,15 @@ def register(app: typer.Typer) -> None:
         A layer's score is its mean gradient times the error that Posit saves on its weights. The chosen set is the
         best that fits the budgets; what held-out data does not confirm goes back to FixP4. The plan is yours to edit.
 
-        Example: mixcomp-edge analyze resnet8 --eta 0.1 -o plan.toml --plot resnet8.png
+        With --flash-budget every layer takes one of several 4-bit formats or int8, the best choice that fits.
+
+        Examples: mixcomp-edge analyze resnet8 --eta 0.1 -o plan.toml --plot resnet8.png
+
+        mixcomp-edge analyze resnet8 --flash-budget 45000 -o plan.toml
         """
         from dataclasses import replace
 
-        from mixcomp_edge.train.method.analyze import Options, check
+        from mixcomp_edge.train.method.analyze import FORMATS, Options, check
         from mixcomp_edge.train.method.analyze import analyze as run
         from mixcomp_edge.train.method.plot import check_matplotlib, check_path
         from mixcomp_edge.train.method.plot import plot as draw
@@ -91,7 +115,8 @@ def register(app: typer.Typer) -> None:
         base = make_plan(None, None, act_bits, granularity).default
         base = replace(base, scale=scale) if scale is not None else base
         options = Options(
-            eta=eta, criterion=criterion, energy=energy, mac_overhead=mac_overhead, flash_bytes=flash,
+            eta=eta, criterion=criterion, energy=energy, mac_overhead=mac_overhead, table_bytes=tables,
+            flash_bytes=flash, formats=tuple(formats.split(",")) if formats is not None else FORMATS,
             keep=tuple(keep or ()), force=tuple(force or ()), fall_back=fall_back, seed=seed or 0,
         )  # fmt: skip
         check_file(out)
@@ -114,17 +139,23 @@ def register(app: typer.Typer) -> None:
         (output if output.is_terminal else Console(width=WIDTH)).print(table(result))
         output.print(
             f"Held-out loss without retraining: {result.losses[0]:.4f} all FixP4, {result.losses[1]:.4f} as planned. "
-            f"Posit: {result.posit_share:.2%} of the parameters, {result.mac_share:.2%} of the MAC. Wrote {out}.",
+            f"{_share(result)}. Wrote {out}.",
             highlight=False,
         )
         show_next(f"mixcomp-edge quantize {task} --plan {out} -o {the_task.name}.mce")
+
+
+def _share(result: Analysis) -> str:
+    if result.options.flash_bytes is not None:
+        return result.headline
+    return f"Posit: {result.posit_share:.2%} of the parameters, {result.mac_share:.2%} of the MAC"
 
 
 def table(result: Analysis) -> Table:
     """A row a layer; errors are sum |w - Q(w)| in percent of sum |w|."""
     formats = list(result.layers[0].absolute)
     columns = ("layer", "weights", "MAC", "mean |g|", *(f"{name} %" for name in formats), "score", "format")
-    shown = Table(title=f"{result.task}: {result.posit_share:.1%} in Posit; error of the weights by format", box=SIMPLE)
+    shown = Table(title=f"{result.task}: {result.headline}; error of the weights by format", box=SIMPLE)
     for column in columns:
         shown.add_column(column, justify="left" if column in ("layer", "format") else "right", no_wrap=True)
     for layer in result.layers:

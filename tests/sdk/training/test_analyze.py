@@ -149,9 +149,35 @@ def test_the_energy_budget_limits_the_macs_in_posit(trained):
     assert analyze(trained, open_, BASE).mac_share == 1.0
     tight = analyze(trained, replace(open_, energy=0.05, mac_overhead=0.1), BASE)
     assert 0.0 < tight.mac_share * 0.1 <= 0.05
-    assert analyze(trained, replace(open_, flash_bytes=31), BASE).posit_share == 0.0
+    assert analyze(trained, replace(open_, table_bytes=31), BASE).posit_share == 0.0
     with pytest.raises(PlanError, match="needs the cost of a Posit MAC"):
         Options(energy=0.1)
+
+
+@pytest.mark.parametrize("flash", [20, 34, 40, 51, 52, 90])
+def test_within_a_flash_budget_each_layer_takes_one_of_the_formats(trained, flash, tmp_path):
+    """Two layers of 16 and 24 weights: 20 B in FixP4, 8 and 12 B more in int8, 32 B a table."""
+    found = analyze(trained, Options(flash_bytes=flash, fall_back=False, batches=1), BASE)
+    expected = {20: ["fixp4", "fixp4"], 34: ["fixp4", "int8"]}.get(flash, ["int8", "int8"])
+    assert sorted(found.format(name) for name in ("0", "3")) == expected
+    assert found.flash_bytes <= flash
+    (tmp_path / "plan.toml").write_text(found.toml())
+    assert load_plan(tmp_path / "plan.toml") == found.plan
+    small = analyze(trained, Options(flash_bytes=flash, formats=("fixp4", "nf4"), fall_back=False, batches=1), BASE)
+    better = [layer.name for layer in small.layers if layer.absolute["nf4"] < layer.absolute["fixp4"]]
+    assert [name for name in ("0", "3") if small.format(name) == "nf4"] == (better if flash >= 52 else [])
+    assert small.flash_bytes == (52 if better and flash >= 52 else 20)
+
+
+def test_a_flash_budget_below_all_fixp4_or_formats_without_one_are_refused(trained):
+    with pytest.raises(PlanError, match="the flash budget is 19 B, and all layers in FixP4 take 20 B"):
+        analyze(trained, Options(flash_bytes=19), BASE)
+    with pytest.raises(PlanError, match="give flash_bytes, too"):
+        Options(formats=("fixp4", "nf4"))
+    with pytest.raises(PlanError, match="unknown weight format 'int4'"):
+        Options(flash_bytes=100, formats=("int4",))
+    with pytest.raises(PlanError, match="forced layers alone are beyond the budget: 12 B of flash beyond FixP4 of 0"):
+        analyze(trained, Options(flash_bytes=20, formats=("fixp4", "int8"), force=("3",)), BASE)
 
 
 def test_wrong_options_and_tasks_are_named(trained):

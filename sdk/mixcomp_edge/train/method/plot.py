@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from mixcomp_edge.train.method.analyze import Analysis
 
 FORMATS = (".png", ".svg", ".pdf")
-COLOURS = ("#4c72b0", "#dd8452", "#55a868", "#c44e52")
+COLOURS = ("#4c72b0", "#dd8452", "#55a868", "#c44e52", "#8172b3", "#937860", "#da8bc3", "#8c8c8c")
 
 
 def plot(analysis: Analysis, path: Path) -> None:
@@ -27,7 +27,8 @@ def plot(analysis: Analysis, path: Path) -> None:
     width = 0.8 / len(formats)
     for k, name in enumerate(formats):
         means = [layer.absolute[name] / layer.parameters for layer in analysis.layers]
-        above.bar([i + (k - 1.5) * width for i in range(len(names))], means, width, color=COLOURS[k], label=name)
+        above.bar([i + (k - (len(formats) - 1) / 2) * width for i in range(len(names))], means, width,
+                  color=COLOURS[k % len(COLOURS)], label=name)  # fmt: skip
     above.set_ylabel("mean |w - Q(w)|")
     above.set_yscale("log")
     above.legend(fontsize=8, ncols=len(formats))
@@ -35,9 +36,9 @@ def plot(analysis: Analysis, path: Path) -> None:
     colours = [COLOURS[1] if posit else COLOURS[0] for posit in chosen]
     below.bar(range(len(names)), [analysis.scores[name] for name in names], color=colours)
     below.axhline(0.0, color="black", linewidth=0.6)
-    below.set_ylabel(f"score ({analysis.options.criterion}); orange: Posit")
+    below.set_ylabel(f"score ({analysis.options.criterion}); orange: not FixP4")
     below.set_xticks(range(len(names)), names, rotation=60, ha="right", fontsize=8)
-    above.set_title(f"{analysis.task}: {analysis.posit_share:.1%} of the parameters in Posit")
+    above.set_title(f"{analysis.task}: {analysis.headline}")
     with salt:
         picture = io.BytesIO()
         kind = path.suffix[1:]

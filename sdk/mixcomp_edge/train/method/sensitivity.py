@@ -1,4 +1,5 @@
-"""What each layer would gain from Posit: its gradients, and its weights' error in FixP4 and in each Posit variant.
+"""What each layer would gain from Posit, or from another format: its gradients, and its weights' error in FixP4 and in
+each of the others.
 
 A criterion turns this evidence into a score a layer; a layer with a score of 0 or less is never chosen. The default is
 that of arXiv 2312.02210, mean |dL/dw| times the error that Posit saves; the others are there to judge it by."""
@@ -40,6 +41,11 @@ class Evidence:
     kurtosis: float  # excess, of its weights; 0 for a normal distribution
     absolute: dict[str, float]
     weighted: dict[str, float]
+
+    def only(self, variant: str) -> Evidence:
+        """For FixP4 and one other format."""
+        absolute, weighted = ({f: errors[f] for f in (FIXED, variant)} for errors in (self.absolute, self.weighted))
+        return replace(self, absolute=absolute, weighted=weighted)
 
     @property
     def posit(self) -> str:
@@ -90,6 +96,12 @@ def at_random(layers: list[Evidence], trials: Trials) -> dict[str, float]:
     """Drawn from the seed, in proportion to the layer's size, so that sets fill the budget as real ones do."""
     draws = np.random.default_rng(trials.seed).uniform(0.0, 1.0, len(layers))
     return {layer.name: float(draw) * layer.parameters for layer, draw in zip(layers, draws, strict=True)}
+
+
+def scores_by_format(criterion: str, layers: list[Evidence], trials: Trials) -> dict[str, dict[str, float]]:
+    """Format -> layer -> the score that the criterion gives it when that format is the only choice beside FixP4."""
+    variants = [name for name in layers[0].absolute if name != FIXED]
+    return {name: CRITERIA[criterion]([layer.only(name) for layer in layers], trials) for name in variants}
 
 
 CRITERIA: dict[str, Criterion] = {
