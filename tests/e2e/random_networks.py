@@ -67,7 +67,7 @@ class Network:
             torch.manual_seed(self.seed)
             model = Module(self)
             calibration = self.low + self.spread * torch.rand(16, *self.shape)
-        kinds = nn.Conv1d | nn.Conv2d | nn.Linear
+        kinds = nn.Conv1d | nn.Conv2d | nn.ConvTranspose1d | nn.ConvTranspose2d | nn.Linear
         names = [name for name, module in model.named_modules() if isinstance(module, kinds)]
         layers = {
             name: {
@@ -113,6 +113,11 @@ class Layer(nn.Module):
         elif self.kind == "prelu":
             self.prelu = nn.PReLU(shape[0])
             self.prelu.weight.data.uniform_(-0.5, 1.5)
+        elif self.kind == "transposed":
+            words = {key: v for key, v in s.items() if key not in ("channels", "act")}
+            self.conv = (nn.ConvTranspose1d if len(shape) == 2 else nn.ConvTranspose2d)(
+                shape[0], s["channels"], **words
+            )
         elif self.kind == "dense":
             self.fc = nn.Linear(shape[0], s["features"], bias=s["bias"])
 
@@ -127,6 +132,8 @@ class Layer(nn.Module):
                 return ACTIVATIONS[s["act"]](JOINS[s["join"]](self.conv(x), RESTS[s["rest"]](x)))
             case "concat":
                 return torch.cat([ACTIVATIONS[s["act"]](self.conv(x)), *[x] * s["copies"]], s["dim"])
+            case "transposed":
+                return ACTIVATIONS[s["act"]](self.conv(x))
             case "dense":
                 return ACTIVATIONS[s["act"]](self.fc(x))
             case "max":
@@ -137,7 +144,11 @@ class Layer(nn.Module):
                 pool = F.avg_pool1d if x.dim() == 3 else F.avg_pool2d
                 return pool(x, s["kernel"], s["stride"], s["padding"], count_include_pad=include)
             case "pad":
-                return F.pad(x, s["pads"])
+                return F.pad(x, s["pads"], s.get("mode", "constant"))
+            case "upsample":
+                return F.interpolate(x, size=s["size"], mode=s["mode"].get(x.dim()), align_corners=s["align_corners"])
+            case "adaptive":
+                return getattr(F, f"adaptive_{s['what']}_pool{x.dim() - 2}d")(x, s["size"])
             case "slice":
                 return x[:, :, :: s["step"][0], :: s["step"][1]]
             case "relu":
@@ -237,6 +248,42 @@ class _Drawing:
         pads = tuple(amount for pair in reversed(around) for amount in pair)
         self.add("pad", tuple(n + sum(pair) for n, pair in zip(self.shape, around, strict=True)), pads=pads)
 
+    def mirrored(self) -> None:
+        around = [tuple(self.draw(st.integers(0, min(n - 1, 2))) for _ in range(2)) for n in self.shape[1:]]
+        pads = tuple(amount for pair in reversed(around) for amount in pair)
+        sizes = (n + sum(pair) for n, pair in zip(self.shape[1:], around, strict=True))
+        self.add("pad", (self.shape[0], *sizes), pads=pads, mode=self.pick("reflect", "replicate", "circular"))
+
+    def cropped(self) -> None:
+        around = [(-self.draw(st.integers(0, n // 3)), self.draw(st.integers(-(n // 3), 1))) for n in self.shape[1:]]
+        pads = tuple(amount for pair in reversed(around) for amount in pair)
+        sizes = (n + sum(pair) for n, pair in zip(self.shape[1:], around, strict=True))
+        self.add("pad", (self.shape[0], *sizes), pads=pads)
+
+    def upsample(self) -> None:
+        size = tuple(self.draw(st.integers(1, 2 * n)) for n in self.shape[1:])
+        linear = {3: "linear", 4: "bilinear"}
+        mode, align = self.pick((dict.fromkeys(linear, "nearest"), None), (linear, False), (linear, True))
+        self.add("upsample", (self.shape[0], *size), size=size, mode=mode, align_corners=align)
+
+    def transposed(self) -> None:
+        c, *sizes = self.shape
+        kernel, stride, dilation = (tuple(self.draw(st.integers(1, top)) for _ in sizes) for top in (4, 3, 2))
+        padding = tuple(self.draw(st.integers(0, d * (k - 1) // 2)) for d, k in zip(dilation, kernel, strict=True))
+        more = tuple(self.draw(st.integers(0, max(s, d) - 1)) for s, d in zip(stride, dilation, strict=True))
+        groups = self.pick(1, 1, *_divisors(c))
+        channels = groups * self.draw(st.integers(1, max(1, 6 // groups)))
+        axes = zip(sizes, kernel, stride, dilation, padding, more, strict=True)
+        out = ((n - 1) * s + d * (k - 1) + 1 - 2 * p + m for n, k, s, d, p, m in axes)
+        self.add(
+            "transposed", (channels, *out), kernel_size=kernel, stride=stride, dilation=dilation, padding=padding,
+            output_padding=more, groups=groups, channels=channels, bias=self.pick(True, False), act=self.act(),
+        )  # fmt: skip
+
+    def adaptive(self) -> None:
+        size = tuple(self.draw(st.integers(1, n + 1)) for n in self.shape[1:])
+        self.add("adaptive", (self.shape[0], *size), size=size, what=self.pick("avg", "max"))
+
     def slice(self) -> None:
         if len(self.shape) == 3:
             c, h, w = self.shape
@@ -260,12 +307,13 @@ class _Drawing:
         self.add("dense", (features,), features=features, bias=self.pick(True, False), act=self.act())
 
 
+RESAMPLING = ("mirrored", "cropped", "upsample", "adaptive", "transposed")
 FIRST = {
     "convolutions": ("conv",),
     "depthwise": ("depthwise",),
     "joins": ("residual", "concat"),
     "products": ("join",),
-    "windows": ("max", "average", "pad", "slice", "relu", "function", "prelu"),
+    "windows": ("max", "average", "pad", "slice", "relu", "function", "prelu", *RESAMPLING),
     "dense": ("dense",),
 }
 ANYTHING = ("conv", "conv", "depthwise", "residual", "concat", "join", *FIRST["windows"], "dense")
@@ -290,7 +338,7 @@ def networks(draw: Any, family: str) -> Network:
         if prod(drawing.shape) > ROOM:  # the layer makes too much of it: without
             drawing.shape, drawing.steps = before[0], drawing.steps[: before[1]]
             drawing.max() if len(drawing.shape) > 1 else drawing.dense()
-    if not any(step.kind in ("conv", "residual", "concat", "join", "dense") for step in drawing.steps):
+    if not any(step.kind in ("conv", "residual", "concat", "join", "transposed", "dense") for step in drawing.steps):
         drawing.dense()
     if len(drawing.shape) == 1 and draw(st.booleans()):
         drawing.add("softmax", drawing.shape)

@@ -23,8 +23,9 @@ from mixcomp_edge.operators.dense import QDense
 from mixcomp_edge.operators.dwconv2d import QDwConv2d
 from mixcomp_edge.plan.kernels import Kernel
 from mixcomp_edge.plan.packing import Packed
+from mixcomp_edge.plan.packing.phases import Phases
 
-CTYPES = {"int32_t": c_int32, "uint16_t": c_uint16, "uint8_t": c_uint8}
+CTYPES = {"int32_t": c_int32, "uint8_t": c_uint8, "uint16_t": c_uint16, "uint32_t": c_uint32}
 ENUMS = ("-fno-short-enums",)
 
 
@@ -48,11 +49,14 @@ class Call:
         self.y = buffers[1] if in_place else garbage(node.nbytes)
         scratch = [] if packed.scratch_bytes is None else [garbage(packed.scratch_bytes)]
         self.steps: list[tuple[ctypes.Structure, list[Memory]]]
-        if isinstance(node, Weighted):
+        if isinstance(node, Weighted) and not isinstance(packed, Phases):
             self.steps = [(self.struct(graph, node, packed), [*buffers, self.y, *scratch])]
             return
         at = dict(zip(node.inputs, buffers, strict=True))
-        arrays = {array.name: self.hold(CTYPES[array.ctype], array.values) for array in node.constants}
+        held = (*packed.arrays, *node.constants)
+        arrays = {array.name: self.hold(CTYPES[array.ctype], array.values) for array in held}
+        if packed.table:
+            arrays["levels"] = self.table(node, packed)
         self.steps = [
             (filled(call, arrays), [*(at[name] for name in call.reads), self.y, *scratch])
             for call in node.calls(sources)
@@ -66,10 +70,7 @@ class Call:
         tensors = [tensor(n.shape, n.type.dtype, n.type.zero_point) for n in (*graph.sources(node), node)]
         x, y = tensors[0], tensors[-1]
         codes = self.hold({1: c_uint8, 2: c_uint16, 4: c_uint32}[packed.codes.itemsize], packed.codes).address
-        table = None
-        if packed.table:
-            book = node.weights.codebook
-            table = self.hold(*((c_int16, book.levels) if packed.table == "levels" else (c_uint32, book.pairs))).address
+        table = self.table(node, packed).address if packed.table else None
         bias, by = self.hold(c_int32, packed.bias).pointer, self.requant(node.weights.requant)
         blocks = self.hold(c_uint8, packed.blocks).pointer if packed.blocks.size else None
         if isinstance(node, QDense):
@@ -81,6 +82,10 @@ class Call:
         r = graph.sources(node)[1]
         residual = tensor(r.shape, r.type.dtype, r.type.zero_point)
         return structs.Conv2dAdd(conv, residual, node.residual_multiplier, node.residual_shift)
+
+    def table(self, node: QNode, packed: Packed) -> Memory:
+        book = node.weights.codebook
+        return self.hold(*((c_int16, book.levels) if packed.table == "levels" else (c_uint32, book.pairs)))
 
     @staticmethod
     def strided(call: c_view.Call) -> structs.Strided:
@@ -129,7 +134,8 @@ def filled(call: c_view.Call, arrays: dict[str, Memory]) -> ctypes.Structure:
 
     def made(ctype: Any, value: Any) -> Any:
         if isinstance(value, c_view.Ref):
-            return arrays[value.name].pointer if value.name in arrays else None
+            array = arrays.get(value.name)
+            return array and (array.address if ctype is ctypes.c_void_p else array.pointer)
         if isinstance(value, str):
             return TYPES.index(value.removeprefix("MCE_").lower())
         if isinstance(value, tuple) and issubclass(ctype, ctypes.Array):
@@ -138,9 +144,15 @@ def filled(call: c_view.Call, arrays: dict[str, Memory]) -> ctypes.Structure:
             return ctype(*(made(t, item) for (_, t), item in zip(ctype._fields_, value, strict=True)))
         return None if issubclass(ctype, ctypes._Pointer) else value  # a pointer is given as the number 0
 
-    struct = structs.BY_NAME[call.struct]
-    types = dict(struct._fields_)
-    return struct(**{name: made(types[name], value) for line in call.lines for name, value in line.items()})
+    def struct(ctype: Any, table: c_view.Fields, **more: Any) -> Any:
+        types = dict(ctype._fields_)
+        return ctype(**{name: made(types[name], value) for name, value in table.items()}, **more)
+
+    whole = structs.BY_NAME[call.struct]
+    table = {name: value for line in call.lines for name, value in line.items()}
+    if not call.member:
+        return struct(whole, table)
+    return struct(whole, call.behind, **{call.member: struct(dict(whole._fields_)[call.member], table)})
 
 
 def _bytes(value: ctypes.Structure, places: dict[int, int]) -> bytes:

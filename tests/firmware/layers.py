@@ -15,13 +15,16 @@ from mixcomp_edge.ir.types import DTYPES, QType, Requant, Weights
 from mixcomp_edge.ir.verify import verify
 from mixcomp_edge.ir.weighted import Weighted
 from mixcomp_edge.numerics import codebook, learned
+from mixcomp_edge.operators.adaptive2d import QAdaptiveAvg2d, QAdaptiveMax2d, divisors
 from mixcomp_edge.operators.add import QAdd
 from mixcomp_edge.operators.avgpool2d import QAvgPool2d
 from mixcomp_edge.operators.blend import QBlend, QMaximum, QMinimum
 from mixcomp_edge.operators.concat import QConcat
 from mixcomp_edge.operators.conv2d import QConv2d, QConv2dAdd
+from mixcomp_edge.operators.conv2d_transpose import QConv2dTranspose
 from mixcomp_edge.operators.dense import QDense
 from mixcomp_edge.operators.dwconv2d import QDwConv2d
+from mixcomp_edge.operators.gather import QGather
 from mixcomp_edge.operators.input import QInput
 from mixcomp_edge.operators.log_softmax import QLogSoftmax
 from mixcomp_edge.operators.lookup import QLookup
@@ -33,6 +36,7 @@ from mixcomp_edge.operators.pad import QPad
 from mixcomp_edge.operators.prelu import QPRelu
 from mixcomp_edge.operators.reduce import QReduceMax, QReduceNorm, QReduceSum
 from mixcomp_edge.operators.rescale import QRescale
+from mixcomp_edge.operators.resize import QResize
 from mixcomp_edge.operators.softmax import QSoftmax
 from mixcomp_edge.operators.transpose import QTranspose
 
@@ -41,6 +45,7 @@ BOOKS = tuple(
     codebook(name) for name in ("fixp4", "fixp4", "posit4", "posit4sc8", "posit4e1", "e2m1", "nf4", "int8", "int8")
 )
 LEARNED = learned((0, 127, -127, 126, -126, 1, -1, 2, 100, 64, -64, 0, 17, -33, 50, -51))
+SPATIAL = ("gather", "resize", "adaptiveavg2d", "adaptivemax2d")
 CHANNELS = (*range(1, 18), 8, 16, 16, 24, 32, 40)
 Rng = np.random.Generator
 
@@ -71,6 +76,10 @@ def _graph(op: str, dtype: str, rng: Rng) -> Graph | None:
         return _transpose(x_type, rng)
     if op in ("add", "rescale", "concat", "lookup", "maxpool2d", "pad", "prelu", "softmax", "log_softmax"):
         return _unweighted(op, x_type, y_type, rng)
+    if op == "conv2d_transpose":
+        return _transposed(x_type, y_type, rng)
+    if op in SPATIAL:
+        return _spatial(op, x_type, y_type, rng)
     if op.startswith("reduce"):
         return _reduced(op, x_type, y_type, rng)
     if op == "normalize":
@@ -157,6 +166,59 @@ def _unweighted(op: str, x_type: QType, y_type: QType, rng: Rng) -> Graph | None
         ma, mb = (int(m) for m in rng.integers(0, room + 1, 2))
         node = QAdd(**common | {"inputs": ("x", "z")}, a_multiplier=ma, b_multiplier=mb, shift=shift)
         return Graph("alone", (x, z, node), "y")
+    return Graph("alone", (x, node), "y")
+
+
+def _transposed(x_type: QType, y_type: QType, rng: Rng) -> Graph:
+    """Any stride, dilation and cut, also phases without taps, and outputs that no input reaches."""
+    depth, groups = int(rng.choice(CHANNELS)), int(rng.choice([1, 1, 2, 3]))
+    out = groups * int(rng.integers(1, 10 if groups == 1 else 5))
+    choices = ([1, 2, 3, 4], [1, 2, 2, 3], [1, 1, 2])
+    kernel, stride, dilation = (tuple(int(n) for n in rng.choice(choice, 2)) for choice in choices)
+    window = Window(kernel, stride, dilation, (*(int(n) for n in rng.integers(0, 4, 2)), 0, 0))
+    read = tuple(int(n) for n in rng.integers(1, 6, 2))
+    row = rng.random() < 0.2
+    if row:
+        window, read = _of_a_row(window), (1, read[1])
+    reach = (
+        (n - 1) * s + (k - 1) * d + 1
+        for n, s, k, d in zip(read, window.stride, window.kernel, window.dilation, strict=True)
+    )
+    ends = zip(reach, window.padding, rng.integers(-2, 3, 2), strict=False)
+    made = tuple(max(1, int(n - before + more)) for n, before, more in ends)
+    made, rank = ((1, made[1]), 2) if row else (made, 3)
+    x = QInput(name="x", inputs=(), shape=(*read, depth * groups)[-rank:], type=x_type)
+    held = _weights((out, prod(window.kernel) * depth), out, x_type, y_type, rng)
+    most = np.abs(held.levels).sum(axis=1).max() * x_type.peak + np.abs(held.bias.astype(np.int64)).max()
+    bias = held.bias // 2 if most > TOP else held.bias
+    held = replace(held, bias=bias.astype(np.int32), requant=_requant(min(int(most), TOP), y_type, rng, 1))
+    node = QConv2dTranspose(
+        name="y", inputs=("x",), shape=(*made, out)[-rank:], type=y_type, weights=held, window=window, groups=groups,
+        read=read, made=made,
+    )  # fmt: skip
+    return Graph("alone", (x, node), "y")
+
+
+def _spatial(op: str, x_type: QType, y_type: QType, rng: Rng) -> Graph:
+    """Rows and columns made of those of x, whose channels fill bytes or do not."""
+    x_size, size = (tuple(int(n) for n in rng.integers(1, 9, 2)) for _ in range(2))
+    if rng.random() < 0.25:  # one row
+        x_size, size = (1, x_size[1]), (1, size[1])
+    rank, channels = (3 if max(x_size[0], size[0]) > 1 else 2), int(rng.integers(1, 10))
+    x = QInput(name="x", inputs=(), shape=(*x_size, channels)[-rank:], type=x_type)
+    common = {"name": "y", "inputs": ("x",), "shape": (*size, channels)[-rank:], "type": x_type}
+    if op == "gather":
+        rows, columns = (rng.integers(0, n, m).astype(np.uint16) for n, m in zip(x_size, size, strict=True))
+        node = QGather(**common, rows=rows, columns=columns)
+    elif op == "resize":
+        places = (rng.integers(0, 1024 * (n - 1) + 1, m) for n, m in zip(x_size, size, strict=True))
+        rows, columns = (np.where(rng.random(len(p)) < 0.3, p // 1024 * 1024, p).astype(np.int32) for p in places)
+        node = QResize(**common, rows=rows, columns=columns)
+    elif op == "adaptivemax2d":
+        node = QAdaptiveMax2d(**common, read=x_size, made=size)
+    else:
+        by = _requant(x_type.peak * divisors(x_size, size)[-1], y_type, rng, 4)
+        node = QAdaptiveAvg2d(**common | {"type": y_type}, read=x_size, made=size, requant=by)
     return Graph("alone", (x, node), "y")
 
 

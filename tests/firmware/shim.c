@@ -1,8 +1,11 @@
 /* Exports the static inline parts of the kernels to the tests. */
+#include "mixcomp/adaptive2d.h"
 #include "mixcomp/add.h"
 #include "mixcomp/concat.h"
 #include "mixcomp/conv2d_add.h"
+#include "mixcomp/conv2d_transpose.h"
 #include "mixcomp/dense.h"
+#include "mixcomp/gather.h"
 #include "mixcomp/internal/elements.h"
 #include "mixcomp/log_softmax.h"
 #include "mixcomp/matmul.h"
@@ -14,6 +17,7 @@
 #include "mixcomp/prelu.h"
 #include "mixcomp/reduce.h"
 #include "mixcomp/rescale.h"
+#include "mixcomp/resize.h"
 #include "mixcomp/softmax.h"
 #include "mixcomp/strided.h"
 
@@ -41,13 +45,29 @@ void test_unpack(mce_type type, const uint8_t *x, int32_t start, int32_t n, int1
 int32_t test_sizeof(int32_t which)
 {
     const int32_t sizes[] = {
-        (int32_t)sizeof(mce_tensor),    (int32_t)sizeof(mce_requant), (int32_t)sizeof(mce_window),
-        (int32_t)sizeof(mce_conv2d),    (int32_t)sizeof(mce_dense),   (int32_t)sizeof(mce_add),
-        (int32_t)sizeof(mce_rescale),   (int32_t)sizeof(mce_concat),  (int32_t)sizeof(mce_pool2d),
-        (int32_t)sizeof(mce_pad),       (int32_t)sizeof(mce_softmax), (int32_t)sizeof(mce_reduce),
-        (int32_t)sizeof(mce_normalize), (int32_t)sizeof(mce_matmul),  (int32_t)sizeof(mce_log_softmax),
-        (int32_t)sizeof(mce_pair),      (int32_t)sizeof(mce_lookup),  (int32_t)sizeof(mce_prelu),
+        (int32_t)sizeof(mce_tensor),
+        (int32_t)sizeof(mce_requant),
+        (int32_t)sizeof(mce_window),
+        (int32_t)sizeof(mce_conv2d),
+        (int32_t)sizeof(mce_dense),
+        (int32_t)sizeof(mce_add),
+        (int32_t)sizeof(mce_rescale),
+        (int32_t)sizeof(mce_concat),
+        (int32_t)sizeof(mce_pool2d),
+        (int32_t)sizeof(mce_pad),
+        (int32_t)sizeof(mce_softmax),
+        (int32_t)sizeof(mce_reduce),
+        (int32_t)sizeof(mce_normalize),
+        (int32_t)sizeof(mce_matmul),
+        (int32_t)sizeof(mce_log_softmax),
+        (int32_t)sizeof(mce_pair),
+        (int32_t)sizeof(mce_lookup),
+        (int32_t)sizeof(mce_prelu),
         (int32_t)sizeof(mce_strided),
+        (int32_t)sizeof(mce_gather),
+        (int32_t)sizeof(mce_resize),
+        (int32_t)sizeof(mce_adaptive2d),
+        (int32_t)sizeof(mce_conv2d_transpose),
     };
     return sizes[which];
 }

@@ -159,9 +159,32 @@ class Strided(ctypes.Structure):
     _fields_ = [("type", c_int), ("start", c_int32), *((k, c_int32 * 4) for k in ("size", "x_step", "y_step"))]
 
 
-BY_NAME = {  # of the operators without weights
+class Gather(ctypes.Structure):
+    _fields_ = [("x", Tensor), ("y", Tensor), *((k, POINTER(c_uint16)) for k in ("rows", "columns"))]
+
+
+class Resize(ctypes.Structure):
+    _fields_ = [("x", Tensor), ("y", Tensor), *((k, POINTER(c_int32)) for k in ("rows", "columns"))]
+
+
+class Adaptive2d(ctypes.Structure):
+    _fields_ = [("x", Tensor), ("y", Tensor), ("requant", Requant)]
+
+
+class Conv2dTranspose(ctypes.Structure):
+    _fields_ = [
+        ("conv", Conv2d),
+        ("y", Tensor),
+        *((k, c_int32) for k in ("row", "column", "sh", "sw", "skip_rows", "skip_columns")),
+    ]
+
+
+BY_NAME = {  # of the operators that say of themselves what their structs hold
+    "mce_adaptive2d": Adaptive2d,
     "mce_add": Add,
     "mce_concat": Concat,
+    "mce_conv2d_transpose": Conv2dTranspose,
+    "mce_gather": Gather,
     "mce_log_softmax": LogSoftmax,
     "mce_matmul": MatMul,
     "mce_lookup": Lookup,
@@ -172,12 +195,14 @@ BY_NAME = {  # of the operators without weights
     "mce_prelu": PRelu,
     "mce_reduce": Reduce,
     "mce_rescale": Rescale,
+    "mce_resize": Resize,
     "mce_softmax": Softmax,
     "mce_strided": Strided,
 }
 STRUCTS = (  # as in shim.c
     Tensor, Requant, Window, Conv2d, Dense, Add, Rescale, Concat, Pool2d, Pad, Softmax, Reduce, Normalize,
     MatMul, LogSoftmax, Pair, Lookup, PRelu, Strided,
+    Gather, Resize, Adaptive2d, Conv2dTranspose,
 )  # fmt: skip
 
 _libc = ctypes.CDLL(None)

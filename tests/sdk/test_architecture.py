@@ -50,7 +50,7 @@ MAY_IMPORT = {
 ROOMS = ("operators", "train/operators", "frontend")  # where operators live; all others ask the node
 NAMED = {  # who names operators all the same: what joins several, and how weights lie for kernels of one
     "lower/fold_affine.py": {"affine", "conv2d", "reshape"},
-    "lower/fold_padding.py": {"pad", "conv2d"},
+    "lower/fold_padding.py": {"pad", "conv2d", "maxpool2d"},
     "lower/fuse_activation.py": {"rescale"},
     "lower/fuse_add.py": {"add", "conv2d"},
     "lower/join_functions.py": {"affine", "lookup", "rescale"},
@@ -58,6 +58,7 @@ NAMED = {  # who names operators all the same: what joins several, and how weigh
     "plan/packing/depthwise.py": {"dwconv2d"},
     "plan/packing/mve.py": {"avgpool2d", "conv2d", "dwconv2d"},
     "plan/packing/packed.py": {"conv2d", "dense"},
+    "plan/packing/phases.py": {"conv2d", "conv2d_transpose"},
     "plan/packing/portable.py": {"avgpool2d", "dwconv2d"},
 }
 WATCHED = {"torch", "mixcomp_sim", "mixcomp_edge"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import isqrt, prod
 
 import numpy as np
@@ -11,14 +12,17 @@ from mixcomp_edge.ir.graph import Graph, Window
 from mixcomp_edge.ir.nodes import QNode
 from mixcomp_edge.ir.types import DTYPES, QType, Requant, Weights
 from mixcomp_edge.numerics import codebook, learned
+from mixcomp_edge.operators.adaptive2d import QAdaptiveAvg2d, QAdaptiveMax2d, divisors
 from mixcomp_edge.operators.add import QAdd
 from mixcomp_edge.operators.avgpool2d import QAvgPool2d
 from mixcomp_edge.operators.blend import QBlend, QMaximum, QMinimum
 from mixcomp_edge.operators.concat import QConcat
 from mixcomp_edge.operators.constant import QConstant
 from mixcomp_edge.operators.conv2d import QConv2d, QConv2dAdd
+from mixcomp_edge.operators.conv2d_transpose import QConv2dTranspose
 from mixcomp_edge.operators.dense import QDense
 from mixcomp_edge.operators.dwconv2d import QDwConv2d
+from mixcomp_edge.operators.gather import QGather
 from mixcomp_edge.operators.input import QInput
 from mixcomp_edge.operators.log_softmax import QLogSoftmax
 from mixcomp_edge.operators.lookup import QLookup
@@ -31,6 +35,7 @@ from mixcomp_edge.operators.prelu import QPRelu
 from mixcomp_edge.operators.reduce import QReduceMax, QReduceNorm, QReduceSum
 from mixcomp_edge.operators.rescale import QRescale
 from mixcomp_edge.operators.reshape import QReshape
+from mixcomp_edge.operators.resize import QResize
 from mixcomp_edge.operators.softmax import QSoftmax
 from mixcomp_edge.operators.transpose import QTranspose
 
@@ -40,9 +45,11 @@ LEVELS = (0, 127, -127, 126, -126, 1, -1, 2, 100, 64, -64, 0, 17, -33, 50, -51) 
 WINDOWED = ("conv2d", "conv2d_add", "dwconv2d", "avgpool2d", "maxpool2d")
 REDUCING = ("reduce_sum", "reduce_max", "reduce_norm")
 PAIRS = ("mul", "blend", "minimum", "maximum")
+SPATIAL = ("gather", "resize", "adaptiveavg2d", "adaptivemax2d", "conv2d_transpose")
 COMPUTING = (
     *WINDOWED,
     *REDUCING,
+    *SPATIAL,
     "normalize",
     "matmul",
     "log_softmax",
@@ -122,7 +129,7 @@ class Builder:
 
     def grow(self, op: str, x: QNode) -> QNode | None:
         """One more node that reads x; None where op does not fit x."""
-        if op in WINDOWED and len(x.shape) not in (2, 3):
+        if op in (*WINDOWED, *SPATIAL) and len(x.shape) not in (2, 3):
             return None
         return getattr(self, op)(x)
 
@@ -249,6 +256,51 @@ class Builder:
         shape = tuple(b + n + a for b, n, a in zip(before, x.shape, after, strict=True))
         return self.put(QPad, [x], shape, x.type, before=before, after=after)
 
+    def conv2d_transpose(self, x: QNode) -> QNode:
+        read, channels, y = self.sizes(x)[0], x.shape[-1], self.type()
+        groups = self.draw(st.sampled_from([g for g in range(1, channels + 1) if channels % g == 0]))
+        out, row = groups * self.size(1, 3), len(x.shape) == 2
+        kernel, stride, dilation = (
+            tuple(1 if row and axis == 0 else self.size(1, top) for axis in (0, 1)) for top in (3, 3, 2)
+        )
+        cut = tuple(0 if row and axis == 0 else self.size(0, 2) for axis in (0, 1))
+        made = (1 if row else self.size(1, 7), self.size(1, 7))
+        packed = weights(self.rng, (out, prod(kernel) * channels // groups), out, x.type, y, self.format())
+        packed = replace(packed, bias=packed.bias // 2)  # room for x's zero point
+        return self.put(
+            QConv2dTranspose, [x], (*made, out)[-len(x.shape) :], y, weights=packed, groups=groups, read=read,
+            made=made, window=Window(kernel, stride, dilation, (*cut, 0, 0)),
+        )  # fmt: skip
+
+    def gather(self, x: QNode) -> QNode:
+        sizes, made = self.sizes(x)
+        rows, columns = (self.rng.integers(0, n, m).astype(np.uint16) for n, m in zip(sizes, made, strict=True))
+        shape = (*made, x.shape[-1])[-len(x.shape) :]
+        return self.put(QGather, [x], shape, x.type, rows=rows, columns=columns)
+
+    def resize(self, x: QNode) -> QNode:
+        sizes, made = self.sizes(x)
+        places = (self.rng.integers(0, 1024 * (n - 1) + 1, m) for n, m in zip(sizes, made, strict=True))
+        rows, columns = (p.astype(np.int32) for p in places)
+        shape = (*made, x.shape[-1])[-len(x.shape) :]
+        return self.put(QResize, [x], shape, x.type, rows=rows, columns=columns)
+
+    def adaptivemax2d(self, x: QNode) -> QNode:
+        read, made = self.sizes(x)
+        return self.put(QAdaptiveMax2d, [x], (*made, x.shape[-1])[-len(x.shape) :], x.type, read=read, made=made)
+
+    def adaptiveavg2d(self, x: QNode) -> QNode:
+        (read, made), y = self.sizes(x), self.type()
+        by = requant(self.rng, x.type.peak * divisors(read, made)[-1], y, 4)
+        shape = (*made, x.shape[-1])[-len(x.shape) :]
+        return self.put(QAdaptiveAvg2d, [x], shape, y, read=read, made=made, requant=by)
+
+    def sizes(self, x: QNode) -> tuple[tuple[int, int], tuple[int, int]]:
+        """Height and width of x, and others; (W, C) stays one row."""
+        if len(x.shape) == 2:
+            return (1, x.shape[0]), (1, self.size(1, 6))
+        return x.shape[:2], (self.size(1, 5), self.size(1, 5))
+
     def reshape(self, x: QNode) -> QNode:
         flat = prod(x.shape)
         shape = self.draw(st.sampled_from([(flat,), (1, 1, flat), (flat, 1), (*x.shape, 1)[:4], x.shape]))
@@ -360,7 +412,7 @@ def graphs(draw, ops: tuple[str, ...] = COMPUTING, least: int = 1, most: int = 8
     for _ in range(draw(st.integers(least, most))):
         latest = builder.values[-2:] if draw(st.booleans()) else builder.values
         source = draw(st.sampled_from(latest))
-        fitting = [op for op in ops if len(source.shape) > 1 or op not in WINDOWED] or ["rescale"]
+        fitting = [op for op in ops if len(source.shape) > 1 or op not in (*WINDOWED, *SPATIAL)] or ["rescale"]
         if builder.grow(draw(st.sampled_from(fitting)), source) is None:
             builder.rescale(source)
     return builder.fan_out() if several else builder.finish()

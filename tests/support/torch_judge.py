@@ -191,6 +191,63 @@ def _pad(node, x, *, types):
     return F.pad(x, amounts, value=float(types[0].zero_point))
 
 
+def _rows(x: torch.Tensor) -> torch.Tensor:
+    """(N, H, W, C) of (N, H, W, C), or of (N, W, C), which is one row."""
+    return x[:, None] if x.ndim == 3 else x
+
+
+def _gather(node, x, *, types):
+    rows, columns = (torch.tensor(i.astype(np.int64)) for i in (node.rows, node.columns))
+    return _rows(x).index_select(1, rows).index_select(2, columns)
+
+
+def _conv2d_transpose(node, x, *, types):
+    """By torch's own, without cut; what lies beyond it holds the bias alone."""
+    (kh, kw), groups = node.window.kernel, node.groups
+    weight = _levels(node).reshape(groups, node.shape[-1] // groups, kh, kw, -1).permute(0, 4, 1, 2, 3).flatten(0, 1)
+    acc = F.conv_transpose2d(
+        _first(x - types[0].zero_point), weight, None, node.window.stride, 0, 0, groups, node.window.dilation
+    )
+    (top, left, _, _), (height, width) = node.window.padding, node.made
+    acc = F.pad(acc, (0, max(0, left + width - acc.shape[3]), 0, max(0, top + height - acc.shape[2])))
+    acc = acc[:, :, top : top + height, left : left + width] + torch.tensor(node.weights.bias).double()[:, None, None]
+    return _store(node, _last(acc), node.weights.requant)
+
+
+def _resize(node, x, *, types):
+    """By a matrix for each axis, whose rows hold the weights of what an element lies between."""
+
+    def matrix(places, size):
+        weights = torch.zeros(len(places), size + 1, dtype=torch.float64)
+        for i, place in enumerate(places.tolist()):
+            whole, part = divmod(place, 1024)
+            weights[i, whole] += 1024 - part
+            weights[i, whole + 1] += part
+        assert not weights[:, size].any()
+        return weights[:, :size]
+
+    x = _rows(x)
+    acc = torch.einsum("hr,nrsc,ws->nhwc", matrix(node.rows, x.shape[1]), x, matrix(node.columns, x.shape[2]))
+    return torch.floor((acc + 2**19) / 2**20)
+
+
+def _adaptivemax2d(node, x, *, types):
+    return _last(F.adaptive_max_pool2d(_first(x), node.made))
+
+
+def _adaptiveavg2d(node, x, *, types):
+    """The sum of a window is its mean times its size, to less than a half."""
+    x = _first(x - types[0].zero_point)
+    read = x.shape[2:]
+    sizes = [[-(-(i + 1) * n // m) - i * n // m for i in range(m)] for n, m in zip(read, node.made, strict=True)]
+    rows, columns = (torch.tensor(size) for size in sizes)
+    acc = (F.adaptive_avg_pool2d(x, node.made) * (rows[:, None] * columns)).round()
+    least_rows, least_columns = (-(-n // m) for n, m in zip(read, node.made, strict=True))
+    kind = 2 * (rows[:, None] - least_rows) + columns - least_columns
+    multiplier = torch.tensor(node.requant.multiplier.astype(np.int64))[kind]
+    return _store(node, _last(acc), node.requant, multiplier[:, :, None])
+
+
 def _reshape(node, x, *, types):
     return x.reshape(len(x), *node.shape)
 

@@ -19,18 +19,21 @@ from mixcomp_edge.ir.windows import plane, planes, pooled_shape, taps
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class AvgPool2d(FloatNode):
-    """Mean over each window. With count_include_pad the divisor is the kernel's size even where it overlaps padding."""
+    """Mean over each window. With count_include_pad the divisor is the kernel's size even where it overlaps padding;
+    `divisor` is another one for all windows."""
 
     op: ClassVar[str] = "avgpool2d"
 
     window: Window
     count_include_pad: bool = True
+    divisor: int | None = None
 
     def output_shape(self, shapes: list[Shape]) -> Shape:
         return pooled_shape(self, self.window, shapes[0])
 
     def commutes(self, gain: Doubles, offset: Doubles) -> bool:
-        return not np.any(offset) or not any(self.window.padding) or not self.count_include_pad
+        mean = self.divisor is None and (not any(self.window.padding) or not self.count_include_pad)
+        return mean or not np.any(offset)
 
     def is_nonnegative(self, inputs: list[bool]) -> bool:
         return all(inputs)
@@ -40,8 +43,8 @@ class AvgPool2d(FloatNode):
 
     def lower(self, y: QType, inputs: list[QType], weights: QuantizedWeights | None) -> QNode:
         size = prod(self.window.kernel)
-        one_divisor = self.count_include_pad or not any(self.window.padding)
-        divisors = np.array([size]) if one_divisor else np.arange(1, size + 1)
+        one_divisor = self.divisor or self.count_include_pad or not any(self.window.padding)
+        divisors = np.array([self.divisor or size]) if one_divisor else np.arange(1, size + 1)
         requant = Requant.of(inputs[0].scale / (y.scale * divisors))
         return QAvgPool2d(**self.common(y), window=self.window, requant=requant)
 

@@ -1,4 +1,4 @@
-"""pad, SPEC.md 4.9: zeros around a value."""
+"""pad, SPEC.md 4.9: zeros around a value; in the float graph -inf, too, which goes into the max poolings behind it."""
 
 from __future__ import annotations
 
@@ -16,18 +16,21 @@ from mixcomp_edge.ir.types import QType, QuantizedWeights
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Pad(FloatNode):
-    """Zeros around x: `before` and `after` each axis of the channels-last shape."""
+    """`fill`, 0 or -inf, around x: so many `before` and `after` each axis of the channels-last shape."""
 
     op: ClassVar[str] = "pad"
     keeps_type: ClassVar[bool] = True
 
     before: tuple[int, ...]
     after: tuple[int, ...]
+    fill: float = 0.0
 
     def output_shape(self, shapes: list[Shape]) -> Shape:
         return _output_shape(self, shapes[0])
 
     def commutes(self, gain: Doubles, offset: Doubles) -> bool:
+        if self.fill:
+            return bool(np.all(gain > 0))
         return not np.any(offset) and not self.before[-1] and not self.after[-1]
 
     def is_nonnegative(self, inputs: list[bool]) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 from torch import fx, nn
 from torch.export import ExportedProgram
 
-from mixcomp_edge.frontend.torch_export import activations, arithmetic, layers, layout, pooling
+from mixcomp_edge.frontend.torch_export import activations, arithmetic, layers, layout, pooling, resampling
 from mixcomp_edge.frontend.torch_export.calls import BATCH
 from mixcomp_edge.frontend.torch_export.importer import Importer
 from mixcomp_edge.frontend.torch_export.tracing import trace
@@ -18,7 +18,7 @@ from mixcomp_edge.ir.graph import Graph
 from mixcomp_edge.ir.verify import verify
 
 __all__ = ["BATCH", "Imported", "import_model", "import_program"]
-FAMILIES = (activations, arithmetic, layers, layout, pooling)  # importing them registers their handlers
+FAMILIES = (activations, arithmetic, layers, layout, pooling, resampling)  # importing them registers their handlers
 
 
 @dataclass(frozen=True, eq=False)

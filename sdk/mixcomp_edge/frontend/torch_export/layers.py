@@ -8,7 +8,9 @@ from torch import fx
 from mixcomp_edge.frontend.torch_export.calls import arguments, pair, refused, shape_of, written
 from mixcomp_edge.frontend.torch_export.importer import Importer, handles
 from mixcomp_edge.ir.graph import Window
+from mixcomp_edge.ir.windows import plane
 from mixcomp_edge.operators.conv2d import Conv2d
+from mixcomp_edge.operators.conv2d_transpose import Conv2dTranspose
 from mixcomp_edge.operators.dense import Dense
 
 
@@ -37,6 +39,37 @@ def _convolution(importer: Importer, node: fx.Node) -> None:
             bias=np.zeros(len(w), np.float32) if b is None else b,
             window=Window(kernel, pair(stride, shape), dilation, pads),
             groups=int(groups),
+        ),
+    )
+
+
+@handles("conv_transpose1d.default", "conv_transpose2d.input")
+def _transposed(importer: Importer, node: fx.Node) -> None:
+    """torch's weight is (I, O / groups, KH, KW). output_padding says how many of the last outputs belong to y."""
+    _, weight, bias, stride, padding, _, groups, dilation = arguments(node, None, None, None, 1, 0, 0, 1, 1)
+    w, shape, source = importer.tensor(weight), shape_of(node), importer.source(node)
+    if w is None:
+        raise refused(node, "a transposed convolution whose weight is computed")
+    w = w.reshape(groups, -1, w.shape[1], *(1, *w.shape[2:])[-2:])  # (groups, I / groups, O / groups, KH, KW)
+    w = w.transpose(0, 2, 3, 4, 1).reshape(shape[-1], *w.shape[3:], -1)
+    b = importer.tensor(bias)
+    importer.add(
+        node,
+        Conv2dTranspose(
+            name=importer.layer_name(node, weight),
+            inputs=(source.name,),
+            shape=shape,
+            weight=np.ascontiguousarray(w),
+            bias=np.zeros(len(w), np.float32) if b is None else b,
+            window=Window(
+                (w.shape[1], w.shape[2]),
+                pair(stride, shape),
+                pair(dilation, shape),
+                (*pair(padding, shape, across=0), 0, 0),
+            ),
+            groups=int(groups),
+            read=plane(source.shape)[:2],
+            made=plane(shape)[:2],
         ),
     )
 

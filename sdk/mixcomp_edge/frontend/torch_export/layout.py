@@ -1,4 +1,4 @@
-"""What moves elements or leaves them alone: shapes, joins, padding, slices, casts."""
+"""What moves elements or leaves them alone: shapes, joins, slices, casts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from mixcomp_edge.frontend.torch_export.orders import placed
 from mixcomp_edge.ir.graph import Window
 from mixcomp_edge.operators.concat import Concat
 from mixcomp_edge.operators.maxpool2d import MaxPool2d
-from mixcomp_edge.operators.pad import Pad
 
 
 @handles("cat.default", "concat.default", "concatenate.default")
@@ -60,28 +59,6 @@ def _permute(importer: Importer, node: fx.Node) -> None:
     if dims[0] != 0:
         raise refused(node, unstorable(torch_shape(node)))
     importer.view(node, stored, stored.placement.permuted(dims))
-
-
-@handles("pad.default", "constant_pad_nd.default")
-def _pad(importer: Importer, node: fx.Node) -> None:
-    source = importer.source(node)
-    mode = (
-        node.args[2] if str(node.target).removeprefix("aten.") == "pad.default" and len(node.args) > 2 else "constant"
-    )
-    value = node.args[-1] if isinstance(node.args[-1], float | int) else node.kwargs.get("value")
-    if mode != "constant" or value not in (None, 0, 0.0):
-        raise refused(node, f"padding with mode '{mode}' and value {value} (only zeros)")
-    rank = len(source.shape) + 1
-    before, after = [0] * (rank - 1), [0] * (rank - 1)
-    pads = [int(p) for p in node.args[1]]  # type: ignore[union-attr, arg-type]
-    for k in range(len(pads) // 2):  # PyTorch lists the last dimension first
-        axis = axis_of(rank - 1 - k, rank)
-        if axis < 0 or min(pads[2 * k], pads[2 * k + 1]) < 0:
-            raise refused(node, "padding of the batch, or by a negative amount")
-        before[axis], after[axis] = pads[2 * k], pads[2 * k + 1]
-    if not any(pads):
-        return importer.same(node)
-    return importer.unary(node, Pad, before=tuple(before), after=tuple(after))
 
 
 @handles("_assert_tensor_metadata.default")

@@ -22,9 +22,8 @@ REMEDIES: dict[str, str] = {
     **dict.fromkeys(("lstm", "gru", "rnn_tanh", "rnn_relu", "embedding", "scaled_dot_product_attention"), IN_TORCH),
     **dict.fromkeys(("channel_shuffle", "pixel_shuffle", "flip", "roll"), MOVE),
     **dict.fromkeys(("layer_norm", "group_norm", "instance_norm", "rms_norm"), BATCH_NORM),
-    **dict.fromkeys(("adaptive_max_pool2d", "amax", "sum"), FIXED_SIZE),
+    **dict.fromkeys(("amax", "sum"), FIXED_SIZE),
     **dict.fromkeys(("_to_copy", "to", "type_as"), CAST),
-    "max_pool2d_with_indices": "leave out return_indices",
     "native_dropout": "it drops at random in eval mode, too; use nn.Dropout, which eval() turns off",
 }  # fmt: skip
 

@@ -38,21 +38,30 @@ from mixcomp_edge.plan.packing.mve import (
     slices3x3,
 )
 from mixcomp_edge.plan.packing.packed import Packed
+from mixcomp_edge.plan.packing.phases import by_phases
 from mixcomp_edge.plan.packing.portable import rows, rows3x3, rows_gathered, strips, words
 from mixcomp_edge.plan.packing.quad import quad
 from mixcomp_edge.plan.packing.swar import dense_swar, rows_joined, swar
 
 __all__ = ["PACKINGS", "Packed"]
 
-PACKINGS: dict[str, Callable[[Any, QNode], Packed | None]] = {
-    "rows": rows,
+OF_CONVOLUTIONS: dict[str, Callable[[Any, QNode], Packed | None]] = {
     "rows_gathered": rows_gathered,
-    "rows3x3": rows3x3,
     "quad": quad,
     "pair": pair,
     "pair_table": pair_table,
     "swar2": partial(swar, channels=2),
     "swar4": partial(swar, channels=4),
+    "channel_pairs": channel_pairs,
+    "channel_pairs_table": channel_pairs_table,
+    "byte_rows_gathered": byte_rows_gathered,
+    "byte_pairs": byte_pairs,
+}
+PACKINGS: dict[str, Callable[[Any, QNode], Packed | None]] = {
+    **OF_CONVOLUTIONS,
+    **{f"phases_{name}": partial(by_phases, packing=packing) for name, packing in OF_CONVOLUTIONS.items()},
+    "rows": rows,
+    "rows3x3": rows3x3,
     "dense_quad": dense_quad,
     "dense_four": dense_four,
     "dense_table": dense_table,
@@ -63,8 +72,6 @@ PACKINGS: dict[str, Callable[[Any, QNode], Packed | None]] = {
     "words": words,
     "strips": strips,
     "strips_of_values": strips_of_values,
-    "channel_pairs": channel_pairs,
-    "channel_pairs_table": channel_pairs_table,
     "channel_fours": channel_fours,
     "channel_fours_table": channel_fours_table,
     "channels16": channels16,
@@ -72,9 +79,7 @@ PACKINGS: dict[str, Callable[[Any, QNode], Packed | None]] = {
     "dw3x3s1": partial(dw3x3, row_stride=1),
     "dw3x3s2": partial(dw3x3, row_stride=2),
     "byte_rows": byte_rows,
-    "byte_rows_gathered": byte_rows_gathered,
     "byte_rows3x3": byte_rows3x3,
-    "byte_pairs": byte_pairs,
     "byte_fours": byte_fours,
     "byte_3x3s1": partial(byte_3x3, row_stride=1),
     "byte_3x3s2": partial(byte_3x3, row_stride=2),

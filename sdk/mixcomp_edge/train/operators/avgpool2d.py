@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from math import prod
+
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -13,7 +16,12 @@ from mixcomp_edge.train.operators.forms import forward, planes, shaped
 def _(node: AvgPool2d, inputs: list[Tensor]) -> Tensor:
     x, window = planes(inputs[0]), node.window
     top, left, bottom, right = window.padding
-    if (top, left) != (bottom, right):
-        raise NotImplementedError("asymmetric average pooling")
-    y = F.avg_pool2d(x, window.kernel, window.stride, (top, left), count_include_pad=node.count_include_pad)
-    return shaped(y, node)
+    if (top, left) == (bottom, right):
+        include, divisor = node.count_include_pad, node.divisor
+        return shaped(F.avg_pool2d(x, window.kernel, window.stride, (top, left), False, include, divisor), node)
+
+    def sums(v: Tensor) -> Tensor:
+        return F.avg_pool2d(F.pad(v, (left, right, top, bottom)), window.kernel, window.stride, divisor_override=1)
+
+    inside = prod(window.kernel) if node.count_include_pad else sums(torch.ones_like(x[:1, :1]))
+    return shaped(sums(x) / (node.divisor or inside), node)

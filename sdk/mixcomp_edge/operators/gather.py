@@ -1,0 +1,80 @@
+"""gather, SPEC.md 4.20: rows and columns of a value in any order and any number of times. Nearest upsampling by any
+factor, reflected, replicated and circular padding and cropping are such choices."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mixcomp_edge.errors import GraphError
+from mixcomp_edge.ir.c_view import Array, Call, Ref
+from mixcomp_edge.ir.graph import Node, Shape
+from mixcomp_edge.ir.nodes import Doubles, FloatNode, QNode, Value
+from mixcomp_edge.ir.types import QType, QuantizedWeights
+from mixcomp_edge.ir.windows import plane, planes
+
+Indices = NDArray[np.uint16]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Gather(FloatNode):
+    """y[h, w] = x[rows[h], columns[w]]; of a value (W, C) rows is [0]."""
+
+    op: ClassVar[str] = "gather"
+    keeps_type: ClassVar[bool] = True
+    lets_relu_through: ClassVar[bool] = True
+
+    rows: Indices
+    columns: Indices
+
+    def output_shape(self, shapes: list[Shape]) -> Shape:
+        return _output_shape(self, self.rows, self.columns, shapes[0])
+
+    def commutes(self, gain: Doubles, offset: Doubles) -> bool:
+        return True
+
+    def is_nonnegative(self, inputs: list[bool]) -> bool:
+        return all(inputs)
+
+    def lower(self, y: QType, inputs: list[QType], weights: QuantizedWeights | None) -> QNode:
+        return QGather(**self.common(y), rows=self.rows, columns=self.columns)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class QGather(QNode):
+    """Elements as they are."""
+
+    op: ClassVar[str] = "gather"
+    keeps_type: ClassVar[bool] = True
+
+    rows: Indices
+    columns: Indices
+
+    def output_shape(self, shapes: list[Shape]) -> Shape:
+        return _output_shape(self, self.rows, self.columns, shapes[0])
+
+    def evaluate(self, inputs: list[Value], types: list[QType]) -> Value:
+        y: Value = planes(inputs[0])[:, self.rows[:, None], self.columns]
+        return y.reshape(len(y), *self.shape)
+
+    @property
+    def constants(self) -> tuple[Array, ...]:
+        return Array("rows", "uint16_t", self.rows), Array("columns", "uint16_t", self.columns)
+
+    def calls(self, sources: list[QNode]) -> tuple[Call, ...]:
+        tensors = {"x": sources[0].tensor, "y": self.tensor}
+        return (Call("mce_gather", (tensors, {"rows": Ref("rows"), "columns": Ref("columns")}), self.inputs),)
+
+
+def _output_shape(node: Node, rows: Indices, columns: Indices, shape: Shape) -> Shape:
+    if len(shape) not in (2, 3):
+        raise GraphError(f"{node.name}: needs an input (H, W, C) or (W, C), got {shape}.")
+    for axis, indices, size in zip(("rows", "columns"), (rows, columns), plane(shape), strict=False):
+        if indices.ndim != 1 or not indices.size or int(indices.max()) >= size:
+            raise GraphError(f"{node.name}: its {axis} {indices.shape} are no indices below {size}.")
+    if len(shape) == 2 and len(rows) != 1:
+        raise GraphError(f"{node.name}: takes {len(rows)} rows of {shape}, which has one.")
+    return (len(rows), len(columns), shape[-1])[-len(shape) :]
