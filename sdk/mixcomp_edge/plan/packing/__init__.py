@@ -39,7 +39,7 @@ from mixcomp_edge.plan.packing.mve import (
 )
 from mixcomp_edge.plan.packing.packed import Packed
 from mixcomp_edge.plan.packing.phases import by_phases
-from mixcomp_edge.plan.packing.portable import rows, rows3x3, rows_gathered, strips, words
+from mixcomp_edge.plan.packing.portable import rows, rows3x3, rows_gathered, strips, whole_pixels, words
 from mixcomp_edge.plan.packing.quad import quad
 from mixcomp_edge.plan.packing.swar import dense_swar, rows_joined, swar
 
@@ -72,6 +72,7 @@ PACKINGS: dict[str, Callable[[Any, QNode], Packed | None]] = {
     "words": words,
     "strips": strips,
     "strips_of_values": strips_of_values,
+    "whole_pixels": whole_pixels,
     "channel_fours": channel_fours,
     "channel_fours_table": channel_fours_table,
     "channels16": channels16,
