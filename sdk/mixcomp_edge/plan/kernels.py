@@ -12,6 +12,7 @@ from mixcomp_edge.documents import read_toml
 from mixcomp_edge.errors import ExportError, TargetError
 from mixcomp_edge.ir.graph import Graph, Node
 from mixcomp_edge.ir.nodes import QNode
+from mixcomp_edge.ir.verify import home
 from mixcomp_edge.ir.weighted import Weighted
 from mixcomp_edge.plan.packing import PACKINGS, Packed
 
@@ -96,8 +97,14 @@ def candidates(
 
 
 def _reads_the_callers(graph: Graph, node: Node) -> bool:
-    """Whether x lies where the caller put it: an input of the model, or a view of one."""
-    source = graph.sources(node)[0]
-    while isinstance(source, QNode) and source.is_view:
-        source = graph.sources(source)[0]
-    return not source.inputs
+    """Whether x may lie where the caller says: in an input of the model or an output, as a view of one, or as what is
+    overwritten to become one."""
+    shared = [home(graph, node.inputs[0])]
+    for name in shared:
+        if graph[name].is_input or name in graph.leaving:
+            return True
+        for user in graph.users[name]:
+            assert isinstance(user, QNode)
+            if user.is_view or name in user.inputs[slice(*user.in_place)]:
+                shared.append(user.name)
+    return False
