@@ -26,7 +26,7 @@ class End:
     @property
     def word(self) -> str:
         """What stands behind mce_<model>_, and in capitals behind MCE_<MODEL>_."""
-        return self.side if self.lone else f"{self.side}_{end_symbol(self.name)}"
+        return self.side if self.lone else f"{self.side}_{end_symbol(self.side, self.name)}"
 
     @property
     def parameter(self) -> str:

@@ -56,16 +56,15 @@ def verify(graph: Graph) -> Graph:
 
 def _check_ends(graph: Graph, seen: dict[str, Node]) -> None:
     """What goes in and comes out: of how many values and under which names; outputs of integers lie apart."""
-    for what, names in (("inputs", [node.name for node in graph.inputs]), ("outputs", list(graph.outputs))):
+    for side, names in (("input", [node.name for node in graph.inputs]), ("output", list(graph.outputs))):
         if not 1 <= len(names) <= MAX_ENDS:
-            raise GraphError(f"{graph.name}: {len(names)} {what}, expected 1 to {MAX_ENDS}.")
+            raise GraphError(f"{graph.name}: {len(names)} {side}s, expected 1 to {MAX_ENDS}.")
         for name in names:
             if not NAME.fullmatch(name):
-                raise GraphError(f"{graph.name}: {what[:-1]} {name!r}: {NAME_RULE}")
-        taken = [end_symbol(name) for name in names]
-        for first, second in permutations(taken, 2):
+                raise GraphError(f"{graph.name}: {side} {name!r}: {NAME_RULE}")
+        for first, second in permutations([end_symbol(side, name) for name in names], 2):
             if first == second or (first.startswith(f"{second}_") and first[len(second) + 1 :] in END_WORDS):
-                raise GraphError(f"{graph.name}: the {what} {second!r} and {first!r} have names that meet in C.")
+                raise GraphError(f"{graph.name}: the {side}s {second!r} and {first!r} have names that meet in C.")
     if len(graph.outputs) == 1 and OUTPUT not in graph.outputs:
         raise GraphError(f"{graph.name}: the only output is called {next(iter(graph.outputs))!r}, not {OUTPUT!r}.")
     for name in graph.outputs.values():
@@ -100,9 +99,10 @@ def symbol(name: str) -> str:
     return f"layer_{name.replace('.', '_').lower()}"
 
 
-def end_symbol(name: str) -> str:
-    """How the name of an input or output stands in C, behind `input_` or `output_`."""
-    return name.replace(".", "_").lower()
+def end_symbol(side: str, name: str) -> str:
+    """How the name of an input or output stands in C, behind the side, `input` or `output`, which it need not say."""
+    plain = name.replace(".", "_").lower()
+    return plain.removeprefix(f"{side}_") or plain
 
 
 def home(graph: Graph, name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Set
 from dataclasses import dataclass
 
 from mixcomp_edge.errors import PlanError
@@ -22,12 +23,12 @@ class ValueType:
     skewed: bool = False
 
 
-def assign_types(graph: Graph, plan: QuantPlan, *, input_positive: bool) -> dict[str, ValueType]:
+def assign_types(graph: Graph, plan: QuantPlan, *, input_positive: bool | Set[str]) -> dict[str, ValueType]:
     """The type of each value that has a quantizer of its own (`quantizer_of` maps the others to one of these).
 
     Unsigned where the value cannot be negative, or lies mostly on one side of 0. 8 bits for the outputs and where an
-    operator wants them, else what the plan says. The input is u8 with a zero point; input_positive says that it holds
-    no negative numbers."""
+    operator wants them, else what the plan says. Inputs are u8 with a zero point; input_positive says that they hold no
+    negative numbers, or names those that do not."""
     plan.check_names([node.name for node in graph.nodes if not node.is_input])
     owner = quantizer_of(graph)
     for name in plan.layers:
@@ -42,7 +43,8 @@ def assign_types(graph: Graph, plan: QuantPlan, *, input_positive: bool) -> dict
     skewed: dict[str, bool] = {}
     types: dict[str, ValueType] = {}
     for node in nodes:
-        positive[node.name] = node.is_nonnegative([positive[name] for name in node.inputs] or [input_positive])
+        alone = input_positive if isinstance(input_positive, bool) else node.name in input_positive
+        positive[node.name] = node.is_nonnegative([positive[name] for name in node.inputs] or [alone])
         skewed[node.name] = not positive[node.name] and node.is_skewed([skewed[name] for name in node.inputs])
         if owner[node.name] != node.name:
             continue

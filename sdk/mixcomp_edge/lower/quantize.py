@@ -8,6 +8,7 @@ from mixcomp_edge.ir.graph import Graph
 from mixcomp_edge.ir.nodes import FloatNode
 from mixcomp_edge.ir.types import QType, QuantizedWeights
 from mixcomp_edge.ir.verify import verify
+from mixcomp_edge.lower.part_outputs import part_outputs
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,4 +28,4 @@ def lower(quantized: QuantizedGraph) -> Graph:
         assert isinstance(node, FloatNode)
         inputs = [types[name] for name in node.inputs]
         nodes.append(node.lower(types[node.name], inputs, quantized.weights.get(node.name)))
-    return verify(graph.with_nodes(nodes))
+    return verify(part_outputs(graph.with_nodes(nodes)))

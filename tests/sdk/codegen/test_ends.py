@@ -17,6 +17,7 @@ from mixcomp_edge.codegen.project import export
 from mixcomp_edge.codegen.render import golden_vector
 from mixcomp_edge.errors import ExportError
 from mixcomp_edge.ir import interp
+from mixcomp_edge.ir.graph import Graph
 from mixcomp_edge.simulation import simulate
 from mixcomp_edge.targets.boards import board
 from mixcomp_edge.verification import verify
@@ -188,3 +189,14 @@ def test_mlperf_tinys_runner_is_refused_to_a_model_with_several():
     with pytest.raises(ExportError, match="cannot answer as ic01: the runner knows one input and one output"):
         profile_of(forked_graph(), "ic01")
     assert profile_of(forked_graph(), None) is None
+
+
+def test_a_name_that_says_its_side_says_it_once(tmp_path):
+    graph = forked_graph()
+    named = Graph(graph.name, graph.nodes, {"output_0": "conv", "Out.Put": "head", "input_1": "cell"})
+    export(Bundle(named), "generic", tmp_path / "c")
+    header = (tmp_path / "c" / "include" / "mce_forked_net.h").read_text()
+    assert "void *out_0, void *out_out_put, void *out_input_1);" in header
+    assert "#define MCE_FORKED_NET_OUTPUT_0_BYTES 48" in header
+    assert "#define MCE_FORKED_NET_OUTPUT_INPUT_1_BYTES 3" in header
+    assert verify(tmp_path / "c", count=1).mismatches == 0

@@ -132,6 +132,8 @@ BROKEN = {
     "one of several outputs unknown": (leaving(y="ghost"), "the output 'ghost' is not made by any node"),
     "an output with a name that ends a comment": (leaving(**{"a*/": "cell"}), r"output 'a\*/': must be letters"),
     "outputs with one name in C": (leaving(**{"a.b": "cell", "A_b": "conv"}), "outputs 'a_b' and 'a_b' have names"),
+    "outputs that differ by the side's name alone": (
+        leaving(output_a="cell", a="conv"), "outputs 'a' and 'a' have names that meet"),
     "outputs whose names meet in C": (leaving(a="cell", a_get="conv"), "outputs 'a' and 'a_get' have names that meet"),
     "one value as two outputs": (leaving(y="head"), "'logits' is the bytes of another output or of an input"),
     "a view of another output": (leaving(y="conv", z="flat"), "'y' is the bytes of another output or of an input"),
