@@ -134,7 +134,7 @@ def posit_macs(model: Quantizable) -> float:
 
 def integers(bundle: Bundle, task: Task, split: Split) -> float:
     """The metric by the bundle's integers, which the generated C equals to the bit."""
-    (outputs,) = interp.predict(bundle.graph, integer_inputs(task, split, bundle.graph))
+    outputs = interp.predict(bundle.graph, integer_inputs(task, split, bundle.graph))
     return score(task, split, bundle.graph, outputs)
 
 

@@ -50,7 +50,8 @@ class Step:
 
 @dataclass(frozen=True)
 class Network:
-    """Drawn by `networks`. `low` and `spread` place the inputs: low < 0 gives negative ones."""
+    """Drawn by `networks`. `low` and `spread` place the inputs: low < 0 gives negative ones. `inputs` of them, each a
+    part of `shape`, are joined before the first step; the values behind the steps of `taps` leave the network, too."""
 
     shape: Shape
     steps: tuple[Step, ...]
@@ -60,13 +61,19 @@ class Network:
     low: float
     spread: float
     seed: int
+    inputs: int = 1
+    taps: tuple[int, ...] = ()
 
     def bundle(self) -> Bundle:
         """The network with seeded weights, calibrated on 16 inputs, as integers."""
         with torch.random.fork_rng():
             torch.manual_seed(self.seed)
             model = Module(self)
-            calibration = self.low + self.spread * torch.rand(16, *self.shape)
+            channels, *rest = self.shape
+            parts = (
+                self.low + self.spread * torch.rand(16, channels // self.inputs, *rest) for _ in range(self.inputs)
+            )
+            calibration = tuple(parts)
         kinds = nn.Conv1d | nn.Conv2d | nn.ConvTranspose1d | nn.ConvTranspose2d | nn.Linear
         names = [name for name, module in model.named_modules() if isinstance(module, kinds)]
         layers = {
@@ -87,12 +94,16 @@ class Module(nn.Module):
         super().__init__()
         shapes = [network.shape, *(step.shape for step in network.steps)]
         self.layers = nn.ModuleList(Layer(step, shape) for step, shape in zip(network.steps, shapes, strict=False))
+        self.taps = network.taps
         self.eval()
 
-    def forward(self, x: Tensor) -> Tensor:
-        for layer in self.layers:
+    def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        x, outputs = torch.cat(inputs, 1), []
+        for index, layer in enumerate(self.layers):
             x = layer(x)
-        return x
+            if index in self.taps:
+                outputs.append(x)
+        return (*outputs, x)
 
 
 class Layer(nn.Module):
@@ -342,6 +353,7 @@ def networks(draw: Any, family: str) -> Network:
         drawing.dense()
     if len(drawing.shape) == 1 and draw(st.booleans()):
         drawing.add("softmax", drawing.shape)
+    inner = [i for i, step in enumerate(drawing.steps[:-1]) if step.kind != "flatten"]
     return Network(
         shape=shape,
         steps=tuple(drawing.steps),
@@ -351,4 +363,6 @@ def networks(draw: Any, family: str) -> Network:
         low=draw(st.sampled_from([0.0, -1.0, -0.3, -3.0, 0.5])),
         spread=draw(st.sampled_from([1.0, 2.0, 6.0])),
         seed=draw(st.integers(0, 2**16)),
+        inputs=draw(st.sampled_from([1, 1, *(n for n in (2, 3) if shape[0] % n == 0)])),
+        taps=draw(st.sampled_from([(), (), tuple(inner[:1]), tuple(inner)])),
     )

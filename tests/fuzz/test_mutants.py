@@ -35,7 +35,7 @@ from mixcomp_edge.targets.boards import board
 from mixcomp_edge.train.loop import checkpoint as checkpoints
 from mixcomp_edge.train.recipe import Recipe, load_recipe
 from mixcomp_edge.verification import make_inputs
-from support.bundle_files import signed, taken_apart, whole
+from support.bundle_files import forked, signed, taken_apart, whole
 from support.mutants import damage, mutate, toml
 
 LIMIT_S, LIMIT_KIB = 10, 1 << 20
@@ -95,11 +95,11 @@ def text(tree: object) -> bytes:
 
 
 def bundles(folder: Path, count: int) -> None:
-    intact = whole()
-    parts = taken_apart(intact)
+    intact, several = whole(), forked()  # one input and output, and several
+    both = [taken_apart(intact), taken_apart(several)]
 
     def structured(rng: random.Random) -> bytes:
-        mutant = deepcopy(parts)
+        mutant = deepcopy(rng.choice(both))
         mutate(mutant.content if rng.random() < 0.2 else mutant.content["graph"], rng)
         for name in list(mutant.tensors) if rng.random() < 0.2 else []:
             if rng.random() < 0.2:
@@ -113,11 +113,17 @@ def bundles(folder: Path, count: int) -> None:
     def use(path: Path) -> None:
         bundle = load_bundle(path)
         export(bundle, "cortex-m4", folder / "out" / "c", force=True)
-        interp.run(bundle.graph, make_inputs(bundle.graph, 1))
+        interp.outputs(bundle.graph, make_inputs(bundle.graph, 1))
 
     export(load_bundle(write(folder / "m.mce", intact)), "cortex-m4", folder / "out" / "c")
     around = {path.name for path in folder.iterdir()}
-    campaign("bundle", count, write(folder / "in" / "m.mce", b""), either(structured, lambda r: damage(intact, r)), use)
+    campaign(
+        "bundle",
+        count,
+        write(folder / "in" / "m.mce", b""),
+        either(structured, lambda r: damage(r.choice([intact, several]), r)),
+        use,
+    )
     assert {path.name for path in folder.iterdir()} == around | {"in"}
     assert [path.name for path in (folder / "out").iterdir()] == ["c"]
 

@@ -3,6 +3,7 @@ value is not finite. What is no array of real numbers is refused in a sentence t
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,32 @@ def as_array(value: Any, what: str) -> NDArray[Any]:
         except (ValueError, TypeError, RuntimeError) as error:  # ragged lists; tensors of other libraries
             raise TaskError(f"{what} is no array of numbers of one shape ({_first_line(error)}).") from error
     return _real(array, what)
+
+
+def is_several(value: Any) -> bool:
+    """Whether it is data for several inputs or outputs, a dict or a tuple of arrays, rather than for one."""
+    members = list(value.values()) if isinstance(value, Mapping) else value if isinstance(value, tuple) else ()
+    return bool(members) and all(
+        is_several(member) or isinstance(member, list) or getattr(member, "ndim", 0) > 0 for member in members
+    )
+
+
+def labelled(value: Any, what: str) -> list[tuple[str, Any]]:
+    """The arrays of data for several inputs or outputs, or the only one, each with what names it in an error."""
+    if not is_several(value):
+        return [(what, value)]
+    members = value.items() if isinstance(value, Mapping) else enumerate(value)
+    return [leaf for key, member in members for leaf in labelled(member, f"{what}[{key!r}]")]
+
+
+def as_arrays(value: Any, what: str) -> Any:
+    """`as_array` of one array, or of each of several, in the dicts and tuples that they come in."""
+    if not is_several(value):
+        return as_array(value, what)
+    if isinstance(value, Mapping):
+        return {key: as_arrays(member, f"{what}[{key!r}]") for key, member in value.items()}
+    members = [as_arrays(member, f"{what}[{i}]") for i, member in enumerate(value)]
+    return type(value)(*members) if hasattr(value, "_fields") else tuple(members)
 
 
 def _tensor_array(tensor: Tensor, what: str) -> NDArray[Any]:

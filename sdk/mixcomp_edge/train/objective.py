@@ -3,35 +3,37 @@ and shape of the targets and from the model's outputs, unless the task says them
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from mixcomp_edge.errors import TaskError
+from mixcomp_edge.frontend.torch_export.structure import Structure
 
 SHARE = "share"  # the unit of values 0..1 that are printed as percent
 F = nn.functional
 T = TypeVar("T")
 
-Loss = Callable[[Tensor, Tensor], Tensor]
+Loss = Callable[[Any, Any], Tensor]  # of an output and its target; of several as the model returns them
 
 
 @dataclass(frozen=True)
 class Metric:
-    """A figure for outputs (N, C, ...) float32 against targets, as the task holds them. unit: `SHARE`, a unit of
+    """A figure for outputs (N, C, ...) float32, several as the model returns them, against targets, as the task holds
+    them. unit: `SHARE`, a unit of
     measure, or empty. higher: whether more is better."""
 
     name: str
-    compute: Callable[[np.ndarray, np.ndarray], float]
+    compute: Callable[[Any, Any], float]
     unit: str = ""
     higher: bool = True
 
-    def __call__(self, output: np.ndarray, target: np.ndarray) -> float:
+    def __call__(self, output: Any, target: Any) -> float:
         return float(self.compute(output, target))
 
     def text(self, value: float | None) -> str:
@@ -140,15 +142,39 @@ LOSSES: dict[str, Loss] = {
 }  # fmt: skip
 
 
+def by_name(target: Any, names: tuple[str, ...]) -> dict[str, Any] | None:
+    """The target of each output, out of a dict by these names, a tuple in their order, or the only one; else None."""
+    if isinstance(target, Mapping):
+        return dict(target) if set(target) == set(names) else None
+    if isinstance(target, tuple):
+        return dict(zip(names, target, strict=True)) if len(target) == len(names) else None
+    return {names[0]: target} if len(names) == 1 else None
+
+
+@dataclass(frozen=True)
+class LossOfEach:
+    """The sum of the losses of a model's outputs, each against its own target."""
+
+    structure: Structure
+    losses: Mapping[str, Loss]
+
+    def __call__(self, output: Any, target: Any) -> Tensor:
+        parts, targets = self.structure.parts(output), by_name(target, tuple(self.losses))
+        assert targets is not None
+        return torch.stack([loss(parts[name], targets[name]) for name, loss in self.losses.items()]).sum()
+
+
 @dataclass(frozen=True)
 class Objective:
     """kind: None where targets and outputs do not say it. A loss or metric that nobody named and that cannot be told
-    is None."""
+    is None. structure: of outputs that are more than one tensor; `kinds` holds what is known of each, by name."""
 
     task: str
     kind: Kind | None
     given_loss: Loss | None
     metric: Metric | None
+    structure: Structure | None = None
+    kinds: Mapping[str, Kind | None] = field(default_factory=dict)
 
     @property
     def name(self) -> str | None:
@@ -167,28 +193,40 @@ class Objective:
         return self.given_loss
 
     def no_loss(self) -> TaskError:
+        if len(self.kinds) > 1:
+            return TaskError(
+                f"{self.task}: the model gives {len(self.kinds)} outputs, {', '.join(self.kinds)}; give targets for "
+                "each, by these names or in this order, or loss=, a function of (outputs, targets)."
+            )
         return TaskError(
             f"{self.task}: what to minimize does not follow from the targets; give loss=, a function of (output, "
             f"target), or one of {', '.join(LOSSES)}."
         )
 
-    def distance(self, output: Tensor, soft: Tensor, temperature: float) -> Tensor:
+    def distance(self, output: Any, soft: Any, temperature: float) -> Tensor:
         """From a teacher's outputs, both softened by the temperature T: T^2 times the cross entropy of classes (Hinton
-        et al., arXiv 1503.02531) or of single labels; the squared error of any other outputs."""
-        t = temperature
-        if self.kind in (Kind.CLASSES, Kind.ONE_HOT):
-            return t * t * F.cross_entropy(output / t, (soft / t).softmax(dim=1))
-        if self.kind in (Kind.BINARY, Kind.LABELS):
-            return t * t * F.binary_cross_entropy_with_logits(output / t, (soft / t).sigmoid())
-        return F.mse_loss(output, soft)
+        et al., arXiv 1503.02531) or of single labels; the squared error of any other outputs. Of several the sum."""
+        if self.structure is None:
+            return _distance(self.kind, output, soft, temperature)
+        ours, theirs = self.structure.parts(output), self.structure.parts(soft)
+        each = [_distance(kind, ours[name], theirs[name], temperature) for name, kind in self.kinds.items()]
+        return torch.stack(each).sum()
 
-    def right(self, output: Tensor, target: Tensor) -> Tensor:
+    def right(self, output: Any, target: Any) -> Tensor:
         """Share of right answers in a batch, for whoever watches the training; NaN where there is no such thing."""
         if self.kind is Kind.CLASSES:
             return (output.argmax(1).reshape(target.shape) == target).to(output.dtype).mean()
         if self.kind is Kind.BINARY:
             return ((output.reshape(target.shape) > 0) == (target > 0.5)).to(output.dtype).mean()
-        return output.new_tensor(torch.nan)
+        return torch.tensor(torch.nan)
+
+
+def _distance(kind: Kind | None, output: Tensor, soft: Tensor, t: float) -> Tensor:
+    if kind in (Kind.CLASSES, Kind.ONE_HOT):
+        return t * t * F.cross_entropy(output / t, (soft / t).softmax(dim=1))
+    if kind in (Kind.BINARY, Kind.LABELS):
+        return t * t * F.binary_cross_entropy_with_logits(output / t, (soft / t).sigmoid())
+    return F.mse_loss(output, soft)
 
 
 def as_metric(value: object) -> Metric | None:

@@ -14,9 +14,11 @@ from numpy.typing import NDArray
 import mixcomp_edge
 from mixcomp_edge.bundle import Bundle
 from mixcomp_edge.errors import PlanError, UnsupportedError
-from mixcomp_edge.ir import interp
+from mixcomp_edge.frontend.torch_export.structure import plain
+from mixcomp_edge.ir import ends, interp
 from mixcomp_edge.ir.graph import Graph
-from mixcomp_edge.ir.nodes import QNode
+from mixcomp_edge.ir.interp import Values
+from mixcomp_edge.ir.nodes import QNode, Value
 from mixcomp_edge.lower import lower
 from mixcomp_edge.numerics import members
 from mixcomp_edge.operators.input import QInput
@@ -28,6 +30,7 @@ from mixcomp_edge.train.loop.fit import Listener, evaluate, fit
 from mixcomp_edge.train.objective import Metric
 from mixcomp_edge.train.quantized_model import QuantizedModel, prepare
 from mixcomp_edge.train.recipe import Recipe
+from mixcomp_edge.train.samples import each
 from mixcomp_edge.train.task import Split, Task
 
 FLOAT, QUANTIZED, FIXED = ".float.ckpt", ".ckpt", ".fixp4.ckpt"  # checkpoints of the stages, beside the bundle
@@ -42,7 +45,7 @@ class Quantized:
     metric: Metric | None
     float_score: float | None
     integer_score: float | None
-    integer_outputs: NDArray[np.int64] | None  # (N, *shape) of the test set, by the interpreter
+    integer_outputs: Values | None  # (N, *shape) of each output on the test set, by the interpreter
 
     @property
     def validation(self) -> dict[str, Any] | None:
@@ -161,7 +164,7 @@ def measured(task: Task, bundle: Bundle, float_score: float | None = None) -> Qu
         return Quantized(bundle, metric, None, None, None)
     if float_score is None and task.float_recipe is None:  # else the float model is not trained yet
         float_score = evaluate(task.model, task, task.test)
-    (outputs,) = interp.predict(bundle.graph, integer_inputs(task, task.test, bundle.graph))
+    outputs = interp.predict(bundle.graph, integer_inputs(task, task.test, bundle.graph))
     return Quantized(bundle, metric, float_score, score(task, task.test, bundle.graph, outputs), outputs)
 
 
@@ -181,20 +184,27 @@ def delete_checkpoints(checkpoint: str | Path) -> None:
         checkpoints.delete(Path(f"{checkpoint}{suffix}"))
 
 
-def integer_inputs(task: Task, split: Split, graph: Graph) -> NDArray[np.int64]:
-    """The split as the graph's input integers (N, *shape), channels last."""
-    node = graph.nodes[0]
+def integer_inputs(task: Task, split: Split, graph: Graph) -> Values:
+    """The split as integers (N, *shape) for each of the graph's inputs, channels last."""
+    given = zip(ends.inputs(graph), each(task.inputs(split)), strict=True)
+    return tuple(_integers(end.node, x.numpy()) for end, x in given)
+
+
+def _integers(node: QNode, x: NDArray[np.float32]) -> Value:
     assert isinstance(node, QInput)
-    return np.ascontiguousarray(node.quantize(np.moveaxis(task.inputs(split).numpy(), 1, -1)))
+    return np.ascontiguousarray(node.quantize(np.moveaxis(x, 1, -1)))
 
 
-def score(task: Task, split: Split, graph: Graph, outputs: NDArray[np.integer]) -> float | None:
+def score(task: Task, split: Split, graph: Graph, outputs: Values) -> float | None:
     """The task's metric of integer outputs (N, *shape); None if it has none."""
-    node = graph[graph.output]
-    assert isinstance(node, QNode)
     if task.objective.metric is None:
         return None
-    return task.objective.metric(np.moveaxis(node.type.dequantize(outputs), -1, 1).astype(np.float32), split.y)
+    real = {
+        end.name: np.moveaxis(end.node.type.dequantize(y), -1, 1).astype(np.float32)
+        for end, y in zip(ends.outputs(graph), outputs, strict=True)
+    }
+    structure = task.objective.structure or plain(real)
+    return task.objective.metric(structure.build(real), split.y)
 
 
 def versions() -> dict[str, str]:

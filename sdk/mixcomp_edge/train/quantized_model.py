@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Set
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,6 +13,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from mixcomp_edge.frontend.torch_export import import_program
+from mixcomp_edge.frontend.torch_export.structure import Structure, plain
 from mixcomp_edge.ir import weighted
 from mixcomp_edge.ir.graph import Graph, Node
 from mixcomp_edge.ir.nodes import FloatNode
@@ -23,11 +25,12 @@ from mixcomp_edge.quant_plan import QuantPlan
 from mixcomp_edge.train.method.calibrate import input_range
 from mixcomp_edge.train.method.histogram import Histogram
 from mixcomp_edge.train.method.quantizers import ActivationQuantizer, weight_quantizer
+from mixcomp_edge.train.model_checks import checked_calibration, checked_model
 from mixcomp_edge.train.operators import forward
 from mixcomp_edge.train.operators.input import normalized
 from mixcomp_edge.train.proof import prove
 from mixcomp_edge.train.recipe import Recipe
-from mixcomp_edge.train.task_checks import checked_calibration, checked_model, takes_tokens
+from mixcomp_edge.train.samples import Samples, count, each, shapes, take
 
 
 class Layer(nn.Module):
@@ -42,13 +45,17 @@ class Layer(nn.Module):
 
 
 class QuantizedModel(nn.Module):
-    """Takes and gives what the user's model does, (N, C, ...) float32, with every weight and value quantized.
+    """Takes and gives what the user's model does, (N, C, ...) float32 each, with every weight and value quantized.
 
     Parameters keep the user's names where a layer has some: `layers.<module path>.weight`, with batch norms folded."""
 
-    def __init__(self, graph: Graph, plan: QuantPlan, recipe: Recipe, *, input_positive: bool) -> None:
+    def __init__(
+        self, graph: Graph, plan: QuantPlan, recipe: Recipe, *, input_positive: bool | Set[str],
+        structure: Structure | None = None,
+    ) -> None:  # fmt: skip
         super().__init__()
         self.graph, self.plan = graph, plan
+        self.structure = structure or plain(graph.outputs)
         types = assign_types(graph, plan, input_positive=input_positive)
         self.owner = quantizer_of(graph)
         self.layers = nn.ModuleDict(
@@ -75,14 +82,15 @@ class QuantizedModel(nn.Module):
     def quantizer(self, name: str) -> ActivationQuantizer:
         return self.activations[_key(name)]  # type: ignore[return-value]
 
-    def forward(self, x: Tensor) -> Tensor:
-        return self.run(x)
+    def forward(self, *inputs: Tensor) -> Any:
+        return self.run(inputs)
 
-    def run(self, x: Tensor, observe: Callable[[str, Tensor], None] | None = None) -> Tensor:
+    def run(self, x: Samples, observe: Callable[[str, Tensor], None] | None = None) -> Any:
         """The forward pass; observe(name, value) sees each value before its quantizer."""
         values: dict[str, Tensor] = {}
+        given = dict(zip((node.name for node in self.graph.inputs), each(x), strict=True))
         for node in self.graph.nodes:
-            inputs = [values[name] for name in node.inputs] or [x]
+            inputs = [given[node.name]] if node.is_input else [values[name] for name in node.inputs]
             is_layer = isinstance(node, weighted.Layer)
             parameters = (self.weight(node.name), self.layer(node.name).bias) if is_layer else ()
             value = forward(node, inputs, *parameters)
@@ -91,7 +99,7 @@ class QuantizedModel(nn.Module):
             if self.quantizing and self.owner[node.name] == node.name:
                 value = self.quantizer(node.name)(value)
             values[node.name] = value
-        return values[self.graph.output]
+        return self.structure.build({name: values[node] for name, node in self.graph.outputs.items()})
 
     def weight(self, name: str) -> Tensor:
         layer = self.layer(name)
@@ -107,14 +115,15 @@ class QuantizedModel(nn.Module):
             self.quantizing = True
 
     @torch.no_grad()
-    def calibrate(self, inputs: Tensor, batch_size: int = 128) -> None:
+    def calibrate(self, inputs: Samples, batch_size: int = 128) -> None:
         """Sets the range of every value's quantizer from all of the float model's values on `inputs` (N, C, ...),
         whatever their order and the batch size. TaskError for a value that is not finite."""
         seen: dict[str, Histogram] = {}
+        given = dict(zip((node.name for node in self.graph.inputs), each(inputs), strict=True))
         for node in self.graph.nodes:
             assert isinstance(node, FloatNode)
             if isinstance(node, Input):
-                self.quantizer(node.name).fix(*input_range(normalized(node, inputs).cpu().numpy()))
+                self.quantizer(node.name).fix(*input_range(normalized(node, given[node.name]).cpu().numpy()))
             elif self.owner[node.name] == node.name and node.fixed_step is None:
                 seen[node.name] = Histogram(node.name)
 
@@ -123,8 +132,8 @@ class QuantizedModel(nn.Module):
                 seen[name].add(value)
 
         with self.floating():
-            for start in range(0, len(inputs), batch_size):
-                self.run(inputs[start : start + batch_size], observe)
+            for start in range(0, count(inputs), batch_size):
+                self.run(take(inputs, slice(start, start + batch_size)), observe)
         for name, histogram in seen.items():
             self.quantizer(name).calibrate(histogram)
 
@@ -152,7 +161,7 @@ def _key(name: str) -> str:
 
 def prepare(
     model: nn.Module,
-    calibration: Tensor | ArrayLike,
+    calibration: Tensor | ArrayLike | tuple[Tensor | ArrayLike, ...] | Mapping[str, Tensor | ArrayLike],
     plan: QuantPlan | None = None,
     name: str = "model",
     recipe: Recipe | None = None,
@@ -160,18 +169,22 @@ def prepare(
     """The model, ready for quantized training: exported, simplified, with calibrated quantizers everywhere.
 
     calibration (N, C, ...), of any real type: inputs as the model takes them, a few hundred from the training data,
-    NumPy or torch. A model of another float type is taken as float32. The recipe says how scales are found where the
-    plan leaves it open. Raises TaskError for data or weights that are not finite, UnsupportedError for an
-    operator that cannot be lowered, PlanError for a plan that does not fit,
-    ImportMismatch if what was imported does not compute what the model does."""
+    NumPy or torch; of several inputs a tuple, or a dict by the names of forward(). A model of another float type is
+    taken as float32. The recipe says how scales are found where the plan leaves it open. Raises TaskError for data or
+    weights that are not finite, UnsupportedError for an operator that cannot be lowered, PlanError for a plan that does
+    not fit, ImportMismatch if what was imported does not compute what the model does."""
     model = checked_model(model, name)
-    inputs = checked_calibration(calibration, f"{name}: calibration", tokens=takes_tokens(model))
-    imported = import_program(model, tuple(inputs.shape[1:]), name)
+    inputs = checked_calibration(calibration, f"{name}: calibration", model)
+    imported = import_program(model, shapes(inputs), name)
     graph = simplify(imported.graph)
-    source = graph.nodes[0]
-    assert isinstance(source, Input)
-    positive = bool(normalized(source, inputs).min() >= 0)
-    quantized = QuantizedModel(graph, plan or QuantPlan(), recipe or Recipe(), input_positive=positive)
+    positive = {
+        node.name
+        for node, x in zip(graph.inputs, each(inputs), strict=True)
+        if isinstance(node, Input) and normalized(node, x).min() >= 0
+    }
+    quantized = QuantizedModel(
+        graph, plan or QuantPlan(), recipe or Recipe(), input_positive=positive, structure=imported.structure
+    )
     prove(model, imported, quantized, inputs)
     quantized.calibrate(inputs)
     return quantized

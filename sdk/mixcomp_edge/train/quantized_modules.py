@@ -23,9 +23,10 @@ from mixcomp_edge.quant_plan import QuantPlan
 from mixcomp_edge.train.method.calibrate import activation_step
 from mixcomp_edge.train.method.histogram import Histogram
 from mixcomp_edge.train.method.quantizers import ActivationQuantizer, WeightQuantizer, weight_quantizer
+from mixcomp_edge.train.model_checks import checked_calibration, checked_model
 from mixcomp_edge.train.proof import prove_copy
 from mixcomp_edge.train.recipe import Recipe
-from mixcomp_edge.train.task_checks import checked_calibration, checked_model, takes_tokens
+from mixcomp_edge.train.samples import Samples, count, each
 
 INPUT_BITS = 8
 
@@ -62,7 +63,7 @@ class QuantizedModules(nn.Module):
     """A copy of the user's model with its layers quantized; takes and gives what the model does. `plan` holds every
     layer's codebook; a plan names layers by module path."""
 
-    def __init__(self, model: nn.Module, calibration: Tensor, plan: QuantPlan, recipe: Recipe, name: str) -> None:
+    def __init__(self, model: nn.Module, calibration: Samples, plan: QuantPlan, recipe: Recipe, name: str) -> None:
         super().__init__()
         self.model = copy.deepcopy(model).eval()
         self.plan = plan
@@ -98,9 +99,8 @@ class QuantizedModules(nn.Module):
             self.operands[path.replace(".", "/")] = operand = _operand_quantizer(histogram, bits)
             found[path].register_forward_pre_hook(self._operand_hook(operand))
 
-    def forward(self, x: Tensor) -> Tensor:
-        y: Tensor = self.model(x)
-        return y
+    def forward(self, *inputs: Tensor) -> Any:
+        return self.model(*inputs)
 
     def layer(self, path: str) -> Layer:
         return self.layers[path]
@@ -135,7 +135,7 @@ class _Seen:
 
 
 @torch.no_grad()
-def _observe(model: nn.Module, modules: dict[str, nn.Module], calibration: Tensor) -> _Seen:
+def _observe(model: nn.Module, modules: dict[str, nn.Module], calibration: Samples) -> _Seen:
     seen = _Seen()
     first: list[str] = []
 
@@ -144,7 +144,7 @@ def _observe(model: nn.Module, modules: dict[str, nn.Module], calibration: Tenso
             first.append(path)
             if isinstance(module, READERS):
                 w = module.weight
-                seen.macs[path] += y.numel() // len(calibration) // len(w) * w.numel()
+                seen.macs[path] += y.numel() // count(calibration) // len(w) * w.numel()
             if not isinstance(module, nn.Embedding):
                 seen.operands.setdefault(path, Histogram(path)).add(operands[0])
 
@@ -152,7 +152,7 @@ def _observe(model: nn.Module, modules: dict[str, nn.Module], calibration: Tenso
 
     handles = [module.register_forward_hook(watch(path)) for path, module in modules.items()]
     try:
-        model(calibration)
+        model(*each(calibration))
     finally:
         for handle in handles:
             handle.remove()
@@ -181,7 +181,7 @@ def prepare_modules(
     whose operands are out of reach, PlanError for a plan that names no layer of the model, ImportMismatch
     for a model that gives other outputs when it runs again."""
     model = checked_model(model, name)
-    inputs = checked_calibration(calibration, f"{name}: calibration", tokens=takes_tokens(model))
+    inputs = checked_calibration(calibration, f"{name}: calibration", model)
     quantized = QuantizedModules(model, inputs, plan or QuantPlan(), recipe or Recipe(), name)
     prove_copy(model, quantized, inputs, name)
     return quantized

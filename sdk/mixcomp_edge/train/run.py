@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mixcomp_edge.bundle import Bundle, load_bundle, save_bundle
 from mixcomp_edge.codegen.project import check_export, export
 from mixcomp_edge.errors import BundleError, StorageError
-from mixcomp_edge.ir.nodes import QNode
-from mixcomp_edge.numerics.packing import pack_elements, unpack_elements
+from mixcomp_edge.ir import ends
+from mixcomp_edge.ir.interp import Values
 from mixcomp_edge.plan.layout import Layout
 from mixcomp_edge.quant_plan import QuantPlan
 from mixcomp_edge.simulation import Simulation, simulate
@@ -143,28 +142,27 @@ def _test_set(
     """The metric of the interpreter, the host library and the emulated core, and how many output elements differ from
     the interpreter's among these."""
     x = integer_inputs(task, test, layout.graph)
-    few = min(emulated_inputs, len(x))
+    few = min(emulated_inputs, len(test))
     reference = quantized.integer_outputs
     assert reference is not None
     on_host = _outputs("host", x, layout, project, chain_name, stage)
-    on_core = _outputs("emulator", x[:few], layout, project, chain_name, stage)
-    differing = sum(int(np.sum(reference[: len(y)] != y)) for y in (on_host, on_core))
+    on_core = _outputs("emulator", tuple(value[:few] for value in x), layout, project, chain_name, stage)
+    pairs = [pair for found in (on_host, on_core) for pair in zip(reference, found, strict=True)]
+    differing = sum(int(np.sum(want[: len(got)] != got)) for want, got in pairs)
     scores = Scores(
         task.objective.name,
         task.objective.unit,
         float_model=quantized.float_score,
         python_integer=score(task, test, layout.graph, reference),
         c_host=score(task, test, layout.graph, on_host),
-        c_emulated=score(task, Split(test.x[:few], test.y[:few]), layout.graph, on_core),
-        inputs=len(x),
+        c_emulated=score(task, test.part(slice(few)), layout.graph, on_core),
+        inputs=len(test),
         emulated_inputs=few,
     )
     return scores, differing
 
 
-def _outputs(
-    on: str, x: NDArray[np.int64], layout: Layout, project: Path, chain_name: str | None, stage: Stage
-) -> NDArray[np.int64]:
+def _outputs(on: str, x: Values, layout: Layout, project: Path, chain_name: str | None, stage: Stage) -> Values:
     transport = open_transport(on, project, layout, chain_name)
     try:
         return run_inputs(transport, layout, x, lambda done, of: stage(f"test set on {on}", done, of))
@@ -172,14 +170,9 @@ def _outputs(
         transport.close()
 
 
-def run_inputs(
-    transport: Transport, layout: Layout, x: NDArray[np.int64], progress: Callable[[int, int], None]
-) -> NDArray[np.int64]:
-    """Outputs (N, *shape) of a transport for inputs (N, *shape)."""
-    source, sink = layout.graph.nodes[0], layout.graph[layout.graph.output]
-    assert isinstance(source, QNode)
-    assert isinstance(sink, QNode)
-    packed = np.array([np.frombuffer(pack_elements(sample, source.type.bits), np.uint8) for sample in x])
-    raw = transport.infer_batch(packed, progress)
-    unpacked = [unpack_elements(y.tobytes(), sink.elements, sink.type.bits, signed=sink.type.signed) for y in raw]
-    return np.array(unpacked).reshape(len(x), *sink.shape)
+def run_inputs(transport: Transport, layout: Layout, x: Values, progress: Callable[[int, int], None]) -> Values:
+    """Each output (N, *shape) of a transport for inputs (N, *shape)."""
+    sources, sinks = ends.inputs(layout.graph), ends.outputs(layout.graph)
+    packed = np.array([np.frombuffer(ends.pack(sources, sample), np.uint8) for sample in zip(*x, strict=True)])
+    outputs = [ends.unpack(sinks, y.tobytes()) for y in transport.infer_batch(packed, progress)]
+    return tuple(np.array(values) for values in zip(*outputs, strict=True))

@@ -9,17 +9,26 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
+from torch.utils._pytree import tree_flatten, tree_leaves
 
 from mixcomp_edge.errors import TaskError
+from mixcomp_edge.frontend.torch_export.structure import Structure, structure_of
+from mixcomp_edge.train.arrays import is_several
 from mixcomp_edge.train.objective import (
+    DEFAULTS,
     Kind,
     Loss,
+    LossOfEach,
+    Metric,
+    Objective,
     binary_cross_entropy,
+    by_name,
     cross_entropy,
     soft_cross_entropy,
     squared_error,
 )
+from mixcomp_edge.train.samples import change
 
 F = nn.functional
 Array = NDArray[Any]
@@ -31,6 +40,56 @@ FOR_NUMBERS = (
     squared_error, F.mse_loss, F.l1_loss, F.smooth_l1_loss, F.huber_loss, nn.MSELoss, nn.L1Loss, nn.SmoothL1Loss,
     nn.HuberLoss,
 )  # fmt: skip
+
+
+def objective_of(
+    task: str, targets: Mapping[str, Any], outputs: Any, loss: Loss | None, metric: Metric | None
+) -> tuple[Objective, list[Any]]:
+    """What a task is trained for, and its targets as they are stored. targets: y of each split, by field; outputs: what
+    the model gives for a few samples, None where it cannot be run."""
+    plain: list[Any] = [change(y, lambda part: stored(part, None, None)) for y in targets.values()]
+    if outputs is None:
+        return Objective(task, None, loss, metric), plain
+    if not isinstance(outputs, Tensor):
+        return _of_several(task, targets, structure_of(tree_flatten(outputs)[1], tree_leaves(outputs)), outputs, loss,
+                           metric, plain)  # fmt: skip
+    if any(map(is_several, targets.values())):
+        return Objective(task, None, loss, metric), plain
+    shape = tuple(outputs.shape[1:])
+    kind = kind_of(targets, shape, loss)
+    if kind is not None:
+        usual_loss, usual_metric = DEFAULTS[kind]
+        loss, metric = usual_loss if loss is None else loss, usual_metric if metric is None else metric
+    return Objective(task, kind, loss, metric), [stored(y, kind, shape) for y in targets.values()]
+
+
+def _of_several(
+    task: str, targets: Mapping[str, Any], structure: Structure, outputs: Any, loss: Loss | None,
+    metric: Metric | None, plain: list[Any],
+) -> tuple[Objective, list[Any]]:  # fmt: skip
+    """Of outputs in a structure. Without a loss, and with targets for each of them, each is an objective of its own."""
+    parts = structure.parts(outputs)
+    kinds: dict[str, Kind | None] = dict.fromkeys(parts)
+    named = {field: by_name(y, tuple(parts)) for field, y in targets.items()}
+    if loss is not None or not named or any(ys is None for ys in named.values()):
+        return Objective(task, None, loss, metric, structure, kinds), plain
+    kept: dict[str, list[Any]] = {}
+    for name, output in parts.items():
+        of_output = {f"{field}: {name}": ys[name] for field, ys in named.items() if ys is not None}
+        one, kept[name] = objective_of(task, of_output, output, None, None)
+        kinds[name] = one.kind
+    losses = {name: DEFAULTS[kind][0] for name, kind in kinds.items() if kind is not None}
+    given = LossOfEach(structure, losses) if len(losses) == len(parts) else None
+    objective = Objective(task, None, given, metric, structure, kinds)
+    rows = zip(*kept.values(), strict=True)  # of each split
+    return objective, [_like(y, row, tuple(parts)) for y, row in zip(targets.values(), rows, strict=True)]
+
+
+def _like(y: Any, parts: tuple[Any, ...], names: tuple[str, ...]) -> Any:
+    """The parts in the dict or tuple that y is, or the only one."""
+    if isinstance(y, Mapping):
+        return dict(zip(names, parts, strict=True))
+    return parts if isinstance(y, tuple) else parts[0]
 
 
 def kind_of(targets: Mapping[str, Array], outputs: Shape, loss: Loss | None) -> Kind | None:

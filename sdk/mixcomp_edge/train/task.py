@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,36 +13,31 @@ from torch import Tensor, nn
 
 from mixcomp_edge.errors import TaskError
 from mixcomp_edge.train import task_checks
-from mixcomp_edge.train.arrays import as_array, as_float
+from mixcomp_edge.train.arrays import as_arrays, as_float
 from mixcomp_edge.train.objective import Metric, Objective
 from mixcomp_edge.train.recipe import Recipe
-
-if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
+from mixcomp_edge.train.samples import Samples, count, take
 
 
 @dataclass(frozen=True)
 class Split:
     """x (N, ...): samples as they are stored, of any real type; y (N, ...): classes as integers, labels as 0 and 1, or
-    numbers. NumPy arrays, torch tensors or lists; kept as NumPy arrays."""
+    numbers. NumPy arrays, torch tensors or lists; kept as NumPy arrays. A model with several inputs has a tuple of them
+    as x, or a dict by name; one with several outputs may have such targets."""
 
-    x: np.ndarray
-    y: np.ndarray
-
-    if TYPE_CHECKING:  # what it may be made from
-
-        def __init__(self, x: ArrayLike | Tensor, y: ArrayLike | Tensor) -> None: ...
+    x: Any
+    y: Any
 
     def __post_init__(self) -> None:
         for name in ("x", "y"):
-            object.__setattr__(self, name, as_array(getattr(self, name), f"Split: {name}"))
+            object.__setattr__(self, name, as_arrays(getattr(self, name), f"Split: {name}"))
 
     def __len__(self) -> int:
-        return len(self.x)
+        return count(self.x)
 
-    def part(self, chosen: np.ndarray) -> Split:
-        """The samples that an index or a mask picks."""
-        return Split(self.x[chosen], self.y[chosen])
+    def part(self, chosen: np.ndarray | slice) -> Split:
+        """The samples that an index, a slice or a mask picks."""
+        return Split(take(self.x, chosen), take(self.y, chosen))
 
 
 def _as_split(value: Any, what: str) -> Split | None:
@@ -58,30 +53,33 @@ class Task:
     """What `quantize` and `run` work on.
 
     `model` takes `to_input(raw)`: (N, *input_shape), channels first as in torch, or int64 tokens. `calibration` holds
-    such inputs, from training data only. Data may be NumPy or torch, of any real type; models of other float types are
-    taken as float32. Without data (`train` and `test` None) a task claims bits, counts and memory, never accuracy.
-    `validation` is apart from `train`: recipes, plans and selectors are chosen on it, so that `test` stays unseen until
-    the last figure.
+    such inputs, from training data only. A model with several inputs has shapes, samples and calibration for each, by
+    the names of its forward() or in their order. Data may be NumPy or torch, of any real type; models of other float
+    types are taken as float32. Without data (`train` and `test` None) a task claims bits, counts and memory, never
+    accuracy. `validation` is apart from `train`: recipes, plans and selectors are chosen on it, so that `test` stays
+    unseen until the last figure.
 
     `loss`, a function of (output, target), and `metric`, a `Metric` or a function of the same as arrays, follow from
     the targets where they are not given: integers are classes (cross entropy, top-1 accuracy), 0 and 1 for one logit a
     binary question, 0 and 1 for several logits labels (F1), floats numbers (squared error, RMSE); see `objective`.
+    Several outputs come as the model returns them. Where targets are given for each, by name or in order, the loss is
+    the sum of theirs.
 
     `float_recipe` says how to train the model first when its weights are not pretrained. A task that is not
     `exportable` has operators without C: `quantized_modules.py` trains it in torch. Raises TaskError."""
 
     name: str
     model: nn.Module
-    input_shape: tuple[int, ...]
-    calibration: Tensor
+    input_shape: Any
+    calibration: Any
     recipe: Recipe = field(default_factory=Recipe)
     train: Split | None = None
     validation: Split | None = None
     test: Split | None = None
-    to_input: Callable[[np.ndarray], Tensor] = as_float
-    augment: Callable[[Tensor, torch.Generator], Tensor] | None = None
-    loss: Callable[[Tensor, Tensor], Tensor] | str | None = None
-    metric: Metric | Callable[[np.ndarray, np.ndarray], float] | str | None = None
+    to_input: Callable[[Any], Any] = as_float
+    augment: Callable[[Any, torch.Generator], Any] | None = None
+    loss: Callable[[Any, Any], Tensor] | str | None = None
+    metric: Metric | Callable[[Any, Any], float] | str | None = None
     float_recipe: Recipe | None = None
     exportable: bool = True
     warnings: tuple[str, ...] = ()
@@ -99,6 +97,6 @@ class Task:
         named = {"train": self.train, "validation": self.validation, "test": self.test}
         return {name: split for name, split in named.items() if split is not None}
 
-    def inputs(self, split: Split, chosen: Any = slice(None)) -> Tensor:
+    def inputs(self, split: Split, chosen: Any = slice(None)) -> Samples:
         """What the model takes for the chosen samples of a split: (N, *input_shape) float32, or int64 tokens."""
         return task_checks.inputs(self, split, chosen)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -10,52 +9,29 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
 
 from mixcomp_edge.errors import MixcompError, TaskError
 from mixcomp_edge.ir.verify import check_model_name
-from mixcomp_edge.train.arrays import as_array, as_float, as_input, check_finite, not_finite
-from mixcomp_edge.train.objective import DEFAULTS, Objective, as_loss, as_metric
-from mixcomp_edge.train.targets import kind_of, stored
+from mixcomp_edge.train.arrays import (
+    as_array,
+    as_float,
+    as_input,
+    check_finite,
+    is_several,
+    labelled,
+    not_finite,
+)
+from mixcomp_edge.train.model_checks import checked_calibration, checked_model, in_order, takes_tokens
+from mixcomp_edge.train.objective import Objective, as_loss, as_metric
+from mixcomp_edge.train.samples import Samples, change, count, each, take
+from mixcomp_edge.train.targets import objective_of
 
 if TYPE_CHECKING:
     from mixcomp_edge.train.task import Split, Task
 
 Shape = tuple[int, ...]
 LOOK = 2  # samples that to_input, model and loss are tried on
-
-
-def checked_model(model: Any, name: str) -> nn.Module:
-    """The model, all float32 and in main memory: itself, or a copy. TaskError names what is not finite."""
-    if not isinstance(model, nn.Module):
-        hint = f" Make one: {model.__name__}()." if isinstance(model, type) else ""
-        raise TaskError(f"{name}: model is a {type(model).__name__}, expected a torch.nn.Module.{hint}")
-    state = {**dict(model.named_parameters()), **dict(model.named_buffers())}
-    for path, tensor in state.items():
-        if tensor.is_complex():
-            raise TaskError(f"{name}: the model's {path} holds complex numbers; only real weights are supported.")
-        if tensor.is_meta:
-            raise TaskError(f"{name}: the model's {path} lies on the meta device and has no values; load its weights.")
-    floats = [tensor for tensor in state.values() if tensor.is_floating_point()]
-    if any(tensor.dtype != torch.float32 or tensor.device.type != "cpu" for tensor in floats):
-        try:
-            model = copy.deepcopy(model).to("cpu", torch.float32)
-        except Exception as error:  # modules may refuse to be copied in ways of their own
-            raise TaskError(f"{name}: the model is not float32 on the CPU; call model.float().cpu() first.") from error
-    for path, tensor in [*model.named_parameters(), *model.named_buffers()]:
-        if isinstance(tensor, nn.Parameter) or path.endswith(("running_mean", "running_var")):
-            bad = not_finite(np.atleast_1d(tensor.detach().numpy()))
-            if bad is not None:
-                layer, _, kind = path.rpartition(".")
-                raise TaskError(
-                    f"{name}: the {kind} of layer '{layer}' is not finite: {bad[1]} at "
-                    f"[{', '.join(map(str, bad[0]))}]. Load whole weights, or train again at a lower rate."
-                )
-    return model
-
-
-def takes_tokens(model: nn.Module) -> bool:
-    """Whether integers given to the model are meant as such."""
-    return any(isinstance(module, nn.Embedding | nn.EmbeddingBag) for module in model.modules())
 
 
 def checked(task: Task) -> dict[str, Any]:
@@ -67,8 +43,8 @@ def checked(task: Task) -> dict[str, Any]:
     except MixcompError as error:
         raise TaskError(f"name: {error}") from error
     named = f"task {task.name}"
-    shape = _shape(task.input_shape, named)
     model = checked_model(task.model, named)
+    shape = _shapes(in_order(task.input_shape, model, f"{named}: input_shape"), named)
     calibration = _calibration(task, named, shape)
     for field in ("to_input", "augment"):
         if not callable(getattr(task, field)) and not (field == "augment" and task.augment is None):
@@ -78,21 +54,18 @@ def checked(task: Task) -> dict[str, Any]:
         _check_split(task, split, f"{named}: {field}", shape)
     _check_raw_calibration(task, named)
     outputs = output_of(model, calibration)
-    loss, metric = as_loss(task.loss), as_metric(task.metric)
-    kind = None
-    if outputs is not None:
-        targets = {f"{named}: {field}": split.y for field, split in task.splits.items()}
-        kind = kind_of(targets, tuple(outputs.shape[1:]), loss)
-    for field, split in task.splits.items():
-        y = stored(split.y, kind, None if outputs is None else tuple(outputs.shape[1:]))
+    targets = {f"{named}: {field}": split.y for field, split in task.splits.items()}
+    fields["objective"], kept = objective_of(task.name, targets, outputs, as_loss(task.loss), as_metric(task.metric))
+    for (field, split), y in zip(task.splits.items(), kept, strict=True):
         fields[field] = type(split)(split.x, y)
-    if kind is not None:
-        usual_loss, usual_metric = DEFAULTS[kind]
-        loss, metric = usual_loss if loss is None else loss, usual_metric if metric is None else metric
-    fields["objective"] = Objective(task.name, kind, loss, metric)
-    if outputs is not None and loss is not None:
+    if outputs is not None and fields["objective"].given_loss is not None:
         _try_loss(fields["objective"], outputs, {**task.splits, **fields}, named)
     return fields
+
+
+def _shapes(shape: Any, named: str) -> Any:
+    several = isinstance(shape, tuple) and bool(shape) and all(isinstance(part, tuple | list) for part in shape)
+    return tuple(_shape(part, named) for part in shape) if several else _shape(shape, named)
 
 
 def _shape(shape: Any, named: str) -> Shape:
@@ -121,25 +94,30 @@ def check_shape(found: Shape, expected: Shape, what: str) -> None:
     raise TaskError(f"{what} has the shape {found}, expected (N, {sizes}) by input_shape.{hint}")
 
 
-def _calibration(task: Task, named: str, shape: Shape) -> Tensor:
+def _calibration(task: Task, named: str, shape: Any) -> Samples:
     what = f"{named}: calibration"
     if hasattr(task.calibration, "x") and hasattr(task.calibration, "y"):
         raise TaskError(f"{what} is a Split; give inputs as the model takes them: to_input(split.x[:512]).")
-    check_shape(as_array(task.calibration, what).shape or (0,), shape, what)
-    return checked_calibration(task.calibration, what, tokens=takes_tokens(task.model))
+    given = in_order(task.calibration, task.model, what)
+    _check_shapes([(label, as_array(part, label).shape) for label, part in labelled(given, what)], shape, what)
+    return checked_calibration(given, what, task.model)
 
 
-def checked_calibration(value: Any, what: str, *, tokens: bool = False) -> Tensor:
-    """Calibration data as what a model takes: at least one sample, all finite."""
-    array = as_array(value, what)
-    if array.ndim < 2 or not array.size:
-        raise TaskError(f"{what} has the shape {array.shape}, expected (N, ...) with at least one sample.")
-    check_finite(array, what)
-    return as_input(array, what, tokens=tokens)
+def _check_shapes(found: list[tuple[str, Shape]], shape: Any, what: str) -> None:
+    """TaskError unless there are arrays (N, *shape) for the only input, or for each, of equally many samples."""
+    shapes = shape if shape and isinstance(shape[0], tuple) else (shape,)
+    if len(found) != len(shapes):
+        raise TaskError(f"{what} holds arrays for {len(found)} inputs, input_shape has {len(shapes)} shapes.")
+    for (label, size), expected in zip(found, shapes, strict=True):
+        check_shape(size or (0,), expected, label)
+        if size[0] != found[0][1][0]:
+            raise TaskError(f"{label} has {size[0]} samples, {found[0][0]} has {found[0][1][0]}.")
 
 
 def _check_raw_calibration(task: Task, named: str) -> None:
     """Whole numbers that the splits hold, too, but that to_input changes, are raw samples, of another range."""
+    if is_several(task.calibration) or any(is_several(split.x) for split in task.splits.values()):
+        return
     raw = as_array(task.calibration, "calibration")[:LOOK]
     for split in task.splits.values():
         if raw.dtype.kind in "iu" and raw.dtype == split.x.dtype and raw.shape[1:] == split.x.shape[1:]:
@@ -151,88 +129,113 @@ def _check_raw_calibration(task: Task, named: str) -> None:
                 )
 
 
-def _check_split(task: Task, split: Split, what: str, shape: Shape) -> None:
-    if len(split.x.shape) == 0 or len(split.y.shape) == 0:
+def _check_split(task: Task, split: Split, what: str, shape: Any) -> None:
+    xs, ys = labelled(split.x, f"{what}: x"), labelled(split.y, f"{what}: y")
+    if any(array.ndim == 0 for _, array in (*xs, *ys)):
         raise TaskError(f"{what}: x and y must be arrays with a sample a row.")
-    if len(split.x) != len(split.y):
-        raise TaskError(f"{what}: x has {len(split.x)} samples, but y has {len(split.y)} targets.")
-    if len(split.x) == 0:
+    for label, x in xs:
+        if len(x) != len(split):
+            raise TaskError(f"{label} has {len(x)} samples, {xs[0][0]} has {len(split)}.")
+    for label, y in ys:
+        if len(y) != len(split):
+            of = "y" if len(ys) == 1 else label.removeprefix(f"{what}: ")
+            raise TaskError(f"{what}: x has {len(split)} samples, but {of} has {len(y)} targets.")
+    if len(split) == 0:
         raise TaskError(f"{what} is empty: it has no samples.")
-    check_finite(split.y, f"{what}: y")
-    _inputs(task, split.x[:LOOK], f"{what}: ", shape)
-    at = 0
-    while (bad := not_finite(split.x[at:])) is not None:  # to_input may repair it
-        at += bad[0][0]
-        if task.to_input is as_float:
-            check_finite(split.x, f"{what}: x")
-        check_finite(_inputs(task, split.x[at : at + 1], f"{what}: ", shape).numpy(), f"{what}: to_input of x", at)
-        at += 1
+    for label, y in ys:
+        check_finite(y, label)
+    _inputs(task, take(split.x, slice(LOOK)), f"{what}: ", shape)
+    for label, x in xs:
+        at = 0
+        while (bad := not_finite(x[at:])) is not None:  # to_input may repair it
+            at += bad[0][0]
+            if task.to_input is as_float:
+                check_finite(x, label)
+            _check_finite(_inputs(task, take(split.x, slice(at, at + 1)), f"{what}: ", shape), f"{what}: ", task, at)
+            at += 1
 
 
-def inputs(task: Task, split: Split, chosen: Any) -> Tensor:
+def inputs(task: Task, split: Split, chosen: Any) -> Samples:
     """`Task.inputs`."""
     field = next((name for name, known in task.splits.items() if known is split), "data")
     what = f"task {task.name}: {field}: "
-    x = _inputs(task, split.x[chosen], what, task.input_shape)
-    if x.is_floating_point() and not torch.isfinite(x).all():
-        samples = np.arange(len(split))[chosen]
-        (sample, *_), _ = not_finite(x.numpy())  # type: ignore[misc]
-        check_finite(x[sample : sample + 1].numpy(), f"{what}to_input of x", int(samples[sample]))
+    x = _inputs(task, take(split.x, chosen), what, task.input_shape)
+    for part in each(x):
+        if part.is_floating_point() and not torch.isfinite(part).all():
+            samples = np.arange(len(split))[chosen]
+            (sample, *_), _ = not_finite(part.numpy())  # type: ignore[misc]
+            _check_finite(take(x, slice(sample, sample + 1)), what, task, int(samples[sample]))
     return x
 
 
-def _inputs(task: Task, raw: NDArray[Any], what: str, shape: Shape) -> Tensor:
-    """to_input's result for raw samples, of the right type and shape."""
+def _check_finite(x: Samples, what: str, task: Task, first: int) -> None:
+    for label, part in labelled(x, f"{what}to_input of x"):
+        check_finite(part.numpy(), label, first)
+
+
+def _inputs(task: Task, raw: Any, what: str, shape: Any) -> Samples:
+    """to_input's result for raw samples, of the right types and shapes, in the order of forward()."""
     what = f"{what}x" if task.to_input is as_float else f"{what}to_input of x"
-    given = raw if task.to_input is as_float else _call(task, np.require(raw, None, ["C", "W"]), what)
-    x = as_input(given, what, tokens=takes_tokens(task.model))
-    check_shape(tuple(x.shape) or (0,), shape, what)
-    if len(x) != len(raw):
-        raise TaskError(f"{what} gives {len(x)} samples for {len(raw)}.")
-    return x
+    given = raw if task.to_input is as_float else _call(task, change(raw, _in_rows), what)
+    parts = labelled(in_order(given, task.model, what), what)
+    tensors = [as_input(part, label, tokens=takes_tokens(task.model)) for label, part in parts]
+    _check_shapes([(label, tuple(t.shape)) for (label, _), t in zip(parts, tensors, strict=True)], shape, what)
+    if len(tensors[0]) != count(raw):
+        raise TaskError(f"{what} gives {len(tensors[0])} samples for {count(raw)}.")
+    return tuple(tensors) if len(tensors) > 1 else tensors[0]
 
 
-def _call(task: Task, raw: NDArray[Any], what: str) -> Any:
+def _in_rows(array: NDArray[Any]) -> NDArray[Any]:
+    return np.require(array, None, ["C", "W"])
+
+
+def _call(task: Task, raw: Any, what: str) -> Any:
     try:
         return task.to_input(raw)
     except MixcompError:
         raise
     except Exception as error:  # the user's code may raise anything
-        raise TaskError(
-            f"{what}: {type(error).__name__}: {error} (for raw samples {raw.dtype} of shape {raw.shape})"
-        ) from error
+        samples = ", ".join(f"{array.dtype} of shape {array.shape}" for _, array in labelled(raw, ""))
+        raise TaskError(f"{what}: {type(error).__name__}: {error} (for raw samples {samples})") from error
 
 
 @torch.no_grad()
-def output_of(model: nn.Module, calibration: Tensor) -> Tensor | None:
+def output_of(model: nn.Module, calibration: Samples) -> Any:
     """The model's output for the first and the last calibration sample; None for a model that cannot be run on them,
     of which the front end tells more."""
     modes = {module: module.training for module in model.modules()}
     model.eval()
     try:
         with torch.random.fork_rng(devices=[]):
-            output = model(calibration[[0, -1]])
+            output = model(*each(take(calibration, [0, -1])))
     except Exception:
         return None
     finally:
         for module, training in modes.items():
             module.training = training
-    return output if isinstance(output, Tensor) and output.dim() > 1 and len(output) == LOOK else None
+    leaves = [leaf for leaf in tree_leaves(output) if leaf is not None]
+    fine = all(isinstance(leaf, Tensor) and leaf.dim() > 1 and len(leaf) == LOOK for leaf in leaves)
+    return output if leaves and fine else None
 
 
-def _try_loss(objective: Objective, outputs: Tensor, fields: dict[str, Any], named: str) -> None:
+def _try_loss(objective: Objective, outputs: Any, fields: dict[str, Any], named: str) -> None:
     """The loss on two samples must be one number."""
     split = next((fields[name] for name in ("train", "validation", "test") if name in fields), None)
     if split is None:
         return
-    target = torch.from_numpy(split.y[[0, -1]])
+    target = change(split.y, lambda y: torch.from_numpy(y[[0, -1]]))
     try:
         loss = objective.loss(outputs, target)
     except Exception as error:  # the user's code may raise anything
         raise TaskError(
-            f"{named}: loss: {type(error).__name__}: {error} (output {tuple(outputs.shape)}, target "
-            f"{tuple(target.shape)} {target.dtype})"
+            f"{named}: loss: {type(error).__name__}: {error} (output {_told(outputs)}, target {_told(target, True)})"
         ) from error
     if not isinstance(loss, Tensor) or loss.numel() != 1:
         found = f"a tensor of shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else type(loss).__name__
         raise TaskError(f"{named}: loss gives {found}, expected one number, the mean over the samples.")
+
+
+def _told(tree: Any, types: bool = False) -> str:
+    """The shapes of a tree's tensors."""
+    leaves = [leaf for leaf in tree_leaves(tree) if leaf is not None]
+    return ", ".join(f"{tuple(leaf.shape)}{f' {leaf.dtype}' if types else ''}" for leaf in leaves)

@@ -59,8 +59,8 @@ def conv(channels: int = 3) -> nn.Module:
 
 
 CAUSES = {
-    "two inputs": (WithMask(), IMAGE, r"forward\(\) takes 2 inputs \(x, mask\); one is supported"),
-    "an input by keyword": (WithKeyword(), IMAGE, r"forward\(\) takes 2 inputs \(x, scale\)"),
+    "two inputs": (WithMask(), IMAGE, r"forward\(\) takes 2 inputs \(x, mask\), data is given for 1"),
+    "an input by keyword": (WithKeyword(), IMAGE, r"forward\(\) takes 'scale' by keyword alone"),
     "a dictionary": (OfDict(), IMAGE, r"the top module \(OfDict\) raised IndexError"),
     "float64": (conv().double(), IMAGE, r"computes in float64; call model\.float\(\)"),
     "float16": (conv().half(), IMAGE, r"computes in float16; call model\.float\(\)"),

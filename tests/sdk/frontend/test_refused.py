@@ -195,9 +195,16 @@ def test_an_operation_that_mixes_samples_is_refused(function):
     assert "'body.odd'" in refusal(Net(function))
 
 
-def test_several_outputs_are_refused():
-    assert "one tensor" in refusal(Net(lambda x: (x, x)))
-    assert "one tensor" in refusal(Net(lambda x: {"a": x, "b": x}))
+def test_a_model_that_returns_its_input_alone_is_refused():
+    assert "returns its input unchanged" in refusal(Net(lambda x: (x, x)))
+    assert "returns its input unchanged" in refusal(Net(lambda x: {"a": x, "b": x}))
+
+
+@pytest.mark.parametrize(("value", "told"), [(None, "None"), (3.5, "3.5"), ("yes", "'yes'")])
+def test_what_is_no_tensor_is_no_output(value, told):
+    assert f"the model returns {told}; it must return tensors" in refusal(Net(lambda x: value))
+    if value is not None:
+        assert f"the model returns {told}; it must return tensors" in refusal(Net(lambda x: (x + x, value)))
 
 
 def test_an_output_that_does_not_depend_on_the_input_is_refused():
@@ -209,7 +216,7 @@ def test_an_output_that_does_not_depend_on_the_input_is_refused():
         def forward(self, x):
             return self.weight
 
-    assert "depends on its input" in refusal(Constant())
+    assert "its output does not depend on the model's inputs" in refusal(Constant())
 
 
 def test_several_inputs_of_an_optional_kind_take_their_defaults():

@@ -4,7 +4,7 @@ becomes one node, channels last. What has no counterpart is refused by name, wit
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from torch import fx, nn
 from torch.export import ExportedProgram
@@ -12,12 +12,14 @@ from torch.export import ExportedProgram
 from mixcomp_edge.frontend.torch_export import activations, arithmetic, layers, layout, pooling, resampling
 from mixcomp_edge.frontend.torch_export.calls import BATCH
 from mixcomp_edge.frontend.torch_export.importer import Importer
+from mixcomp_edge.frontend.torch_export.structure import Structure, names_of
 from mixcomp_edge.frontend.torch_export.tracing import trace
 from mixcomp_edge.frontend.torch_export.values import Stored
-from mixcomp_edge.ir.graph import Graph
+from mixcomp_edge.ir.graph import Graph, Shape
 from mixcomp_edge.ir.verify import verify
 
 __all__ = ["BATCH", "Imported", "import_model", "import_program"]
+Shapes = Shape | tuple[Shape, ...]  # of the only input, or of each
 FAMILIES = (activations, arithmetic, layers, layout, pooling, resampling)  # importing them registers their handlers
 
 
@@ -29,14 +31,25 @@ class Imported:
     program: ExportedProgram
     stands_for: dict[fx.Node, Stored]  # the node of the graph that has a call's value, and how it lies there
     constants: dict[fx.Node, Any]  # parameters, buffers and what is computed of them
+    structure: Structure  # in which the model returns its outputs
 
 
-def import_program(model: nn.Module, input_shape: tuple[int, ...], name: str) -> Imported:
-    """The float graph of a module in eval mode, for inputs (N, *input_shape), channels first as in PyTorch."""
-    importer = Importer(trace(model, input_shape, name), name)
-    return Imported(verify(importer.run()), importer.program, importer.alias, importer.constants)
+def import_program(model: nn.Module, input_shape: Shapes, name: str) -> Imported:
+    """The float graph of a module in eval mode, for inputs (N, *input_shape), channels first as in PyTorch.
+
+    input_shape: a shape, or one for each input of the model, in the order of its forward()."""
+    shapes = each_shape(input_shape)
+    program = trace(model, shapes, name)
+    importer = Importer(program, name, names_of(model, len(shapes)))
+    return Imported(verify(importer.run()), program, importer.alias, importer.constants, importer.structure)
 
 
-def import_model(model: nn.Module, input_shape: tuple[int, ...], name: str) -> Graph:
+def import_model(model: nn.Module, input_shape: Shapes, name: str) -> Graph:
     """The graph alone."""
     return import_program(model, input_shape, name).graph
+
+
+def each_shape(shapes: Shapes) -> tuple[Shape, ...]:
+    """One for each input."""
+    several = bool(shapes) and isinstance(shapes[0], tuple)
+    return cast("tuple[Shape, ...]", shapes if several else (shapes,))

@@ -3,7 +3,6 @@ the model's own error is passed on, with the module and the line it came from.""
 
 from __future__ import annotations
 
-import inspect
 import linecache
 import re
 import traceback
@@ -18,37 +17,41 @@ from torch.nn.parameter import UninitializedParameter
 
 from mixcomp_edge.errors import UnsupportedError
 from mixcomp_edge.frontend.torch_export.refusals import IN_TORCH
+from mixcomp_edge.frontend.torch_export.structure import keyword_names, needed_names
+from mixcomp_edge.ir.graph import Shape
 
 SAMPLES = 17  # a batch whose size is easily told apart from a model's own sizes, in the errors of torch
 NOT_THE_USERS = (Path(torch.__file__).parent, Path(__file__).parents[2])
 
 
-def explain(model: nn.Module, input_shape: tuple[int, ...], name: str, error: Exception) -> UnsupportedError:
-    """The error that tells the user why torch.export raised `error` for inputs (N, *input_shape)."""
-    shape = f"({', '.join(['N', *map(str, input_shape)])})"
-    cause = _of_the_model(model)
+def explain(model: nn.Module, shapes: tuple[Shape, ...], name: str, error: Exception) -> UnsupportedError:
+    """The error that tells the user why torch.export raised `error` for inputs (N, *shape)."""
+    shape = ", ".join(f"({', '.join(['N', *map(str, shape)])})" for shape in shapes)
+    cause = _of_the_model(model, len(shapes))
     if cause is not None:
         return UnsupportedError(f"{name}: {cause}")
-    failure = _Run(model, torch.zeros(SAMPLES, *input_shape))
+    failure = _Run(model, *(torch.zeros(SAMPLES, *shape) for shape in shapes))
     if failure.error is None:
         return UnsupportedError(f"{name}: {_of_export(error)}")
-    for text, other in _other_inputs(model, input_shape):
+    for text, other in _other_inputs(model, shapes[0]) if len(shapes) == 1 else ():
         if _Run(model, other).error is None:
             return UnsupportedError(f"{name}: {text}")
     said = re.sub(rf"(?<![\d.]){SAMPLES}(?![\d.])", "N", _first_line(failure.error))
     return UnsupportedError(f"{name}: the model does not run on inputs {shape}: {failure.place} raised {said}")
 
 
-def _of_the_model(model: nn.Module) -> str | None:
+def _of_the_model(model: nn.Module, inputs: int) -> str | None:
     """What can be told without running it."""
     if any(isinstance(parameter, UninitializedParameter) for parameter in model.parameters()):
         return "has lazy layers whose sizes are not known yet; run the model once on a batch of data first."
-    parameters = inspect.signature(model.forward).parameters.values()
-    given = [p.name for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD) and p.default is p.empty]
-    if len(given) > 1:
+    if by_keyword := keyword_names(model):
+        return f"forward() takes {by_keyword[0]!r} by keyword alone; move it before the *, or give it a default."
+    needed = needed_names(model)
+    if len(needed) > inputs:
+        data = ", ".join(f'"{name}": …' for name in needed)
         return (
-            f"forward() takes {len(given)} inputs ({', '.join(given)}); one is supported. Wrap the model in a module "
-            "that makes the others itself, or that takes one tensor and cuts it into them."
+            f"forward() takes {len(needed)} inputs ({', '.join(needed)}), data is given for {inputs}. Give it for "
+            f"each, by name or in order: {{{data}}} or a tuple."
         )
     return None
 
@@ -106,7 +109,7 @@ def _first_line(error: BaseException) -> str:
 class _Run:
     """One run of a model: `error` is what it raised, None where it ran; `place` the module it was in."""
 
-    def __init__(self, model: nn.Module, x: Tensor) -> None:
+    def __init__(self, model: nn.Module, *inputs: Tensor) -> None:
         self.error: Exception | None = None
         open_: list[tuple[str, str]] = []
 
@@ -120,7 +123,7 @@ class _Run:
                 module.register_forward_hook(lambda *_: open_.pop() and None),
             ]
         try:
-            model(x)
+            model(*inputs)
         except Exception as error:  # the user's code may raise anything
             self.error = error
         finally:

@@ -4,7 +4,7 @@ stand-in behind, so that the walk finds all of them before it ends."""
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from math import prod
 from typing import Any
@@ -27,6 +27,7 @@ from mixcomp_edge.frontend.torch_export.calls import (
 )
 from mixcomp_edge.frontend.torch_export.orders import canonical, placed
 from mixcomp_edge.frontend.torch_export.refusals import Refusal, Refused, unsupported
+from mixcomp_edge.frontend.torch_export.structure import Structure, structure_of
 from mixcomp_edge.frontend.torch_export.values import Operand, Stored, Values
 from mixcomp_edge.ir.graph import Graph, Node
 from mixcomp_edge.operators.affine import Affine
@@ -43,9 +44,12 @@ class Importer(Values):
     what is computed from these; `state` the buffers that the model changes; `lost` the values behind a refused call
     that no node can stand for."""
 
-    def __init__(self, program: torch.export.ExportedProgram, name: str) -> None:
+    def __init__(self, program: torch.export.ExportedProgram, name: str, inputs: tuple[str, ...]) -> None:
         super().__init__()
         self.program, self.name = program, name
+        user_inputs = [str(argument) for argument in program.graph_signature.user_inputs]
+        self.inputs = dict(zip(user_inputs, inputs, strict=True))
+        self.structure, self.results = self._outputs()
         self.lost: set[fx.Node] = set()
         self.refusals: list[Refusal] = []
         signature = program.graph_signature
@@ -63,42 +67,59 @@ class Importer(Values):
 
     def run(self) -> Graph:
         """The float graph; UnsupportedError lists every call that has no counterpart."""
-        output = self._output()
-        needed = _ancestors(output)
+        needed = _ancestors(self.results.values())
         for node in self.program.graph.nodes:
-            if node.name in self.program.graph_signature.user_inputs:
-                self.add(node, Input(name="input", inputs=(), shape=self._input_shape(node)))
+            if node.name in self.inputs:
+                name = self.unique(self.inputs[node.name])
+                self.add(node, Input(name=name, inputs=(), shape=self._input_shape(node)))
             elif node.op == "call_function" and node in needed and not self._evaluate(node):
                 self._translate(node)
         if self.refusals:
             raise unsupported(self.name, self.refusals)
-        if output not in self.alias:
-            raise UnsupportedError(f"{self.name}: the model must return one tensor that depends on its input.")
+        for name, result in self.results.items():
+            if result not in self.alias:
+                raise UnsupportedError(
+                    f"{self.name}: {self._called(name)} does not depend on the model's inputs; keep it outside."
+                )
         try:
-            result = self.source(output, output)
+            outputs = {name: self.source(result, result).name for name, result in self.results.items()}
         except Refused as error:
             raise unsupported(self.name, [error.refusal]) from error
-        return Graph(self.name, tuple(self.nodes.values()), result.name).without_unread()
+        graph = Graph(self.name, tuple(self.nodes.values()), outputs).without_unread()
+        for node in graph.inputs:
+            if not graph.users[node.name] and node.name not in graph.leaving:
+                raise UnsupportedError(
+                    f"{self.name}: the model makes no use of its input '{node.name}'. Leave it out of forward(), or "
+                    "give it a default there and no data."
+                )
+        return graph
 
-    def _output(self) -> fx.Node:
+    def _called(self, output: str) -> str:
+        return "its output" if len(self.results) == 1 else f"its output '{output}'"
+
+    def _outputs(self) -> tuple[Structure, dict[str, fx.Node]]:
+        """How the model returns its results, and these by name."""
         *_, last = self.program.graph.nodes
         specs = self.program.graph_signature.output_specs
         results = [
             result for spec, result in zip(specs, last.args[0], strict=True) if spec.kind is OutputKind.USER_OUTPUT
         ]
-        if len(results) != 1 or not isinstance(results[0], fx.Node):
-            found = f"{len(results)} values" if len(results) != 1 else repr(results[0])
-            raise UnsupportedError(
-                f"{self.name}: the model returns {found}; it must return one tensor that depends on its input. "
-                "Wrap it in a module that returns the one that matters."
-            )
-        return results[0]
+        structure = structure_of(self.program.call_spec.out_spec, results)
+        found = {name: value for name, value in zip(structure.names, results, strict=True) if name is not None}
+        for value in found.values() if found else [None]:
+            if not isinstance(value, fx.Node):
+                raise UnsupportedError(
+                    f"{self.name}: the model returns {value!r}; it must return tensors that depend on its inputs. "
+                    "Wrap it in a module that returns those that matter."
+                )
+        return structure, found
 
     def _input_shape(self, node: fx.Node) -> tuple[int, ...]:
         try:
             return shape_of(node)
         except Refused as error:
-            raise UnsupportedError(f"{self.name}: its input is {error.refusal.what}.") from error
+            its = "its input" if len(self.inputs) == 1 else f"its input '{self.inputs[node.name]}'"
+            raise UnsupportedError(f"{self.name}: {its} is {error.refusal.what}.") from error
 
     def _evaluate(self, node: fx.Node) -> bool:
         """Computes a value that depends on constants only; False for any other, and for what is drawn at random."""
@@ -228,9 +249,10 @@ class Importer(Values):
         self.alias[node] = replace(stored, node=name)
 
 
-def _ancestors(node: fx.Node) -> set[fx.Node]:
-    """The node and all that its value is made of."""
-    found, open_ = {node}, [node]
+def _ancestors(nodes: Iterable[fx.Node]) -> set[fx.Node]:
+    """The nodes and all that their values are made of."""
+    found = set(nodes)
+    open_ = list(found)
     while open_:
         new = [source for source in open_.pop().all_input_nodes if source not in found]
         found.update(new)

@@ -14,12 +14,13 @@ from mixcomp_edge.errors import UnsupportedError
 from mixcomp_edge.frontend.torch_export.calls import BATCH, arguments, operator_of, value_of
 from mixcomp_edge.frontend.torch_export.causes import explain
 from mixcomp_edge.frontend.torch_export.undisturbed import undisturbed
+from mixcomp_edge.ir.graph import Shape
 
 DROPOUTS = ("dropout", "feature_dropout", "alpha_dropout", "feature_alpha_dropout")
 
 
-def trace(model: nn.Module, input_shape: tuple[int, ...], name: str) -> ExportedProgram:
-    """The program of a module in eval mode, for inputs (BATCH, *input_shape); the module stays as it was."""
+def trace(model: nn.Module, shapes: tuple[Shape, ...], name: str) -> ExportedProgram:
+    """The program of a module in eval mode, for inputs (BATCH, *shape); the module stays as it was."""
     if isinstance(model, torch.jit.ScriptModule):
         raise UnsupportedError(
             f"{name}: is a TorchScript model, which cannot be traced again; give the nn.Module that it was made of."
@@ -27,7 +28,7 @@ def trace(model: nn.Module, input_shape: tuple[int, ...], name: str) -> Exported
     with undisturbed(model), torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of torch's about itself
         try:
-            program = torch.export.export(model, (torch.zeros(BATCH, *input_shape),), strict=False)
+            program = torch.export.export(model, tuple(torch.zeros(BATCH, *s) for s in shapes), strict=False)
             program = _without_identities(program)
             plain = _plain_names(program)
             _rename(program, plain)
@@ -35,7 +36,7 @@ def trace(model: nn.Module, input_shape: tuple[int, ...], name: str) -> Exported
             _rename(program, {new: path for path, new in plain.items()})
             return program
         except Exception as error:  # torch.export raises many kinds
-            raise explain(model, input_shape, name, error) from error
+            raise explain(model, shapes, name, error) from error
 
 
 def _plain_names(program: ExportedProgram) -> dict[str, str]:

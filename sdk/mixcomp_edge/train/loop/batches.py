@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from mixcomp_edge.train.recipe import Recipe
+from mixcomp_edge.train.samples import Samples, change, count, take
 from mixcomp_edge.train.task import Split, Task
 
 
@@ -23,7 +24,7 @@ def epoch_seed(recipe: Recipe, epoch: int) -> int:
 
 def batches(
     task: Task, split: Split, recipe: Recipe, epoch: int, rank: int = 0, world: int = 1
-) -> Iterator[tuple[Tensor, Tensor, float]]:
+) -> Iterator[tuple[Samples, Any, float]]:
     """This rank's part of the shuffled, augmented batches of one epoch, and the factor on its mean loss that makes the
     average over all ranks the mean over the global batch.
 
@@ -38,6 +39,6 @@ def batches(
         x = task.inputs(split, chosen)
         if task.augment is not None and recipe.augment:
             x = task.augment(x, generator)
-        target = torch.from_numpy(split.y[chosen])
+        target = change(split.y, lambda y: torch.from_numpy(y[chosen]))  # noqa: B023
         mine = slice(rank, None, world)
-        yield x[mine], target[mine], len(target[mine]) * world / len(target)
+        yield take(x, mine), take(target, mine), count(take(x, mine)) * world / count(x)

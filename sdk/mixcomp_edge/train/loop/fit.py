@@ -8,9 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -21,6 +20,7 @@ from mixcomp_edge.train.loop.engine import Engine, OneProcess
 from mixcomp_edge.train.loop.losses import Dampening, mixed_loss
 from mixcomp_edge.train.method.quantizers import WeightQuantizer
 from mixcomp_edge.train.recipe import Recipe
+from mixcomp_edge.train.samples import change, each, join
 from mixcomp_edge.train.task import Split, Task
 
 
@@ -38,6 +38,7 @@ class Progress:
 
 
 Listener = Callable[[Progress], None]
+T = TypeVar("T")
 
 
 def fit(
@@ -91,17 +92,17 @@ def _fit(
             torch.manual_seed(epoch_seed(recipe, epoch))
             parts = batches(task, split, recipe, epoch, engine.rank, engine.world)
             for step, (x, target, weight) in enumerate(parts, start=epoch * per_epoch + 1):
-                x, target = x.to(engine.device), target.to(engine.device)
-                output = step_model(x)
+                x, target = _moved(x, engine.device), _moved(target, engine.device)
+                output = step_model(*each(x))
                 with torch.no_grad():
-                    soft = teacher(x) if teacher is not None else None
+                    soft = teacher(*each(x)) if teacher is not None else None
                 loss = weight * mixed_loss(task, recipe, output, target, soft)
                 step_optimizer.zero_grad(set_to_none=True)
                 engine.backward(loss + dampening(step / steps))
                 step_optimizer.step()
                 scheduler.step()
                 if listener is not None:
-                    meter.add(loss.detach(), weight * task.objective.right(output.detach(), target))
+                    meter.add(loss.detach(), weight * task.objective.right(output, target).detach().to(loss.device))
                     if engine.rank == 0:
                         listener(Progress(stage, epoch, recipe.epochs, step, steps, meter.loss, meter.shown_accuracy))
         if checkpoint is not None and engine.rank == 0:
@@ -110,6 +111,10 @@ def _fit(
     if teacher is not None:
         teacher.to("cpu")
     return model.to("cpu").eval()
+
+
+def _moved(tree: T, device: torch.device) -> T:
+    return change(tree, lambda tensor: tensor.to(device))
 
 
 class _Meter:
@@ -169,11 +174,12 @@ def _threads(count: int) -> Iterator[None]:
 
 
 @torch.no_grad()
-def predict(model: nn.Module, task: Task, split: Split, batch_size: int = 500) -> np.ndarray:
-    """Outputs (N, ...) float32 of a float or fake-quantized model on a split."""
+def predict(model: nn.Module, task: Task, split: Split, batch_size: int = 500) -> Any:
+    """Outputs (N, ...) float32 of a float or fake-quantized model on a split; several as the model returns them."""
     model.eval()
     starts = range(0, len(split), batch_size)
-    return torch.cat([model(task.inputs(split, slice(start, start + batch_size))) for start in starts]).numpy()
+    outputs = [model(*each(task.inputs(split, slice(start, start + batch_size)))) for start in starts]
+    return change(join(outputs), lambda tensor: tensor.numpy())
 
 
 def evaluate(model: nn.Module, task: Task, split: Split | None) -> float | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +13,7 @@ from mixcomp_edge.train.recipe import Recipe
 from mixcomp_edge.train.task import Task
 
 
-def mixed_loss(task: Task, recipe: Recipe, output: Tensor, target: Tensor, soft: Tensor | None) -> Tensor:
+def mixed_loss(task: Task, recipe: Recipe, output: Any, target: Any, soft: Any) -> Tensor:
     """The task's loss, mixed with the distance to the teacher's output `soft`, in the shape of output."""
     objective = task.objective
     if soft is None or recipe.distill == 0.0:

@@ -22,6 +22,7 @@ from mixcomp_edge.train.method.selector import TABLE_BYTES, Budget, Candidate, c
 from mixcomp_edge.train.method.sensitivity import CRITERIA, FIXED, Evidence, Trials
 from mixcomp_edge.train.recipe import Recipe
 from mixcomp_edge.train.routes import Quantizable, prepare_task
+from mixcomp_edge.train.samples import change, count, each, take
 from mixcomp_edge.train.task import Split, Task
 from mixcomp_edge.train.tasks.holdout import hold_out
 
@@ -253,8 +254,8 @@ def _trials(model: Quantizable, task: Task, base: LayerPlan, recipe: Recipe, see
             with sensitivity.formats(model, chosen, base, recipe):
                 for start in range(0, len(split), 250):
                     part = slice(start, start + 250)
-                    x, y = task.inputs(split, part), torch.from_numpy(split.y[part])
-                    total += float(task.objective.loss(model(x), y)) * len(x)
+                    x, y = task.inputs(split, part), change(take(split.y, part), torch.from_numpy)
+                    total += float(task.objective.loss(model(*each(x)), y)) * count(x)
             known[key] = total / len(split)
             tell("held-out trials", len(known), len(known))
         return known[key]

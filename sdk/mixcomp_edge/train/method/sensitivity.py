@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from mixcomp_edge.quant_plan import LayerPlan
 from mixcomp_edge.train.method.quantizers import weight_quantizer
 from mixcomp_edge.train.recipe import Recipe
+from mixcomp_edge.train.samples import change, each
 from mixcomp_edge.train.task import Split, Task
 
 if TYPE_CHECKING:
@@ -144,7 +145,7 @@ def _gradients(
     model.eval()
     for done, batch in enumerate(batches, start=1):
         with model.floating():
-            loss = task.objective.loss(model(task.inputs(batch)), torch.from_numpy(batch.y))
+            loss = task.objective.loss(model(*each(task.inputs(batch))), change(batch.y, torch.from_numpy))
         for name, gradient in zip(names, torch.autograd.grad(loss, weights), strict=True):
             g = gradient.numpy().astype(np.float64)
             magnitude[name] += float(np.abs(g).mean()) / len(batches)

@@ -8,11 +8,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from mixcomp_edge.frontend.torch_export import Imported
 from mixcomp_edge.train.proof.calls import check_calls
 from mixcomp_edge.train.proof.whole import check_copy, check_whole
+from mixcomp_edge.train.samples import Samples, count, take
 
 if TYPE_CHECKING:
     from mixcomp_edge.train.quantized_model import QuantizedModel
@@ -22,7 +23,7 @@ SAMPLES = 16  # of the calibration data, spread over it
 
 
 @torch.no_grad()
-def prove(model: nn.Module, imported: Imported, quantized: QuantizedModel, calibration: Tensor) -> None:
+def prove(model: nn.Module, imported: Imported, quantized: QuantizedModel, calibration: Samples) -> None:
     """ImportMismatch, with the first call or layer that differs, unless the graph computes what the model does.
 
     The model stays as it is, and so do torch's random numbers."""
@@ -31,11 +32,12 @@ def prove(model: nn.Module, imported: Imported, quantized: QuantizedModel, calib
     check_whole(model, imported, quantized, x)
 
 
-def prove_copy(model: nn.Module, quantized: QuantizedModules, calibration: Tensor, name: str) -> None:
+def prove_copy(model: nn.Module, quantized: QuantizedModules, calibration: Samples, name: str) -> None:
     """The same of a copy of the model whose modules are quantized."""
     with quantized.floating():
         check_copy(model, quantized, _spread(calibration), name)
 
 
-def _spread(calibration: Tensor) -> Tensor:
-    return calibration[torch.linspace(0, len(calibration) - 1, min(SAMPLES, len(calibration))).long()]
+def _spread(calibration: Samples) -> Samples:
+    last = count(calibration) - 1
+    return take(calibration, torch.linspace(0, last, min(SAMPLES, last + 1)).long())

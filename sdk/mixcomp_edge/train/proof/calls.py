@@ -15,17 +15,18 @@ from mixcomp_edge.frontend.torch_export import BATCH, Imported
 from mixcomp_edge.frontend.torch_export.calls import module_stack, operator_of
 from mixcomp_edge.frontend.torch_export.importer import CASTS
 from mixcomp_edge.train.proof.float_graph import as_read, as_stored, size, value
+from mixcomp_edge.train.samples import Samples, count, each, take
 
 ROUNDING = 2.0**-34  # of a sum in float64 of up to 2**18 terms, as a part of the sum of their sizes
 SIZES = 6  # random values are of sizes 2**-6 to 2**6
 
 
-def check_calls(imported: Imported, x: Tensor) -> None:
+def check_calls(imported: Imported, x: Samples) -> None:
     """ImportMismatch for the first call whose node computes something else; x: samples (N, C, ...)."""
     graph = imported.graph
     random = torch.Generator().manual_seed(0)
     values: dict[fx.Node, Any] = dict(imported.constants)
-    for call, result in results(imported, x[torch.arange(BATCH) % len(x)]):
+    for call, result in results(imported, take(x, torch.arange(BATCH) % count(x))):
         values[call] = result
         stored = imported.stands_for.get(call)
         if call.op == "placeholder" or stored is None or stored.node not in graph.by_name:
@@ -50,12 +51,13 @@ def check_calls(imported: Imported, x: Tensor) -> None:
             raise _mismatch(graph.name, call, name, found, expected)
 
 
-def results(imported: Imported, x: Tensor) -> Iterator[tuple[fx.Node, Any]]:
+def results(imported: Imported, x: Samples) -> Iterator[tuple[fx.Node, Any]]:
     """Each call of the program that depends on its input, with its value for x (BATCH, C, ...) in the model's types."""
     values: dict[fx.Node, Any] = dict(imported.constants)
+    given = iter(each(x))
     for call in imported.program.graph.nodes:
         if call.op == "placeholder" and call in imported.stands_for:
-            values[call] = x.clone()
+            values[call] = next(given).clone()
         elif call.op != "call_function" or call in values or any(a not in values for a in call.all_input_nodes):
             continue
         else:

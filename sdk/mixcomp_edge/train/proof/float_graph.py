@@ -10,6 +10,7 @@ from mixcomp_edge.frontend.torch_export.orders import Placement
 from mixcomp_edge.ir import weighted
 from mixcomp_edge.ir.graph import Graph, Node, Shape
 from mixcomp_edge.train.operators import forward, terms
+from mixcomp_edge.train.samples import Samples, each
 
 
 def value(graph: Graph, name: str, known: dict[str, Tensor]) -> Tensor:
@@ -34,10 +35,9 @@ def as_read(x: Tensor, placement: Placement) -> Tensor:
     return x.movedim(1, -1).reshape(placement.sizes).permute(reading).reshape(placement.shape).contiguous()
 
 
-def values(graph: Graph, x: Tensor) -> dict[str, Tensor]:
+def values(graph: Graph, x: Samples) -> dict[str, Tensor]:
     """The value of every node for the model's inputs x (N, C, ...)."""
-    source = graph.nodes[0]
-    known = {source.name: forward(source, [x.double()])}
+    known = {node.name: forward(node, [given.double()]) for node, given in zip(graph.inputs, each(x), strict=True)}
     for node in graph.nodes:
         value(graph, node.name, known)
     return known

@@ -11,6 +11,7 @@ from mixcomp_edge.frontend.torch_export import BATCH, Imported
 from mixcomp_edge.train.proof.calls import results
 from mixcomp_edge.train.proof.float_graph import values
 from mixcomp_edge.train.proof.user_model import run
+from mixcomp_edge.train.samples import Samples, count, take
 
 if TYPE_CHECKING:
     from mixcomp_edge.train.quantized_model import QuantizedModel
@@ -18,16 +19,17 @@ if TYPE_CHECKING:
 APART = 2.0**-12  # of a value's largest element: more than rounding leaves between two runs in float32
 
 
-def place(model: nn.Module, imported: Imported, quantized: QuantizedModel, x: Tensor) -> str:
+def place(model: nn.Module, imported: Imported, quantized: QuantizedModel, x: Samples) -> str:
     """In words, for samples x (N, C, ...)."""
-    module = _first_module(model, imported, x[torch.arange(BATCH) % len(x)])
+    module = _first_module(model, imported, take(x, torch.arange(BATCH) % count(x)))
     if module is not None:
         where = f"module '{module}'" if module else "the top module"
         return (
             f"what torch.export traced differs from the model from {where} on. In forward(), write operations in place "
             "out of place, and take out decisions by attributes or by the batch size"
         )
-    if not all(_close(few, many[:BATCH]) for few, many in zip(run(model, x[:BATCH]), run(model, x), strict=True)):
+    few = run(model, take(x, slice(BATCH)))
+    if not all(_close(y, many[:BATCH]) for y, many in zip(few, run(model, x), strict=True)):
         return "the model treats a sample in another way when the batch has another size; take that decision out"
     traced = values(imported.graph, x)
     for name, value in values(quantized.graph, x).items():
@@ -36,7 +38,7 @@ def place(model: nn.Module, imported: Imported, quantized: QuantizedModel, x: Te
     return "it differs from the model in float32, though no layer does by itself in float64"
 
 
-def _first_module(model: nn.Module, imported: Imported, x: Tensor) -> str | None:
+def _first_module(model: nn.Module, imported: Imported, x: Samples) -> str | None:
     """Path of the first module whose last result is not what the traced program has there; None for no such one."""
     own: dict[str, Tensor] = {}
 

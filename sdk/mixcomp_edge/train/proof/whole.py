@@ -17,7 +17,8 @@ from mixcomp_edge.errors import ImportMismatch, TaskError
 from mixcomp_edge.frontend.torch_export import Imported
 from mixcomp_edge.frontend.torch_export.calls import value_of
 from mixcomp_edge.train.proof.place import place
-from mixcomp_edge.train.proof.user_model import run, runs
+from mixcomp_edge.train.proof.user_model import run, runs, tensors
+from mixcomp_edge.train.samples import Samples, count, each
 
 if TYPE_CHECKING:
     from mixcomp_edge.train.quantized_model import QuantizedModel
@@ -29,35 +30,36 @@ TERMS = 16  # at least: what a bias or a batch norm is added to is rounded, too
 COPIED = 2.0**-16  # of the largest output: the same operations, perhaps in other threads
 
 
-def check_whole(model: nn.Module, imported: Imported, quantized: QuantizedModel, x: Tensor) -> None:
+def check_whole(model: nn.Module, imported: Imported, quantized: QuantizedModel, x: Samples) -> None:
     """ImportMismatch where the two differ by more than rounding can make them; x: samples (N, C, ...)."""
     name = imported.graph.name
-    (expected,) = _steady(model, x, name)
-    expected = expected.float()
+    expected = [y.float() for y in _steady(model, x, name)]
     noise = _Noise(max(map(_unit, imported.program.graph.nodes)))
-    allowed = _spread(lambda: run(model, x, noise)[0].float(), expected)
+    allowed = _spread(lambda: [y.float() for y in run(model, x, noise)], expected)
     weights = {
         f"layers.{path}.{kind}": getattr(layer, kind).detach()
         for path, layer in quantized.layers.items()
         for kind in ("weight", "bias")
     }
     with quantized.floating():
-        found = quantized(x)
-        allowed += _spread(
-            lambda: functional_call(quantized, {key: noise(w) for key, w in weights.items()}, (x,)), found
+        found = tensors(quantized(*each(x)))
+        moved = _spread(
+            lambda: tensors(functional_call(quantized, {key: noise(w) for key, w in weights.items()}, each(x))), found
         )
-    difference = _difference(found, expected, allowed)
-    if difference is not None:
-        undefined = (expected.isnan() & ~found.isnan()).flatten(1).any(1)
+    for y, want, far, further in zip(found, expected, allowed, moved, strict=True):
+        difference = _difference(y, want, far + further)
+        if difference is None:
+            continue
+        undefined = (want.isnan() & ~y.isnan()).flatten(1).any(1)
         if undefined.any():
             raise TaskError(
-                f"{name}: the model's output is not a number on {int(undefined.sum())} of {len(x)} samples: "
+                f"{name}: the model's output is not a number on {int(undefined.sum())} of {count(x)} samples: "
                 "a logarithm, root or power of what is below 0, or 0 / 0. Clamp what it reads."
             )
         raise ImportMismatch(f"{name}: {difference}: {place(model, imported, quantized, x)}.")
 
 
-def check_copy(model: nn.Module, copy: nn.Module, x: Tensor, name: str) -> None:
+def check_copy(model: nn.Module, copy: nn.Module, x: Samples, name: str) -> None:
     """ImportMismatch unless a copy of the model, with its quantizers at rest, gives what the model does."""
     for ours, theirs in zip(run(copy, x), _steady(model, x, name), strict=True):
         difference = _difference(ours, theirs, COPIED * theirs.abs().amax())
@@ -65,7 +67,7 @@ def check_copy(model: nn.Module, copy: nn.Module, x: Tensor, name: str) -> None:
             raise ImportMismatch(f"{name}: {difference}, in the copy of the model that is to be quantized.")
 
 
-def _steady(model: nn.Module, x: Tensor, name: str) -> list[Tensor]:
+def _steady(model: nn.Module, x: Samples, name: str) -> list[Tensor]:
     """What the model returns for x, if it does so again."""
     first, second = runs(model, x, 2)
     for before, again in zip(first, second, strict=True):
@@ -99,10 +101,14 @@ class _Noise:
         return w * (1 + max(terms**0.5 * UNIT, self.unit) * signs)
 
 
-def _spread(moved: Callable[[], Tensor], y: Tensor) -> Tensor:
+def _spread(moved: Callable[[], list[Tensor]], ys: list[Tensor]) -> list[Tensor]:
     """How far each element of an output (1, ...) may be off: from outputs y (N, ...), and others as moved() gives."""
-    off = torch.stack([(moved() - y).abs().amax(0, keepdim=True) for _ in range(DRAWS)]).amax(0)
-    return SPREAD * (off + UNIT * y.abs().amax(0, keepdim=True))
+    draws = zip(*(moved() for _ in range(DRAWS)), strict=True)
+    allowed = []
+    for y, others in zip(ys, draws, strict=True):
+        off = torch.stack([(other - y).abs().amax(0, keepdim=True) for other in others]).amax(0)
+        allowed.append(SPREAD * (off + UNIT * y.abs().amax(0, keepdim=True)))
+    return allowed
 
 
 def _difference(found: Tensor, expected: Tensor, allowed: Tensor) -> str | None:

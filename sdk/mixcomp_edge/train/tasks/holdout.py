@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from mixcomp_edge.train.arrays import is_several
 from mixcomp_edge.train.task import Split
 
 SEED = 0
@@ -18,7 +19,7 @@ def hold_out(split: Split, share: float = SHARE) -> tuple[Split, Split]:
     Both keep the order of `split`; every sample is in exactly one of them."""
     rng = np.random.default_rng(SEED)
     held = np.zeros(len(split), bool)
-    classes = split.y.ndim == 1 and split.y.dtype.kind in "biu"
+    classes = not is_several(split.y) and split.y.ndim == 1 and split.y.dtype.kind in "biu"
     for label in np.unique(split.y) if classes else ():
         members = rng.permutation(np.flatnonzero(split.y == label))
         held[members[: round(share * len(members))]] = True

@@ -1,0 +1,113 @@
+"""What a model takes and gives, by name: inputs are called like the parameters of its forward(), outputs like the keys
+and fields under which it returns them, or by their number."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from torch import nn
+from torch.utils._pytree import (
+    GetAttrKey,
+    KeyEntry,
+    MappingKey,
+    TreeSpec,
+    tree_flatten,
+    tree_flatten_with_path,
+    tree_leaves,
+    tree_unflatten,
+)
+
+from mixcomp_edge.ir.graph import OUTPUT
+from mixcomp_edge.ir.verify import end_symbol
+
+T = TypeVar("T")
+MAX_NAME = 88  # characters; the IR allows 96, and `_unique` may add a number
+
+
+def input_names(model: nn.Module) -> list[str]:
+    """The parameters of forward() that take inputs by position, those with a default included."""
+    return [p.name for p in _parameters(model) if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+
+
+def needed_names(model: nn.Module) -> list[str]:
+    """Those without a default."""
+    given = {p.name for p in _parameters(model) if p.default is not p.empty}
+    return [name for name in input_names(model) if name not in given]
+
+
+def keyword_names(model: nn.Module) -> list[str]:
+    """Parameters that must be given, and only by keyword."""
+    return [p.name for p in _parameters(model) if p.kind is p.KEYWORD_ONLY and p.default is p.empty]
+
+
+def _parameters(model: nn.Module) -> Iterable[inspect.Parameter]:
+    return inspect.signature(model.forward).parameters.values()
+
+
+def names_of(model: nn.Module, count: int) -> tuple[str, ...]:
+    """The names of so many inputs: `input` for a lone one."""
+    if count == 1:
+        return ("input",)
+    known = input_names(model)[:count]
+    return _unique("input", [*known, *(f"input_{i}" for i in range(len(known), count))])
+
+
+@dataclass(frozen=True)
+class Structure:
+    """How a model returns its outputs: the tree of tuples, lists, dicts and named tuples, and the name of each of its
+    leaves; None for one that is None. A lone output is called `output`, wherever it lies."""
+
+    tree: TreeSpec
+    names: tuple[str | None, ...]
+
+    def build(self, values: Mapping[str, T]) -> Any:
+        """Values by name in the tree; one alone in place of a lone leaf."""
+        return tree_unflatten([None if name is None else values[name] for name in self.names], self.tree)
+
+    def parts(self, output: Any) -> dict[str, Any]:
+        """The inverse."""
+        return {name: leaf for name, leaf in zip(self.names, tree_leaves(output), strict=True) if name is not None}
+
+
+def plain(outputs: Iterable[str]) -> Structure:
+    """A tensor alone, or a dict of several."""
+    names = tuple(outputs)
+    _, tree = tree_flatten(0 if names == (OUTPUT,) else dict.fromkeys(names, 0))
+    return Structure(tree, names)
+
+
+def structure_of(tree: TreeSpec, results: list[Any]) -> Structure:
+    """Of a model that returns these leaves."""
+    paths = [path for path, _ in tree_flatten_with_path(tree_unflatten(list(range(tree.num_leaves)), tree))[0]]
+    found = [i for i, result in enumerate(results) if result is not None]
+    given = _unique(OUTPUT, [_name(paths[i]) for i in found]) if len(found) > 1 else (OUTPUT,) * len(found)
+    names = dict(zip(found, given, strict=True))
+    return Structure(tree, tuple(names.get(i) for i in range(len(results))))
+
+
+def _name(path: tuple[KeyEntry, ...]) -> str:
+    words = [str(_word(key)) for key in path]
+    return "_".join(words if path and isinstance(path[0], MappingKey | GetAttrKey) else [OUTPUT, *words])
+
+
+def _word(key: KeyEntry) -> Any:
+    if isinstance(key, MappingKey):
+        return key.key
+    return key.name if isinstance(key, GetAttrKey) else getattr(key, "idx", "")
+
+
+def _unique(side: str, names: list[str]) -> tuple[str, ...]:
+    """The same as names that the IR takes and that differ in C."""
+    taken: dict[str, str] = {}
+    for name in names:
+        plain = re.sub(r"[^A-Za-z0-9_.]", "_", name)[:MAX_NAME]
+        plain = plain if re.match(r"[A-Za-z0-9_]", plain) else f"_{plain}"
+        candidate, count = plain, 1
+        while end_symbol(side, candidate) in taken:
+            candidate, count = f"{plain}_{count}", count + 1
+        taken[end_symbol(side, candidate)] = candidate
+    return tuple(taken.values())
