@@ -22,6 +22,7 @@ from mixcomp_edge.plan.kernels import catalogue
 from mixcomp_edge.targets.boards import board
 from mixcomp_edge.verification import verify
 from sdk.codegen import zoo
+from support.integer_graphs import forked_graph
 
 BOARD = "mps2-an386"
 OF_OURS = [
@@ -56,7 +57,7 @@ OF_C = [
 OF_HEADERS = ["types", "values", "kernels", "runtime", "tensor", "type", "status", "ok", "s8", "conv2d", "run", "input",
               "output", "weights", "model", "app_model", "image", "trace", "lib", "h", "x"]  # fmt: skip
 A_MODELS = re.compile(
-    r"mce_[a-z0-9_]+_(run|input|output|input_set|output_get|output_argmax)"
+    r"mce_[a-z0-9_]+_(run|(input|output)(_[a-z0-9_]+)?)"
     r"|MCE_[A-Z0-9_]+_(ARENA_BYTES|LAYERS|MODEL_H|INPUT_[A-Z_]+|OUTPUT_[A-Z_]+)"
 )
 
@@ -73,11 +74,13 @@ def called(bundle: Bundle, name: str) -> Bundle:
 
 def test_a_models_own_names_are_of_that_form(tmp_path):
     """Else the rule below would say nothing."""
-    export(zoo.bundle("residual"), "generic", tmp_path / "c")
-    header = (tmp_path / "c" / "include" / "mce_residual.h").read_text()
-    defined = set(re.findall(r"#define (\w+)", header)) | set(re.findall(r"\b(mce_residual_\w+)", header))
-    assert len(defined) > 20
-    assert {name for name in defined if not A_MODELS.fullmatch(name)} == {"MCE_LAYER_HOOK"}
+    for bundle in (zoo.bundle("residual"), Bundle(forked_graph())):
+        name = bundle.graph.name
+        export(bundle, "generic", tmp_path / name)
+        header = (tmp_path / name / "include" / f"mce_{name}.h").read_text()
+        defined = set(re.findall(r"#define (\w+)", header)) | set(re.findall(rf"\b(mce_{name}_\w+)", header))
+        assert len(defined) > 20
+        assert {name for name in defined if not A_MODELS.fullmatch(name)} == {"MCE_LAYER_HOOK"}
 
 
 def test_no_name_of_ours_that_meets_a_models_header_is_of_that_form():
