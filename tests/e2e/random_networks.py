@@ -237,7 +237,8 @@ class _Drawing:
     def join(self) -> None:
         c = self.shape[0]
         names = {"join": self.pick(*JOINS), "rest": self.pick(*RESTS)}
-        self.add("join", self.shape, kernel=1, channels=self.pick(c, c, 1), act=self.act(), **names)
+        channels = c if names["rest"] == "positions" else self.pick(c, c, 1)
+        self.add("join", self.shape, kernel=1, channels=channels, act=self.act(), **names)
 
     def pool(self, kind: str, **settings: Any) -> None:
         c, *sizes = self.shape

@@ -8,7 +8,7 @@ import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
 from mixcomp_edge import LayerPlan, QuantPlan, Recipe, convert, prepare
-from mixcomp_edge.numerics import codebook, members
+from mixcomp_edge.numerics import CODEBOOKS, codebook, members
 from mixcomp_edge.train.method.calibrate import choose_codebook, weight_scale
 
 NORMAL = np.random.default_rng(0).normal(size=(8, 16, 3, 3)).astype(np.float32)
@@ -123,3 +123,12 @@ def test_a_learned_power_of_two_stays_one_and_still_gets_a_gradient():
 def test_the_bundle_records_the_chosen_format():
     bundle = convert(prepare(model(), X, QuantPlan(LayerPlan(weights="posit", quantizer="max"))))
     assert bundle.origin["plan"]["layers"]["0"]["weights"] in ("posit4", "posit4sc4", "posit4sc8")
+
+
+@pytest.mark.parametrize("name", [name for name in CODEBOOKS if name != "int8"])
+def test_a_lone_weight_of_a_channel_is_met_exactly(name):
+    """As of a batch norm that is a depthwise 1x1 convolution."""
+    w = np.array([[1.0], [-0.37], [0.0], [123.456], [-0.02]], np.float32)
+    book = codebook(name)
+    scale = weight_scale(w, book, per_channel=True)
+    assert_allclose(book.decode(book.encode(w, scale), scale), w, rtol=1e-12)

@@ -59,65 +59,77 @@ MCE_INLINE int32_t mce_period(const mce_operand *x)
 /* The codes that y's elements start.. meet, n of them: where they lie, or in strip. */
 MCE_INLINE const uint8_t *mce_codes(const mce_operand *x, const uint8_t *from, int32_t start, int32_t n, uint8_t *strip)
 {
-    const int32_t packed = mce_is_packed(x->type);
-    int32_t run = 0, at = 0;
-    for (int32_t k = 0; k < n; k++, run--, at += x->step[3]) {
-        if (run == 0) {
-            at = mce_meets(x, start + k, &run);
-            if (k == 0 && run >= n && !packed && x->step[3] != 0) {
-                return from + at;
+    const int32_t packed = mce_is_packed(x->type), step = x->step[3];
+    for (int32_t k = 0; k < n;) {
+        int32_t run = 0, at = mce_meets(x, start + k, &run);
+        if (k == 0 && run >= n && !packed && step != 0) {
+            return from + at;
+        }
+        for (const int32_t end = run < n - k ? k + run : n; k < end; at += step) {
+            for (; packed && step != 0 && (at & 1) == 0 && k + 2 <= end; k += 2, at += 2) {
+                const uint8_t both = from[at >> 1];
+                strip[k] = both & 0x0F;
+                strip[k + 1] = both >> 4;
+            }
+            if (k < end) {
+                strip[k++] = mce_code(packed, from, at);
             }
         }
-        strip[k] = mce_code(packed, from, at);
     }
     return strip;
 }
 
-/* What becomes of two values, before y's zero point and the clamp. */
-typedef int32_t mce_combine(const mce_pair *p, int32_t a, int32_t b);
+/* What becomes of two values, before y's zero point and the clamp: of multipliers ma, mb and shift s. */
+typedef int32_t mce_combine(int32_t a, int32_t b, int32_t ma, int32_t mb, int32_t s);
 
 MCE_INLINE void mce_pairs(const mce_pair *p, const uint8_t *a, const uint8_t *b, uint8_t *y, mce_scratch *scratch,
                           mce_combine *combine)
 {
     uint8_t *const a_strip = (uint8_t *)scratch, *const b_strip = a_strip + MCE_STRIP;
     const mce_worth wa = mce_worth_of(&p->a), wb = mce_worth_of(&p->b);
-    const mce_type type = p->y_type;
+    const int32_t ma = p->a_multiplier, mb = p->b_multiplier, s = p->shift, zero = p->y_zero;
+    const int32_t low = mce_type_min(p->y_type), high = mce_type_max(p->y_type), packed = mce_is_packed(p->y_type);
     const int32_t period = mce_period(&p->b), length = period != 0 ? period : MCE_STRIP;
     const uint8_t *u = 0, *v = 0;
     for (int32_t start = 0; start < p->n; start += length) {
         const int32_t n = p->n - start < length ? p->n - start : length;
         u = mce_codes(&p->a, a, start, n, a_strip);
         v = start > 0 && period != 0 ? v : mce_codes(&p->b, b, start, n, b_strip);
-        for (int32_t k = 0; k < n; k += 2) {
-            const int32_t even = combine(p, mce_value(wa, u[k]), mce_value(wb, v[k]));
-            const int32_t odd = k + 1 < n ? combine(p, mce_value(wa, u[k + 1]), mce_value(wb, v[k + 1])) : -p->y_zero;
-            mce_store_pair(type, y, start + k, p->n, mce_clamp(type, p->y_zero + even),
-                           mce_clamp(type, p->y_zero + odd));
+        for (int32_t k = 0; k < n; k++) {
+            int32_t value = zero + combine(mce_value(wa, u[k]), mce_value(wb, v[k]), ma, mb, s);
+            value = value < low ? low : value > high ? high : value;
+            if (!packed) {
+                y[start + k] = (uint8_t)value;
+            } else if ((k & 1) == 0) { /* start is even; a whole byte, once both its elements are read */
+                y[(start + k) >> 1] = (uint8_t)(value & 0x0F);
+            } else {
+                y[(start + k) >> 1] |= (uint8_t)(value << 4);
+            }
         }
     }
 }
 
-MCE_INLINE int32_t mce_product(const mce_pair *p, int32_t a, int32_t b)
-{ return mce_q32(a * b, p->a_multiplier, p->shift); }
+MCE_INLINE int32_t mce_product(int32_t a, int32_t b, int32_t ma, int32_t mb, int32_t s)
+{
+    (void)mb;
+    return mce_q32(a * b, ma, s);
+}
 
 /* (a*ma + b*mb + 2^(s-1)) >> s. A product alone may leave int32 by half a step, hence unsigned arithmetic. */
-MCE_INLINE int32_t mce_blended(const mce_pair *p, int32_t a, int32_t b)
-{
-    const uint32_t sum = (uint32_t)a * (uint32_t)p->a_multiplier + (uint32_t)b * (uint32_t)p->b_multiplier;
-    return mce_round_shift(sum, p->shift);
-}
+MCE_INLINE int32_t mce_blended(int32_t a, int32_t b, int32_t ma, int32_t mb, int32_t s)
+{ return mce_round_shift((uint32_t)a * (uint32_t)ma + (uint32_t)b * (uint32_t)mb, s); }
 
 /* (max(a*ma, b*mb) + 2^(s-1)) >> s */
-MCE_INLINE int32_t mce_larger(const mce_pair *p, int32_t a, int32_t b)
+MCE_INLINE int32_t mce_larger(int32_t a, int32_t b, int32_t ma, int32_t mb, int32_t s)
 {
-    const int32_t u = a * p->a_multiplier, v = b * p->b_multiplier;
-    return mce_round_shift((uint32_t)(u > v ? u : v), p->shift);
+    const int32_t u = a * ma, v = b * mb;
+    return mce_round_shift((uint32_t)(u > v ? u : v), s);
 }
 
-MCE_INLINE int32_t mce_smaller(const mce_pair *p, int32_t a, int32_t b)
+MCE_INLINE int32_t mce_smaller(int32_t a, int32_t b, int32_t ma, int32_t mb, int32_t s)
 {
-    const int32_t u = a * p->a_multiplier, v = b * p->b_multiplier;
-    return mce_round_shift((uint32_t)(u < v ? u : v), p->shift);
+    const int32_t u = a * ma, v = b * mb;
+    return mce_round_shift((uint32_t)(u < v ? u : v), s);
 }
 
 #endif

@@ -71,6 +71,8 @@ def weight_scale(
         return size
     peak = _filled(np.abs(rows).max(axis=1))
     values = book.sorted_values
+    if rows.shape[1] == 1 and not pow2:  # a lone weight is the outermost level of its sign, exactly
+        return peak / np.where(rows[:, 0] < 0, -values[0], values[-1])
     badness = _unevenness if method == "entropy" else _squared_error
     best, scale = np.full(len(rows), np.inf), peak.copy()
     # A scale maps the codebook's largest level to `ratio` times the largest weight.
