@@ -37,6 +37,7 @@ from mixcomp_edge.operators.prelu import QPRelu
 from mixcomp_edge.operators.reduce import QReduceMax, QReduceNorm, QReduceSum
 from mixcomp_edge.operators.rescale import QRescale
 from mixcomp_edge.operators.resize import QResize
+from mixcomp_edge.operators.slice import QSlice
 from mixcomp_edge.operators.softmax import QSoftmax
 from mixcomp_edge.operators.transpose import QTranspose
 
@@ -74,6 +75,8 @@ def _graph(op: str, dtype: str, rng: Rng) -> Graph | None:
         return Graph("alone", (x, node), "y")
     if op == "transpose":
         return _transpose(x_type, rng)
+    if op == "slice":
+        return _slice(x_type, rng)
     if op in ("add", "rescale", "concat", "lookup", "maxpool2d", "pad", "prelu", "softmax", "log_softmax"):
         return _unweighted(op, x_type, y_type, rng)
     if op == "conv2d_transpose":
@@ -317,6 +320,22 @@ def _transpose(type_: QType, rng: Rng) -> Graph:
     x = QInput(name="x", inputs=(), shape=shape, type=type_)
     y = QTranspose(name="y", inputs=("x",), shape=tuple(shape[axis] for axis in axes), type=type_, axes=axes)
     return Graph("alone", (x, y), "y")
+
+
+def _slice(type_: QType, rng: Rng) -> Graph:
+    """Forwards and backwards, in steps of any size, and of none."""
+    shape = tuple(int(n) for n in rng.choice([1, 2, 3, 4, 8, 13], int(rng.integers(1, 5))))
+    start = tuple(int(rng.integers(0, n)) for n in shape)
+    step = tuple(int(rng.choice([0, 1, 1, 1, 2, -1, -2, 3])) for _ in shape)
+    step = tuple(max(-n, min(n, s)) for s, n in zip(step, shape, strict=True))
+    room = [
+        5 if s == 0 else ((n - 1 - a) // s if s > 0 else a // -s) for a, s, n in zip(start, step, shape, strict=True)
+    ]
+    size = tuple(1 + (r if rng.random() < 0.5 else int(rng.integers(0, r + 1))) for r in room)
+    if rng.random() < 0.3:  # whole axes
+        start, step, size = ((v, *b) for v, b in zip((0, 1, shape[0]), (start[1:], step[1:], size[1:]), strict=True))
+    x = QInput(name="x", inputs=(), shape=shape, type=type_)
+    return Graph("alone", (x, QSlice(name="y", inputs=("x",), shape=size, type=type_, start=start, step=step)), "y")
 
 
 def _with_residual(x: QNode, common: dict, rng: Rng) -> Graph:

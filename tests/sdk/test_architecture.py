@@ -54,6 +54,7 @@ NAMED = {  # who names operators all the same: what joins several, and how weigh
     "lower/fuse_activation.py": {"rescale"},
     "lower/fuse_add.py": {"add", "conv2d"},
     "lower/join_functions.py": {"affine", "lookup", "rescale"},
+    "lower/merge_slices.py": {"slice"},
     "lower/merge_strides.py": {"maxpool2d"},
     "lower/part_outputs.py": {"pad"},
     "plan/packing/depthwise.py": {"dwconv2d"},

@@ -138,6 +138,12 @@ def _reshape(node, x):
     return x.reshape(len(x), *node.shape)
 
 
+def _slice(node, x):
+    for axis, (start, step, size) in enumerate(zip(node.start, node.step, node.shape, strict=True)):
+        x = torch.stack([x.select(1 + axis, start + i * step) for i in range(size)], 1 + axis)
+    return x
+
+
 def _transpose(node, x):
     return x.permute(0, *(1 + axis for axis in node.axes))
 

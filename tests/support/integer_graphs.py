@@ -36,6 +36,7 @@ from mixcomp_edge.operators.reduce import QReduceMax, QReduceNorm, QReduceSum
 from mixcomp_edge.operators.rescale import QRescale
 from mixcomp_edge.operators.reshape import QReshape
 from mixcomp_edge.operators.resize import QResize
+from mixcomp_edge.operators.slice import QSlice
 from mixcomp_edge.operators.softmax import QSoftmax
 from mixcomp_edge.operators.transpose import QTranspose
 
@@ -63,6 +64,7 @@ COMPUTING = (
     "pad",
     "reshape",
     "transpose",
+    "slice",
 )
 
 
@@ -350,6 +352,15 @@ class Builder:
         axes = tuple(self.draw(st.permutations(range(len(x.shape)))))
         return self.put(QTranspose, [x], tuple(x.shape[axis] for axis in axes), x.type, axes=axes)
 
+    def slice(self, x: QNode) -> QNode:
+        start = tuple(self.size(0, n - 1) for n in x.shape)
+        step = tuple(self.draw(st.sampled_from([0, 1, 1, -1, min(2, n)])) for n in x.shape)
+        room = [
+            3 if s == 0 else ((n - 1 - a) // s if s > 0 else a) for a, s, n in zip(start, step, x.shape, strict=True)
+        ]
+        shape = tuple(1 + self.size(0, r) for r in room)
+        return self.put(QSlice, [x], shape, x.type, start=start, step=step)
+
     def softmax(self, x: QNode) -> QNode:
         table = np.rint(2.0**15 * np.exp(-np.arange(1 << x.type.bits) * x.type.scale)).astype(np.uint16)
         return self.put(QSoftmax, [x], x.shape, QType("u8", 1 / 256), table=table)
@@ -471,7 +482,8 @@ def small_graph() -> Graph:
         requants=(requant(rng, 8, s4), requant(rng, 8, s4)),
     )  # fmt: skip
     moved = QTranspose(name="moved", inputs=("concat",), shape=(6, 2, 2), type=s4, axes=(2, 0, 1))
-    flat = QReshape(name="flatten", inputs=("moved",), shape=(24,), type=s4)
+    turned = QSlice(name="turned", inputs=("moved",), shape=(6, 2, 2), type=s4, start=(5, 0, 0), step=(-1, 1, 0))
+    flat = QReshape(name="flatten", inputs=("turned",), shape=(24,), type=s4)
     logits = QType("s8", 0.1, -4)
     dense = QDense(
         name="fc", inputs=("flatten",), shape=(5,), type=logits,
@@ -497,7 +509,7 @@ def small_graph() -> Graph:
     smaller = QMinimum(name="smaller", inputs=("difference", "fc"), b_multiplier=2**20, **fields)
     larger = QMaximum(name="larger", inputs=("smaller", "held"), b_multiplier=2**20, **fields)
     softmax = QSoftmax(name="softmax", inputs=("lookup",), shape=(5,), type=QType("u8", 1 / 256), table=table)
-    nodes = (x, conv, dw, add, rescale, join, pool, pad, average, concat, moved, flat, dense, product, held,
+    nodes = (x, conv, dw, add, rescale, join, pool, pad, average, concat, moved, turned, flat, dense, product, held,
              difference, smaller, larger, bend, turn, softmax)  # fmt: skip
     return Graph("small_net", nodes, "softmax")
 

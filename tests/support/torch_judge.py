@@ -329,6 +329,12 @@ def _log_softmax(node, x, *, types):
     return _clamp(node, torch.tensor([row(values) for values in flat], dtype=torch.float64).reshape(x.shape))
 
 
+def _slice(node, x, *, types):
+    for axis, (start, step, size) in enumerate(zip(node.start, node.step, node.shape, strict=True)):
+        x = torch.stack([x.select(1 + axis, start + i * step) for i in range(size)], 1 + axis)
+    return x
+
+
 def _transpose(node, x, *, types):
     return x.permute(0, *(1 + axis for axis in node.axes))
 

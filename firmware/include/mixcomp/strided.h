@@ -1,4 +1,4 @@
-/* The parameters of operators that copy elements: transpose, SPEC.md 4.17. */
+/* The parameters of operators that copy elements: transpose, SPEC.md 4.17, and slice, 4.18. */
 #ifndef MIXCOMP_STRIDED_H
 #define MIXCOMP_STRIDED_H
 

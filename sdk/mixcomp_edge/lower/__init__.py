@@ -9,10 +9,11 @@ from mixcomp_edge.lower.fold_padding import fold_padding
 from mixcomp_edge.lower.fuse_activation import fuse_activation
 from mixcomp_edge.lower.fuse_add import fuse_add
 from mixcomp_edge.lower.join_functions import join_functions
+from mixcomp_edge.lower.merge_slices import merge_slices
 from mixcomp_edge.lower.merge_strides import merge_strides
 from mixcomp_edge.lower.quantize import QuantizedGraph, lower
 
-SIMPLIFY = (join_functions, fold_affine, fold_padding, merge_strides, fuse_activation, fuse_add)
+SIMPLIFY = (join_functions, fold_affine, fold_padding, merge_strides, merge_slices, fuse_activation, fuse_add)
 
 
 def simplify(graph: Graph) -> Graph:

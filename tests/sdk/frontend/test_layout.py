@@ -9,6 +9,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from mixcomp_edge import prepare
+from mixcomp_edge.errors import UnsupportedError
 
 MAP = (4, 6, 5)
 
@@ -105,3 +106,58 @@ def test_values_have_four_dimensions_behind_the_batch():
     model = nn.Sequential(nn.Unflatten(1, (2, 2)), nn.ReLU(), Permute(0, 2, 1, 3, 4))
     graph = prepare(model, torch.randn(8, *MAP), name="m").graph
     assert graph[graph.output].shape == (2, 6, 5, 2)
+
+
+PARTS = {
+    "a chomp": lambda x: x[:, :, :-2],
+    "every second, from the second": lambda x: x[:, :, 1::2],
+    "some channels": lambda x: x[:, 1:3],
+    "every second channel": lambda x: x[:, ::2],
+    "a select": lambda x: x[:, 1],
+    "the last column": lambda x: x[..., -1],
+    "narrow": lambda x: x.narrow(3, 1, 3),
+    "focus": lambda x: torch.cat([x[..., ::2, :4:2], x[..., 1::2, :4:2], x[..., ::2, 1:5:2], x[..., 1::2, 1:5:2]], 1),
+    "halves of a shuffle": lambda x: torch.cat(shuffled(x).chunk(2, 1)[::-1], 1),
+    "split in order": lambda x: torch.split(x.permute(0, 2, 3, 1), [1, 3, 2], 1)[1],
+    "split, of which all are read": lambda x: torch.cat(torch.split(x, [1, 3], 1)[::-1], 1),
+    "unbind": lambda x: x.unbind(2)[3] + x.unbind(2)[1],
+    "stack": lambda x: torch.stack([x[:, 0], x[:, 2]], 2),
+    "flip": lambda x: x.flip(1, 3),
+    "roll": lambda x: x.roll((1, -2), (2, 3)),
+    "expand": lambda x: x[:, :1].expand(-1, 3, -1, -1),
+    "expand of a row": lambda x: x[:, :, :1].expand(-1, -1, 6, -1) + x,
+    "repeat": lambda x: x.repeat(1, 2, 1, 3),
+    "tile": lambda x: x.tile(1, 2, 1, 1),
+    "indices": lambda x: x[:, torch.tensor([0, 2, 3, 3])],
+    "index_select": lambda x: x.index_select(2, torch.tensor([4, 2, 0, 5])),
+    "channel shuffle": lambda x: F.channel_shuffle(x, 2),
+    "pixel shuffle": lambda x: F.pixel_shuffle(x, 2),
+    "pixel unshuffle": lambda x: F.pixel_unshuffle(x[..., :4], 2),
+}
+
+
+@pytest.mark.parametrize("function", PARTS.values(), ids=PARTS)
+def test_parts_and_repetitions_compute_what_the_model_does(function):
+    assert kinds(function)
+
+
+def test_a_slice_along_several_axes_is_one_copy():
+    assert kinds(lambda x: x[:, 1:, 1::2, 1:4]) == ["conv2d", "slice"]
+
+
+def test_halves_of_shuffled_channels_are_sliced_as_they_lie():
+    assert kinds(lambda x: F.channel_shuffle(x, 2).chunk(2, 1)[1], nn.Conv2d(2, 3, 1)).count("transpose") <= 1
+
+
+REFUSED = {
+    "the batch": lambda x: x[:1],
+    "nothing": lambda x: x[:, 2:2],
+    "all dimensions rolled at once": lambda x: x.roll(1),
+    "an index of two dimensions": lambda x: x[:, torch.tensor([0, 1]), torch.tensor([0, 1])],
+}
+
+
+@pytest.mark.parametrize("function", REFUSED.values(), ids=REFUSED)
+def test_what_cannot_be_a_slice_is_refused(function):
+    with pytest.raises(UnsupportedError, match="top module"):
+        kinds(function)

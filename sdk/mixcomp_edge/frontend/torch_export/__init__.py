@@ -9,7 +9,7 @@ from typing import Any, cast
 from torch import fx, nn
 from torch.export import ExportedProgram
 
-from mixcomp_edge.frontend.torch_export import activations, arithmetic, layers, layout, pooling, resampling
+from mixcomp_edge.frontend.torch_export import activations, arithmetic, layers, layout, pooling, resampling, slices
 from mixcomp_edge.frontend.torch_export.calls import BATCH
 from mixcomp_edge.frontend.torch_export.importer import Importer
 from mixcomp_edge.frontend.torch_export.structure import Structure, names_of
@@ -20,7 +20,15 @@ from mixcomp_edge.ir.verify import verify
 
 __all__ = ["BATCH", "Imported", "import_model", "import_program"]
 Shapes = Shape | tuple[Shape, ...]  # of the only input, or of each
-FAMILIES = (activations, arithmetic, layers, layout, pooling, resampling)  # importing them registers their handlers
+FAMILIES = (
+    activations,
+    arithmetic,
+    layers,
+    layout,
+    pooling,
+    resampling,
+    slices,
+)  # importing them registers their handlers
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,12 +7,11 @@ from dataclasses import replace
 import torch
 from torch import fx
 
-from mixcomp_edge.frontend.torch_export.calls import BATCH, arguments, axis_of, refused, torch_shape, unstorable
+from mixcomp_edge.frontend.torch_export.calls import BATCH, arguments, refused, torch_shape, unstorable
 from mixcomp_edge.frontend.torch_export.importer import Importer, handles
 from mixcomp_edge.frontend.torch_export.orders import placed
-from mixcomp_edge.ir.graph import Window
+from mixcomp_edge.frontend.torch_export.values import Stored
 from mixcomp_edge.operators.concat import Concat
-from mixcomp_edge.operators.maxpool2d import MaxPool2d
 
 
 @handles("cat.default", "concat.default", "concatenate.default")
@@ -25,19 +24,31 @@ def _cat(importer: Importer, node: fx.Node) -> None:
         tensor if tensor in importer.alias else importer.flash(node, tensor, importer.constant(node, tensor))
         for tensor in tensors
     ]
-    order = importer.read(node, operands[0]).order
-    inputs = [importer.source_as(node, operand, order) for operand in operands]
-    shape = tuple(torch_shape(node)[1 + dim] for dim in order)
-    names = tuple(source.name for source in inputs)
-    concat = Concat(name=importer.unique(node.name), inputs=names, shape=shape, axis=order.index(axis - 1))
-    importer.add(node, concat, order)
+    importer.alias[node] = join(importer, node, [importer.stored(node, operand) for operand in operands], axis)
+
+
+def join(importer: Importer, node: fx.Node, parts: list[Stored], dim: int) -> Stored:
+    """Values side by side along a dimension, in the order in which the first lies."""
+    order = importer.read(node, parts[0]).order
+    inputs = [importer.source_as(node, part, order) for part in parts]
+    axis = order.index(dim - 1)
+    shape = (*inputs[0].shape[:axis], sum(source.shape[axis] for source in inputs), *inputs[0].shape[axis + 1 :])
+    name, names = importer.unique(node.name), tuple(source.name for source in inputs)
+    importer.nodes[name] = Concat(name=name, inputs=names, shape=shape, axis=axis)
+    sizes = {d: shape[at] for at, d in enumerate(order)}
+    whole = (BATCH, *(sizes[d] for d in range(len(order))))
+    return Stored(name, placed(whole, order), node.name)
 
 
 @handles("flatten.using_ints", "view.default", "reshape.default", "_unsafe_view.default", "squeeze.default",
          "squeeze.dims", "squeeze.dim", "unsqueeze.default", "unflatten.int")  # fmt: skip
 def _reshape(importer: Importer, node: fx.Node) -> None:
     """Another note, where the elements lie so that the new dimensions can be told; else a copy in PyTorch's order."""
-    stored, shape = importer.stored(node), torch_shape(node)
+    importer.alias[node] = viewed(importer, node, importer.stored(node), torch_shape(node))
+
+
+def viewed(importer: Importer, node: fx.Node, stored: Stored, shape: tuple[int, ...]) -> Stored:
+    """A value in another shape, the batch first."""
     placement = stored.placement.reshaped(shape)
     if placement is None:
         before = stored.placement.shape
@@ -46,7 +57,7 @@ def _reshape(importer: Importer, node: fx.Node) -> None:
         placement = plain.reshaped(shape)
     if placement is None or placement.dims[0] != (0,):
         raise refused(node, unstorable(shape))
-    importer.view(node, stored, placement)
+    return replace(stored, placement=placement, call=node.name)
 
 
 @handles("permute.default", "transpose.int", "t.default", "movedim.int", "movedim.intlist", "swapaxes.default",
@@ -66,32 +77,9 @@ def _nothing(importer: Importer, node: fx.Node) -> None:
     """A check that torch.export adds to casts; it has no value."""
 
 
-@handles("slice.Tensor")
-def _slice(importer: Importer, node: fx.Node) -> None:
-    """x[:, :, ::s]: the whole axis is nothing; a stride over H or W is a pooling over 1x1 windows."""
-    source = importer.source(node)
-    _, dim, start, end, step = arguments(node, None, 0, None, None, 1)
-    rank = len(source.shape) + 1
-    axis = axis_of(dim, rank)
-    size = BATCH if axis < 0 else source.shape[axis]
-    if (start or 0) != 0 or (end is not None and end < size) or (step != 1 and (rank != 4 or axis not in (0, 1))):
-        raise refused(node, "a slice other than a stride over H or W")
-    if step == 1:
-        return importer.same(node)
-    stride = (step, 1) if axis == 0 else (1, step)
-    return importer.unary(node, MaxPool2d, window=Window((1, 1), stride))
-
-
 @handles("clone.default", "alias.default", "detach.default", "_to_copy.default", "type_as.default")
 def _identity(importer: Importer, node: fx.Node) -> None:
     """Copies, and casts between float types, which only round."""
-    importer.same(node)
-
-
-@handles("expand.default")
-def _expand(importer: Importer, node: fx.Node) -> None:
-    if torch_shape(node) != importer.stored(node).placement.shape:
-        raise refused(node, "aten.expand to a larger value")
     importer.same(node)
 
 
@@ -105,7 +93,11 @@ def _copy(importer: Importer, node: fx.Node) -> None:
 
 @handles("getitem")
 def _item(importer: Importer, node: fx.Node) -> None:
-    """Of a call with several results the first is what its handler made."""
-    if node.args[1] != 0:
+    """One of a call's several results; the only one of a call that has but one here."""
+    call, index = node.args
+    if isinstance(call, fx.Node) and call in importer.items:
+        importer.alias[node] = importer.items[call][int(index)]  # type: ignore[arg-type]
+    elif index != 0:
         raise refused(node, "reading a second result of a call")
-    importer.same(node)
+    else:
+        importer.same(node)

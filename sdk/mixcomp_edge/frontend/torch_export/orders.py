@@ -91,8 +91,14 @@ def canonical(rank: int) -> Order:
 
 def placed(shape: Shape, order: Order) -> Placement:
     """A value of that shape, the batch first, stored in that order."""
+    axes = apart(shape, order)
+    return normal(axes.sizes, axes.dims)
+
+
+def apart(shape: Shape, order: Order) -> Placement:
+    """The same with a factor for each dimension, not in normal form."""
     sizes = (shape[0], *(shape[1 + dim] for dim in order))
-    return normal(sizes, ((0,), *((1 + order.index(dim),) for dim in range(len(order)))))
+    return Placement(sizes, ((0,), *((1 + order.index(dim),) for dim in range(len(order)))))
 
 
 def normal(sizes: Shape, dims: tuple[tuple[int, ...], ...]) -> Placement:

@@ -43,11 +43,13 @@ Operand = int | fx.Node | Stored  # its index in a call, or itself
 
 
 class Values:
-    """nodes: by name, in execution order. alias: where the value of each fx node lies."""
+    """nodes: by name, in execution order. alias: where the value of each fx node lies; items: those of one with
+    several."""
 
     def __init__(self) -> None:
         self.nodes: dict[str, Node] = {}
         self.alias: dict[fx.Node, Stored] = {}
+        self.items: dict[fx.Node, list[Stored]] = {}
         self.copies: dict[tuple[Any, ...], str] = {}  # reshapes and transpositions, by what they do
 
     def source(self, node: fx.Node, index: Operand = 0) -> Node:

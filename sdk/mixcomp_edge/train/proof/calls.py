@@ -31,15 +31,17 @@ def check_calls(imported: Imported, x: Samples) -> None:
         stored = imported.stands_for.get(call)
         if call.op == "placeholder" or stored is None or stored.node not in graph.by_name:
             continue
+        made_by, item = call, 0
         if call.target is operator.getitem:
-            continue
+            made_by, item = call.args  # type: ignore[assignment]
         probes: dict[str, Tensor] = {}
-        for argument in call.all_input_nodes:
+        for argument in made_by.all_input_nodes:
             if argument in imported.stands_for and imported.stands_for[argument].node not in probes:
                 source = imported.stands_for[argument]
                 shape = graph[source.node].shape
                 probes[source.node] = as_stored(_probe(values[argument], random), source.placement, shape)
-        expected = _first(_result(call, _probed(imported, values, probes))).double()
+        result_of_probes = _result(made_by, _probed(imported, values, probes))
+        expected = _item(result_of_probes, item).double()
         name = stored.node
         doubles = {source: probe.double() for source, probe in probes.items()}
         sizes = {source: probe.abs() for source, probe in doubles.items()}
@@ -91,6 +93,10 @@ def _probe(result: Any, random: torch.Generator) -> Tensor:
     scale = 2.0 ** (SIZES * (2 * torch.rand(probe.shape, generator=random, dtype=torch.float64) - 1))
     probe[1:] = (scale * torch.randn(probe.shape, generator=random, dtype=torch.float64))[1:]
     return probe
+
+
+def _item(result: Any, index: int) -> Any:
+    return result[index] if isinstance(result, tuple | list) else result
 
 
 def _first(result: Any) -> Any:

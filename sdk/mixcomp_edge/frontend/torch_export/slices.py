@@ -1,0 +1,211 @@
+"""Parts of values and repetitions of them: a dimension is walked in equal steps, as the value lies where it can be."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import prod
+from typing import Any
+
+from torch import fx
+
+from mixcomp_edge.frontend.torch_export.calls import BATCH, arguments, refused, torch_shape, unstorable
+from mixcomp_edge.frontend.torch_export.importer import Importer, handles
+from mixcomp_edge.frontend.torch_export.layout import join, viewed
+from mixcomp_edge.frontend.torch_export.orders import Placement, apart, canonical, normal
+from mixcomp_edge.frontend.torch_export.values import Stored
+from mixcomp_edge.ir.bounds import MAX_RANK
+from mixcomp_edge.ir.graph import Window
+from mixcomp_edge.operators.maxpool2d import MaxPool2d
+from mixcomp_edge.operators.slice import Slice
+
+
+def cut(importer: Importer, node: fx.Node, stored: Stored, dim: int, start: int, size: int, step: int = 1) -> Stored:
+    """Elements start, start + step, … of a dimension, `size` of them: whole blocks of its outermost factor as the value
+    lies, others in the canonical order."""
+    if dim == 0:
+        raise refused(node, "a slice of the batch")
+    whole = stored.placement.shape[dim]
+    if (start, size, step) == (0, whole, 1):
+        return stored
+    if size < 1:
+        raise refused(node, "a slice that holds nothing")
+    factors, sizes = stored.placement.dims[dim], stored.placement.sizes
+    inner = prod(sizes[factor] for factor in factors[1:])
+    by_blocks = inner == 1 or (step == 1 and start % inner == size % inner == 0)
+    if not factors or not by_blocks or len(sizes) > 1 + MAX_RANK:
+        axes = apart(stored.placement.shape, canonical(len(stored.placement.dims) - 1))
+        inner = 1
+        stored = Stored(importer.source(node, stored).name, axes, stored.call)
+    axes = stored.placement
+    source, at = importer.shaped(importer.nodes[stored.node], axes.sizes[1:], stored.call), axes.dims[dim][0] - 1
+    starts, steps, shape = [0] * len(source.shape), [1] * len(source.shape), list(source.shape)
+    starts[at], steps[at], shape[at] = start // inner, step, size // inner
+    name = importer.unique(node.name)
+    importer.nodes[name] = Slice(
+        name=name, inputs=(source.name,), shape=tuple(shape), start=tuple(starts), step=tuple(steps)
+    )
+    return Stored(name, normal((axes.sizes[0], *shape), axes.dims), node.name)
+
+
+def _dim(node: fx.Node, argument: Any, rank: int) -> int:
+    return int(argument) % rank
+
+
+@handles("slice.Tensor")
+def _slice(importer: Importer, node: fx.Node) -> None:
+    """x[:, :, ::s] of a map is a pooling over 1x1 windows."""
+    stored = importer.stored(node)
+    _, dim, start, end, step = arguments(node, None, 0, None, None, 1)
+    shape = stored.placement.shape
+    dim = _dim(node, dim, len(shape))
+    start, end, step = slice(start, end, step).indices(shape[dim])
+    if start == 0 and end == shape[dim] and step > 1 and len(shape) == 4 and dim in (2, 3):
+        return importer.unary(node, MaxPool2d, window=Window((1, 1), (step, 1) if dim == 2 else (1, step)))
+    importer.alias[node] = cut(importer, node, stored, dim, start, len(range(start, end, step)), step)
+    return None
+
+
+@handles("select.int")
+def _select(importer: Importer, node: fx.Node) -> None:
+    stored = importer.stored(node)
+    shape = stored.placement.shape
+    dim = _dim(node, node.args[1], len(shape))
+    part = cut(importer, node, stored, dim, int(node.args[2]) % shape[dim], 1)  # type: ignore[arg-type]
+    importer.view(node, part, _without(part.placement, dim))
+
+
+@handles("unbind.int")
+def _unbind(importer: Importer, node: fx.Node) -> None:
+    stored, (_, dim) = importer.stored(node), arguments(node, None, 0)
+    shape = stored.placement.shape
+    dim = _dim(node, dim, len(shape))
+    parts = [cut(importer, node, stored, dim, i, 1) for i in range(shape[dim])]
+    importer.items[node] = [replace(part, placement=_without(part.placement, dim)) for part in parts]
+
+
+@handles("split.Tensor", "split_with_sizes.default", "split.sizes", "chunk.default")
+def _split(importer: Importer, node: fx.Node) -> None:
+    """At the places where torch itself cuts."""
+    stored, (_, _, dim) = importer.stored(node), arguments(node, None, None, 0)
+    dim = _dim(node, dim, len(stored.placement.shape))
+    sizes = [part.shape[dim] for part in node.meta["val"]]
+    starts = [sum(sizes[:i]) for i in range(len(sizes))]
+    importer.items[node] = [cut(importer, node, stored, dim, *part) for part in zip(starts, sizes, strict=True)]
+
+
+@handles("flip.default")
+def _flip(importer: Importer, node: fx.Node) -> None:
+    stored = importer.stored(node)
+    shape = stored.placement.shape
+    for dim in (_dim(node, argument, len(shape)) for argument in node.args[1]):  # type: ignore[union-attr]
+        if shape[dim] > 1:
+            stored = cut(importer, node, stored, dim, shape[dim] - 1, shape[dim], -1)
+    importer.alias[node] = stored
+
+
+@handles("roll.default")
+def _roll(importer: Importer, node: fx.Node) -> None:
+    """The last elements of a dimension before its first ones."""
+    stored, (_, shifts, dims) = importer.stored(node), arguments(node, None, [], [])
+    if not dims:
+        raise refused(node, "a roll over all dimensions at once")
+    for shift, argument in zip(shifts, dims, strict=True):
+        dim = _dim(node, argument, len(stored.placement.shape))
+        size = stored.placement.shape[dim]
+        at = -int(shift) % size
+        if at:
+            parts = [cut(importer, node, stored, dim, *part) for part in ((at, size - at), (0, at))]
+            stored = join(importer, node, parts, dim)
+    importer.alias[node] = stored
+
+
+@handles("expand.default", "repeat.default", "tile.default")
+def _repeat(importer: Importer, node: fx.Node) -> None:
+    """A dimension of 1 is read again and again; a longer one stands beside itself."""
+    stored, shape = importer.stored(node), torch_shape(node)
+    if len(shape) != len(stored.placement.shape) or shape[0] != BATCH:
+        raise refused(node, unstorable(shape))
+    for dim, (old, new) in enumerate(zip(stored.placement.shape, shape, strict=True)):
+        if old == 1 and new > 1:
+            stored = cut(importer, node, stored, dim, 0, new, 0)
+        elif old != new:
+            stored = join(importer, node, [stored] * (new // old), dim)
+    importer.alias[node] = stored
+
+
+@handles("index.Tensor", "index_select.default")
+def _index(importer: Importer, node: fx.Node) -> None:
+    """Constant indices of one dimension, in runs of equal steps."""
+    stored = importer.stored(node)
+    if "index_select" in str(node.target):
+        dim, argument = int(node.args[1]), node.args[2]  # type: ignore[arg-type]
+    else:
+        given = [(d, index) for d, index in enumerate(node.args[1]) if index is not None]  # type: ignore[arg-type]
+        if len(given) != 1:
+            raise refused(node, "an index of several dimensions at once")
+        dim, argument = given[0]
+    indices = importer.constants.get(argument) if isinstance(argument, fx.Node) else None
+    if indices is None or indices.dim() != 1 or indices.is_floating_point() or indices.dtype.itemsize == 1:
+        raise refused(node, "an index that is no list of constant integers")
+    dim = _dim(node, dim, len(stored.placement.shape))
+    numbers = [int(i) % stored.placement.shape[dim] for i in indices]
+    parts = [cut(importer, node, stored, dim, first, size, step) for first, size, step in _runs(numbers)]
+    importer.alias[node] = parts[0] if len(parts) == 1 else join(importer, node, parts, dim)
+
+
+def _runs(numbers: list[int]) -> list[tuple[int, int, int]]:
+    """The list in pieces of equal steps: first number, how many, step."""
+    runs: list[tuple[int, int, int]] = []
+    for number in numbers:
+        first, size, step = runs[-1] if runs else (0, 0, 0)
+        if size == 1:
+            runs[-1] = (first, 2, number - first)
+        elif size and number == first + size * step:
+            runs[-1] = (first, size + 1, step)
+        else:
+            runs.append((number, 1, 1))
+    return runs
+
+
+def _without(placement: Placement, dim: int) -> Placement:
+    """The placement less a dimension of 1."""
+    return Placement(placement.sizes, placement.dims[:dim] + placement.dims[dim + 1 :])
+
+
+@handles("stack.default")
+def _stack(importer: Importer, node: fx.Node) -> None:
+    tensors, dim = arguments(node, None, 0)
+    dim = _dim(node, dim, len(torch_shape(node)))
+    parts = [importer.stored(node, tensor) for tensor in tensors]
+    importer.alias[node] = join(importer, node, [replace(p, placement=_with(p.placement, dim)) for p in parts], dim)
+
+
+def _with(placement: Placement, dim: int) -> Placement:
+    """The placement with one more dimension of 1."""
+    return Placement(placement.sizes, (*placement.dims[:dim], (), *placement.dims[dim:]))
+
+
+@handles("channel_shuffle.default", "native_channel_shuffle.default")
+def _channel_shuffle(importer: Importer, node: fx.Node) -> None:
+    (n, c, *places), groups = torch_shape(node), int(node.args[1])  # type: ignore[arg-type]
+    parts = viewed(importer, node, importer.stored(node), (n, groups, c // groups, *places))
+    swapped = replace(parts, placement=parts.placement.permuted((0, 2, 1, *range(3, 3 + len(places)))))
+    importer.alias[node] = viewed(importer, node, swapped, (n, c, *places))
+
+
+@handles("pixel_shuffle.default")
+def _pixel_shuffle(importer: Importer, node: fx.Node) -> None:
+    stored, r = importer.stored(node), int(node.args[1])  # type: ignore[arg-type]
+    n, c, h, w = stored.placement.shape
+    parts = viewed(importer, node, stored, (n, c // r**2, r, r, h, w))
+    moved = replace(parts, placement=parts.placement.permuted((0, 1, 4, 2, 5, 3)))
+    importer.alias[node] = viewed(importer, node, moved, torch_shape(node))
+
+
+@handles("pixel_unshuffle.default")
+def _pixel_unshuffle(importer: Importer, node: fx.Node) -> None:
+    stored, r = importer.stored(node), int(node.args[1])  # type: ignore[arg-type]
+    n, c, h, w = stored.placement.shape
+    parts = viewed(importer, node, stored, (n, c, h // r, r, w // r, r))
+    moved = replace(parts, placement=parts.placement.permuted((0, 1, 3, 5, 2, 4)))
+    importer.alias[node] = viewed(importer, node, moved, torch_shape(node))

@@ -1,0 +1,80 @@
+"""slice, SPEC.md 4.18: along each axis elements in equal steps, forwards, backwards, or one of them again and again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from mixcomp_edge.errors import GraphError
+from mixcomp_edge.ir import strided
+from mixcomp_edge.ir.c_view import Call
+from mixcomp_edge.ir.graph import Node, Shape
+from mixcomp_edge.ir.nodes import Doubles, FloatNode, QNode, Value, one_number
+from mixcomp_edge.ir.types import QType, QuantizedWeights
+
+Steps = tuple[int, ...]  # of each axis as it is stored
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Slice(FloatNode):
+    """Index i along an axis of its value is start + i * step of x; step 0 repeats one."""
+
+    op: ClassVar[str] = "slice"
+    keeps_type: ClassVar[bool] = True
+    lets_relu_through: ClassVar[bool] = True
+
+    start: Steps
+    step: Steps
+
+    def output_shape(self, shapes: list[Shape]) -> Shape:
+        return _output_shape(self, self.start, self.step, shapes[0])
+
+    def commutes(self, gain: Doubles, offset: Doubles) -> bool:
+        return True
+
+    def channels_behind(self, source: Shape, values: Doubles) -> Doubles | None:
+        return values[[self.start[-1] + i * self.step[-1] for i in range(self.shape[-1])]]
+
+    def channels_before(self, source: Shape, values: Doubles) -> Doubles | None:
+        whole = (self.start[-1], self.step[-1], self.shape[-1]) == (0, 1, source[-1])
+        return values if whole else one_number(values, source[-1])
+
+    def is_nonnegative(self, inputs: list[bool]) -> bool:
+        return all(inputs)
+
+    def lower(self, y: QType, inputs: list[QType], weights: QuantizedWeights | None) -> QNode:
+        return QSlice(**self.common(y), start=self.start, step=self.step)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class QSlice(QNode):
+    """A copy of the bytes or half bytes."""
+
+    op: ClassVar[str] = "slice"
+    keeps_type: ClassVar[bool] = True
+
+    start: Steps
+    step: Steps
+
+    def output_shape(self, shapes: list[Shape]) -> Shape:
+        return _output_shape(self, self.start, self.step, shapes[0])
+
+    def evaluate(self, inputs: list[Value], types: list[QType]) -> Value:
+        y = inputs[0]
+        for axis, (start, step, size) in enumerate(zip(self.start, self.step, self.shape, strict=True)):
+            y = y.take([start + i * step for i in range(size)], axis=1 + axis)
+        return y
+
+    def calls(self, sources: list[QNode]) -> tuple[Call, ...]:
+        steps = strided.steps(sources[0].shape)
+        first = sum(start * step for start, step in zip(self.start, steps, strict=True))
+        return strided.copy(self, first, tuple(a * b for a, b in zip(self.step, steps, strict=True)))
+
+
+def _output_shape(node: Node, start: Steps, step: Steps, shape: Shape) -> Shape:
+    if not len(start) == len(step) == len(node.shape) == len(shape):
+        raise GraphError(f"{node.name}: start {start} and step {step} do not fit {shape} and {node.shape}.")
+    for first, by, count, size in zip(start, step, node.shape, shape, strict=True):
+        if not (0 <= first < size and 0 <= first + by * (count - 1) < size and abs(by) <= size):
+            raise GraphError(f"{node.name}: {count} elements from {first} in steps of {by} leave an axis of {size}.")
+    return node.shape
