@@ -28,6 +28,7 @@ from mixcomp_edge.plan.packing.in_bytes import (
     byte_rows,
     byte_rows3x3,
     byte_rows_gathered,
+    byte_rows_in_fours,
 )
 from mixcomp_edge.plan.packing.mve import (
     channel_fours,
@@ -39,7 +40,7 @@ from mixcomp_edge.plan.packing.mve import (
 )
 from mixcomp_edge.plan.packing.packed import Packed
 from mixcomp_edge.plan.packing.phases import by_phases
-from mixcomp_edge.plan.packing.portable import rows, rows3x3, rows_gathered, strips, whole_pixels, words
+from mixcomp_edge.plan.packing.portable import rows, rows3x3, rows_gathered, rows_in_fours, strips, whole_pixels, words
 from mixcomp_edge.plan.packing.quad import quad
 from mixcomp_edge.plan.packing.swar import dense_swar, rows_joined, swar
 
@@ -73,6 +74,8 @@ PACKINGS: dict[str, Callable[[Any, QNode], Packed | None]] = {
     "strips": strips,
     "strips_of_values": strips_of_values,
     "whole_pixels": whole_pixels,
+    "rows_in_fours": rows_in_fours,
+    "byte_rows_in_fours": byte_rows_in_fours,
     "channel_fours": channel_fours,
     "channel_fours_table": channel_fours_table,
     "channels16": channels16,
