@@ -25,6 +25,17 @@ class Then(nn.Module):
         return self.function(self.conv(x))
 
 
+class Two(Then):
+    """Two convolutions and a function of both."""
+
+    def __init__(self, function, channels=4):
+        super().__init__(function, channels)
+        self.other = nn.Conv2d(channels, channels, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.function(self.conv(x), self.other(x))
+
+
 def settled(model: nn.Module) -> nn.Module:
     """The model with batch norms that have seen data, and weights of every sign."""
     generator = torch.Generator().manual_seed(1)

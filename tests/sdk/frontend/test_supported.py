@@ -14,19 +14,7 @@ from mixcomp_edge.lower import simplify
 from mixcomp_edge.operators.conv2d import Conv2d
 from mixcomp_edge.operators.dense import Dense
 from mixcomp_edge.train.quantized_model import QuantizedModel
-from support.same_function import MAP, Then, assert_same_function, kinds, settled
-
-
-class Two(Then):
-    """Two convolutions and a function of both."""
-
-    def __init__(self, function, channels=4):
-        super().__init__(function, channels)
-        self.other = nn.Conv2d(channels, channels, 1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.function(self.conv(x), self.other(x))
-
+from support.same_function import MAP, Then, Two, assert_same_function, kinds, settled
 
 CONVOLUTIONS = {
     "no padding": nn.Conv2d(4, 6, 3),

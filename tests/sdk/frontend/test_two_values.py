@@ -7,6 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from mixcomp_edge import prepare
 from mixcomp_edge.frontend.torch_export import import_model
 from mixcomp_edge.ir.nodes import Activation
 from mixcomp_edge.lower import simplify
@@ -113,3 +114,22 @@ class DenseGate(nn.Module):
 def test_squeeze_and_excitation(model):
     assert_same_function(model(), MAP)
     assert kinds(model(), MAP)[-1] == "mul"
+
+
+def test_squeeze_and_excitation_retrains():
+    """Steps of gradient descent towards the float model's outputs come nearer to them, through every parameter."""
+    torch.manual_seed(0)
+    model, x = SqueezeExcite().eval(), torch.rand(16, *MAP)
+    quantized = prepare(model, x, name="m")
+    with torch.no_grad():
+        expected = model(x)
+    optimizer = torch.optim.Adam(quantized.parameters(), 3e-3)
+    losses = []
+    for _ in range(12):
+        loss = (quantized(x) - expected).pow(2).mean()
+        losses.append(loss.item())
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    assert all(p.grad is not None for p in quantized.parameters() if p.requires_grad)
+    assert min(losses[6:]) < losses[0]
