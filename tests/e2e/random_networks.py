@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from e2e.random_sequences import SEQUENCES
 from mixcomp_edge import Bundle, LayerPlan, QuantPlan, convert, prepare
 
 FORMATS = ("fixp4", "posit4", "int8", "posit4sc8", "nf4", "posit4e1", "lut4", "e2m1")
@@ -33,7 +34,7 @@ FUNCTIONS = {
     "clamp": lambda x: x.clamp(-0.5, 2.0), "leaky_relu": lambda x: F.leaky_relu(x, 0.1),
     "chain": lambda x: 2 * torch.exp(-x.abs()) - 0.5, "where": lambda x: torch.where(x > 0.1, x, 0.0),
 }  # fmt: skip
-FAMILIES = ("convolutions", "depthwise", "joins", "windows", "products", "dense")
+FAMILIES = ("convolutions", "depthwise", "joins", "windows", "products", "sequences", "dense")
 ROOM = 2000  # elements of one value at most: keeps the interpreter quick
 
 Shape = tuple[int, ...]  # (C, H, W), (C, L) or (F,), as in PyTorch
@@ -129,6 +130,8 @@ class Layer(nn.Module):
             self.conv = (nn.ConvTranspose1d if len(shape) == 2 else nn.ConvTranspose2d)(
                 shape[0], s["channels"], **words
             )
+        elif self.kind == "rows":
+            self.fc = nn.Linear(shape[-1], s["features"], bias=s["bias"])
         elif self.kind == "dense":
             self.fc = nn.Linear(shape[0], s["features"], bias=s["bias"])
 
@@ -145,7 +148,9 @@ class Layer(nn.Module):
                 return torch.cat([ACTIVATIONS[s["act"]](self.conv(x)), *[x] * s["copies"]], s["dim"])
             case "transposed":
                 return ACTIVATIONS[s["act"]](self.conv(x))
-            case "dense":
+            case "sequence":
+                return SEQUENCES[s["what"]](x, s)
+            case "dense" | "rows":
                 return ACTIVATIONS[s["act"]](self.fc(x))
             case "max":
                 pool = F.max_pool1d if x.dim() == 3 else F.max_pool2d
@@ -311,6 +316,19 @@ class _Drawing:
     def prelu(self) -> None:
         self.add("prelu", self.shape)
 
+    def sequence(self) -> None:
+        rank = len(self.shape)
+        dims = sorted(self.draw(st.sets(st.integers(1, rank), min_size=1)))
+        settings = {"what": self.pick(*SEQUENCES), "dims": dims, "groups": self.pick(*_divisors(self.shape[0]))}
+        y = SEQUENCES[settings["what"]](torch.zeros(1, *self.shape), settings)
+        self.add("sequence", tuple(y.shape[1:]), **settings)
+
+    def rows(self) -> None:
+        features = self.draw(st.integers(1, 9))
+        self.add(
+            "rows", (*self.shape[:-1], features), features=features, bias=self.pick(True, False), act=self.act()
+        )  # fmt: skip
+
     def dense(self) -> None:
         if len(self.shape) > 1:
             whole = self.pick(True, False)
@@ -326,9 +344,10 @@ FIRST = {
     "joins": ("residual", "concat"),
     "products": ("join",),
     "windows": ("max", "average", "pad", "slice", "relu", "function", "prelu", *RESAMPLING),
+    "sequences": ("sequence", "sequence", "rows"),
     "dense": ("dense",),
 }
-ANYTHING = ("conv", "conv", "depthwise", "residual", "concat", "join", *FIRST["windows"], "dense")
+ANYTHING = ("conv", "conv", "depthwise", "residual", "concat", "join", *FIRST["windows"], *FIRST["sequences"], "dense")
 
 
 @st.composite
@@ -350,7 +369,9 @@ def networks(draw: Any, family: str) -> Network:
         if prod(drawing.shape) > ROOM:  # the layer makes too much of it: without
             drawing.shape, drawing.steps = before[0], drawing.steps[: before[1]]
             drawing.max() if len(drawing.shape) > 1 else drawing.dense()
-    if not any(step.kind in ("conv", "residual", "concat", "join", "transposed", "dense") for step in drawing.steps):
+    if not any(
+        step.kind in ("conv", "residual", "concat", "join", "transposed", "rows", "dense") for step in drawing.steps
+    ):
         drawing.dense()
     if len(drawing.shape) == 1 and draw(st.booleans()):
         drawing.add("softmax", drawing.shape)

@@ -17,6 +17,7 @@ from mixcomp_edge.ir.weighted import Weighted
 from mixcomp_edge.numerics import codebook, learned
 from mixcomp_edge.operators.adaptive2d import QAdaptiveAvg2d, QAdaptiveMax2d, divisors
 from mixcomp_edge.operators.add import QAdd
+from mixcomp_edge.operators.arg_max import QArgMax
 from mixcomp_edge.operators.avgpool2d import QAvgPool2d
 from mixcomp_edge.operators.blend import QBlend, QMaximum, QMinimum
 from mixcomp_edge.operators.concat import QConcat
@@ -83,7 +84,7 @@ def _graph(op: str, dtype: str, rng: Rng) -> Graph | None:
         return _transposed(x_type, y_type, rng)
     if op in SPATIAL:
         return _spatial(op, x_type, y_type, rng)
-    if op.startswith("reduce"):
+    if op.startswith("reduce") or op == "arg_max":
         return _reduced(op, x_type, y_type, rng)
     if op == "normalize":
         return _normalized(x_type, y_type, rng)
@@ -228,14 +229,19 @@ def _spatial(op: str, x_type: QType, y_type: QType, rng: Rng) -> Graph:
 def _reduced(op: str, x_type: QType, y_type: QType, rng: Rng) -> Graph:
     """Over any axes; now and then over as many elements as the bounds allow."""
     shape = tuple(int(n) for n in rng.integers(1, 9, rng.integers(1, 4)))
-    if rng.random() < 0.1:
+    if op == "arg_max":
+        shape = (*shape[:-1], int(rng.integers(1, 257)))
+    elif rng.random() < 0.1:
         shape = (int(rng.choice([250, 1000, 33_000 if x_type.bits == 8 else 60_000])),)
     axes = tuple(axis for axis in range(len(shape)) if rng.random() < 0.5) or (len(shape) - 1,)
+    axes = axes[:1] if op == "arg_max" else axes
     count = prod(shape[axis] for axis in axes)
     x = QInput(name="x", inputs=(), shape=shape, type=x_type)
     kept = tuple(1 if axis in axes else n for axis, n in enumerate(shape))
     common = {"name": "y", "inputs": ("x",), "shape": kept, "type": y_type, "axes": axes, "count": count}
-    if op == "reduce_max":
+    if op == "arg_max":
+        node = QArgMax(**common | {"type": QType("u8", 1.0)})
+    elif op == "reduce_max":
         node = QReduceMax(**common | {"type": x_type}, least=int(rng.integers(0, 2)))
     elif op == "reduce_sum":
         node = QReduceSum(**common, requant=_requant(x_type.peak * count, y_type, rng, 1))

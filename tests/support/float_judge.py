@@ -113,6 +113,10 @@ def _reduce_max(node, x):
     return (torch.amin if node.least else torch.amax)(x, [axis + 1 for axis in node.axes], keepdim=True)
 
 
+def _arg_max(node, x):
+    return x.argmax(node.axes[0] + 1, keepdim=True).double()
+
+
 def _reduce_norm(node, x):
     return torch.linalg.vector_norm(x, 2, [axis + 1 for axis in node.axes], keepdim=True)
 

@@ -14,6 +14,7 @@ from mixcomp_edge.ir.types import DTYPES, QType, Requant, Weights
 from mixcomp_edge.numerics import codebook, learned
 from mixcomp_edge.operators.adaptive2d import QAdaptiveAvg2d, QAdaptiveMax2d, divisors
 from mixcomp_edge.operators.add import QAdd
+from mixcomp_edge.operators.arg_max import QArgMax
 from mixcomp_edge.operators.avgpool2d import QAvgPool2d
 from mixcomp_edge.operators.blend import QBlend, QMaximum, QMinimum
 from mixcomp_edge.operators.concat import QConcat
@@ -44,7 +45,7 @@ TOP = 2**31 - 1
 FORMATS = ("fixp4", "posit4", "posit4sc4", "posit4sc8", "posit4e1", "e2m1", "nf4", "lut4", "int8")
 LEVELS = (0, 127, -127, 126, -126, 1, -1, 2, 100, 64, -64, 0, 17, -33, 50, -51)  # of lut4
 WINDOWED = ("conv2d", "conv2d_add", "dwconv2d", "avgpool2d", "maxpool2d")
-REDUCING = ("reduce_sum", "reduce_max", "reduce_norm")
+REDUCING = ("arg_max", "reduce_sum", "reduce_max", "reduce_norm")
 PAIRS = ("mul", "blend", "minimum", "maximum")
 SPATIAL = ("gather", "resize", "adaptiveavg2d", "adaptivemax2d", "conv2d_transpose")
 COMPUTING = (
@@ -316,6 +317,13 @@ class Builder:
             largest = peak * count if cls is QReduceSum else isqrt(peak**2 * count << 16)
             more["requant"] = requant(self.rng, largest, type_)
         return self.put(cls, [x], shape, type_, axes=axes, count=count, **more)
+
+    def arg_max(self, x: QNode) -> QNode | None:
+        axis = self.size(0, len(x.shape) - 1)
+        shape = tuple(1 if a == axis else n for a, n in enumerate(x.shape))
+        if x.shape[axis] > 256:
+            return None
+        return self.put(QArgMax, [x], shape, QType("u8", 1.0), axes=(axis,), count=x.shape[axis])
 
     def reduce_sum(self, x: QNode) -> QNode:
         return self.reduce(QReduceSum, x, self.type(), x.type.peak)

@@ -264,6 +264,13 @@ def _reduce_max(node, x, *, types):
     return (torch.amin if node.least else torch.amax)(x, _dims(node), keepdim=True)
 
 
+def _arg_max(node, x, *, types):
+    """The lowest of several, which PyTorch does not promise."""
+    (dim,) = _dims(node)
+    places = torch.arange(x.shape[dim]).reshape([-1 if d == dim else 1 for d in range(x.dim())])
+    return torch.where(x == x.amax(dim, keepdim=True), places, 256).amin(dim, keepdim=True).double()
+
+
 def _reduce_norm(node, x, *, types):
     squares = ((x - types[0].zero_point) ** 2).sum(_dims(node), keepdim=True)
     roots = torch.tensor([isqrt(int(v) << 16) for v in squares.flatten()]).reshape(squares.shape)

@@ -96,6 +96,10 @@ class FloatNode(Node):
         """Whether node(gain * x + offset) = gain * node(x) + offset, each (C,)."""
         return False
 
+    def scaled(self, gain: Doubles, offset: Doubles) -> FloatNode | None:
+        """The node whose value is gain * its value + offset, each (C,), if it can take these in."""
+        return None
+
     def channels_behind(self, source: Shape, values: Doubles) -> Doubles | None:
         """Values (C,) of what it reads, of that shape, as those of its own channels; None where it mixes them."""
         return values

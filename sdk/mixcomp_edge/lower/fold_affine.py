@@ -106,6 +106,8 @@ def _into_layer_before(graph: Graph, node: Node, gain: Doubles, offset: Doubles,
         weight = source.weight * gain.reshape(-1, *[1] * (source.weight.ndim - 1))
         bias = source.bias * gain + offset
         return {source.name: replace(source, weight=weight.astype(np.float32), bias=bias.astype(np.float32))}
+    if isinstance(source, FloatNode) and (scaled := source.scaled(gain, offset)) is not None:
+        return {source.name: scaled}
     if not isinstance(source, FloatNode) or not source.commutes(gain, offset):
         raise _StuckError
     shape = graph[source.inputs[0]].shape

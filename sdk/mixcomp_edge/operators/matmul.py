@@ -14,7 +14,7 @@ from mixcomp_edge.ir import c_view
 from mixcomp_edge.ir.bounds import MAX_RANK, check_requant
 from mixcomp_edge.ir.c_view import Array, Call, CValue, Fields
 from mixcomp_edge.ir.graph import Node, Shape
-from mixcomp_edge.ir.nodes import Activated, Doubles, QNode, Value
+from mixcomp_edge.ir.nodes import Activated, Activation, Doubles, QNode, Value
 from mixcomp_edge.ir.types import QType, QuantizedWeights, Requant
 from mixcomp_edge.ir.weighted import exact
 
@@ -70,6 +70,11 @@ class MatMul(Contracted, Activated):
     op: ClassVar[str] = "matmul"
 
     factor: float = 1.0
+
+    def scaled(self, gain: Doubles, offset: Doubles) -> MatMul | None:
+        alike = bool(gain[0] > 0 and np.all(gain == gain[0]) and not np.any(offset))
+        fits = alike and self.activation is Activation.NONE
+        return replace(self, factor=self.factor * float(gain[0])) if fits else None
 
     def common(self, y: QType) -> dict[str, Any]:
         return super().common(y) | {"a_axes": self.a_axes, "b_axes": self.b_axes, "count": self.count}

@@ -18,7 +18,7 @@ from mixcomp_edge.ir import c_view
 from mixcomp_edge.ir.c_view import Array, Call, CValue, Fields, Ref
 from mixcomp_edge.ir.graph import Node, Shape
 from mixcomp_edge.ir.nests import along, check_axes
-from mixcomp_edge.ir.nodes import Activated, Doubles, QNode, Value
+from mixcomp_edge.ir.nodes import Activated, Activation, Doubles, QNode, Value
 from mixcomp_edge.ir.types import QType, QuantizedWeights
 from mixcomp_edge.numerics.roots import inverse_sqrt
 
@@ -88,6 +88,12 @@ class Normalize(Grouped, Activated):
 
     def is_nonnegative(self, inputs: list[bool]) -> bool:
         return super().is_nonnegative([False])
+
+    def scaled(self, gain: Doubles, offset: Doubles) -> Normalize | None:
+        alike = bool(np.all(gain == gain[0]) and np.all(offset == offset[0]))
+        if not alike or self.activation is not Activation.NONE:
+            return None
+        return replace(self, gain=self.gain * gain[0], offset=self.offset * gain[0] + offset[0])
 
     def lower(self, y: QType, inputs: list[QType], weights: QuantizedWeights | None) -> QNode:
         (x,) = inputs

@@ -11,7 +11,8 @@ from mixcomp_edge import prepare
 from mixcomp_edge.frontend.torch_export import import_model
 from mixcomp_edge.ir.nodes import Activation
 from mixcomp_edge.lower import simplify
-from support.same_function import MAP, Two, assert_same_function, kinds
+from sdk.frontend.test_supported import Two
+from support.same_function import MAP, assert_same_function, kinds
 
 PAIRS = {
     "*": ("mul", lambda a, b: a * b),

@@ -16,6 +16,7 @@ from mixcomp_edge.ir.types import DTYPES, QType
 from mixcomp_edge.ir.verify import verify
 from mixcomp_edge.lower.widen import widen
 from mixcomp_edge.numerics.roots import integer_sqrt
+from mixcomp_edge.operators.arg_max import QArgMax
 from mixcomp_edge.operators.input import QInput
 from mixcomp_edge.operators.reduce import QReduceNorm, ReduceNorm, ReduceSum
 
@@ -115,3 +116,22 @@ def test_widened_it_stays_near_what_it_was(op, dtype):
     assert inside.any()
     assert np.abs(wider / 17 - narrow)[inside].max() <= 0.53
     assert isinstance(wide.nodes[1], QReduceNorm) == (op is ReduceNorm)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_of_several_largest_elements_the_first_counts(dtype):
+    rng = np.random.default_rng(8)
+    for _ in range(10):
+        graph, inputs = layers.layer("arg_max", dtype, rng)
+        for place, values in groups(inputs[0], graph.nodes[1].axes).items():
+            assert interp.run(graph, inputs[:1])[0][place] == values.index(max(values))
+
+
+def test_an_index_beyond_8_bits_is_refused():
+    x = QInput(name="x", inputs=(), shape=(2, 257), type=QType("u8", 1.0))
+    node = QArgMax(name="y", inputs=("x",), shape=(2, 1), type=QType("u8", 1.0), axes=(1,), count=257)
+    with pytest.raises(GraphError, match="one axis of at most 256 elements, got 257"):
+        verify(Graph("m", (x, node), "y"))
+    for type_ in (QType("u8", 0.5), QType("s8", 1.0), QType("u8", 1.0, 1)):
+        with pytest.raises(GraphError, match="makes u8 with scale 1"):
+            verify(Graph("m", (x, replace(node, shape=(1, 257), axes=(0,), count=2, type=type_)), "y"))

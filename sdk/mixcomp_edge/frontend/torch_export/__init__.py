@@ -9,7 +9,18 @@ from typing import Any, cast
 from torch import fx, nn
 from torch.export import ExportedProgram
 
-from mixcomp_edge.frontend.torch_export import activations, arithmetic, layers, layout, pooling, resampling, slices
+from mixcomp_edge.frontend.torch_export import (
+    activations,
+    arithmetic,
+    layers,
+    layout,
+    norms,
+    pooling,
+    products,
+    reductions,
+    resampling,
+    slices,
+)
 from mixcomp_edge.frontend.torch_export.calls import BATCH
 from mixcomp_edge.frontend.torch_export.importer import Importer
 from mixcomp_edge.frontend.torch_export.structure import Structure, names_of
@@ -25,7 +36,10 @@ FAMILIES = (
     arithmetic,
     layers,
     layout,
+    norms,
     pooling,
+    products,
+    reductions,
     resampling,
     slices,
 )  # importing them registers their handlers

@@ -10,10 +10,11 @@ import numpy as np
 import torch
 from torch import fx
 
-from mixcomp_edge.frontend.torch_export.calls import arguments, axis_of, operator_of, refused, torch_shape
+from mixcomp_edge.frontend.torch_export.calls import arguments, operator_of, refused, torch_shape
 from mixcomp_edge.frontend.torch_export.importer import Importer, handles
 from mixcomp_edge.ir.nodes import Activation
 from mixcomp_edge.numerics.functions import Formula, Step
+from mixcomp_edge.operators.log_softmax import LogSoftmax
 from mixcomp_edge.operators.lookup import Lookup
 from mixcomp_edge.operators.prelu import PRelu
 from mixcomp_edge.operators.rescale import Relu
@@ -184,7 +185,22 @@ def _masked_fill(importer: Importer, node: fx.Node) -> None:
 
 @handles("softmax.int")
 def _softmax(importer: Importer, node: fx.Node) -> None:
-    rank = len(importer.source(node).shape) + 1
-    if axis_of(int(node.args[1]), rank) != rank - 2:  # type: ignore[arg-type]
-        raise refused(node, "a softmax over another axis than the channels")
-    importer.unary(node, Softmax)
+    _along_one(importer, node, Softmax)
+
+
+@handles("log_softmax.int")
+def _log_softmax(importer: Importer, node: fx.Node) -> None:
+    _along_one(importer, node, LogSoftmax)
+
+
+def _along_one(importer: Importer, node: fx.Node, make: type[Softmax | LogSoftmax]) -> None:
+    """Adds make(...), which goes along the last axis: the dimension that the call names is to lie there."""
+    order = importer.read(node).order
+    dim = int(node.args[1]) % (len(order) + 1) - 1  # type: ignore[arg-type]
+    if dim < 0:
+        raise refused(
+            node, f"{node.target} over the batch", "each sample is computed by itself: name another dimension"
+        )
+    order = (*(other for other in order if other != dim), dim)
+    source = importer.source_as(node, 0, order)
+    importer.add(node, make(name=importer.unique(node.name), inputs=(source.name,), shape=source.shape), order)

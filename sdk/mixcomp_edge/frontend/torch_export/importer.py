@@ -36,6 +36,7 @@ from mixcomp_edge.operators.input import Input
 
 FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)  # casts among these only round
 CASTS = ("_to_copy", "type_as")
+WHOLE = ("argmax", "getitem")  # calls whose results may be integers
 STATE = "a model in C keeps no state: compute it outside, or make it a constant"
 
 
@@ -156,7 +157,8 @@ class Importer(Values):
         if any(source in self.lost for source in node.all_input_nodes):
             return self._stand_in(node)
         value = value_of(node)
-        if value is not None and value.dtype not in FLOATS and (value.dtype != torch.bool or name in CASTS):
+        is_mask = value is not None and value.dtype == torch.bool and name not in CASTS
+        if value is not None and value.dtype not in FLOATS and name not in WHOLE and not is_mask:
             raise refused(node, f"a cast to {str(value.dtype).removeprefix('torch.')}")
         return handler(self, node)
 
@@ -222,10 +224,11 @@ class Importer(Values):
 
     def pointwise(self, node: fx.Node, make: Callable[..., Node], *indices: Operand, **attributes: Any) -> None:
         """Adds make(...), which treats each element by itself, on operands of one shape: in the order in which the
-        first lies, whatever it is."""
-        stored, *others = (self.stored(node, index) for index in indices or (0,))
+        first lies, whatever it is; sequences (N, T, F) in PyTorch's, if one does, which their layers work in."""
+        operands = [self.stored(node, index) for index in indices or (0,)]
+        stored = next((o for o in operands if o.placement.order == (0, 1)), operands[0])
         source = self.nodes[stored.node]
-        inputs = (source, *(self.brought(other, stored.placement, source.shape) for other in others))
+        inputs = [source if o is stored else self.brought(o, stored.placement, source.shape) for o in operands]
         name = self.unique(node.name)
         self.nodes[name] = make(name=name, inputs=tuple(n.name for n in inputs), shape=source.shape, **attributes)
         self.alias[node] = replace(stored, node=name)

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from math import prod
+from typing import Any
+
 import numpy as np
 from torch import fx
 
-from mixcomp_edge.frontend.torch_export.calls import arguments, pair, refused, shape_of, written
+from mixcomp_edge.frontend.torch_export.calls import arguments, pair, refused, shape_of
 from mixcomp_edge.frontend.torch_export.importer import Importer, handles
+from mixcomp_edge.frontend.torch_export.orders import placed
+from mixcomp_edge.frontend.torch_export.values import Stored
 from mixcomp_edge.ir.graph import Window
+from mixcomp_edge.ir.nodes import Floats
 from mixcomp_edge.ir.windows import plane
 from mixcomp_edge.operators.conv2d import Conv2d
 from mixcomp_edge.operators.conv2d_transpose import Conv2dTranspose
@@ -81,23 +88,47 @@ def _linear(importer: Importer, node: fx.Node) -> None:
     w, b, stored = importer.tensor(weight), importer.tensor(bias), importer.stored(node)
     if w is None:
         raise refused(node, "a linear layer whose weight is computed")
-    if len(stored.placement.shape) != 2:
-        raise refused(
-            node,
-            f"a linear layer on a value {written(stored.placement.shape)}",
-            "flatten its input first, or write it as Conv2d 1x1",
-        )
+    bias_or_zero = np.zeros(len(w), np.float32) if b is None else b
+    name = importer.layer_name(node, weight)
+    if stored.placement.dims[0] != (0,) or len(stored.placement.dims) != 2:
+        return positionwise(importer, node, name, w, bias_or_zero)
     columns = stored.placement.columns(1)
     source = importer.shaped(importer.nodes[stored.node], (len(columns),), stored.call)
     w = np.ascontiguousarray(w[:, columns])
-    bias_or_zero = np.zeros(len(w), np.float32) if b is None else b
-    name = importer.layer_name(node, weight)
-    importer.add(node, Dense(name=name, inputs=(source.name,), shape=shape_of(node), weight=w, bias=bias_or_zero))
+    dense = Dense(name=name, inputs=(source.name,), shape=shape_of(node), weight=w, bias=bias_or_zero)
+    return importer.add(node, dense)
+
+
+def positionwise(
+    importer: Importer, node: fx.Node, name: str, w: Floats, bias: Floats, index: int | fx.Node = 0
+) -> None:
+    """A linear layer on the last dimension, at each position of the others: a 1x1 convolution over these as they lie,
+    once the last lies innermost."""
+    stored = importer.stored(node, index)
+    last = len(stored.placement.dims) - 1
+    if not stored.placement.is_innermost(last):
+        shape, apart = stored.placement.shape, stored.placement.dims[0] == (0,)
+        to = placed(shape, tuple(range(last))) if apart else stored.placement.with_innermost(last)
+        stored = replace(stored, node=importer.brought(stored, to).name, placement=to)
+    columns = stored.placement.columns(last)
+    source = importer.nodes[stored.node]
+    if len(source.shape) not in (2, 3) or source.shape[-1] != len(columns):
+        source = importer.shaped(source, (prod(source.shape) // len(columns), len(columns)), stored.call)
+    importer.nodes[name] = Conv2d(
+        name=name, inputs=(source.name,), shape=(*source.shape[:-1], len(w)), bias=bias, window=Window((1, 1)),
+        weight=np.ascontiguousarray(w[:, None, None, columns]),
+    )  # fmt: skip
+    importer.alias[node] = Stored(name, stored.placement.resized(last, len(w)), node.name)
 
 
 @handles("_native_batch_norm_legit_no_training.default")
 def _batch_norm(importer: Importer, node: fx.Node) -> None:
     _, gamma, beta, mean, variance, _, eps = arguments(node, None, None, None, None, None, 0.1, 1e-5)
+    batch_norm(importer, node, gamma, beta, mean, variance, eps)
+
+
+def batch_norm(importer: Importer, node: fx.Node, gamma: Any, beta: Any, mean: Any, variance: Any, eps: float) -> None:
+    """Running statistics, and gains and offsets where there are some, as arithmetic with constants."""
     m, v = importer.tensor(mean), importer.tensor(variance)
     if m is None or v is None:
         raise refused(node, "a batch norm whose statistics are computed")

@@ -55,7 +55,7 @@ def viewed(importer: Importer, node: fx.Node, stored: Stored, shape: tuple[int, 
         plain = placed(before, tuple(range(len(before) - 1)))
         stored = replace(stored, node=importer.brought(stored, plain).name)
         placement = plain.reshaped(shape)
-    if placement is None or placement.dims[0] != (0,):
+    if placement is None:
         raise refused(node, unstorable(shape))
     return replace(stored, placement=placement, call=node.name)
 
@@ -67,8 +67,6 @@ def _permute(importer: Importer, node: fx.Node) -> None:
     stored = importer.stored(node)
     told_apart = torch.empty(*range(len(stored.placement.dims)), device="meta")  # dimension d has size d
     dims = tuple(node.target(told_apart, *node.args[1:], **node.kwargs).shape)  # type: ignore[operator]
-    if dims[0] != 0:
-        raise refused(node, unstorable(torch_shape(node)))
     importer.view(node, stored, stored.placement.permuted(dims))
 
 

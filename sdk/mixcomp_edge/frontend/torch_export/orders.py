@@ -78,6 +78,18 @@ class Placement:
             found = [index + i * steps[factor] for index in found for i in range(self.sizes[factor])]
         return found
 
+    def with_innermost(self, dim: int) -> Placement:
+        """With the elements of a dimension side by side, in order: the others stay as they lie to one another."""
+        moved = [*(f for f in range(len(self.sizes)) if f not in self.dims[dim]), *self.dims[dim]]
+        dims = tuple(tuple(moved.index(factor) for factor in factors) for factors in self.dims)
+        return normal(tuple(self.sizes[factor] for factor in moved), dims)
+
+    def resized(self, dim: int, size: int) -> Placement:
+        """With another size of a dimension whose elements lie side by side."""
+        rest = self.sizes[: len(self.sizes) - len(self.dims[dim])]
+        dims = tuple((len(rest),) if d == dim else factors for d, factors in enumerate(self.dims))
+        return normal((*rest, size), dims)
+
     def is_innermost(self, dim: int) -> bool:
         """Whether the elements of a dimension lie side by side."""
         factors = sorted(self.dims[dim])

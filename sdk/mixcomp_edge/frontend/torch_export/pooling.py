@@ -1,4 +1,4 @@
-"""Poolings, and the means that are poolings."""
+"""Poolings."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from torch import fx
 
-from mixcomp_edge.frontend.torch_export.calls import arguments, axis_of, pair, refused, shape_of
+from mixcomp_edge.frontend.torch_export.calls import arguments, pair, shape_of
 from mixcomp_edge.frontend.torch_export.importer import Importer, handles
 from mixcomp_edge.ir.graph import Node, Window
 from mixcomp_edge.ir.windows import plane
@@ -17,7 +17,6 @@ from mixcomp_edge.operators.adaptive2d import AdaptiveAvg2d, AdaptiveMax2d, span
 from mixcomp_edge.operators.avgpool2d import AvgPool2d
 from mixcomp_edge.operators.maxpool2d import MaxPool2d
 from mixcomp_edge.operators.pad import Pad
-from mixcomp_edge.operators.reshape import Reshape
 
 
 def _pool_window(importer: Importer, node: fx.Node, kernel: Any, stride: Any, padding: Any, dilation: Any) -> Window:
@@ -97,20 +96,3 @@ def _even_windows(read: tuple[int, int], made: tuple[int, int]) -> Window | None
         kernel += lengths
         stride += steps or lengths
     return Window((kernel[0], kernel[1]), (stride[0], stride[1]))
-
-
-@handles("mean.dim")
-def _mean(importer: Importer, node: fx.Node) -> None:
-    """A mean over all positions: a pooling over the whole map, then the shape that keepdim asks for."""
-    source = importer.source(node)
-    _, dims, keepdim = arguments(node, None, None, False)
-    rank = len(source.shape)
-    if rank not in (2, 3) or sorted(axis_of(int(dim), rank + 1) for dim in dims) != [*range(rank - 1)]:
-        raise refused(node, "a mean over other axes than all positions of (N, C, L) or (N, C, H, W)")
-    height, width, channels = plane(source.shape)
-    window, shape = Window((height, width), (height, width)), (1, 1, channels)[-rank:]
-    pool = AvgPool2d(name=importer.unique(node.name), inputs=(source.name,), shape=shape, window=window)
-    importer.add(node, pool)
-    if not keepdim:
-        name = importer.unique(f"{node.name}_flat")
-        importer.add(node, Reshape(name=name, inputs=(pool.name,), shape=(channels,)))

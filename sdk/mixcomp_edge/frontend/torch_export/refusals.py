@@ -11,16 +11,10 @@ from mixcomp_edge.errors import Missing, UnsupportedError
 PLACES = 4  # module paths that a message lists for one operator
 OUTSIDE = "replace it there, or cut the model before it and compute the rest outside"
 IN_TORCH = "no C for it yet; quantize the model in torch: mixcomp_edge.prepare_modules, then fit"
-MONOTONE = "at the end of a model leave it out: the largest output stays the largest; elsewhere " + OUTSIDE
-FIXED_SIZE = "AdaptiveAvgPool2d to a size that divides the map's, or AvgPool2d, is supported"
-BATCH_NORM = "BatchNorm behind a convolution or linear layer is supported: use it and retrain"
 CAST = "only casts among float16, bfloat16, float32 and float64 leave values as they are; " + OUTSIDE
 
 REMEDIES: dict[str, str] = {
-    "log_softmax": MONOTONE,
-    **dict.fromkeys(("lstm", "gru", "rnn_tanh", "rnn_relu", "embedding", "scaled_dot_product_attention"), IN_TORCH),
-    **dict.fromkeys(("layer_norm", "group_norm", "instance_norm", "rms_norm"), BATCH_NORM),
-    **dict.fromkeys(("amax", "sum"), FIXED_SIZE),
+    **dict.fromkeys(("lstm", "gru", "rnn_tanh", "rnn_relu", "embedding"), IN_TORCH),
     **dict.fromkeys(("_to_copy", "to", "type_as"), CAST),
     "native_dropout": "it drops at random in eval mode, too; use nn.Dropout, which eval() turns off",
 }  # fmt: skip

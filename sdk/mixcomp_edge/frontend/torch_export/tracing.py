@@ -13,6 +13,7 @@ from torch.export import ExportedProgram
 from mixcomp_edge.errors import UnsupportedError
 from mixcomp_edge.frontend.torch_export.calls import BATCH, arguments, operator_of, value_of
 from mixcomp_edge.frontend.torch_export.causes import explain
+from mixcomp_edge.frontend.torch_export.patterns import made_whole
 from mixcomp_edge.frontend.torch_export.undisturbed import undisturbed
 from mixcomp_edge.ir.graph import Shape
 
@@ -34,7 +35,7 @@ def trace(model: nn.Module, shapes: tuple[Shape, ...], name: str) -> ExportedPro
             _rename(program, plain)
             program = program.run_decompositions({})
             _rename(program, {new: path for path, new in plain.items()})
-            return program
+            return made_whole(program)
         except Exception as error:  # torch.export raises many kinds
             raise explain(model, shapes, name, error) from error
 

@@ -84,7 +84,7 @@ class Values:
 
     def _ordered(self, stored: Stored, order: Order | None, reader: fx.Node) -> Node:
         shape = stored.placement.shape
-        if stored.placement.dims[0] != (0,) or len(shape) > 1 + MAX_RANK:
+        if stored.placement.dims[0] != (0,) or not 2 <= len(shape) <= 1 + MAX_RANK:
             raise refused(reader, f"reading {unstorable(shape)}")
         order = canonical(len(shape) - 1) if order is None else order
         return self.brought(stored, placed(shape, order), tuple(shape[1 + dim] for dim in order))
