@@ -91,6 +91,7 @@ class QuantizedModel(nn.Module):
         given = dict(zip((node.name for node in self.graph.inputs), each(x), strict=True))
         for node in self.graph.nodes:
             inputs = [given[node.name]] if node.is_input else [values[name] for name in node.inputs]
+            inputs = inputs or [*given.values()][:1]  # a constant is of the samples' type
             is_layer = isinstance(node, weighted.Layer)
             parameters = (self.weight(node.name), self.layer(node.name).bias) if is_layer else ()
             value = forward(node, inputs, *parameters)
