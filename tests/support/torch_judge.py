@@ -35,7 +35,8 @@ def run(graph, *inputs: np.ndarray) -> dict[str, np.ndarray]:
         function = globals()[f"_{node.op}"]
         sources = [nodes[name] for name in node.inputs]
         y = function(node, *(values[name] for name in node.inputs), types=[s.type for s in sources])
-        values[node.name] = y[:, 0] if y.ndim == len(node.shape) + 2 else y  # the one row of (N, W, C)
+        y = y[:, 0] if y.ndim == len(node.shape) + 2 else y  # the one row of (N, W, C)
+        values[node.name] = y.expand(len(inputs[0]), *y.shape[1:])  # a constant is one sample
     return {name: value.numpy().astype(np.int64) for name, value in values.items()}
 
 
