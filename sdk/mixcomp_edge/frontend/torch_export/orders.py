@@ -98,7 +98,7 @@ class Placement:
 
 def canonical(rank: int) -> Order:
     """Channels last: the first dimension behind the batch is the innermost."""
-    return (*range(1, rank), 0)
+    return (*range(1, rank), 0)[:rank]
 
 
 def placed(shape: Shape, order: Order) -> Placement:

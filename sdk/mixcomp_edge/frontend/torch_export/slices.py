@@ -142,11 +142,11 @@ def _index(importer: Importer, node: fx.Node) -> None:
     else:
         given = [(d, index) for d, index in enumerate(node.args[1]) if index is not None]  # type: ignore[arg-type]
         if len(given) != 1:
-            raise refused(node, "an index of several dimensions at once")
+            raise refused(node, f"{node.target} of several dimensions at once")
         dim, argument = given[0]
     indices = importer.constants.get(argument) if isinstance(argument, fx.Node) else None
     if indices is None or indices.dim() != 1 or indices.is_floating_point() or indices.dtype.itemsize == 1:
-        raise refused(node, "an index that is no list of constant integers")
+        raise refused(node, f"{node.target} by what is no list of constant integers")
     dim = _dim(node, dim, len(stored.placement.shape))
     numbers = [int(i) % stored.placement.shape[dim] for i in indices]
     parts = [cut(importer, node, stored, dim, first, size, step) for first, size, step in _runs(numbers)]
