@@ -154,6 +154,9 @@ def _unweighted(op: str, x_type: QType, y_type: QType, rng: Rng) -> Graph | None
         node = QSoftmax(**common | {"type": QType("u8", 1 / 256)}, table=table.astype(np.uint16))
     elif op == "maxpool2d":
         window = _window("avgpool2d", rng)
+        if rng.random() < 0.5:  # what kernels that read words ask for
+            shape = (*shape[:2], int(rng.choice([8, 16])))
+            x = replace(x, shape=shape)
         size = window.output_size(*shape[:2])
         if min(size) < 1 or not _all_inside(shape, size, window):
             return None

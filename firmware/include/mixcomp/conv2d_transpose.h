@@ -62,19 +62,6 @@ void mce_conv2d_transpose_u8_fx4__v6m(const mce_conv2d_transpose *p, const uint8
 void mce_conv2d_transpose_s8_fx4__v6m(const mce_conv2d_transpose *p, const uint8_t *x, uint8_t *y,
                                       mce_scratch *scratch);
 
-void mce_conv2d_transpose_u4_fx4__mve(const mce_conv2d_transpose *p, const uint8_t *x, uint8_t *y,
-                                      mce_scratch *scratch);
-void mce_conv2d_transpose_s4_fx4__mve(const mce_conv2d_transpose *p, const uint8_t *x, uint8_t *y,
-                                      mce_scratch *scratch);
-void mce_conv2d_transpose_u8_fx4__mve(const mce_conv2d_transpose *p, const uint8_t *x, uint8_t *y,
-                                      mce_scratch *scratch);
-void mce_conv2d_transpose_s8_fx4__mve(const mce_conv2d_transpose *p, const uint8_t *x, uint8_t *y,
-                                      mce_scratch *scratch);
-void mce_conv2d_transpose_u4_w4__mve(const mce_conv2d_transpose *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
-void mce_conv2d_transpose_s4_w4__mve(const mce_conv2d_transpose *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
-void mce_conv2d_transpose_u8_w4__mve(const mce_conv2d_transpose *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
-void mce_conv2d_transpose_s8_w4__mve(const mce_conv2d_transpose *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
-
 #ifdef __cplusplus
 }
 #endif
