@@ -155,7 +155,7 @@ BROKEN = {
     "add of two shapes": (changed("add", inputs=("block.conv", "input")), "add: adds shapes .* broadcasting is not"),
     "pad of too few axes": (changed("pad", before=(1, 0)), r"pad: pads \(1, 0\), \(0, 1, 0\) do not fit shape"),
     "negative pad": (changed("pad", before=(-1, 0, 0)), r"pad: pads \(-1, 0, 0\), \(0, 1, 0\) do not fit shape"),
-    "reshape to another size": (changed("flatten", shape=(25,)), r"flatten: cannot view shape \(2, 2, 6\) as \(25,\)"),
+    "reshape to another size": (changed("flatten", shape=(25,)), r"flatten: cannot view shape \(6, 2, 2\) as \(25,\)"),
     "convolution of a vector": (
         changed("block.conv", inputs=("input",)).with_nodes(
             [replace(small_graph().nodes[0], shape=(72,)), *small_graph().nodes[1:]]), "needs an input"),
@@ -186,7 +186,7 @@ BROKEN = {
     "zero point beyond the type": (typed("add", zero_point=8), "zero point 8 leaves the range of s4"),
     "pool of another type": (typed("maxpool", scale=0.5), "maxpool: maxpool2d must keep the type of 'join'"),
     "pad of another type": (typed("pad", zero_point=1), "pad: pad must keep the type of 'maxpool'"),
-    "reshape of another type": (typed("flatten", dtype="u4"), "flatten: reshape must keep the type of 'concat'"),
+    "reshape of another type": (typed("flatten", dtype="u4"), "flatten: reshape must keep the type of 'turned'"),
     "add with shift 0": (changed("add", shift=0), "add: shift 0 or a multiplier is out of range"),
     "add with shift 31": (changed("add", shift=31), "add: shift 31 or a multiplier is out of range"),
     "add with a negative multiplier": (changed("add", b_multiplier=-1), "or a multiplier is out of range"),
