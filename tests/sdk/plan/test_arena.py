@@ -270,7 +270,7 @@ def test_the_known_networks_need_no_byte_more_than_the_lower_bound(name):
 @pytest.mark.parametrize("name", list(targets()))
 def test_a_layout_numbers_what_computes_and_counts_its_constants(name):
     layout = lay_out(small_graph(), target(name))
-    assert [step.index for step in layout.steps] == list(range(17))
+    assert [step.index for step in layout.steps] == list(range(19))
     assert "flatten" not in {step.node.name for step in layout.steps}
     weighted = [step for step in layout.steps if hasattr(step.node, "weights")]
     biases = sum(step.packed.bias.nbytes for step in weighted)  # MVE's are padded to whole vectors of channels
