@@ -151,7 +151,7 @@ MCE_INLINE void mce_conv2d_body(mce_type type, mce_scheme scheme, mce_quad_run *
                         0,
                         0,
                         in.split};
-    const mce_gather gather = mce_gather_of(type, p, x, (uint8_t *)(patches + n));
+    const mce_gathering gather = mce_gather_of(type, p, x, (uint8_t *)(patches + n));
     mce_gather_begin(unit, &gather, p->window.kh * p->window.kw * depth, n, patches);
     for (int32_t first = 0, last; first < p->y.c; first = last, group = w) {
         const int32_t left = outputs - first % outputs;

@@ -98,7 +98,7 @@ typedef struct mce_corner {
 } mce_corner;
 
 /* How patches are found; the same for all of a call. */
-typedef struct mce_gather {
+typedef struct mce_gathering {
     const mce_conv2d *p;
     const uint8_t *x;            /* [x.h][x.w][x.c] */
     int32_t depth;               /* channels of a group */
@@ -106,9 +106,9 @@ typedef struct mce_gather {
     uint32_t rows, columns;      /* corners below these have whole rows under their windows; 0: none has */
     int32_t run, line, pitch;    /* elements in a row of the window; bytes of a row of x, between rows of the window */
     int32_t first, end, advance; /* column of a row's first corner, behind its last, from one to the next */
-} mce_gather;
+} mce_gathering;
 
-MCE_INLINE mce_gather mce_gather_of(mce_type type, const mce_conv2d *p, const uint8_t *x, uint8_t *bytes)
+MCE_INLINE mce_gathering mce_gather_of(mce_type type, const mce_conv2d *p, const uint8_t *x, uint8_t *bytes)
 {
     const mce_window *const k = &p->window;
     const int32_t depth = p->x.c / p->groups, packed = mce_is_packed(type);
@@ -116,29 +116,29 @@ MCE_INLINE mce_gather mce_gather_of(mce_type type, const mce_conv2d *p, const ui
     const int32_t wide = mce_is_wide(type, depth), regular = p->groups == 1 && k->dw == 1 && rows > 0 && columns > 0;
     const int32_t whole = regular && (wide || !packed);
     const int32_t line = mce_pair_bytes(packed, p->x.w * p->x.c);
-    const mce_gather g = {p,
-                          x,
-                          depth,
-                          wide || packed ? 0 : bytes,
-                          whole ? (uint32_t)rows : 0,
-                          whole ? (uint32_t)columns : 0,
-                          k->kw * depth,
-                          line,
-                          line * k->dh,
-                          -k->left,
-                          p->y.w * k->sw - k->left,
-                          k->sw};
+    const mce_gathering g = {p,
+                             x,
+                             depth,
+                             wide || packed ? 0 : bytes,
+                             whole ? (uint32_t)rows : 0,
+                             whole ? (uint32_t)columns : 0,
+                             k->kw * depth,
+                             line,
+                             line * k->dh,
+                             -k->left,
+                             p->y.w * k->sw - k->left,
+                             k->sw};
     return g;
 }
 
-MCE_INLINE mce_corner mce_corner_begin(const mce_gather *g)
+MCE_INLINE mce_corner mce_corner_begin(const mce_gathering *g)
 {
     const mce_corner at = {-g->p->window.top, g->first};
     return at;
 }
 
 /* The next pixel, row by row. */
-MCE_INLINE void mce_corner_next(const mce_gather *g, mce_corner *at)
+MCE_INLINE void mce_corner_next(const mce_gathering *g, mce_corner *at)
 {
     at->column += g->advance;
     if (at->column == g->end) {
@@ -148,7 +148,7 @@ MCE_INLINE void mce_corner_next(const mce_gather *g, mce_corner *at)
 }
 
 /* Any patch: channels from `channel` on, X is x.zero in the padding. */
-MCE_SHARED void mce_gather_any(mce_type type, int32_t unit, const mce_gather *g, mce_corner at, int32_t channel,
+MCE_SHARED void mce_gather_any(mce_type type, int32_t unit, const mce_gathering *g, mce_corner at, int32_t channel,
                                mce_word *patch)
 {
     const mce_conv2d *const p = g->p;
@@ -201,8 +201,8 @@ MCE_INLINE uint8_t *mce_bytes_copy(uint8_t *to, const uint8_t *from, int32_t n)
 }
 
 /* As mce_gather_any, to bytes. */
-MCE_ONCE void mce_gather_bytes(const mce_gather *g, mce_corner at, int32_t channel);
-MCE_ONCE void mce_gather_bytes(const mce_gather *g, mce_corner at, int32_t channel)
+MCE_ONCE void mce_gather_bytes(const mce_gathering *g, mce_corner at, int32_t channel);
+MCE_ONCE void mce_gather_bytes(const mce_gathering *g, mce_corner at, int32_t channel)
 {
     const mce_conv2d *const p = g->p;
     const mce_window *const k = &p->window;
@@ -236,7 +236,8 @@ MCE_ONCE void mce_gather_bytes(const mce_gather *g, mce_corner at, int32_t chann
 }
 
 /* Zeros from element `length` to `padded`: gathering does not touch them again. */
-MCE_INLINE void mce_gather_begin(int32_t unit, const mce_gather *g, int32_t length, int32_t padded, mce_word *patches)
+MCE_INLINE void mce_gather_begin(int32_t unit, const mce_gathering *g, int32_t length, int32_t padded,
+                                 mce_word *patches)
 {
     if (g->bytes != 0) {
         mce_bytes_fill(g->bytes + length, 0, padded - length);
@@ -252,7 +253,7 @@ MCE_INLINE void mce_gather_begin(int32_t unit, const mce_gather *g, int32_t leng
 
 /* patch[i,j,c] = X[row + i*dh, column + j*dw, channel + c], c < depth; X is x.zero in the padding.
  * patch: [padded/2], interleaved */
-MCE_INLINE void mce_gather_patch(mce_type type, int32_t unit, const mce_gather *g, mce_corner at, int32_t channel,
+MCE_INLINE void mce_gather_patch(mce_type type, int32_t unit, const mce_gathering *g, mce_corner at, int32_t channel,
                                  int32_t padded, mce_word *patch)
 {
     mce_patch to = {1, patch, 0};
