@@ -6,16 +6,16 @@
 #include "mixcomp/internal/window.h"
 #include "mixcomp/dwconv2d.h"
 
-typedef struct mce_pair {
+typedef struct mce_two {
     int32_t even, odd;
-} mce_pair;
+} mce_two;
 
 /* acc + sum_{i,j} level(code[i,j]) * X[row + i*dh, column + j*dw], for two neighbouring output channels that read
  * channels c.even and c.odd of x; 8 bits: the second code lies `second` bytes on, 0 where there is none. */
-MCE_INLINE mce_pair mce_dwconv2d_sum(mce_type type, int32_t bits, const mce_conv2d *p,
-                                     const uint8_t *x, /* [x.h][x.w][x.c] */
-                                     int32_t row, int32_t column, mce_pair c, mce_pair acc,
-                                     const uint8_t *codes /* [kh*kw], a row apart */, int32_t second)
+MCE_INLINE mce_two mce_dwconv2d_sum(mce_type type, int32_t bits, const mce_conv2d *p,
+                                    const uint8_t *x, /* [x.h][x.w][x.c] */
+                                    int32_t row, int32_t column, mce_two c, mce_two acc,
+                                    const uint8_t *codes /* [kh*kw], a row apart */, int32_t second)
 {
     const int16_t *const level = (const int16_t *)p->levels; /* [16] */
     const int32_t step = mce_row_bytes(bits, p->y.c);
@@ -23,7 +23,7 @@ MCE_INLINE mce_pair mce_dwconv2d_sum(mce_type type, int32_t bits, const mce_conv
         const int32_t h = row + i * p->window.dh;
         for (int32_t j = 0; j < p->window.kw; j++) {
             const int32_t w = column + j * p->window.dw;
-            mce_pair v = {p->x.zero, p->x.zero};
+            mce_two v = {p->x.zero, p->x.zero};
             if (mce_inside(h, p->x.h) && mce_inside(w, p->x.w)) {
                 const int32_t pixel = (h * p->x.w + w) * p->x.c;
                 v.even = mce_load(type, x, pixel + c.even);
@@ -53,10 +53,10 @@ MCE_INLINE void mce_dwconv2d_rows(mce_type type, int32_t bits, const mce_conv2d 
             const int32_t row = h * p->window.sh - p->window.top, column = w * p->window.sw - p->window.left;
             for (int32_t o = 0; o < outputs; o += 2) {
                 const int32_t next = o + 1 < outputs ? o + 1 : o;
-                const mce_pair c = {repeat == 1 ? o : o / repeat, repeat == 1 ? next : next / repeat};
-                const mce_pair bias = {p->bias[o], p->bias[next]};
+                const mce_two c = {repeat == 1 ? o : o / repeat, repeat == 1 ? next : next / repeat};
+                const mce_two bias = {p->bias[o], p->bias[next]};
                 const uint8_t *const codes = (const uint8_t *)p->codes + (bits == 8 ? o : o >> 1);
-                const mce_pair acc = mce_dwconv2d_sum(type, bits, p, x, row, column, c, bias, codes, next - o);
+                const mce_two acc = mce_dwconv2d_sum(type, bits, p, x, row, column, c, bias, codes, next - o);
                 mce_store_output(&p->y, &p->requant, y, at++, acc.even, o);
                 if (next != o) {
                     mce_store_output(&p->y, &p->requant, y, at++, acc.odd, next);

@@ -31,8 +31,8 @@ typedef struct mce_dw_sums {
 } mce_dw_sums;
 
 /* n taps, `step` bytes apart in x, whose weights begin at w. */
-MCE_INLINE void mce_dw_row(mce_type type, const uint8_t *x, int32_t n, int32_t step, const mce_word *w,
-                           mce_dw_sums *sums)
+MCE_INLINE void mce_dw_words_row(mce_type type, const uint8_t *x, int32_t n, int32_t step, const mce_word *w,
+                                 mce_dw_sums *sums)
 {
     uint32_t mask = 0x000F000Fu;
     MCE_IN_REGISTER(mask);
@@ -60,11 +60,11 @@ MCE_SHARED void mce_dw_edge(mce_type type, const mce_conv2d *p, const uint8_t *x
     for (int32_t i = 0; i < k->kh; i++, row += k->dh, w += 2 * kw) {
         if (mce_inside(row, p->x.h)) {
             const int32_t at = (row * p->x.w + column + inside.first * k->dw) * bytes;
-            mce_dw_row(type, beyond, inside.first, 0, w, sums);
-            mce_dw_row(type, x + at, inside.end - inside.first, k->dw * bytes, w + 2 * inside.first, sums);
-            mce_dw_row(type, beyond, kw - inside.end, 0, w + 2 * inside.end, sums);
+            mce_dw_words_row(type, beyond, inside.first, 0, w, sums);
+            mce_dw_words_row(type, x + at, inside.end - inside.first, k->dw * bytes, w + 2 * inside.first, sums);
+            mce_dw_words_row(type, beyond, kw - inside.end, 0, w + 2 * inside.end, sums);
         } else {
-            mce_dw_row(type, beyond, kw, 0, w, sums);
+            mce_dw_words_row(type, beyond, kw, 0, w, sums);
         }
     }
 }
@@ -113,7 +113,7 @@ MCE_INLINE void mce_dwconv2d_words(mce_type type, int32_t bits, const mce_conv2d
                     const uint8_t *at = column0 + (row * p->x.w + column) * bytes;
                     const mce_word *line = w;
                     for (int32_t i = k->kh; i > 0; i--, at += below, line += 2 * kw) {
-                        mce_dw_row(type, at, kw, step, line, &sums);
+                        mce_dw_words_row(type, at, kw, step, line, &sums);
                     }
                 } else {
                     mce_dw_edge(type, p, column0, row, column, w, around, &sums);
