@@ -57,7 +57,7 @@
 
 /* Adds the products of n weights (a multiple of 8) of two channels at two pixels to t.
  * x: two pixels interleaved by words, [n/2][2]; w: [n/4][2], bytes 0 2 1 3 of each four. Returns the end of w. */
-MCE_INLINE const mce_word *mce_bytes_2x2(mce_pairs *t, const mce_word *x, const mce_word *w, int32_t n)
+MCE_INLINE const mce_word *mce_bytes_2x2(mce_channel_pairs *t, const mce_word *x, const mce_word *w, int32_t n)
 {
     const mce_word *const end = w + n / 2;
     int32_t a0 = t->a0, a1 = t->a1, b0 = t->b0, b1 = t->b1;

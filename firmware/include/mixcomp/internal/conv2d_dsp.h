@@ -19,15 +19,15 @@ typedef struct mce_two_pixels {
 } mce_two_pixels;
 
 /* Accumulators of two channels begin with their biases a and b. */
-MCE_INLINE mce_pairs mce_pairs_begin(const mce_two_pixels *in, int32_t a, int32_t b)
+MCE_INLINE mce_channel_pairs mce_pairs_begin(const mce_two_pixels *in, int32_t a, int32_t b)
 {
-    const mce_pairs sum = {mce_wrap_add(a, in->offset0), mce_wrap_add(a, in->offset1), mce_wrap_add(b, in->offset0),
-                           mce_wrap_add(b, in->offset1)};
+    const mce_channel_pairs sum = {mce_wrap_add(a, in->offset0), mce_wrap_add(a, in->offset1),
+                                   mce_wrap_add(b, in->offset0), mce_wrap_add(b, in->offset1)};
     return sum;
 }
 
 /* Their sums over a patch, in every scheme but quad. Returns the end of w. */
-MCE_INLINE const mce_word *mce_pairs_sum(mce_scheme scheme, mce_pairs *sum, const mce_two_pixels *in,
+MCE_INLINE const mce_word *mce_pairs_sum(mce_scheme scheme, mce_channel_pairs *sum, const mce_two_pixels *in,
                                          const mce_word *table, const mce_word *w)
 {
     return scheme == MCE_BYTES ? mce_bytes_2x2(sum, in->patches, w, in->n)
@@ -64,7 +64,7 @@ MCE_INLINE const mce_word *mce_conv2d_pairs(mce_scheme scheme, int32_t packed, c
     const int32_t *m = s->requant->multiplier + first * s->step, step = s->step, next = packed ? 1 : 2;
     for (int32_t o = first; o < last; o += 2, m += 2 * step, at0 += next, at1 += next) {
         const int32_t a = bias[o], b = bias[o + 1], ma = m[0], mb = m[step];
-        mce_pairs sum = mce_pairs_begin(in, a, b);
+        mce_channel_pairs sum = mce_pairs_begin(in, a, b);
         w = mce_pairs_sum(scheme, &sum, in, table, w);
         const uint32_t pixel0 = mce_sink_pair(packed, s, at0, sum.a0, sum.b0, ma, mb);
         const uint32_t pixel1 = mce_sink_pair(packed, s, at1, sum.a1, sum.b1, ma, mb);
@@ -88,7 +88,7 @@ MCE_INLINE const mce_word *mce_conv2d_any(mce_scheme scheme, const mce_two_pixel
             mce_quad_pair(&in->split, in->patches, in->blocks, in->end, w + words * (odd >> 1), two ? 2 : 1, low, high);
             w += two && !odd ? 0 : words * (two ? in->n / 2 : in->n / 4);
         } else {
-            mce_pairs t = mce_pairs_begin(in, a, b);
+            mce_channel_pairs t = mce_pairs_begin(in, a, b);
             w = mce_pairs_sum(scheme, &t, in, table, w);
             low[0] = t.a0, low[1] = t.a1, high[0] = t.b0, high[1] = t.b1;
         }

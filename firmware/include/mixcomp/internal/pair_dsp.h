@@ -9,9 +9,9 @@
 #include "mixcomp/internal/dsp_output.h"
 
 /* Sums of two channels (a, b) at two pixels (0, 1). */
-typedef struct mce_pairs {
+typedef struct mce_channel_pairs {
     int32_t a0, a1, b0, b1;
-} mce_pairs;
+} mce_channel_pairs;
 
 #if MCE_DSP_LOOPS
 #define MCE_PAIR_MULTIPLY(acc)                                                                                         \
@@ -36,8 +36,8 @@ typedef struct mce_pairs {
 
 /* Adds the products of n weights (a multiple of 8) of two channels at two pixels to t.
  * x: two pixels interleaved by words, [n/2][2]; w: [n/8][2]; table: null (0) for fixp4. Returns the end of w. */
-MCE_INLINE const mce_word *mce_pair_2x2(mce_pairs *t, const mce_word *x, const mce_word *w, const mce_word *pairs,
-                                        int32_t n)
+MCE_INLINE const mce_word *mce_pair_2x2(mce_channel_pairs *t, const mce_word *x, const mce_word *w,
+                                        const mce_word *pairs, int32_t n)
 {
     const mce_word *const end = w + n / 4;
     int32_t a0 = t->a0, a1 = t->a1, b0 = t->b0, b1 = t->b1;
