@@ -103,7 +103,7 @@ MCE_INLINE void mce_pairs(const mce_pair *p, const uint8_t *a, const uint8_t *b,
             } else if ((k & 1) == 0) { /* start is even; a whole byte, once both its elements are read */
                 y[(start + k) >> 1] = (uint8_t)(value & 0x0F);
             } else {
-                y[(start + k) >> 1] |= (uint8_t)(value << 4);
+                y[(start + k) >> 1] |= (uint8_t)((uint32_t)value << 4);
             }
         }
     }
