@@ -23,7 +23,6 @@ import torch
 
 from mixcomp_edge import LayerPlan, MixcompError, QuantPlan, convert, export, prepare, save_bundle, verify
 from mixcomp_edge.errors import UnsupportedError
-from mixcomp_edge.ir import interp
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from tests.networks.zoo import FURTHER, NETWORKS, Foreign, coarse, pictures, settled, sqnr
@@ -68,7 +67,7 @@ def trial(network: Foreign, bits: int, images: torch.Tensor | None, *, emulate: 
     with torch.no_grad():
         floats, rounded = model(unseen), coarse(model)(unseen)
         row["sqnr_weights"] = round(sqnr(floats, rounded), 2)
-    logits = integers(bundle, unseen)
+    logits = torch.from_numpy(bundle.predict(unseen.numpy()))
     row["sqnr"] = round(sqnr(floats, logits), 2)
     row["layers"] = len(bundle.graph.nodes)
     with tempfile.TemporaryDirectory() as folder:
@@ -84,14 +83,6 @@ def trial(network: Foreign, bits: int, images: torch.Tensor | None, *, emulate: 
                 row[on] = str(error)
     row["seconds"] = round(time.perf_counter() - start, 1)
     return row
-
-
-def integers(bundle: object, x: torch.Tensor) -> torch.Tensor:
-    """The integers' logits, as real numbers."""
-    graph = bundle.graph  # type: ignore[attr-defined]
-    q = graph.nodes[0].quantize(x.movedim(1, -1).numpy())
-    y, node = interp.run(graph, q), graph[graph.output]
-    return torch.from_numpy(((y - node.type.zero_point) * node.type.scale).astype("float32"))
 
 
 def main() -> None:

@@ -40,7 +40,7 @@ MAY_IMPORT = {
     "choosing": BELOW_TRAIN,
     "sizing": {"errors", "build", "bundle", "codegen", "targets"},
     "doctor": {"errors", "build", "targets", "board", "mixcomp_sim"},
-    "frontend": {"errors", "numerics", "ir", "operators", "torch"},
+    "frontend": {"errors", "documents", "numerics", "ir", "operators", "torch"},
     "train": {*BELOW_TRAIN, "frontend", "torch"},
     "bench": {*BELOW_TRAIN, "train"},
     "report": {*BELOW_TRAIN, "bench"},

@@ -77,22 +77,13 @@ def register(app: typer.Typer) -> None:
 
 def _samples(bundle: Bundle, data: Path) -> tuple[NDArray[Any], NDArray[Any] | None, tuple[str, ...]]:
     """(x channels first, labels or None, names of the classes): the test set where the file has one."""
-    from mixcomp_edge.train.tasks.samples import read_samples
+    from mixcomp_edge.train.tasks.samples import channels_first, read_samples
 
     shape = bundle.graph.nodes[0].shape
     first = (shape[-1], *shape[:-1])
     samples = read_samples(data, (shape[0], shape[1]) if len(shape) == 3 else None)
     split = next(name for name in ("test", "", "validation", "train") if name in samples.x)
-    x = samples.x[split]
-    if x.shape[1:] != first and x.shape[1:] == shape:
-        x = np.moveaxis(x, -1, 1)
-    elif x.ndim == 2 and x.shape[1] == int(np.prod(first)):
-        x = x.reshape(len(x), *first)
-    elif first[0] == 1 and x.shape[1:] == first[1:]:
-        x = x[:, None]
-    if x.shape[1:] != first:
-        raise TaskError(f"{data}: samples are of shape {x.shape[1:]}; the model takes {first}, channels first.")
-    return x, samples.y[split], samples.classes
+    return channels_first(samples.x[split], first, data), samples.y[split], samples.classes
 
 
 def _scores(outputs: NDArray[np.float32], y: NDArray[Any], classes: tuple[str, ...]) -> dict[str, Any] | None:

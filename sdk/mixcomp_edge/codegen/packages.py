@@ -40,12 +40,13 @@ def package_files(models: Sequence[Model], packaging: Packaging) -> dict[str, by
     }
     for template, path in _templates(packaging):
         if EACH not in path:
-            jinja = render.environment_of(models[0])
+            jinja = render.environment_of(models[0][1])
             files[path.replace(WHOLE, shared["package"])] = jinja.get_template(template).render(shared).encode()
             continue
-        for model in models:
-            text = render.environment_of(model).get_template(template).render(render.context_of(model) | shared)
-            files[path.replace(EACH, model[0].graph.name)] = text.encode()
+        for bundle, layout in models:
+            jinja = render.environment_of(layout)
+            text = jinja.get_template(template).render(render.context_of(bundle, layout) | shared)
+            files[path.replace(EACH, bundle.graph.name)] = text.encode()
     manifest = {
         "generator": f"mixcomp-edge {__version__}",
         "package": packaging.value,

@@ -28,10 +28,10 @@ def render_project(models: Sequence[tuple[Bundle, Layout]]) -> dict[str, str]:
     """Path -> text of the generated files of a project with one model or several."""
     contexts, files = [], {}
     for bundle, layout in models:
-        jinja = _environment(layout)
+        jinja = environment_of(layout)
         name = bundle.graph.name
         test = "test/selftest.c" if len(models) == 1 else f"test/selftest_{name}.c"
-        contexts.append(_context(bundle, layout) | {"test": test})
+        contexts.append(context_of(bundle, layout) | {"test": test})
         for path, template in (
             (f"include/mce_{name}.h", "model.h.j2"),
             (f"src/mce_{name}.c", "model.c.j2"),
@@ -53,20 +53,11 @@ def kernels_of(models: Sequence[tuple[Bundle, Layout]]) -> list[Kernel]:
 def render_image(layout: Layout) -> str:
     """The C file with the emulated image's entry and arena."""
     all_ends = (*ends.inputs(layout.graph), *ends.outputs(layout.graph))
-    return _environment(layout).get_template("image.c.j2").render(model=layout.graph.name, ends=all_ends)
+    return environment_of(layout).get_template("image.c.j2").render(model=layout.graph.name, ends=all_ends)
 
 
-def environment_of(model: tuple[Bundle, Layout]) -> jinja2.Environment:
+def environment_of(layout: Layout) -> jinja2.Environment:
     """Jinja2 with what templates of a model ask for."""
-    return _environment(model[1])
-
-
-def context_of(model: tuple[Bundle, Layout]) -> dict[str, Any]:
-    """What templates print of a model."""
-    return _context(*model)
-
-
-def _environment(layout: Layout) -> jinja2.Environment:
     jinja = environment()
     placement = _Placement(layout)
     jinja.filters |= {"numbers": numbers, "dims": dims, "symbol": symbol, "c_float": c_float}
@@ -76,7 +67,8 @@ def _environment(layout: Layout) -> jinja2.Environment:
     return jinja
 
 
-def _context(bundle: Bundle, layout: Layout) -> dict[str, Any]:
+def context_of(bundle: Bundle, layout: Layout) -> dict[str, Any]:
+    """What templates print of a model."""
     graph = bundle.graph
     x, y = golden_vector(graph)
     tables = {}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mixcomp_edge.documents import read_bytes
 from mixcomp_edge.errors import ModelFileError
 
 MAX_BYTES = 512 << 20  # of a file; no network for a microcontroller comes near it
@@ -66,16 +65,10 @@ def read(path: Path) -> Document:
 def _load(path: Path) -> Any:
     """The ModelProto with external data, which onnx takes from beside the file only; its functions inlined."""
     onnx = _onnx()
+    content = read_bytes(path, MAX_BYTES, ModelFileError)
     try:
-        status = os.stat(path)
-    except OSError as error:
-        raise ModelFileError(f"{path}: cannot read it ({error.strerror or error}).") from error
-    if not stat.S_ISREG(status.st_mode):
-        raise ModelFileError(f"{path}: is not a file.")
-    if status.st_size > MAX_BYTES:
-        raise ModelFileError(f"{path}: {status.st_size} bytes; at most {MAX_BYTES} are read.")
-    try:
-        model = onnx.load(str(path))
+        model = onnx.load_model_from_string(content)
+        onnx.external_data_helper.load_external_data_for_model(model, str(path.parent))
         return onnx.inliner.inline_local_functions(model) if model.functions else model
     except Exception as error:  # protobuf and the reader of external data raise many kinds
         reason = str(error).strip().splitlines()
@@ -87,6 +80,7 @@ def _load(path: Path) -> Any:
 def _onnx() -> Any:
     try:
         import onnx
+        import onnx.external_data_helper
         import onnx.inliner
         import onnx.reference
     except ModuleNotFoundError as error:

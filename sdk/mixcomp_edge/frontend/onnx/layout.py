@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from mixcomp_edge.frontend.blocks import depth_to_space, space_to_depth
 from mixcomp_edge.frontend.onnx.calls import Call, integers, onnx_operator, tensors
 
 END = 1 << 31  # files write "to the end" as the largest number of 32 or 64 bits
@@ -138,22 +139,14 @@ def _gather(call: Call, x: Tensor, index: Any) -> Tensor:
 
 @onnx_operator("DepthToSpace")
 def _depth_to_space(call: Call, x: Tensor) -> Tensor:
-    block = call.get("blocksize")
-    if call.get("mode", "DCR") == "CRD":
-        return F.pixel_shuffle(x, block)
-    n, c, h, w = x.shape
-    y = x.reshape(n, block, block, c // block**2, h, w).permute(0, 3, 4, 1, 5, 2)
-    return y.reshape(n, c // block**2, h * block, w * block)
+    function = F.pixel_shuffle if call.get("mode", "DCR") == "CRD" else depth_to_space
+    return function(x, call.get("blocksize"))
 
 
 @onnx_operator("SpaceToDepth")
 def _space_to_depth(call: Call, x: Tensor) -> Tensor:
-    block = call.get("blocksize")
-    if call.get("mode", "DCR") == "CRD":
-        return F.pixel_unshuffle(x, block)
-    n, c, h, w = x.shape
-    y = x.reshape(n, c, h // block, block, w // block, block).permute(0, 3, 5, 1, 2, 4)
-    return y.reshape(n, c * block**2, h // block, w // block)
+    function = F.pixel_unshuffle if call.get("mode", "DCR") == "CRD" else space_to_depth
+    return function(x, call.get("blocksize"))
 
 
 REDUCTIONS: dict[str, Callable[[Tensor, tuple[int, ...], bool], Tensor]] = {

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import stat
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -12,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mixcomp_edge.documents import read_bytes
 from mixcomp_edge.errors import ModelFileError
 
 MAX_BYTES = 256 << 20
@@ -65,15 +64,7 @@ class Document:
 def read(path: Path) -> Document:
     """The file's network; ModelFileError says what is wrong with it."""
     schema = _schema()
-    try:
-        status = os.stat(path)
-        if not stat.S_ISREG(status.st_mode):
-            raise ModelFileError(f"{path}: is not a file.")
-        if status.st_size > MAX_BYTES:
-            raise ModelFileError(f"{path}: {status.st_size} bytes; at most {MAX_BYTES} are read.")
-        content = path.read_bytes()
-    except OSError as error:
-        raise ModelFileError(f"{path}: cannot read it ({error.strerror or error}).") from error
+    content = read_bytes(path, MAX_BYTES, ModelFileError)
     if content[4:8] != b"TFL3":
         raise ModelFileError(f"{path}: is no TensorFlow Lite file.")
     try:

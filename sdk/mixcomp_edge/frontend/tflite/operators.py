@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from mixcomp_edge.frontend.blocks import depth_to_space, space_to_depth
 from mixcomp_edge.frontend.tflite.module import Call, channels_first, channels_last, tflite_operator
 
 SAME = 0  # of the schema's Padding
@@ -283,14 +284,8 @@ def _resize(call: Call, x: Tensor, size: Any) -> Tensor:
 
 @tflite_operator("DEPTH_TO_SPACE", "SPACE_TO_DEPTH")
 def _blocks(call: Call, x: Tensor) -> Tensor:
-    """The file's order: positions within a block before channels."""
-    b = call.get("blockSize")
-    n, c, h, w = x.shape
-    if call.operation.kind == "DEPTH_TO_SPACE":
-        y = x.reshape(n, b, b, c // b**2, h, w).permute(0, 3, 4, 1, 5, 2)
-        return y.reshape(n, c // b**2, h * b, w * b)
-    y = x.reshape(n, c, h // b, b, w // b, b).permute(0, 3, 5, 1, 2, 4)
-    return y.reshape(n, c * b**2, h // b, w // b)
+    function = depth_to_space if call.operation.kind == "DEPTH_TO_SPACE" else space_to_depth
+    return function(x, call.get("blockSize"))
 
 
 @tflite_operator("BATCH_MATMUL")

@@ -4,23 +4,13 @@ becomes one node, channels last. What has no counterpart is refused by name, wit
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib import import_module
+from pkgutil import iter_modules
 from typing import Any, cast
 
 from torch import fx, nn
 from torch.export import ExportedProgram
 
-from mixcomp_edge.frontend.torch_export import (
-    activations,
-    arithmetic,
-    layers,
-    layout,
-    norms,
-    pooling,
-    products,
-    reductions,
-    resampling,
-    slices,
-)
 from mixcomp_edge.frontend.torch_export.calls import BATCH
 from mixcomp_edge.frontend.torch_export.importer import Importer
 from mixcomp_edge.frontend.torch_export.structure import Structure, names_of
@@ -31,18 +21,9 @@ from mixcomp_edge.ir.verify import verify
 
 __all__ = ["BATCH", "Imported", "import_model", "import_program"]
 Shapes = Shape | tuple[Shape, ...]  # of the only input, or of each
-FAMILIES = (
-    activations,
-    arithmetic,
-    layers,
-    layout,
-    norms,
-    pooling,
-    products,
-    reductions,
-    resampling,
-    slices,
-)  # importing them registers their handlers
+
+for _module in iter_modules(__path__):  # importing a family registers its handlers
+    import_module(f"{__name__}.{_module.name}")
 
 
 @dataclass(frozen=True, eq=False)

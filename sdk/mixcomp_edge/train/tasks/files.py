@@ -20,7 +20,7 @@ from mixcomp_edge.train.recipe import Recipe
 from mixcomp_edge.train.task import Split, Task
 from mixcomp_edge.train.tasks.holdout import hold_out
 from mixcomp_edge.train.tasks.images import SAMPLE, sample
-from mixcomp_edge.train.tasks.samples import Samples, read_samples
+from mixcomp_edge.train.tasks.samples import Samples, channels_first, read_samples
 
 TEST_SHARE = 0.2  # of each class, where the file has no test samples
 STEPS, BATCH = 1500, 32  # of teaching without labels
@@ -137,23 +137,8 @@ def _data(path: Path, model: nn.Module, shape: tuple[int, ...], source: Source) 
 
 def _ordered(samples: Samples, shape: tuple[int, ...], source: Source) -> Samples:
     """Channels first, as the model takes them."""
-    return replace(samples, x={split: _as_input(x, shape, source) for split, x in samples.x.items()})
-
-
-def _as_input(x: NDArray[Any], shape: tuple[int, ...], source: Source) -> NDArray[Any]:
-    last = (*shape[1:], shape[0])
-    if x.shape[1:] == shape and source.layout != "nhwc":
-        return x
-    if x.shape[1:] == last and source.layout != "nchw":
-        return np.ascontiguousarray(np.moveaxis(x, -1, 1))
-    if shape[0] == 1 and x.shape[1:] == shape[1:]:
-        return x[:, None]
-    if len(shape) > 1 and x.ndim == 2 and x.shape[1] == int(np.prod(shape)):
-        return x.reshape(len(x), *shape)
-    raise TaskError(
-        f"{source.data}: samples are of shape {x.shape[1:]}; the model takes {shape}, channels first"
-        f"{'' if source.layout == 'auto' else f', and --layout is {source.layout}'}."
-    )
+    x = {split: channels_first(x, shape, source.data, source.layout) for split, x in samples.x.items()}
+    return replace(samples, x=x)
 
 
 def _labelled(samples: Samples, source: Source) -> dict[str, Any]:

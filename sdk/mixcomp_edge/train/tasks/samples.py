@@ -45,6 +45,24 @@ def read_samples(path: Path, size: tuple[int, int] | None = None) -> Samples:
     return reader(path)
 
 
+def channels_first(x: NDArray[Any], shape: tuple[int, ...], place: Path | None, layout: str = "auto") -> NDArray[Any]:
+    """Samples as a model takes them, (N, *shape): stored so, or with channels last, without a lone channel, or flat.
+    layout: "nchw", "nhwc" or "auto". TaskError names the place that they come from."""
+    last = (*shape[1:], shape[0])
+    if x.shape[1:] == shape and layout != "nhwc":
+        return x
+    if x.shape[1:] == last and layout != "nchw":
+        return np.ascontiguousarray(np.moveaxis(x, -1, 1))
+    if shape[0] == 1 and x.shape[1:] == shape[1:]:
+        return x[:, None]
+    if len(shape) > 1 and x.ndim == 2 and x.shape[1] == int(np.prod(shape)):
+        return x.reshape(len(x), *shape)
+    raise TaskError(
+        f"{place}: samples are of shape {x.shape[1:]}; the model takes {shape}, channels first"
+        f"{'' if layout == 'auto' else f', and --layout is {layout}'}."
+    )
+
+
 def _npz(path: Path) -> Samples:
     """x and y, or x_train, y_train, x_validation, …; labels are optional."""
     try:
