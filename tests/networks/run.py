@@ -21,7 +21,7 @@ from pathlib import Path
 
 import torch
 
-from mixcomp_edge import LayerPlan, MixcompError, QuantPlan, convert, export, prepare, save_bundle, verify
+from mixcomp_edge import LayerPlan, MixcompError, QuantPlan, convert, export, prepare, verify
 from mixcomp_edge.errors import UnsupportedError
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
@@ -71,8 +71,6 @@ def trial(network: Foreign, bits: int, images: torch.Tensor | None, *, emulate: 
     row["sqnr"] = round(sqnr(floats, logits), 2)
     row["layers"] = len(bundle.graph.nodes)
     with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "network.mce"
-        save_bundle(bundle, file)
         layout = export(bundle, "cortex-m4", Path(folder) / "c")
         row["arena"] = layout.arena.total_bytes
         for on in ("host", "emulator") if emulate else ("host",):
