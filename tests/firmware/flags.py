@@ -19,7 +19,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
 from itertools import product
@@ -32,6 +32,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from firmware import alone, build, layers
 from firmware.process import LOOP, Process
 from mixcomp_edge.build.cross import toolchains
+from mixcomp_edge.codegen.kernels import kernel_headers, kernel_source
 from mixcomp_edge.errors import ToolchainError
 from mixcomp_edge.ir import interp
 from mixcomp_edge.ir.graph import Graph
@@ -174,43 +175,44 @@ def cases(examples: int) -> tuple[Case, ...]:
 
 @dataclass
 class Outcome:
-    """Names of kernels that did not compile, with the compiler's word, and of those that computed other bytes."""
+    """Names of kernels; of those that did not compile with the compiler's word. `wrong` computed other bytes."""
 
-    compiled: int = 0
-    ran: int = 0
+    compiled: tuple[str, ...] = ()
+    ran: tuple[str, ...] = ()
     refused: tuple[str, ...] = ()
     wrong: tuple[str, ...] = ()
     skipped: str = ""
 
 
-def try_build(one: Build, examples: int = 2, jobs: int = 1) -> Outcome:
-    """Compiles, `jobs` kernels at a time, and runs where the build says so."""
+def try_build(one: Build, examples: int = 2, jobs: int = 1, kernels: list[Kernel] | None = None) -> Outcome:
+    """Compiles all of its kernels or those named, `jobs` at a time, and runs them where the build says so."""
+    kernels = one.kernels if kernels is None else kernels
     if not one.command:
         return Outcome(skipped=f"no {one.compiler} for {one.on} on this machine")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        objects, refused = compile_all(one, folder, jobs)
+        objects, refused = compile_all(one, kernels, folder, jobs)
         if (
             "-flto" in one.flags and one.compiler == "gcc" and not (one.run or refused)
         ):  # only now is there machine code
             words = ["-nostdlib", "-r", "-flinker-output=nolto-rel", *map(str, objects), "-o", str(folder / "all.o")]
             subprocess.run([*one.command, *one.flags, *words], check=True, capture_output=True)
-        out = Outcome(compiled=len(objects), refused=tuple(refused))
+        out = Outcome(compiled=tuple(path.stem for path in objects), refused=tuple(refused))
         if one.run and not refused:
-            runner = RUNNERS.get(one.on, on_core)(one, objects, folder)
+            names = [kernel.name for kernel in kernels]
+            runner = RUNNERS.get(one.on, on_core)(one, names, objects, folder)
             if isinstance(runner, str):
                 out.skipped = runner
                 return out
-            mine = {kernel.name for kernel in one.kernels}
             told: dict[str, bool] = {}
             for case in cases(examples):
-                if case.kernel.name in mine:
+                if case.kernel.name in names:
                     told[case.kernel.name] = told.get(case.kernel.name, True) & (runner(case.call()) == case.want)
-            out.ran, out.wrong = len(told), tuple(name for name, right in told.items() if not right)
+            out.ran, out.wrong = tuple(told), tuple(name for name, right in told.items() if not right)
         return out
 
 
-def compile_all(one: Build, folder: Path, jobs: int = 1) -> tuple[list[Path], list[str]]:
+def compile_all(one: Build, kernels: list[Kernel], folder: Path, jobs: int = 1) -> tuple[list[Path], list[str]]:
     """(object files, what a compiler says to each kernel that it refuses)"""
     always = [] if any(flag.startswith("-std") for flag in one.flags) else ["-std=c99"]
     always += ["-fPIC"] if one.on == "pc64" and one.run else []
@@ -227,30 +229,30 @@ def compile_all(one: Build, folder: Path, jobs: int = 1) -> tuple[list[Path], li
         return f"{kernel.name}: {said[0]}"
 
     with ThreadPoolExecutor(jobs) as pool:
-        found = list(pool.map(compiled, one.kernels))
+        found = list(pool.map(compiled, kernels))
     return [each for each in found if isinstance(each, Path)], [each for each in found if isinstance(each, str)]
 
 
 Run = Callable[[alone.Call], bytes]
 
 
-def on_pc64(one: Build, objects: list[Path], folder: Path) -> Run:
+def on_pc64(one: Build, names: list[str], objects: list[Path], folder: Path) -> Run:
     library = folder / "kernels.so"
     subprocess.run([*one.command, *one.flags, "-shared", *map(str, objects), "-o", str(library)], check=True)
     loaded = ctypes.CDLL(str(library))
     return lambda call: call.on_host(loaded)
 
 
-def on_pc32(one: Build, objects: list[Path], folder: Path) -> Run:
-    order, main = [kernel.name for kernel in one.kernels], folder / "main.c"
-    main.write_text(alone.image_source(order) + LOOP)
+def on_pc32(one: Build, names: list[str], objects: list[Path], folder: Path) -> Run:
+    main = folder / "main.c"
+    main.write_text(alone.image_source(names) + LOOP)
     words = [*one.flags, "-no-pie", f"-I{build.FIRMWARE / 'include'}", str(main), *map(str, objects)]
     subprocess.run([*one.command, *words, "-o", str(folder / "main")], check=True)
     process = Process(folder / "main")
-    return lambda call: call.on_core(process, order.index(call.name))
+    return lambda call: call.on_core(process, names.index(call.name))
 
 
-def on_core(one: Build, objects: list[Path], folder: Path) -> Run | str:
+def on_core(one: Build, names: list[str], objects: list[Path], folder: Path) -> Run | str:
     """In an emulator, or why not."""
     core = targets()[one.on]
     if not core.core or (not find_core(core.core).model and shutil.which("qemu-system-arm") is None):
@@ -258,49 +260,63 @@ def on_core(one: Build, objects: list[Path], folder: Path) -> Run | str:
     chain = toolchains().get("zig" if one.compiler == "clang" else one.compiler)
     if chain is None:
         return f"nothing links for {one.on} on this machine"
-    order, source, script = [kernel.name for kernel in one.kernels], folder / "image.c", folder / "image.ld"
-    source.write_text(alone.image_source(order))
+    source, script = folder / "image.c", folder / "image.ld"
+    source.write_text(alone.image_source(names))
     memory = image_memory(core.core)
     areas = {"FLASH (rx)": memory.flash, "RAM (rw)": memory.ram}
     lines = "".join(f"{name} : ORIGIN = {at}, LENGTH = {size}\n" for name, (at, size) in areas.items())
     script.write_text(f"MEMORY {{\n{lines}}}\n" + (build.FIRMWARE / "ports" / "emulated" / "sections.ld").read_text())
     mine = chain.compile([source], [build.FIRMWARE / "include"], core, folder, alone.ENUMS)
     machine = open_machine(chain.link([*objects, *mine], core, folder / "image.elf", script, "mce_call"), core.core)
-    return lambda call: call.on_core(machine, order.index(call.name))
+    return lambda call: call.on_core(machine, names.index(call.name))
 
 
 RUNNERS = {"pc64": on_pc64, "pc32": on_pc32}
 
 
-def tried(one: Build, examples: int, jobs: int) -> Outcome:
+def tried(one: Build, examples: int, jobs: int, kernels: list[Kernel]) -> Outcome:
     """`try_build`, where a refusal to link is one more that is told."""
     try:
-        return try_build(one, examples, jobs)
+        return try_build(one, examples, jobs, kernels)
     except (subprocess.CalledProcessError, ToolchainError) as error:
         said = (getattr(error, "stderr", None) or b"").decode(errors="replace")
         return Outcome(refused=(f"link: {error} {said}",))
 
 
-def todays_c() -> str:
-    """A digest of all that is compiled."""
-    texts = [path.read_bytes() for path in (*build.SOURCES, *sorted((build.FIRMWARE / "include").rglob("*.h")))]
-    return sha256(b"\0".join(texts)).hexdigest()
+@cache
+def todays_c(kernel: Kernel) -> str:
+    """A digest of all that is compiled for a kernel."""
+    texts = [kernel_source(kernel), *((build.FIRMWARE / path).read_text() for path in kernel_headers(kernel))]
+    return sha256("\0".join(texts).encode()).hexdigest()[:16]
 
 
 class Record:
-    """What came of the builds of today's C, a JSON line each in a file, so that a run can go on where one stopped."""
+    """Which kernels were right in which build, a JSON line a build in a file, so that a run goes on where one stopped
+    and does again only what has other C since."""
 
     def __init__(self, path: Path | None, examples: int) -> None:
-        self.path, self.key = path, f"{todays_c()} {examples}"
+        self.path, self.examples = path, examples
         lines = path.read_text().splitlines() if path is not None and path.exists() else []
         whole = [json.loads(line) for line in lines if line.endswith("}")]
-        entries = [entry for entry in whole if entry.pop("c") == self.key]
-        self.known = {entry.pop("build"): Outcome(**entry) for entry in entries}
+        self.known: dict[str, dict[str, tuple[str, bool, str]]] = {}  # build: kernel: its C, whether it ran, why not
+        for entry in whole:
+            if entry["examples"] == examples:
+                right = {n: (c, n in entry["ran"], entry["skipped"]) for n, c in entry["right"].items()}
+                self.known.setdefault(entry["build"], {}).update(right)
+
+    def outcome(self, one: Build) -> Outcome:
+        """Of the kernels whose C is today's."""
+        known = self.known.get(repr(one), {})
+        same = {k.name: known[k.name] for k in one.kernels if known.get(k.name, ("",))[0] == todays_c(k)}
+        skipped = next((why for _, _, why in same.values() if why), "")
+        return Outcome(tuple(same), tuple(name for name, (_, ran, _) in same.items() if ran), skipped=skipped)
 
     def add(self, one: Build, out: Outcome) -> None:
-        if self.path is not None:
+        right = {k.name: todays_c(k) for k in one.kernels if k.name in set(out.compiled) - set(out.wrong)}
+        entry = {"build": repr(one), "examples": self.examples, "right": right, "ran": out.ran, "skipped": out.skipped}
+        if self.path is not None and not out.refused:
             with self.path.open("a") as file:
-                file.write("\n" + json.dumps({"c": self.key, "build": repr(one), **asdict(out)}))
+                file.write("\n" + json.dumps(entry))
 
 
 def main() -> int:
@@ -310,7 +326,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0, help="of that order")
     parser.add_argument("--examples", type=int, default=2, help="layers for each kernel")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="compilers at a time")
-    parser.add_argument("--record", type=Path, help="a file of what was done; what is in it is not done again")
+    parser.add_argument("--record", type=Path, help="a file of what was right; what is in it is not done again")
     asked = parser.parse_args()
     table: dict[tuple[str, str], list[int]] = {}
     bad, skipped, start = [], Counter[str](), time.monotonic()
@@ -321,15 +337,17 @@ def main() -> int:
     for one in builds:
         if asked.minutes is not None and time.monotonic() - start > 60 * asked.minutes:
             break
-        out = record.known.get(repr(one))
-        if out is None:
-            record.add(one, out := tried(one, asked.examples, asked.jobs))
+        out = record.outcome(one)
+        if missing := [kernel for kernel in one.kernels if kernel.name not in out.compiled]:
+            new = tried(one, asked.examples, asked.jobs, missing)
+            record.add(one, new)
+            out = Outcome(out.compiled + new.compiled, out.ran + new.ran, new.refused, new.wrong, new.skipped)
         row = table.setdefault((one.on, one.compiler), [0, 0, 0, 0, 0])
-        for i, n in enumerate((1, out.compiled, len(out.refused), out.ran, len(out.wrong))):
-            row[i] += n
+        for i, names in enumerate(((one,), out.compiled, out.refused, out.ran, out.wrong)):
+            row[i] += len(names)
         bad += [f"{one}: {what}" for what in (*out.refused, *out.wrong)]
         skipped.update([out.skipped] if out.skipped else [])
-        print(f"{time.monotonic() - start:7.0f} s  {one}: {out.compiled} compiled, {out.ran} run"
+        print(f"{time.monotonic() - start:7.0f} s  {one}: {len(out.compiled)} compiled, {len(out.ran)} run"
               f"{f', {len(out.refused)} REFUSED, {len(out.wrong)} WRONG' if out.refused or out.wrong else ''}"
               f"{f', skipped: {out.skipped}' if out.skipped else ''}", flush=True)  # fmt: skip
     form = "{:14} {:8} {:>7} {:>9} {:>8} {:>7} {:>6}".format

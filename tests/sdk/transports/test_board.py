@@ -81,9 +81,9 @@ def test_a_layer_that_changes_from_run_to_run_is_an_error(opened):
         transport.trace(x, layers)
 
 
-def test_an_output_that_is_not_the_last_layers_is_an_error(opened):
+def test_an_output_that_is_not_its_layers_is_an_error(opened):
     transport, x, layers = opened(output=b"\7" * 5)
-    with pytest.raises(BoardError, match="the output differs from what the last layer wrote"):
+    with pytest.raises(BoardError, match="the output differs from what its layer wrote"):
         transport.trace(x, layers)
 
 
