@@ -34,7 +34,7 @@ from mixcomp_edge.targets import Target, targets
 from mixcomp_sim import Emulator, Machine, find_core, image_memory, open_machine
 
 OPS = sorted({kernel.op for kernel in catalogue()})
-EXAMPLES = int(os.environ.get("MCE_TEST_EXAMPLES", "60")) // 2  # the sanitizers ask for 40
+EXAMPLES = int(os.environ.get("MCE_TEST_EXAMPLES", "60")) // 2  # fewer under the sanitizers
 OWN = sorted({(k.isa, k.op, act) for k in catalogue() if k.isa != "c" for act in k.act})
 
 

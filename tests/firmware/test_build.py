@@ -15,8 +15,16 @@ INCLUDE = f"-I{build.FIRMWARE / 'include'}"
 
 
 def test_every_kernel_compiles_without_a_warning(kernels):
-    """By the compiler of this machine, which makes this library with build.WARNINGS; by clang in flags.THIN."""
+    """By the compiler of this machine, which makes this library with build.WARNINGS."""
     assert [kernel.name for kernel in catalogue() if not hasattr(kernels, kernel.name)] == []
+
+
+def test_no_kernel_makes_clang_warn():
+    if not shutil.which("clang"):
+        pytest.skip("clang is not installed")
+    command = ["clang", *build.WARNINGS, "-fsyntax-only", INCLUDE, *map(str, build.SOURCES)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("compiler", ["g++", "clang++"])
@@ -49,7 +57,7 @@ def test_kernels_include_only_stdint_and_in_one_place_the_vector_intrinsics():
     assert [name for name, where in outside if where == "mve.h"] == ["<arm_mve.h>"]
 
 
-def sanitized(compiler: str, folder: Path) -> dict[str, str]:
+def sanitized(compiler: str, folder: Path, examples: int) -> dict[str, str]:
     """The environment in which Python loads the kernels with AddressSanitizer and UndefinedBehaviorSanitizer."""
     name = {"gcc": "libasan.so", "clang": f"libclang_rt.asan-{platform.machine()}.so"}[compiler]
     runtime = subprocess.run([compiler, f"-print-file-name={name}"], capture_output=True, text=True).stdout.strip()
@@ -63,15 +71,18 @@ def sanitized(compiler: str, folder: Path) -> dict[str, str]:
         "LD_PRELOAD": runtime,
         "ASAN_OPTIONS": "detect_leaks=0:symbolize=0",  # a symbolizer of clang outlives its process and holds our pipe
         "MCE_TEST_LIBRARY": str(library),
-        "MCE_TEST_EXAMPLES": "40",
+        "MCE_TEST_EXAMPLES": str(examples),
     }
 
 
-@pytest.mark.parametrize("compiler", ["gcc", "clang"])
-def test_no_case_leaves_its_memory_or_overflows(compiler, tmp_path):
+@pytest.mark.parametrize(
+    ("compiler", "examples"),
+    [("gcc", 10), *(pytest.param(name, 40, marks=pytest.mark.long) for name in ("gcc", "clang"))],
+)
+def test_no_case_leaves_its_memory_or_overflows(compiler, examples, tmp_path):
     if not shutil.which(compiler):
         pytest.skip(f"{compiler} is not installed")
-    environment = sanitized(compiler, tmp_path)
+    environment = sanitized(compiler, tmp_path, examples)
     here = Path(__file__).parent
     command = [sys.executable, "-m", "pytest", str(here), "-x", "-p", "no:cacheprovider", "-p", "no:xdist"]
     done = subprocess.run(command, env=environment, cwd=here.parents[1], capture_output=True, text=True)

@@ -12,12 +12,13 @@ from firmware.flags import Build
 
 @pytest.mark.parametrize("one", flags.THIN, ids=str)
 def test_kernels_compile_and_compute_the_same_bytes_under(one):
-    out = flags.try_build(one, 1)
+    kernels = one.kernels[flags.THIN.index(one) % 4 :: 4]  # a family has one for each of four types
+    out = flags.try_build(one, 1, kernels=kernels)
     if out.skipped:
         pytest.skip(out.skipped)
     assert (out.refused, out.wrong) == ((), ())
-    assert len(out.compiled) == len(one.kernels)
-    assert len(out.ran) == (len(one.kernels) if one.run else 0)
+    assert len(out.compiled) == len(kernels)
+    assert len(out.ran) == (len(kernels) if one.run else 0)
 
 
 def test_a_kernel_that_is_refused_is_told_with_the_compilers_word():
