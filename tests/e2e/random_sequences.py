@@ -4,6 +4,7 @@ products of matrices, attention. Each is a function of a value (N, C, L) or (N, 
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import prod
 from typing import Any
 
 import torch
@@ -15,7 +16,7 @@ Settings = dict[str, Any]  # dims: some dimensions behind the batch, in order; g
 
 def _gains(*shape: int) -> tuple[Tensor, Tensor]:
     """Of every sign and size, and offsets."""
-    count = int(torch.tensor(shape).prod())
+    count = prod(shape)
     return torch.linspace(-1.5, 2, count).reshape(shape), torch.linspace(1, -1, count).reshape(shape)
 
 
