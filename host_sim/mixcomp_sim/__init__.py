@@ -1,4 +1,7 @@
 """Execute a Thumb ELF on an emulated Cortex-M core and count its instructions exactly; needs neither torch nor a board.
+`mixcomp-sim` is the command; README.md beside this package's folder tells what it can do.
+
+Function after function, memory kept between the calls:
 
 from pathlib import Path
 from mixcomp_sim import Emulator
@@ -10,9 +13,19 @@ result = emulator.call("mce_run", x.address, y.address, count=True)
 print(result.value, result.stack_bytes, result.counts.total, result.counts.layers)
 print(result.counts.mnemonics())                # {'ldr': 812, 'smlad': 640, ...}
 print(emulator.read(y.address, y.size))
+
+A whole program on a chip, with what it costs:
+
+from mixcomp_sim import Limits, Start, System, find_chip, make_report
+
+chip = find_chip("stm32l4r5")
+system = System(Path("firmware.elf"), chip, Start(), output=print)
+report = make_report("firmware.elf", system.image, chip, system.run(Limits(seconds=0.5)))
+print(report.cycles, report.by_cause, report.functions[0])
 """
 
 from .boards import Memory
+from .chips import Chip, find_chip, read_chip
 from .cores import Core, cores, find_core
 from .counts import Counts
 from .elf import Symbol
@@ -22,24 +35,35 @@ from .hostcc import BuildError, build_shared, host_compiler
 from .isa import Foreign, foreign_instructions
 from .machine import CallResult, Machine, image_memory, open_machine
 from .qemu import QemuBoard
+from .report import Report, make_report
+from .system import Limits, Outcome, Start, System
 
 __all__ = [
     "BuildError",
     "CallResult",
+    "Chip",
     "Core",
     "Counts",
     "Emulator",
     "EmulatorError",
     "Foreign",
+    "Limits",
     "Machine",
     "Memory",
+    "Outcome",
     "QemuBoard",
+    "Report",
+    "Start",
     "Symbol",
+    "System",
     "build_shared",
     "cores",
+    "find_chip",
     "find_core",
     "foreign_instructions",
     "host_compiler",
     "image_memory",
+    "make_report",
     "open_machine",
+    "read_chip",
 ]

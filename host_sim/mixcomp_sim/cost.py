@@ -17,6 +17,35 @@ from .pipeline import Cycles, core_cycles, core_timing
 
 
 @dataclass(frozen=True)
+class Interval:
+    """A figure between two bounds."""
+
+    low: float
+    nominal: float
+    high: float
+
+    def scaled(self, factor: float) -> Interval:
+        return Interval(self.low * factor, self.nominal * factor, self.high * factor)
+
+
+def interval(core: Cycles, waits: float, name: str) -> Interval:
+    """Cycles of a core and of what it waits for besides, between the bounds of its timing table."""
+    nominal = core.nominal + waits
+    error = _error(core, nominal, name)
+    return Interval(nominal * (1 - error), nominal, nominal * (1 + error))
+
+
+def energy_interval(cycles: Interval, chip: Chip) -> Interval:
+    """In uJ. The errors of cycles and of power are independent."""
+    nominal = cycles.nominal * chip.energy_pj_per_cycle / 1e6
+
+    def bound(end: float) -> float:
+        return hypot(end / cycles.nominal - 1, chip.power.error) if cycles.nominal else 0.0
+
+    return Interval(nominal * max(0.0, 1 - bound(cycles.low)), nominal, nominal * (1 + bound(cycles.high)))
+
+
+@dataclass(frozen=True)
 class Cost:
     """cycles includes stall_cycles; the errors are relative."""
 
@@ -64,7 +93,12 @@ def mean_pace(counts: Counts, chip: Chip) -> float:
 
 def _cost(core: Cycles, stall_cycles: float, chip: Chip) -> Cost:
     cycles = core.nominal + stall_cycles
-    width = max(core.high - core.nominal, core.nominal - core.low) / cycles if cycles else 0.0
-    error = max(width, core_timing(chip.core).error)
+    error = _error(core, cycles, chip.core)
     ms = cycles / chip.clock_hz * 1e3
     return Cost(cycles, stall_cycles, ms, ms * chip.power_mw, error, hypot(error, chip.power.error))
+
+
+def _error(core: Cycles, cycles: float, name: str) -> float:
+    """Relative: the wider of the manual's ranges and of the model's own error."""
+    width = max(core.high - core.nominal, core.nominal - core.low) / cycles if cycles else 0.0
+    return max(width, core_timing(name).error)

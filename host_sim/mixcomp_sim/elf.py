@@ -54,6 +54,9 @@ class Image:
     marks: tuple[int, ...]  # marks[i]: address of mce_layer_<i>_end
     labels: tuple[Symbol, ...]  # symbols in code, by address
     thumb: tuple[Code, ...]  # the code without the constants in it; empty when the file has no mapping symbols
+    entry: int  # as the header says it
+    constant: tuple[tuple[int, int], ...]  # (address in flash, bytes) of what is not written to, and of initial values
+    tables: tuple[int, ...]  # addresses that a section of vectors may have, most likely first
     file: bytes = field(repr=False)
 
     def symbol(self, name: str) -> Symbol:
@@ -89,13 +92,14 @@ def read_elf(source: Path | bytes) -> Image:
         symbols, labels = _symbols(elf)
         code = _code(elf)
         thumb = _thumb(elf)
+        entry, constant, tables = int(elf["e_entry"]), _constant(elf, segments), _tables(elf, segments)
     except EmulatorError:
         raise
     except Exception as error:  # pyelftools has many ways to stumble over damaged bytes
         raise EmulatorError(f"{name} is not a readable ELF file: {type(error).__name__}: {error}") from error
     if not segments:
         raise EmulatorError(f"{name} has nothing to load. An object file? Link it first.")
-    return Image(segments, symbols, code, _marks(symbols, name), labels, thumb, data)
+    return Image(segments, symbols, code, _marks(symbols, name), labels, thumb, entry, constant, tables, data)
 
 
 def _segments(elf: Any) -> tuple[Segment, ...]:
@@ -149,6 +153,25 @@ def _code(elf: Any) -> tuple[Code, ...]:
         else:
             joined.append(Code(address, data))
     return tuple(joined)
+
+
+def _constant(elf: Any, segments: tuple[Segment, ...]) -> tuple[tuple[int, int], ...]:
+    """Sections that are not written to, where they lie in flash; whole segments where there are no sections."""
+    found = []
+    for section in elf.iter_sections("SHT_PROGBITS"):
+        start, size, flags = section["sh_addr"], section["sh_size"], section["sh_flags"]
+        home = next((s for s in segments if s.address <= start < s.address + s.size), None)
+        if home is None or not size or not flags & SH_FLAGS.SHF_ALLOC:
+            continue
+        if not flags & SH_FLAGS.SHF_WRITE or home.address != home.load_address:
+            found.append((start - home.address + home.load_address, size))
+    return tuple(found) or tuple((s.load_address, len(s.data)) for s in segments if s.data)
+
+
+def _tables(elf: Any, segments: tuple[Segment, ...]) -> tuple[int, ...]:
+    """Sections whose name says vectors, then the lowest segments."""
+    named = [s["sh_addr"] for s in elf.iter_sections() if re.search(r"vect|isr|intv", s.name) and s["sh_addr"] % 4 == 0]
+    return tuple(named) + tuple(sorted(s.address for s in segments if s.data))
 
 
 def _thumb(elf: Any) -> tuple[Code, ...]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from .cores import find_core, new_engine
 from .counts import Counts, make_counts
 from .elf import Symbol, read_elf
 from .errors import EmulatorError
+from .faults import ACCESS, EXCEPTIONS, THUMB_STATE, Fault
 from .flash import FlashModel
 from .machine import DEFAULT_TIMEOUT_S, CallResult, LayerPasses, as_int32, call_entry
 from .memory import PAGE_BYTES, data_bytes, map_image, plan_regions
@@ -31,29 +31,6 @@ from .watchdog import guard
 
 _RETURN = 0x3FFFFFF0  # the link register of every call; nothing is mapped there
 _ARGUMENTS = (arm_const.UC_ARM_REG_R0, arm_const.UC_ARM_REG_R1, arm_const.UC_ARM_REG_R2, arm_const.UC_ARM_REG_R3)
-_ACCESS = {
-    const.UC_MEM_READ_UNMAPPED: "read",
-    const.UC_MEM_READ_PROT: "read",
-    const.UC_MEM_WRITE_UNMAPPED: "write",
-    const.UC_MEM_WRITE_PROT: "write to flash",
-    const.UC_MEM_FETCH_UNMAPPED: "fetch",
-    const.UC_MEM_FETCH_PROT: "fetch",
-}
-_THUMB_STATE = 1 << 5  # of CPSR
-_EXCEPTIONS = {  # numbers of target/arm/cpu.h in QEMU 5, which Unicorn 2 is made of
-    1: "illegal instruction",
-    2: "svc",
-    3: "fetch",
-    4: "unaligned access",
-    7: "breakpoint",
-    17: "coprocessor or FPU instruction that this core lacks",
-}
-
-
-@dataclass
-class _Fault:
-    kind: str
-    address: int | None
 
 
 class Emulator:
@@ -85,7 +62,7 @@ class Emulator:
         self._uc.hook_add(const.UC_HOOK_INTR, self._on_exception)
         self._start_state = self._uc.context_save()
         self._counter: BlockCounter | None = None
-        self._fault: _Fault | None = None
+        self._fault: Fault | None = None
         self._mark_hooks: list[int] = []
         self._passes = LayerPasses((), None)
 
@@ -175,7 +152,7 @@ class Emulator:
         except UcError as error:
             if self._fault is None:
                 kind = "illegal instruction" if error.errno == const.UC_ERR_INSN_INVALID else str(error)
-                self._fault = _Fault(kind, None)
+                self._fault = Fault(kind, None)
 
     def _arm_counter(self, budget: int) -> BlockCounter:
         if self._counter is None:
@@ -239,20 +216,20 @@ class Emulator:
         self._passes.at(address)
 
     def _on_access(self, uc: Any, access: int, address: int, size: int, value: int, _: object) -> bool:
-        kind = _ACCESS.get(access, "access")
+        kind = ACCESS.get(access, "access")
         if kind in ("read", "write") and self._stack.overflowed(address):
             kind = "stack overflow"
-        self._fault = _Fault(kind, address)
+        self._fault = Fault(kind, address)
         return False
 
     def _on_exception(self, uc: Any, number: int, _: object) -> None:
-        self._fault = _Fault(_EXCEPTIONS.get(number, f"exception {number}"), None)
+        self._fault = Fault(EXCEPTIONS.get(number, f"exception {number}"), None)
         uc.emu_stop()
 
-    def _fault_error(self, function: str, fault: _Fault) -> EmulatorError:
+    def _fault_error(self, function: str, fault: Fault) -> EmulatorError:
         pc = int(self._uc.reg_read(arm_const.UC_ARM_REG_PC))
-        if fault.kind == "illegal instruction" and not self._uc.reg_read(arm_const.UC_ARM_REG_CPSR) & _THUMB_STATE:
-            fault = _Fault("branch to an even address (Arm state)", None)
+        if fault.kind == "illegal instruction" and not self._uc.reg_read(arm_const.UC_ARM_REG_CPSR) & THUMB_STATE:
+            fault = Fault("branch to an even address (Arm state)", None)
         where = f"in {self._image.where(pc)}"
         if fault.kind == "fetch":  # pc is already astray
             caller = (int(self._uc.reg_read(arm_const.UC_ARM_REG_LR)) & ~1) - 2

@@ -27,6 +27,7 @@ typedef struct {
     uint64_t *stalls;          /* [layers][2] units: fetches, data reads */
     uint64_t *misses;          /* [layers][2] */
     uint64_t now, busy, ready; /* the port is busy until; the prefetched sector is ready at */
+    uint64_t waited;           /* all stalls so far */
     uint32_t prefetched;       /* its number + 1; 0: none */
     uint32_t last_sector;      /* the last fetch's sector + 1: what the core's buffer holds */
     uint32_t base, length;     /* of the flash, bytes */
@@ -67,6 +68,7 @@ static void stall(mce_flash *f, int kind, uint64_t until)
 {
     if (until > f->now) {
         f->stalls[2 * *f->layer + kind] += until - f->now;
+        f->waited += until - f->now;
         f->now = until;
     }
 }

@@ -57,6 +57,7 @@ class _State(ctypes.Structure):
         ("now", ctypes.c_uint64),
         ("busy", ctypes.c_uint64),
         ("ready", ctypes.c_uint64),
+        ("waited", ctypes.c_uint64),
         ("prefetched", ctypes.c_uint32),
         ("last_sector", ctypes.c_uint32),
         ("base", ctypes.c_uint32),

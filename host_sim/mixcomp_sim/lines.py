@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import io
 from functools import lru_cache
 from pathlib import PurePosixPath
@@ -10,18 +11,25 @@ from typing import Any
 from elftools.elf.elffile import ELFFile
 
 _open: Any = ELFFile  # pyelftools is untyped
+_OVERLAPPING = 32  # rows at most that an address may lie in: functions that the linker dropped lie where others are
 
 
 def source_line(elf: bytes, address: int) -> str:
     """'file.c:12' for an address in code; empty where the ELF was built without -g or says nothing of it."""
     rows = _rows(elf)
-    found = [row for row in rows if row[0] <= address < row[1]]
+    at = bisect.bisect_right(rows, address, key=lambda row: row[0])
+    found = [row for row in rows[max(0, at - _OVERLAPPING) : at] if address < row[1]]
     return min(found, key=lambda row: row[1] - row[0])[2] if found else ""
 
 
 @lru_cache(maxsize=2)
 def _rows(elf: bytes) -> list[tuple[int, int, str]]:
-    """(first address, address behind, 'file:line') of every row of every line program; none of a damaged one."""
+    """(first address, address behind, 'file:line') of every row of every line program, by address; none of a damaged
+    one."""
+    return sorted(_read_rows(elf))
+
+
+def _read_rows(elf: bytes) -> list[tuple[int, int, str]]:
     rows: list[tuple[int, int, str]] = []
     try:
         file = _open(io.BytesIO(elf))

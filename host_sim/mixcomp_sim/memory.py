@@ -55,11 +55,11 @@ def plan_regions(segments: Sequence[Segment], ram_bytes: int) -> list[Region]:
         limits = [start + _round_up(ram_bytes), 1 << 32, *(a for a, _ in flash if a >= end)]
         regions[-1] = Region(start, min(limits), True)
     for start, end in flash:
-        regions += _without(start, end, regions)
+        regions += without(start, end, regions)
     return sorted(regions, key=lambda r: r.start)
 
 
-def _without(start: int, end: int, taken: Sequence[Region]) -> list[Region]:
+def without(start: int, end: int, taken: Sequence[Region], *, writable: bool = False) -> list[Region]:
     """[start, end) less the pages that are taken already."""
     free = [(start, end)]
     for region in taken:
@@ -69,7 +69,7 @@ def _without(start: int, end: int, taken: Sequence[Region]) -> list[Region]:
             for piece in ((a, min(b, region.start)), (max(a, region.end), b))
             if piece[0] < piece[1]
         ]
-    return [Region(a, b, False) for a, b in sorted(set(free))]
+    return [Region(a, b, writable) for a, b in sorted(set(free))]
 
 
 def _round_down(value: int) -> int:

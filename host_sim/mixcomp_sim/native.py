@@ -119,9 +119,8 @@ def _digest(path: Path) -> str:
 
 
 @cache
-def _block_callback() -> ctypes.c_void_p:
-    function = ctypes.CDLL(str(library_path())).mce_count_block
-    return ctypes.cast(function, ctypes.c_void_p)
+def _library() -> Any:
+    return ctypes.CDLL(str(library_path()))
 
 
 class Hook:
@@ -169,8 +168,9 @@ class BlockCounter:
                 return int(region.offset + (address - region.base) // 2)
         raise ValueError(f"layer mark at 0x{address:08x} lies outside of all code sections")
 
-    def start(self, uc: Any, limit: int) -> None:
-        """Clear the counts and count from now on; past `limit` executed halfwords the emulation is stopped."""
+    def start(self, uc: Any, limit: int, hook: bool = True) -> None:
+        """Clear the counts and count from now on; past `limit` executed halfwords the emulation is stopped. Without a
+        hook of its own another one calls `callback`."""
         self.rows = np.zeros(self._shape, np.int64)  # calloc: pages that are not executed cost no memory
         self.taken = np.zeros(self._shape, np.int64)
         state = self._state
@@ -178,14 +178,51 @@ class BlockCounter:
         state.last = 0xFFFFFFFF
         state.halfwords = state.lost = state.stopped = 0
         state.next = int(self._marks[0]) if len(self._marks) else 0xFFFFFFFF
-        if self._hook is None:
-            self._hook = Hook(uc, UC_HOOK_BLOCK, _block_callback(), ctypes.addressof(state))
+        if self._hook is None and hook:
+            self._hook = Hook(uc, UC_HOOK_BLOCK, self.callback(), self.state_address)
 
     def detach(self) -> None:
         """Take the hook out, so that later calls run at full speed."""
         if self._hook is not None:
             self._hook.remove()
             self._hook = None
+
+    @staticmethod
+    def callback() -> ctypes.c_void_p:
+        """What counts a block; its user data is `state_address`."""
+        return ctypes.cast(_library().mce_count_block, ctypes.c_void_p)
+
+    @property
+    def state_address(self) -> int:
+        return ctypes.addressof(self._state)
+
+    @property
+    def regions_address(self) -> int:
+        return ctypes.addressof(self._regions)
+
+    @property
+    def region_count(self) -> int:
+        return len(self._regions)
+
+    @property
+    def row_length(self) -> int:
+        return self._shape[1]
+
+    @property
+    def last(self) -> int:
+        """Index of the halfword behind the last block; to be set where what follows does not come from there."""
+        return int(self._state.last)
+
+    @last.setter
+    def last(self, index: int) -> None:
+        self._state.last = index
+
+    def address_of(self, index: int) -> int:
+        """Of a halfword."""
+        for region in self._regions:
+            if 0 <= index - region.offset <= region.length:
+                return int(region.base + 2 * (index - region.offset))
+        raise ValueError(f"no halfword {index}")
 
     @property
     def layer_address(self) -> int:

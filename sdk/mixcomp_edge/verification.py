@@ -62,6 +62,14 @@ class Verdict:
         return {key: value for key, value in asdict(self).items() if key != "wire" or value is not None}
 
 
+def is_program(source: Path) -> bool:
+    """Whether a file is an ELF."""
+    if not source.is_file():
+        return False
+    with source.open("rb") as file:
+        return file.read(4) == b"\x7fELF"
+
+
 @contextmanager
 def opened(
     source: Path,
@@ -88,6 +96,11 @@ def opened(
         return
     if the_board is not None and target_name not in (None, the_board.target.name):
         raise ExportError(f"{the_board.name} is a {the_board.target.name}, not a {target_name}. Drop --target.")
+    if is_program(source):
+        raise ExportError(
+            f"{source} is a program (ELF), not a bundle. What it costs on a chip: "
+            f"mixcomp-sim run {source} --core cortex-m4"
+        )
     bundle = load_bundle(source)
     if model not in (None, bundle.graph.name):
         raise ExportError(f"{source} holds the model {bundle.graph.name!r}, not {model!r}.")

@@ -125,6 +125,15 @@ def test_verify_of_changed_weights_is_1_and_names_the_layer(broken):
     assert "Traceback" not in done.stderr
 
 
+def test_a_program_instead_of_a_bundle_is_sent_to_the_simulators_own_command(tmp_path):
+    from mixcomp_edge.errors import ExportError
+    from mixcomp_edge.simulation import simulate
+
+    (tmp_path / "x.elf").write_bytes(b"\x7fELF" + bytes(100))
+    with pytest.raises(ExportError, match=r"mixcomp-sim run .*x\.elf --core"):
+        simulate(tmp_path / "x.elf")
+
+
 def test_simulate_gives_the_keys_of_the_design(tiny_mce):
     value = one_object(command("simulate", tiny_mce, "-t", "cortex-m0plus", "--json"))
     keys = "model target inputs bit_exact instructions cycles latency_ms energy_uj macs flash_bytes ram_bytes layers"

@@ -1,0 +1,415 @@
+"""A whole program on a chip: from reset, from the ELF's entry, or one function of it, with memory, peripherals,
+exceptions, semihosting and time. Unicorn runs the code until something wants attention; `System.run` sees to it and
+goes on, block by block."""
+
+from __future__ import annotations
+
+import bisect
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from unicorn import arm_const as arm
+from unicorn import unicorn_const as const
+from unicorn.unicorn_py3.unicorn import UcError
+
+from .chip import Chip, Uart
+from .clock import Call, Clock
+from .cores import find_core, new_engine
+from .counts import Counts, make_counts
+from .elf import Image, read_elf
+from .errors import EmulatorError
+from .exceptions import EXCEPTION_RETURN, SVC, Exceptions
+from .faults import ACCESS, BREAKPOINT, EXCEPTIONS, THUMB_STATE, Fault
+from .faults import SVC as SVC_CALL
+from .flash import FlashModel, Stalls
+from .machine import as_int32
+from .memory import Region, map_image, plan_regions, without
+from .native import BlockCounter
+from .peripherals import Peripherals
+from .pipeline import NOMINAL, core_timing
+from .semihosting import IMMEDIATE, Console, Semihosting
+from .stack import TOP, Stack
+from .traffic import Moved, Traffic
+from .watchdog import guard
+
+_RETURN = 0x3FFFFFF0  # the link register of a function that is called; nothing is mapped there
+_NOWHERE = 0xFFFFFFFE  # an address that no program comes to
+_ARGUMENTS = (arm.UC_ARM_REG_R0, arm.UC_ARM_REG_R1, arm.UC_ARM_REG_R2, arm.UC_ARM_REG_R3)
+_RAM_BYTES = 16 << 20
+_MEBIBYTE = 1 << 20
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where a program begins. function: its name, else what the vector table or the ELF's header says."""
+
+    function: str | None = None
+    arguments: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Limits:
+    """seconds: of the chip's time, after which a run ends by itself; instructions, timeout_s (of processor time here):
+    what a run may take before it is an error."""
+
+    seconds: float | None = None
+    instructions: int = 5_000_000_000
+    timeout_s: float = 60.0
+
+
+@dataclass(frozen=True)
+class Ending:
+    """kind: exit, return, loop, sleep, time, reset. status: the program's own; value: what a function returned."""
+
+    kind: str
+    text: str
+    status: int | None = None
+    value: int | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run did. exception_cycles: of entries to handlers and returns; asleep_cycles: in WFI and endless loops,
+    until an interrupt; unaligned_cycles: of loads that had to be made in parts."""
+
+    core: str
+    ending: Ending
+    counts: Counts
+    stalls: Stalls
+    block_stalls: dict[int, float]  # cycles by the address of a block
+    calls: tuple[Call, ...]
+    moved: dict[str, Moved]
+    unaligned: tuple[int, int]
+    unaligned_cycles: float
+    exception_cycles: float
+    asleep_cycles: int
+    stack_bytes: int
+    exceptions: dict[int, int]  # number -> how often
+    unknown: dict[int, int]  # registers of peripherals that nobody describes -> code that touched them first
+    lost_bytes: int  # executed outside of the ELF's code
+    notes: tuple[str, ...]
+
+    def called(self) -> dict[int, int]:
+        """How often each function was called, by its number."""
+        times: dict[int, int] = {}
+        left = list(self.calls)
+        while left:
+            call = left.pop()
+            times[call.function] = times.get(call.function, 0) + call.calls
+            left += call.below
+        return times
+
+
+@dataclass
+class _Event:
+    """Why the emulation came to a stop."""
+
+    fault: Fault | None = None
+    trap: int | None = None  # SVC or breakpoint
+
+
+class System:
+    """elf on a chip. output: where what it prints goes; input: what it may read. stubs: values that registers of
+    peripherals read as, beside those of the chip."""
+
+    def __init__(
+        self,
+        elf: Path | bytes,
+        chip: Chip,
+        start: Start,
+        *,
+        output: Callable[[bytes], None],
+        input: bytes = b"",
+        stubs: Sequence[tuple[int, int]] = (),
+        uarts: Sequence[int] = (),
+    ) -> None:
+        self.chip, self.start, self.image = chip, start, read_elf(elf)
+        image = self.image
+        self._uc = new_engine(find_core(chip.core))
+        vectors = None if start.function else _vectors(image)
+        top, self._entry = self._place(vectors)
+        self._top = top
+        try:
+            self._counter = BlockCounter([(part.address, len(part.data)) for part in image.code], ())
+        except ValueError as error:
+            raise EmulatorError(str(error), kind="count") from error
+        begin, end = min(a for a, _ in image.constant), max(a + n for a, n in image.constant)
+        span = begin, end - begin
+        self._flash = FlashModel(chip.flash, 1.0, span=span, layer_address=self._counter.layer_address)
+        starts = [label.address for label in image.labels]
+        self._clock = Clock(
+            chip.core, self._counter, self.read, lambda a: max(bisect.bisect_right(starts, a) - 1, 0), self._flash
+        )
+        self._traffic = Traffic(chip.core, self._flash, span, (self._stack_base, top))
+        rules = core_timing(chip.core).columns[NOMINAL].rules
+        costs = rules.get("exception_entry", 0.0), rules.get("exception_return", 0.0)
+        self._exceptions = Exceptions(self._uc, self._clock, costs, vectors or 0)
+        self._console = Console(output, input)
+        free = (self._free, top - (top - self._free) // 2) if top > self._free else (self._free, self._free)
+        self._host = Semihosting(
+            self, self._console, chip.clock_hz, lambda: self._clock.now, free, (top, free[1])
+        )  # fmt: skip
+        self._peripherals = Peripherals(
+            self._uc,
+            chip.core,
+            self._clock,
+            self._exceptions,
+            self._console,
+            (*chip.uarts, *(Uart(address) for address in uarts)),
+            dict((*chip.stubs, *stubs)),
+        )
+        self._peripherals.attach()
+        self._event = _Event()
+        self._asleep = 0
+        self._notes: list[str] = []
+
+    @property
+    def now(self) -> int:
+        """Cycles since the start, those asleep included."""
+        return self._clock.now
+
+    def read(self, address: int, n: int) -> bytes:
+        try:
+            return bytes(self._uc.mem_read(address, n))
+        except UcError:
+            raise EmulatorError(f"the program asks for {n} bytes at 0x{address:08x}, where nothing is.") from None
+
+    def write(self, address: int, data: bytes) -> None:
+        try:
+            self._uc.mem_write(address, data)
+        except UcError:
+            raise EmulatorError(f"the program wants {len(data)} bytes at 0x{address:08x}, where nothing is.") from None
+
+    def run(self, limits: Limits) -> Outcome:
+        """To the program's end; EmulatorError for a fault, and where it goes on for longer than it may."""
+        uc = self._uc
+        self._counter.start(uc, 2 * limits.instructions, hook=False)
+        self._clock.attach(uc)
+        self._traffic.attach(uc)
+        uc.hook_add(const.UC_HOOK_MEM_INVALID, self._on_access)
+        uc.hook_add(const.UC_HOOK_INTR, self._on_interrupt)
+        uc.reg_write(arm.UC_ARM_REG_SP, self._top)
+        uc.reg_write(arm.UC_ARM_REG_LR, _RETURN | 1 if self.start.function else 0xFFFFFFFF)
+        for register, value in zip(_ARGUMENTS, self.start.arguments, strict=False):
+            uc.reg_write(register, value & 0xFFFFFFFF)
+        end = None if limits.seconds is None else round(limits.seconds * self.chip.clock_hz)
+        with guard(limits.timeout_s, uc.emu_stop) as deadline:
+            ending: Ending | None = None
+            pc = self._entry
+            while ending is None:
+                if deadline.expired:
+                    raise self._stopped(f"ran for more than {limits.timeout_s:g} s of this machine's time", "--timeout")
+                if self._counter.stopped:
+                    raise self._stopped(f"executed more than {limits.instructions} instructions", "--max-instructions")
+                self._peripherals.advance()
+                if end is not None and self._clock.now >= end:
+                    ending = Ending("time", f"{limits.seconds:g} s were over")
+                    break
+                if self._peripherals.polls:
+                    raise self._polls()
+                if self._peripherals.reset:
+                    ending = Ending("reset", "it asked for a reset")
+                    break
+                number = self._exceptions.next()
+                pc = pc if number is None else self._enter(number, pc)
+                ending, pc = self._go(pc, end, lambda: deadline.expired)
+        return self._outcome(ending)
+
+    def _go(self, pc: int, end: int | None, late: Callable[[], bool]) -> tuple[Ending | None, int]:
+        """Run to the next event and see to it: how the program ended, or where it goes on."""
+        uc, state = self._uc, self._clock.state
+        due = self._peripherals.systick.next()
+        times = [t for t in (end, due) if t is not None]
+        self._clock.wake_at(min(times, default=None))
+        self._event = event = _Event()
+        state.stopped, state.waiting = 0, int(bool(self._exceptions.pending))
+        try:
+            uc.emu_start(pc | 1, _RETURN if self.start.function else _NOWHERE)
+        except UcError as error:
+            if event.fault is None:
+                kind = "illegal instruction" if error.errno == const.UC_ERR_INSN_INVALID else str(error)
+                event.fault = Fault(kind, None)
+        pc = int(uc.reg_read(arm.UC_ARM_REG_PC))
+        if pc >= EXCEPTION_RETURN and self._exceptions.active:
+            return None, self._exceptions.leave(pc | 1)
+        if event.trap == SVC_CALL:
+            self._exceptions.pending.add(SVC)
+            if self._exceptions.next() != SVC or not self._exceptions.vectors:
+                raise self._error(Fault("svc with no handler that may run", None))
+            return None, self._enter(SVC, pc)
+        if event.trap == BREAKPOINT:
+            return self._breakpoint(pc)
+        if event.fault is not None:
+            raise self._error(event.fault)
+        if self.start.function and pc == _RETURN:
+            value = as_int32(int(uc.reg_read(arm.UC_ARM_REG_R0)))
+            return Ending("return", f"{self.start.function} returned {value}", value=value), pc
+        if (state.stopped and not state.idle) or self._counter.stopped:
+            return None, pc
+        return self._sleep(pc, end, bool(state.idle))
+
+    def _enter(self, number: int, back: int) -> int:
+        handler = self._exceptions.enter(number, back)
+        self._traffic.reaches(int(self._uc.reg_read(arm.UC_ARM_REG_SP)))
+        return handler
+
+    def _sleep(self, pc: int, end: int | None, loops: bool) -> tuple[Ending | None, int]:
+        """WFI, or a branch to itself: time passes until something happens, if anything can."""
+        due = self._peripherals.systick.next()
+        if self._exceptions.pending or (due is not None and due <= self._clock.now):
+            return None, pc
+        if due is None and (end is None or loops):
+            where = self.image.nearest(pc)
+            return Ending("loop", f"it ended in an endless loop in {where}") if loops else Ending(
+                "sleep", f"it sleeps in {where}, and nothing can wake it"
+            ), pc
+        self._asleep += self._clock.pass_until(min(t for t in (due, end) if t is not None))
+        return None, pc
+
+    def _breakpoint(self, pc: int) -> tuple[Ending | None, int]:
+        immediate = self.read(pc, 1)[0]
+        if immediate != IMMEDIATE:
+            raise self._error(Fault(f"breakpoint {immediate}", None))
+        uc, host = self._uc, self._host
+        operation = int(uc.reg_read(arm.UC_ARM_REG_R0))
+        uc.reg_write(arm.UC_ARM_REG_R0, host.call(operation, int(uc.reg_read(arm.UC_ARM_REG_R1))))
+        if host.unknown is not None:
+            self._notes.append(f"semihosting call 0x{host.unknown:02x} is not served; it got -1")
+            host.unknown = None
+        if host.status is not None:
+            return Ending("exit", f"it ended with status {host.status}", status=host.status), pc
+        return None, pc + 2
+
+    def _place(self, vectors: int | None) -> tuple[int, int]:
+        """Lay out the memory; returns the stack's top and the entry, and keeps where free RAM and the stack begin."""
+        image, uc = self.image, self._uc
+        regions = plan_regions(image.segments, _RAM_BYTES)
+        data_end = max((s.address + s.size for s in image.segments if s.writable), default=0)
+        self._stack: Stack | None = None
+        if self.start.function:
+            entry = image.symbol(self.start.function).address
+            self._stack = Stack(uc, 1 << 20)
+            top, lowest = TOP, self._stack.base
+        elif vectors is not None:
+            top, entry = (int.from_bytes(_word(image, vectors + 4 * i), "little") for i in range(2))
+            entry &= ~1
+        else:
+            entry = image.entry & ~1
+            home = next((r for r in regions if r.writable and r.start < data_end <= r.end), None)
+            if home is None:
+                raise EmulatorError("the program has no vector table, and no RAM of its own to put a stack into.")
+            top = home.end
+        for base in {r.start for r in regions if r.writable and r.start >= 0x10000000}:
+            regions += without(base // _MEBIBYTE * _MEBIBYTE, base, regions, writable=True)
+        if not self.start.function and not any(r.writable and r.start < top <= r.end for r in regions):
+            base = (top - 1) // _RAM_BYTES * _RAM_BYTES
+            regions += without(base, base + _RAM_BYTES, regions, writable=True)
+        try:
+            map_image(uc, image.segments, sorted(regions, key=lambda r: r.start))
+        except UcError as error:
+            raise EmulatorError(f"cannot lay out the program's memory: {error}", kind="memory") from error
+        if not self.start.function:
+            home = next((r for r in regions if r.writable and r.start < top <= r.end), Region(0, top, True))
+            lowest = max([home.start, *(s.address + s.size for s in image.segments if s.address + s.size <= top)])
+        self._stack_base, self._free = lowest, (data_end + 7) & ~7
+        return top, entry
+
+    def _on_access(self, uc: Any, access: int, address: int, size: int, value: int, _: object) -> bool:
+        kind = ACCESS.get(access, "access")
+        if self._stack is not None and kind in ("read", "write") and self._stack.overflowed(address):
+            kind = "stack overflow"
+        self._event.fault = Fault(kind, address)
+        return False
+
+    def _on_interrupt(self, uc: Any, number: int, _: object) -> None:
+        if number in (SVC_CALL, BREAKPOINT):
+            self._event.trap = number
+        elif number in EXCEPTIONS:
+            self._event.fault = Fault(EXCEPTIONS[number], None)
+        uc.emu_stop()
+
+    def _error(self, fault: Fault) -> EmulatorError:
+        uc = self._uc
+        pc = int(uc.reg_read(arm.UC_ARM_REG_PC))
+        if fault.kind == "illegal instruction" and not uc.reg_read(arm.UC_ARM_REG_CPSR) & THUMB_STATE:
+            fault = Fault("branch to an even address (Arm state)", None)
+        where = f"in {self.image.where(pc)}"
+        if fault.kind == "fetch":  # pc is already astray
+            caller = (int(uc.reg_read(arm.UC_ARM_REG_LR)) & ~1) - 2
+            where = f"at pc 0x{pc:08x}, last call in {self.image.where(caller)}"
+        target = "" if fault.address is None else f" at address 0x{fault.address:08x}"
+        message = f"the program faults: {fault.kind}{target} {where} on {self.chip.core}."
+        return EmulatorError(message, kind=fault.kind, pc=pc, address=fault.address)
+
+    def _stopped(self, what: str, option: str) -> EmulatorError:
+        pc = int(self._uc.reg_read(arm.UC_ARM_REG_PC))
+        return EmulatorError(
+            f"the program {what}, and was in {self.image.where(pc)}. {option} allows more, and --seconds ends a run by "
+            "the chip's time.",
+            kind="budget",
+            pc=pc,
+        )
+
+    def _polls(self) -> EmulatorError:
+        register, code = self._peripherals.last_read or (0, 0)
+        return EmulatorError(
+            f"the program waits in {self.image.where(code)} for 0x{register:08x}, a register without a model, which "
+            f"reads 0x{int.from_bytes(self.read(register & ~3, 4), 'little'):08x}. Give the value that it waits for: "
+            f"--stub 0x{register & ~3:08x}=VALUE.",
+            kind="polls",
+            pc=code,
+            address=register,
+        )
+
+    def _outcome(self, ending: Ending) -> Outcome:
+        if not self.start.function:
+            self._counter.last = 0xFFFFFFFF
+        stalls, calls = self._clock.stalls(), self._clock.calls()
+        with suppress(RuntimeError):
+            self._clock.detach()
+            self._traffic.detach()
+        return Outcome(
+            self.chip.core,
+            ending,
+            make_counts(self.image.code, self._counter.executions(), self._counter.branches()),
+            self._flash.stalls()[0],
+            stalls,
+            calls,
+            self._traffic.moved(),
+            self._traffic.unaligned,
+            self._traffic.unaligned_cycles,
+            self._exceptions.spent,
+            self._asleep,
+            self._traffic.stack_bytes,
+            dict(self._exceptions.taken),
+            dict(self._peripherals.unknown),
+            self._counter.lost_bytes,
+            tuple(self._notes),
+        )
+
+
+def _vectors(image: Image) -> int | None:
+    """The address of the vector table: a stack pointer on a word, then the odd address of code."""
+    for table in image.tables:
+        with suppress(EmulatorError):
+            top, reset = (int.from_bytes(_word(image, table + 4 * i), "little") for i in range(2))
+            in_ram = 0x10000000 <= top < 0x40000000 or 0x60000000 <= top < 0xA0000000
+            if in_ram and top % 4 == 0 and reset & 1 and any(0 <= reset - c.address < len(c.data) for c in image.code):
+                return table
+    return None
+
+
+def _word(image: Image, address: int) -> bytes:
+    for segment in image.segments:
+        at = address - segment.address
+        if 0 <= at <= len(segment.data) - 4:
+            return segment.data[at : at + 4]
+    raise EmulatorError(f"the program has no word at 0x{address:08x}.")
+
+
+def zero_wait(chip: Chip) -> Chip:
+    """The chip as if its flash were as fast as its core."""
+    return replace(chip, flash=replace(chip.flash, wait_states=0, refill_cycles=0, waits=()))
