@@ -20,9 +20,10 @@ ON_HOST = ("generic", "cortex-m4", "cortex-m3", "cortex-m0plus")
 CORES = [name for name, target in targets().items() if target.core]
 
 
+@pytest.mark.parametrize("examples", [10, pytest.param(75, marks=pytest.mark.long)])
 @pytest.mark.parametrize("family", FAMILIES)
-def test_the_c_of_a_random_network_equals_the_interpreter_in_every_layer(family):
-    @settings(max_examples=10 if family == "sequences" else 40)  # all families draw these, too
+def test_the_c_of_a_random_network_equals_the_interpreter_in_every_layer(family, examples):
+    @settings(max_examples=examples)
     @given(network=networks(family))
     def check(network: Network):
         bundle = network.bundle()

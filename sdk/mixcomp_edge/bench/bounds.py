@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mixcomp_edge.bench.measure import NetworkResult
+from mixcomp_edge.bench.peers import CMSIS_NN
 from mixcomp_edge.documents import read_toml
 from mixcomp_edge.errors import BenchError
 
@@ -75,7 +76,7 @@ def _of_network(bounds: dict[str, Any], result: NetworkResult) -> Iterable[str]:
     for what, value, most in limits:
         if most is not None and value > most:
             yield f"{where}: {value:,} {what}, the bound is {most:,}."
-    if result.target in ratios.get("targets", ()):
+    if result.target in ratios.get("targets", ()) and result.peer == CMSIS_NN:
         yield from _of_layers(ratios, result, where)
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from mixcomp_edge.bench.peers import Matched, match, peer_layers
+from mixcomp_edge.bench import NETWORKS
+from mixcomp_edge.bench.int8 import compare_int8
+from mixcomp_edge.bench.peers import Matched, PeerLayer, match, peer_layers
 from mixcomp_edge.ir.graph import Graph
 from mixcomp_edge.ir.nodes import QNode
 from mixcomp_edge.ir.weighted import Weighted
@@ -27,14 +30,15 @@ class LayerResult:
     macs: int
     instructions: int
     peer_layers: tuple[str, ...]
-    peer_instructions: int | None  # CMSIS-NN int8
+    peer_instructions: int | None  # int8
     peer_s4_instructions: int | None
     ratio: float | None  # instructions / peer_instructions
 
 
 @dataclass(frozen=True)
 class NetworkResult:
-    """A network on a target. Peer figures sum the layers that both run; `peer_left` names the peer's others."""
+    """A network on a target. Peer figures sum the layers that both run; `peer_left` names the peer's others. The peer
+    is CMSIS-NN for MLPerf Tiny's networks, our own int8 build for others."""
 
     target: str
     model: str
@@ -46,6 +50,7 @@ class NetworkResult:
     flash_bytes: dict[str, int]  # weights, code, total
     ram_bytes: dict[str, int]  # arena, stack, total
     packing: float  # bytes of weight codes / bytes at 4 bits each
+    peer: str
     peer_instructions: int | None
     peer_s4_instructions: int | None
     ratio: float | None
@@ -72,7 +77,11 @@ def _measure(bundle_file: Path, target: str, act_bits: int, chain_name: str) -> 
             symbols = symbol_bytes(core.elf)
         finally:
             core.close()
-    matched = match(bundle.graph, peer_layers(simulation.model, target))
+    if simulation.model in NETWORKS:
+        matched = match(bundle.graph, peer_layers(simulation.model, target))
+    else:
+        int8 = compare_int8(bundle_file, simulation, chain_name=chain_name).int8
+        matched = Matched("our int8", {x.name: (PeerLayer(x.op, x.instructions, None),) for x in int8.layers}, ())
     return compare(bundle.graph, simulation, matched, act_bits, symbols)
 
 
@@ -82,7 +91,7 @@ def compare(
     """A simulation beside the peer's layers."""
     layers = tuple(_layer(graph, cost, matched) for cost in simulation.layers)
     rows = [layer for layers in matched.of.values() for layer in layers]
-    s8, s4 = (sum(row.s8 for row in rows), sum(row.s4 for row in rows)) if rows else (None, None)
+    s8, s4 = _sum(row.s8 for row in rows), _sum(row.s4 for row in rows)
     codes = _code_bytes(graph)
     return NetworkResult(
         target=simulation.target,
@@ -95,6 +104,7 @@ def compare(
         flash_bytes=simulation.flash_bytes,
         ram_bytes=simulation.ram_bytes,
         packing=round(1 + (simulation.flash_bytes["weights"] - _constant_bytes(graph) - codes) / codes, 4),
+        peer=matched.peer,
         peer_instructions=s8,
         peer_s4_instructions=s4,
         ratio=_ratio(simulation.instructions, s8),
@@ -110,11 +120,17 @@ def _layer(graph: Graph, cost: LayerCost, matched: Matched) -> LayerResult:
     assert isinstance(node, QNode)
     assert isinstance(source, QNode)
     rows = matched.of.get(cost.name, ())
-    s8, s4 = (sum(row.s8 for row in rows), sum(row.s4 for row in rows)) if rows else (None, None)
+    s8, s4 = _sum(row.s8 for row in rows), _sum(row.s4 for row in rows)
     return LayerResult(
         cost.name, cost.op, node.kind, cost.weights, cost.act_bits, source.type.bits, cost.macs, cost.instructions,
         tuple(row.name for row in rows), s8, s4, _ratio(cost.instructions, s8),
     )  # fmt: skip
+
+
+def _sum(counts: Iterable[int | None]) -> int | None:
+    """None where nothing is counted, or not all of it."""
+    known = list(counts)
+    return sum(n for n in known if n is not None) if known and None not in known else None
 
 
 def _ratio(ours: int, theirs: int | None) -> float | None:

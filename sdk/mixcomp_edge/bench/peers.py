@@ -14,20 +14,24 @@ from mixcomp_edge.ir.c_view import three_axes
 from mixcomp_edge.ir.graph import Graph, Node, Shape, Window
 from mixcomp_edge.ir.nodes import QNode
 
+CMSIS_NN = "CMSIS-NN"
+
 
 @dataclass(frozen=True)
 class PeerLayer:
-    """Instructions of one layer of CMSIS-NN. `s4` equals `s8` for a layer without weights, which has one kernel."""
+    """Instructions of one layer of other software: int8, and int4 weights where it has them, which for a layer without
+    weights is the same kernel."""
 
     name: str  # "conv3x3 s1 32x32x16>32x32x16"
     s8: int
-    s4: int
+    s4: int | None
 
 
 @dataclass(frozen=True)
 class Matched:
     """The peer's layers for each of our nodes, by name, and those that no node of ours does."""
 
+    peer: str
     of: dict[str, tuple[PeerLayer, ...]]
     left: tuple[PeerLayer, ...]
 
@@ -63,7 +67,7 @@ def match(graph: Graph, layers: tuple[PeerLayer, ...]) -> Matched:
             of[node.name] = tuple(taken)
             for layer in taken:
                 free.remove(layer)
-    return Matched(of, tuple(free))
+    return Matched(CMSIS_NN, of, tuple(free))
 
 
 def work(graph: Graph, node: Node) -> tuple[str, ...]:

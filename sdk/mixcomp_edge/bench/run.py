@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from mixcomp_edge.bench import NETWORKS
+from mixcomp_edge.bench import MORE, NETWORKS
 from mixcomp_edge.bench.measure import NetworkResult, measure
 from mixcomp_edge.bench.networks import plan_for, quantized
 from mixcomp_edge.bundle import save_bundle
@@ -43,8 +43,8 @@ def run_bench(
     for target in targets:
         emulated(target)
     for network in networks:
-        if network not in NETWORKS:
-            raise BenchError(f"unknown network '{network}'. Known: {', '.join(NETWORKS)}.")
+        if network not in NETWORKS + MORE:
+            raise BenchError(f"unknown network '{network}'. Known: {', '.join(NETWORKS + MORE)}.")
     chains = compilers(compiler)
     cases = [(network, bits) for network in networks for bits in act_bits]
     plans = {case: plan_for(*case[:1], plan, case[1]) for case in cases}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
-from mixcomp_edge.bench import NETWORKS
+from mixcomp_edge.bench import MORE, NETWORKS
 from mixcomp_edge.cli.common import JsonFlag, console, output, print_json, progress_bar
 from mixcomp_edge.targets import DEFAULT
 
@@ -34,7 +34,11 @@ def register(app: typer.Typer) -> None:
         ] = None,
         network: Annotated[
             list[str] | None,
-            typer.Option("--network", help=f"{', '.join(NETWORKS)}; may be repeated.", show_default="all"),
+            typer.Option(
+                "--network",
+                help=f"{', '.join(NETWORKS)} (MLPerf Tiny); {', '.join(MORE)} (random weights); may be repeated.",
+                show_default="MLPerf Tiny's",
+            ),
         ] = None,
         act_bits: Annotated[ActBits, typer.Option("--act-bits", help="Width of activations.")] = ActBits.both,
         compiler: Annotated[
@@ -58,7 +62,7 @@ def register(app: typer.Typer) -> None:
         ] = None,
         json: JsonFlag = False,
     ) -> None:
-        """Measure the MLPerf Tiny networks on emulated cores beside CMSIS-NN: instructions by layer, flash and RAM.
+        """Measure networks on emulated cores beside CMSIS-NN or our own int8: instructions by layer, flash and RAM.
 
         Instructions are counted; every output is compared with Python's. Reference weights come from MIXCOMP_DATA,
         random ones are used without it: flash and RAM are the same, instructions nearly. Exit code 1 when an output
@@ -133,7 +137,7 @@ def show(
 def layer_table(result: NetworkResult) -> Table:
     """One row a layer beside the peer's layers that do its work."""
     table = Table(
-        "layer", "CMSIS-NN's", "in", "weights",
+        "layer", f"{result.peer}'s", "in", "weights",
         title=f"{result.model} on {result.target}, A{result.act_bits} ({result.compiler})",
     )  # fmt: skip
     for column in ("MAC", "instructions", "a MAC", "s8", "s4", "ours / s8"):
@@ -161,14 +165,14 @@ def speed_table(results: Sequence[NetworkResult], bounds: dict[str, Any]) -> Tab
     """One row a network: instructions beside the bounds and the peer."""
     from mixcomp_edge.bench.bounds import instruction_bound
 
-    table = Table("network", "A", "compiler", title=f"{results[0].target}: instructions of one inference")
+    table = Table("network", "A", "compiler", "beside", title=f"{results[0].target}: instructions of one inference")
     for column in ("ours", "a MAC", "bound", "aim", "s8", "ours / s8", "s4", "ours / s4"):
         table.add_column(column, justify="right", no_wrap=True)
     for r in results:
         s4 = r.peer_s4_instructions
         table.add_row(
             r.model if r.bit_exact else f"[red]{r.model}: output differs from Python's[/]", str(r.act_bits), r.compiler,
-            f"{r.instructions:,}", f"{r.instructions / r.macs:.2f}",
+            r.peer, f"{r.instructions:,}", f"{r.instructions / r.macs:.2f}",
             _count(instruction_bound(bounds, r.target, r.model, f"a{r.act_bits}")),
             _count(instruction_bound(bounds, r.target, r.model, f"aim_a{r.act_bits}")),
             _count(r.peer_instructions), _factor(r.ratio), _count(s4), _factor(r.instructions / s4 if s4 else None),
@@ -187,12 +191,12 @@ def memory_table(results: Sequence[NetworkResult], bounds: dict[str, Any]) -> Ta
     for column in columns:
         table.add_column(column, justify="right", no_wrap=True)
     for r in results:
-        tflm = peers()["tflm"][r.model]
+        tflm = peers()["tflm"].get(r.model, {})
         arena_bound = bounds.get("arena_bytes", {}).get(r.model) if r.act_bits == 4 else None
         code_bound = bounds.get("code_bytes", {}).get(r.target, {}).get(r.model)
         numbers = (
-            tflm["model"], r.flash_bytes["code"], code_bound, tflm["code"], r.ram_bytes["arena"], arena_bound,
-            tflm["arena"], r.ram_bytes["stack"],
+            tflm.get("model"), r.flash_bytes["code"], code_bound, tflm.get("code"), r.ram_bytes["arena"], arena_bound,
+            tflm.get("arena"), r.ram_bytes["stack"],
         )  # fmt: skip
         weights = f"{r.flash_bytes['weights']:,}"
         table.add_row(r.model, str(r.act_bits), weights, f"{r.packing:.3f}", *map(_count, numbers))

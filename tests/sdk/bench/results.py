@@ -24,7 +24,7 @@ def result(*layers: LayerResult, **changes: Any) -> NetworkResult:
         "target": "cortex-m4", "model": "dscnn", "act_bits": 4, "compiler": "gcc 12.2.1", "bit_exact": True,
         "instructions": ours, "macs": sum(x.macs for x in layers),
         "flash_bytes": {"weights": 100, "code": 200, "total": 300}, "packing": 1.0,
-        "ram_bytes": {"arena": 80, "stack": 20, "total": 100}, "peer_instructions": theirs,
+        "ram_bytes": {"arena": 80, "stack": 20, "total": 100}, "peer": "CMSIS-NN", "peer_instructions": theirs,
         "peer_s4_instructions": theirs, "ratio": ours / theirs, "peer_left": ("softmax s1 1x1x12>1x1x12",),
         "layers": layers, "symbols": {"mce_dscnn_run": 200},
     }  # fmt: skip

@@ -44,6 +44,18 @@ def test_the_object_has_the_layers_and_their_peers(tmp_path):
     assert sum(network["symbols"].values()) > 0.98 * flash["total"]
 
 
+def test_a_network_that_cmsis_nn_was_not_measured_on_stands_beside_our_own_int8():
+    value = one_object(command("bench", "--network", "tcn", "--act-bits", "8", "--compiler", CHAIN, "--json"))
+    (network,) = value["networks"]
+    assert network["bit_exact"] is True
+    assert (network["peer"], network["peer_s4_instructions"]) == ("our int8", None)
+    layers = network["layers"]
+    assert network["peer_instructions"] == sum(layer["peer_instructions"] for layer in layers)
+    adds = [layer for layer in layers if layer["op"] == "add"]  # without weights, so the same work
+    assert all(layer["instructions"] == layer["peer_instructions"] for layer in adds)
+    assert adds
+
+
 @pytest.fixture
 def made_up(monkeypatch):
     """The command with a result that nobody measured, on a terminal that cuts no column."""
@@ -99,7 +111,7 @@ def test_the_tables_show_layers_peers_bounds_and_memory(made_up):
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (("--network", "vgg"), "unknown network 'vgg'. Known: resnet8, dscnn, mobilenet, autoencoder."),
+        (("--network", "vgg"), "unknown network 'vgg'. Known: resnet8, dscnn, mobilenet, autoencoder, "),
         (("--compiler", "icc"), "unknown compiler 'icc'. Known: gcc, zig, best."),
         (("--target", "generic"), "target 'generic' cannot be emulated"),
         (("--plot", "x.gif"), "--plot x.gif: must end in"),

@@ -134,7 +134,7 @@ def test_quantized_outputs_stay_near_the_float_models():
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_inputs_in_batches_give_what_they_give_together(family):
-    @settings(max_examples=20)
+    @settings(max_examples=8)
     @given(network=networks(family))
     def check(network: Network):
         graph = network.bundle().graph

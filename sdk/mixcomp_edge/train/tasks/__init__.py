@@ -56,6 +56,12 @@ BUILTIN: dict[str, Builtin] = {
         Builtin("dscnn", "MLPerf Tiny keyword spotting, DS-CNN, 24 k parameters; synthetic inputs", "mlperf"),
         Builtin("mobilenet", "MLPerf Tiny visual wake words, MobileNet, 216 k parameters; synthetic inputs", "mlperf"),
         Builtin("autoencoder", "MLPerf Tiny anomaly detection, dense, 268 k parameters; synthetic inputs", "mlperf"),
+        Builtin("mobilenet_v3", "MobileNetV3-Small x 0.35, 96x96; random weights, for speed and memory", "unlearned"),
+        Builtin("efficientnet", "EfficientNet-Lite style, squeeze-excite, 96x96; random weights", "unlearned"),
+        Builtin("tcn", "Causal dilated 1-D convolutions, 40 features x 100 steps; random weights", "unlearned"),
+        Builtin("resnet1d", "Residual 1-D network, 512 samples; random weights", "unlearned"),
+        Builtin("unet", "Segmentation, U-Net, 64x64; random weights", "unlearned"),
+        Builtin("tiny_yolo", "Detection, two maps of boxes, 96x96; random weights", "unlearned"),
     )
 }  # fmt: skip
 
