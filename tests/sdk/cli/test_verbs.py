@@ -282,7 +282,7 @@ ERRORS = {
         ["quantize", "task.py:untrained", "--plan", "other.toml", "-o", "a.mce"],
         "the model has no layer 'b1a.conv'",
     ),
-    "unsupported, before the training": (["quantize", "task.py:untrained_sigmoid", "-o", "a.mce"], "sigmoid"),
+    "unsupported, before the training": (["quantize", "task.py:untrained_sums", "-o", "a.mce"], "aten.cumsum"),
     "fall-back without validation, before the training": (
         ["quantize", "task.py:untrained", "--weights", "posit", "--fall-back", "-o", "a.mce"],
         "has no validation data to decide between mixed and FixP4 by; drop --fall-back",
@@ -304,9 +304,9 @@ ERRORS = {
         "make() is called without arguments: missing a required argument: 'name'. Give them defaults",
     ),
     "function without return": (["quantize", "task.py:forgot", "-o", "a.mce"], "Does it end without a return?"),
-    "bad data": (["quantize", "task.py:bad_data", "-o", "a.mce"], "line 12: task bad: calibration is not finite"),
+    "bad data": (["quantize", "task.py:bad_data", "-o", "a.mce"], "line 14: task bad: calibration is not finite"),
     "task file": (["quantize", "task.py:broken", "--epochs", "0", "-o", "a.mce"], "ZeroDivisionError"),
-    "unsupported": (["quantize", "task.py:sigmoid", "--epochs", "0", "-o", "a.mce"], "aten.sigmoid"),
+    "unsupported": (["quantize", "task.py:sums", "--epochs", "0", "-o", "a.mce"], "aten.cumsum"),
     "bad name": (["quantize", "task.py:named", "--epochs", "0", "-o", "a.mce"], "My Model"),
     "epochs without data": (["quantize", "task.py:plain", "--epochs", "1", "-o", "a.mce"], "no training data"),
     "output is a folder": (["quantize", "task.py:plain", "-o", "mine"], "mine"),
@@ -322,16 +322,18 @@ TASKS = """
 import torch
 from mixcomp_edge import Task
 from mixcomp_edge import Recipe, Split
+class Sums(torch.nn.Module):
+    def forward(self, x): return x.cumsum(1)
 def make(name, *layers, **more):
     return Task(name, torch.nn.Sequential(torch.nn.Linear(3, 2), *layers), (3,), torch.rand(8, 3), **more)
 def train(name, *layers):  # the epochs of a long night, if they begin
     return make(name, *layers, train=Split(torch.rand(64, 3), torch.arange(64) % 2), float_recipe=Recipe(epochs=99999))
 def untrained(): return train("untrained")
-def untrained_sigmoid(): return train("untrained", torch.nn.Sigmoid())
+def untrained_sums(): return train("untrained", Sums())
 def forgot(): make("plain")
 def bad_data(): return Task("bad", torch.nn.Linear(3, 2), (3,), [[1.0, 2.0, float("nan")]])
 def broken(): return 1 / 0
-def sigmoid(): return make("sigmoid", torch.nn.Sigmoid())
+def sums(): return make("sums", Sums())
 def named(): return make("My Model")
 def plain(): return make("plain")
 """
