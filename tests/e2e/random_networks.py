@@ -320,7 +320,7 @@ class _Drawing:
         rank = len(self.shape)
         dims = sorted(self.draw(st.sets(st.integers(1, rank), min_size=1)))
         settings = {"what": self.pick(*SEQUENCES), "dims": dims, "groups": self.pick(*_divisors(self.shape[0]))}
-        y = SEQUENCES[settings["what"]](torch.zeros(1, *self.shape), settings)
+        y = SEQUENCES[settings["what"]](torch.zeros(2, *self.shape), settings)  # norms refuse one value alone
         self.add("sequence", tuple(y.shape[1:]), **settings)
 
     def rows(self) -> None:

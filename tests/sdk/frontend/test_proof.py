@@ -274,6 +274,14 @@ def wide_rows() -> nn.Module:
     return model
 
 
+class Unweighted(nn.Module):
+    """Attention over what came in: sums of large terms behind an exponential, and no weight that could be moved."""
+
+    def forward(self, x):
+        y = F.adaptive_max_pool2d(20 * x.abs(), 6)
+        return F.relu(F.scaled_dot_product_attention(y, y, y))
+
+
 HONEST = {
     "large numbers": scaled(1e12, 1e6, 1e8),
     "tiny numbers": scaled(1e-12, 1e-6, 1e-8),
@@ -281,6 +289,8 @@ HONEST = {
     "a mean far away": shifted_far(),
     "all dead": dead(),
     "rows of all sizes": wide_rows(),
+    "without weights": Unweighted(),
+    "all taken away by its mean": nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.GroupNorm(3, 3)),
     "weight norm": nn.Sequential(nn.utils.parametrizations.weight_norm(nn.Conv2d(3, 4, 3)), nn.ReLU()),
     "spectral norm": nn.Sequential(nn.utils.parametrizations.spectral_norm(nn.Conv2d(3, 4, 3)), nn.ReLU()),
     "orthogonal": nn.Sequential(nn.Flatten(), nn.utils.parametrizations.orthogonal(nn.Linear(192, 7))),

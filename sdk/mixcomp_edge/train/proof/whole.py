@@ -1,8 +1,9 @@
 """The user's module as it is against the graph that is trained, from end to end in float32.
 
 How far rounding may move an output is measured, not guessed. In float32 a sum of K products is off by about sqrt(K) *
-2**-24 of the size of its terms, so every weight is moved at random by as much of itself, in the graph and in the model;
-SPREAD times what that does to an output is allowed."""
+2**-24 of the size of its terms, so every weight is moved at random by as much of itself, in the graph and in the model,
+and every input by the rounding of a few terms, for what reads it without weights; SPREAD times what that does to an
+output is allowed."""
 
 from __future__ import annotations
 
@@ -35,7 +36,7 @@ def check_whole(model: nn.Module, imported: Imported, quantized: QuantizedModel,
     name = imported.graph.name
     expected = [y.float() for y in _steady(model, x, name)]
     noise = _Noise(max(map(_unit, imported.program.graph.nodes)))
-    allowed = _spread(lambda: [y.float() for y in run(model, x, noise)], expected)
+    allowed = _spread(lambda: [y.float() for y in run(model, noise.inputs(x), noise)], expected)
     weights = {
         f"layers.{path}.{kind}": getattr(layer, kind).detach()
         for path, layer in quantized.layers.items()
@@ -44,7 +45,8 @@ def check_whole(model: nn.Module, imported: Imported, quantized: QuantizedModel,
     with quantized.floating():
         found = tensors(quantized(*each(x)))
         moved = _spread(
-            lambda: tensors(functional_call(quantized, {key: noise(w) for key, w in weights.items()}, each(x))), found
+            lambda: tensors(functional_call(quantized, {key: noise(w) for key, w in weights.items()}, noise.inputs(x))),
+            found,
         )
     for y, want, far, further in zip(found, expected, allowed, moved, strict=True):
         difference = _difference(y, want, far + further)
@@ -96,9 +98,14 @@ class _Noise:
     def __call__(self, w: Tensor) -> Tensor:
         if not w.is_floating_point():
             return w.clone()
-        terms = max(w[0].numel(), TERMS) if w.dim() > 1 else TERMS
-        signs = 2.0 * torch.randint(0, 2, w.shape, generator=self.random) - 1
-        return w * (1 + max(terms**0.5 * UNIT, self.unit) * signs)
+        return self._moved(w, max(w[0].numel(), TERMS) if w.dim() > 1 else TERMS)
+
+    def inputs(self, x: Samples) -> tuple[Tensor, ...]:
+        return tuple(self._moved(value, TERMS) for value in each(x))
+
+    def _moved(self, values: Tensor, terms: int) -> Tensor:
+        signs = 2.0 * torch.randint(0, 2, values.shape, generator=self.random) - 1
+        return values * (1 + max(terms**0.5 * UNIT, self.unit) * signs)
 
 
 def _spread(moved: Callable[[], list[Tensor]], ys: list[Tensor]) -> list[Tensor]:
