@@ -16,6 +16,7 @@ GRAPH = {"numerics", "ir", "operators"}
 BELOW_TRAIN = {
     "errors", "documents", "storage", "resources", "targets", *GRAPH, "quant_plan", "lower", "codec", "bundle", "plan",
     "codegen", "build", "transports", "verification", "simulation", "sizing", "board", "doctor", "choosing",
+    "tflite",
 }  # fmt: skip
 MAY_IMPORT = {
     "errors": set(),
@@ -32,6 +33,7 @@ MAY_IMPORT = {
     "bundle": {"errors", "documents", "storage", "numerics", "ir", "codec"},
     "plan": {"errors", "documents", "lower", *GRAPH, "targets", "resources"},
     "codegen": {"errors", "documents", "storage", "resources", "bundle", "plan", *GRAPH, "targets"},
+    "tflite": {"errors", "storage", "bundle", "numerics", "ir"},
     "build": {"errors", "documents", "storage", "resources", "targets", "mixcomp_sim"},
     "board": {"errors", "storage", "targets", "build"},
     "transports": {"errors", "build", "board", "plan", "codegen", "ir", "targets", "mixcomp_sim"},
@@ -40,7 +42,7 @@ MAY_IMPORT = {
     "choosing": BELOW_TRAIN,
     "sizing": {"errors", "build", "bundle", "codegen", "targets"},
     "doctor": {"errors", "build", "targets", "board", "mixcomp_sim"},
-    "frontend": {"errors", "documents", "numerics", "ir", "operators", "torch"},
+    "frontend": {"errors", "documents", "tflite", "numerics", "ir", "operators", "torch"},
     "train": {*BELOW_TRAIN, "frontend", "torch"},
     "bench": {*BELOW_TRAIN, "train"},
     "report": {*BELOW_TRAIN, "bench"},

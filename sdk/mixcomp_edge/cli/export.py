@@ -29,7 +29,10 @@ if TYPE_CHECKING:
     from mixcomp_edge.choosing import Choice
     from mixcomp_edge.plan.layout import Layout
     from mixcomp_edge.targets.boards import Board
+    from mixcomp_edge.tflite.difference import Difference
+    from mixcomp_edge.tflite.network import Network
 
+MEASURED = 16  # inputs
 BoardOption = Annotated[
     str | None, typer.Option("--board", "-b", help="Make a firmware for this board, see `mixcomp-edge boards`.")
 ]
@@ -62,7 +65,10 @@ def register(app: typer.Typer) -> None:
         bundles: Annotated[
             list[Path], typer.Argument(help="A bundle, or several for one firmware.", metavar="M.mce...")
         ],
-        folder: Annotated[Path, typer.Option("-o", "--output", help="The folder to write.", metavar="DIR")],
+        folder: Annotated[
+            Path,
+            typer.Option("-o", "--output", help="The folder to write; of --as tflite the file.", metavar="DIR|FILE"),
+        ],
         target: TargetOption = None,
         board: BoardOption = None,
         profile: ProfileOption = None,
@@ -91,8 +97,17 @@ def register(app: typer.Typer) -> None:
             Path | None, typer.Option("--like", help="Take the kernels of an earlier export.", metavar="DIR")
         ] = None,
         packaging: Annotated[
-            Packaging, typer.Option("--as", help="Lay the folder out as a package of these tools.")
+            Packaging,
+            typer.Option(
+                "--as", help="Lay the folder out as a package of these tools; tflite: a file for TFLite Micro."
+            ),
         ] = Packaging.CMAKE,
+        approximate: Annotated[
+            bool,
+            typer.Option(
+                "--approximate", help="With --as tflite: TFLite Micro may round otherwise; how far off is told."
+            ),
+        ] = False,
         force: ForceFlag = False,
         json: JsonFlag = False,
     ) -> None:
@@ -114,12 +129,22 @@ def register(app: typer.Typer) -> None:
         mixcomp-edge export keywords.mce speaker.mce --target cortex-m4 -o models_c
 
         mixcomp-edge export resnet8.mce --as arduino -o libraries/mce_resnet8
+
+        mixcomp-edge export resnet8.mce --as tflite --approximate -o resnet8.tflite
         """
         from mixcomp_edge.bundle import load_bundle
         from mixcomp_edge.codegen.packages import export_several
         from mixcomp_edge.codegen.project import check_export, chosen_kernels
         from mixcomp_edge.codegen.project import export as write
 
+        if packaging is Packaging.TFLITE:
+            given = (target, board, profile, baud, toolchain, optimize, flash_budget, max_instructions, like)
+            if len(bundles) > 1 or energy or any(option is not None for option in given):
+                raise ExportError("--as tflite writes one model, for no target: give only M.mce, -o, --approximate.")
+            _export_tflite(bundles[0], folder, approximate=approximate, json=json)
+            return
+        if approximate:
+            raise ExportError("--approximate is for --as tflite: C computes the same integers everywhere.")
         if optimize is None and (flash_budget or max_instructions):
             optimize = Goal.speed if flash_budget else Goal.size
         if optimize is not None and like is not None:
@@ -175,6 +200,47 @@ def register(app: typer.Typer) -> None:
             return
         runs = "--on emulator" if layout.target.core else "--on host"
         show_next(f"mixcomp-edge flash {folder}" if the_board else f"mixcomp-edge verify {folder} {runs}")
+
+
+def _export_tflite(bundle: Path, path: Path, *, approximate: bool, json: bool) -> None:
+    from mixcomp_edge.bundle import load_bundle
+    from mixcomp_edge.storage import check_file
+    from mixcomp_edge.tflite.export import export as write
+    from mixcomp_edge.tflite.micro import INSTALL
+
+    loaded = load_bundle(bundle)
+    if not approximate:
+        raise ExportError(
+            f"{bundle}: rounds by contract q32, TensorFlow Lite Micro by its own rule: outputs would differ a little. "
+            "Pass --approximate to write the file and be told by how much."
+        )
+    check_file(path)
+    network, data = write(loaded, path)
+    found = _difference(loaded, network, data)
+    if json:
+        told = {"model": network.name, "file": str(path), "bytes": len(data), "operations": len(network.operations)}
+        print_json({**told, "resolver": network.resolver, "difference": found.as_dict() if found else None})
+        return
+    output.print(f"{path}: {network.name}, {len(network.operations)} operations, {len(data):,} B.", highlight=False)
+    if found is None:
+        warn(f"how far it is from the bundle is not measured: the package tflite-micro is missing. {INSTALL}")
+    else:
+        output.print(
+            f"TensorFlow Lite Micro on {found.inputs} inputs: {found.differing} of {found.elements} output elements "
+            f"differ, by {found.steps} steps at most; the largest element is the same one for {found.same_largest}.",
+            highlight=False,
+        )
+    output.print(network.resolver, highlight=False, markup=False)
+
+
+def _difference(bundle: Bundle, network: Network, data: bytes) -> Difference | None:
+    from mixcomp_edge.tflite.difference import measure
+    from mixcomp_edge.tflite.micro import Micro, available
+    from mixcomp_edge.verification import make_inputs
+
+    if not available():
+        return None
+    return measure(bundle.graph, Micro(network, data), make_inputs(bundle.graph, MEASURED))
 
 
 def _export_several(

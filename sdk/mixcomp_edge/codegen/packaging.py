@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Packaging(StrEnum):
-    """What `export --as` takes; cmake is the plain project."""
+    """What `export --as` takes; cmake is the plain project, tflite a file."""
 
     CMAKE = "cmake"
     ARDUINO = "arduino"
@@ -14,6 +14,7 @@ class Packaging(StrEnum):
     ZEPHYR = "zephyr"
     ESP_IDF = "esp-idf"
     CMSIS_PACK = "cmsis-pack"
+    TFLITE = "tflite"
 
     @property
     def below_src(self) -> bool:

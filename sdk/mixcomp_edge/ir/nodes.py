@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixcomp_edge.errors import GraphError, LoweringError
-from mixcomp_edge.ir import c_view
+from mixcomp_edge.ir import c_view, tflite
 from mixcomp_edge.ir.c_view import Array, Call, CValue
 from mixcomp_edge.ir.graph import Node, Shape
+from mixcomp_edge.ir.tflite import Operations
 from mixcomp_edge.ir.types import QType, QuantizedWeights, Requant
 from mixcomp_edge.numerics.functions import Formula, Step
 from mixcomp_edge.numerics.requant import q32
@@ -193,6 +194,11 @@ class QNode(Node):
     def calls(self, sources: list[QNode]) -> tuple[Call, ...]:
         """The calls of its kernel; nothing for a view."""
         return ()
+
+    def tflite(self, sources: list[QNode]) -> Operations:
+        """How TensorFlow Lite Micro makes its value of those of its sources; the last operation's output is
+        `tflite.value(self)`. UnsupportedError where it has nothing that does."""
+        raise tflite.refuse(self, f"operator that does what {self.title or self.op} does")
 
     @property
     def tensor(self) -> CValue:

@@ -81,10 +81,15 @@ class Requant:
         """From the wide form of x to the wide form of y."""
         return self.scaled(y.finer / x.finer)
 
+    @property
+    def real(self) -> NDArray[np.float64]:
+        """The factors that the multipliers stand for."""
+        real: NDArray[np.float64] = self.multiplier.astype(np.float64) * 2.0 ** (self.shift - 32)
+        return real
+
     def scaled(self, factor: float) -> Requant:
         """The nearest one to so many times its real factors."""
-        scale = self.multiplier.astype(np.float64) * 2.0 ** (self.shift - 32)
-        return Requant(*q32_parameters(scale * factor))
+        return Requant(*q32_parameters(self.real * factor))
 
 
 @dataclass(frozen=True, eq=False)

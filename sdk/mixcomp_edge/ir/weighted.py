@@ -9,11 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixcomp_edge.errors import GraphError, LoweringError
-from mixcomp_edge.ir import c_view
+from mixcomp_edge.ir import c_view, tflite
 from mixcomp_edge.ir.bounds import check_requant
 from mixcomp_edge.ir.c_view import Array, Call, Fields, Ref
 from mixcomp_edge.ir.nodes import Activated, Activation, Doubles, Floats, QNode, Value
+from mixcomp_edge.ir.tflite import Tensor
 from mixcomp_edge.ir.types import QType, QuantizedWeights, Requant, Weights
+
+SMALLEST = 1e-20  # scale in a file: of weights that do not matter, whose multiplier is 0
 
 
 def exact(integers: NDArray[np.integer]) -> Doubles:
@@ -136,3 +139,21 @@ class Weighted(QNode):
             {"requant": c_view.requantizer(self.weights.requant), "blocks": Ref("blocks")},
         )
         return (Call(self.struct, lines, self.inputs),)
+
+    def tflite_weights(
+        self, x: QType, levels: NDArray[np.int64], axis: int, *, four_bits: bool = True, folded: bool = True
+    ) -> tuple[Tensor, Tensor]:
+        """(weights, bias) for values of type x. levels: in TFLite's shape, output channels along `axis`; they become
+        int4 where they fit and the kernel takes `four_bits`. folded: whether the bias holds x's zero point."""
+        book, others = self.weights.codebook, tuple(i for i in range(levels.ndim) if i != axis)
+        if not book.fits_int8:
+            raise tflite.refuse(self, f"weights of {book.name}, whose levels leave 8 bits")
+        bias = self.weights.bias + (x.zero_point * levels.sum(axis=others) if folded else 0)
+        if np.any(np.abs(bias) >= 1 << 31):
+            raise tflite.refuse(self, "bias beyond 32 bits, which the zero point of its input makes of this one")
+        scale = np.maximum(self.weights.requant.real * (self.type.scale / x.scale), SMALLEST).astype(np.float32)
+        narrow = four_bits and book.bits == 4 and min(book.levels) >= -8 and max(book.levels) <= 7
+        kind, along = "INT4" if narrow else "INT8", axis if len(scale) > 1 else 0
+        weights = Tensor(f"{self.name}/weights", levels.shape, kind, scale, axis=along, data=levels)
+        total = scale * np.float32(x.scale)
+        return weights, Tensor(f"{self.name}/bias", bias.shape, "INT32", total, data=bias)

@@ -6,10 +6,12 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from mixcomp_edge.errors import GraphError, LoweringError
+from mixcomp_edge.ir import tflite
 from mixcomp_edge.ir.bounds import INT32_MAX
 from mixcomp_edge.ir.c_view import Call
 from mixcomp_edge.ir.graph import Node, Shape
 from mixcomp_edge.ir.nodes import Activated, QNode, Value
+from mixcomp_edge.ir.tflite import Operation, Operations
 from mixcomp_edge.ir.types import QType, QuantizedWeights
 from mixcomp_edge.numerics.functions import Formula, Step
 from mixcomp_edge.numerics.requant import add_parameters
@@ -82,6 +84,11 @@ class QAdd(QNode):
         tensors = {"a": a.tensor, "b": b.tensor, "y": self.tensor}
         factors = {"a_multiplier": self.a_multiplier, "b_multiplier": self.b_multiplier, "shift": self.shift}
         return (Call("mce_add", (tensors, {**factors}), self.inputs),)
+
+    def tflite(self, sources: list[QNode]) -> Operations:
+        steps = [source.type.scale / self.type.scale for source in sources]
+        tflite.check_factor(self, [self.a_multiplier / 2**self.shift, self.b_multiplier / 2**self.shift], steps)
+        return (Operation("ADD", tuple(map(tflite.value, sources)), tflite.value(self)),)
 
 
 def _output_shape(node: Node, shapes: list[Shape]) -> Shape:

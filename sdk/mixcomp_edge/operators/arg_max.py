@@ -8,9 +8,11 @@ from typing import ClassVar
 import numpy as np
 
 from mixcomp_edge.errors import GraphError
+from mixcomp_edge.ir import tflite
 from mixcomp_edge.ir.c_view import Call
 from mixcomp_edge.ir.graph import Shape
 from mixcomp_edge.ir.nodes import QNode, Value
+from mixcomp_edge.ir.tflite import Operation, Operations, Tensor
 from mixcomp_edge.ir.types import QType, QuantizedWeights
 from mixcomp_edge.operators.reduce import Over, QReduce, Reduce
 
@@ -57,3 +59,18 @@ class QArgMax(OneAxis, QReduce):
 
     def calls(self, sources: list[QNode]) -> tuple[Call, ...]:
         return self.call(sources[0])
+
+    def tflite(self, sources: list[QNode]) -> Operations:
+        """TFLM's indices are int32, along the axes that are left."""
+        x, y = tflite.value(sources[0]), tflite.value(self)
+        at = tflite.axis_of(self, self.axes[0])
+        axis = tflite.numbers(f"{self.name}/axis", at)
+        whole = Tensor(f"{self.name}/index", x.shape[:at] + x.shape[at + 1 :], "INT32")
+        moved, small = whole.named("moved"), y.named("small", shape=whole.shape)
+        low = tflite.numbers(f"{self.name}/low", [tflite.LOW])
+        return (
+            Operation("ARG_MAX", (x, axis), whole, {"outputType": "INT32"}),
+            Operation("ADD", (whole, low), moved),
+            tflite.cast(moved, small),
+            Operation("RESHAPE", (small, tflite.numbers(f"{self.name}/shape", y.shape)), y),
+        )

@@ -8,11 +8,12 @@ from typing import ClassVar
 
 import numpy as np
 
-from mixcomp_edge.ir import c_view
+from mixcomp_edge.ir import c_view, tflite
 from mixcomp_edge.ir.bounds import check_requant
 from mixcomp_edge.ir.c_view import Array, Call, Fields
 from mixcomp_edge.ir.graph import Shape, Window
 from mixcomp_edge.ir.nodes import Doubles, FloatNode, QNode, Value
+from mixcomp_edge.ir.tflite import Operation, Operations
 from mixcomp_edge.ir.types import QType, QuantizedWeights, Requant
 from mixcomp_edge.ir.windows import plane, planes, pooled_shape, taps
 
@@ -97,3 +98,23 @@ class QAvgPool2d(QNode):
             {"requant": c_view.requantizer(self.requant)},
         )
         return (Call("mce_pool2d", lines, self.inputs),)
+
+    def tflite(self, sources: list[QNode]) -> Operations:
+        """TFLM's mean keeps the type of what it reads, which is widened to 8 bits before."""
+        (x,), y, size = sources, tflite.value(self), prod(self.window.kernel)
+        inside = len(self.requant.multiplier) > 1
+        divisors = np.arange(1, size + 1) if inside else np.array([size])
+        if not np.allclose(self.requant.real * divisors, x.type.scale / self.type.scale, rtol=1e-5):
+            raise tflite.refuse(self, "average pool with a divisor of its own")
+        if self.window.dilation != (1, 1):
+            raise tflite.refuse(self, "dilated pool")
+        wide = tflite.tensor(f"{self.name}/wide", x.shape, x.type.wide)
+        read, widened = tflite.rescaled(tflite.value(x), wide)
+        padded, padding, border = tflite.padded(self, read, self.window, plane(self.shape)[:2], implied=inside)
+        if inside and border:
+            raise tflite.refuse(self, "average pool that counts no padding but such as SAME makes")
+        mean = replace(wide, name=f"{self.name}/mean", shape=y.shape)
+        settings = tflite.steps(self.window, padding) | tflite.kernel(self.window)
+        _, rescale = tflite.rescaled(mean, y)
+        pool = Operation("AVERAGE_POOL_2D", (padded,), mean if rescale else y, settings)
+        return (*widened, *border, pool, *rescale)

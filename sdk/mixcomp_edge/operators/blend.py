@@ -9,9 +9,11 @@ from typing import Any, ClassVar
 import numpy as np
 
 from mixcomp_edge.errors import GraphError, LoweringError
+from mixcomp_edge.ir import tflite
 from mixcomp_edge.ir.bounds import INT32_MAX
 from mixcomp_edge.ir.broadcast import Pair, QPair
 from mixcomp_edge.ir.nodes import Activation, Doubles, QNode, Value
+from mixcomp_edge.ir.tflite import Operation, Operations
 from mixcomp_edge.ir.types import QType, QuantizedWeights
 from mixcomp_edge.numerics.functions import Formula, Step
 from mixcomp_edge.numerics.requant import add_parameters
@@ -103,6 +105,36 @@ class QBlend(QPair):
         steps = [QType(wide.dtype, 1 / x.finer, wide.zero_point) for x in inputs for wide in (x.wide,)]
         return replace(self, **_multipliers(QType(self.type.dtype, 1 / y.finer), steps, factors))
 
+    def tflite(self, sources: list[QNode]) -> Operations:
+        """A sum or a difference; TFLM knows no other factors."""
+        y, values = tflite.value(self), tuple(map(tflite.value, sources))
+        match self.tflite_factors(sources):
+            case (1, 1):
+                return (Operation("ADD", values, y),)
+            case (1, -1):
+                return (Operation("SUB", values, y),)
+            case (-1, 1):
+                return (Operation("SUB", values[::-1], y),)
+        raise tflite.refuse(self, "sum with factors")
+
+    def tflite_factors(self, sources: list[QNode]) -> tuple[int, int]:
+        """Those of the two values where they are 1 or -1, else 0."""
+        steps = [source.type.scale / self.type.scale * 2**self.shift for source in sources]
+        real = np.array([self.a_multiplier, self.b_multiplier]) / steps
+        a, b = np.where(np.isclose(np.abs(real), 1, rtol=1e-4), np.sign(real), 0).astype(int)
+        return int(a), int(b)
+
+    def tflite_pick(self, kind: str, sources: list[QNode]) -> Operations:
+        """MINIMUM or MAXIMUM of both in the type of y: what rounds and clamps, keeps an order."""
+        y, parts, made = tflite.value(self), [], list[Operation]()
+        if self.tflite_factors(sources) != (1, 1):
+            raise tflite.refuse(self, f"{self.op} with factors")
+        for word, x in zip(("a", "b"), sources, strict=True):
+            part, rescale = tflite.rescaled(tflite.value(x), y.named(word))
+            parts.append(part)
+            made += rescale
+        return (*made, Operation(kind, tuple(parts), y))
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class QMinimum(QBlend):
@@ -113,6 +145,9 @@ class QMinimum(QBlend):
     def join(self, a: Value, b: Value) -> Value:
         return np.minimum(a, b)
 
+    def tflite(self, sources: list[QNode]) -> Operations:
+        return self.tflite_pick("MINIMUM", sources)
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class QMaximum(QBlend):
@@ -122,6 +157,9 @@ class QMaximum(QBlend):
 
     def join(self, a: Value, b: Value) -> Value:
         return np.maximum(a, b)
+
+    def tflite(self, sources: list[QNode]) -> Operations:
+        return self.tflite_pick("MAXIMUM", sources)
 
 
 def _multipliers(y: QType, inputs: list[QType], factors: Doubles) -> dict[str, Any]:

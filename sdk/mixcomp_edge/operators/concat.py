@@ -9,11 +9,12 @@ from typing import ClassVar
 import numpy as np
 
 from mixcomp_edge.errors import GraphError
-from mixcomp_edge.ir import c_view
+from mixcomp_edge.ir import c_view, tflite
 from mixcomp_edge.ir.bounds import check_requant
 from mixcomp_edge.ir.c_view import Array, Call, Fields
 from mixcomp_edge.ir.graph import Node, Shape
 from mixcomp_edge.ir.nodes import FloatNode, QNode, Value
+from mixcomp_edge.ir.tflite import Operation, Operations
 from mixcomp_edge.ir.types import QType, QuantizedWeights, Requant
 
 
@@ -95,6 +96,17 @@ class QConcat(QNode):
             calls.append(Call("mce_concat", lines, (x.name,), suffix=f"_{i}"))
             offset += block
         return tuple(calls)
+
+    def tflite(self, sources: list[QNode]) -> Operations:
+        """TFLM joins values of one type."""
+        y, parts, made = tflite.value(self), [], list[Operation]()
+        for i, (x, requant) in enumerate(zip(sources, self.requants, strict=True)):
+            tflite.check_factor(self, requant.real, x.type.scale / self.type.scale)
+            part, rescale = tflite.rescaled(tflite.value(x), y.named(str(i)))
+            parts.append(part)
+            made += rescale
+        axis = {"axis": tflite.axis_of(self, self.axis)}
+        return (*made, Operation("CONCATENATION", tuple(parts), y, axis))
 
 
 def _output_shape(node: Node, axis: int, shapes: list[Shape]) -> Shape:

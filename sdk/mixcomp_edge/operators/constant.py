@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from mixcomp_edge.errors import GraphError
 from mixcomp_edge.ir.graph import Shape
 from mixcomp_edge.ir.nodes import Doubles, FloatNode, QNode, Value
+from mixcomp_edge.ir.tflite import Operations
 from mixcomp_edge.ir.types import QType, QuantizedWeights
 from mixcomp_edge.numerics.packing import pack_elements, unpack_elements
 
@@ -73,3 +74,6 @@ class QConstant(QNode):
     def widen(self, y: QType, inputs: list[QType]) -> QNode:
         values = replace(self, type=y).evaluate([], []) * y.finer
         return replace(self, data=np.frombuffer(pack_elements(values, 8), np.uint8))
+
+    def tflite(self, sources: list[QNode]) -> Operations:
+        return ()

@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixcomp_edge.errors import GraphError, LoweringError
-from mixcomp_edge.ir import c_view
+from mixcomp_edge.ir import c_view, tflite
 from mixcomp_edge.ir.bounds import INT32_MAX
 from mixcomp_edge.ir.c_view import Call, Fields
 from mixcomp_edge.ir.graph import Node, Shape, Window
 from mixcomp_edge.ir.nodes import Doubles, QNode, Value
+from mixcomp_edge.ir.tflite import Operation, Operations, Tensor
 from mixcomp_edge.ir.types import QType, QuantizedWeights, Requant
 from mixcomp_edge.ir.weighted import Layer, Weighted, exact
 from mixcomp_edge.ir.windows import check_window, met, plane, planes, taps, windowed_shape
@@ -130,6 +131,18 @@ class QConv2d(Weighted):
     def geometry(self, x: QNode) -> tuple[Fields, ...]:
         return ({"window": c_view.window(self.window)}, {"groups": self.groups})
 
+    def tflite(self, sources: list[QNode]) -> Operations:
+        return self.tflite_conv(sources[0], tflite.value(self))
+
+    def tflite_conv(self, x: QNode, y: Tensor) -> Operations:
+        """The convolution, into a tensor."""
+        levels = self.weights.levels.reshape(self.shape[-1], *self.window.kernel, -1)
+        weights, bias = self.tflite_weights(x.type, levels, 0)
+        read, padding, border = tflite.padded(self, tflite.value(x), self.window, plane(self.shape)[:2])
+        settings = tflite.steps(self.window, padding, dilated=True)
+        version = 6 if weights.type == "INT4" else 0
+        return (*border, Operation("CONV_2D", (read, weights, bias), y, settings, version))
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class QConv2dAdd(QConv2d):
@@ -173,6 +186,21 @@ class QConv2dAdd(QConv2d):
             "r_shift": self.residual_shift,
         }
         return (replace(conv, struct="mce_conv2d_add", member="conv", behind=behind),)
+
+    def tflite(self, sources: list[QNode]) -> Operations:
+        """The convolution by itself, in 8 bits that reach as far as the residual can bring back; then the sum."""
+        x, r = sources
+        factor = self.residual_multiplier * 2.0 ** (self.residual_shift - 32)
+        tflite.check_factor(self, factor, r.type.scale / self.type.scale)
+        (below, above), (low, high) = ((t.low - t.zero_point, t.high - t.zero_point) for t in (r.type, self.type))
+        least = low * self.type.scale - above * r.type.scale
+        most = high * self.type.scale - below * r.type.scale
+        scale = (most - least) / 255
+        inner = QType("s8", scale, round(tflite.LOW - least / scale))
+        part = tflite.tensor(f"{self.name}/conv", self.shape, inner)
+        weights = replace(self.weights, requant=self.weights.requant.scaled(self.type.scale / scale))
+        conv = replace(self, type=inner, weights=weights).tflite_conv(x, part)
+        return (*conv, Operation("ADD", (part, tflite.value(r)), tflite.value(self)))
 
 
 def _with_residual(node: Node, shape: Shape, shapes: list[Shape]) -> Shape:

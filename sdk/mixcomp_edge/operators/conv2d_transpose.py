@@ -13,11 +13,12 @@ from typing import ClassVar
 import numpy as np
 
 from mixcomp_edge.errors import GraphError, LoweringError
-from mixcomp_edge.ir import c_view
+from mixcomp_edge.ir import c_view, tflite
 from mixcomp_edge.ir.bounds import MAX_DIMENSION, MAX_ELEMENTS
 from mixcomp_edge.ir.c_view import Call, Fields, Ref
 from mixcomp_edge.ir.graph import Shape, Window
 from mixcomp_edge.ir.nodes import Doubles, QNode, Value
+from mixcomp_edge.ir.tflite import Operation, Operations
 from mixcomp_edge.ir.types import QType, QuantizedWeights, Weights
 from mixcomp_edge.ir.weighted import Layer, Weighted, exact
 from mixcomp_edge.ir.windows import check_window, plane, planes
@@ -193,6 +194,22 @@ class QConv2dTranspose(Weighted):
             }  # fmt: skip
             made.append(Call("mce_conv2d_transpose", lines, self.inputs, "conv", behind, f"_{i}"))
         return tuple(made)
+
+    def tflite(self, sources: list[QNode]) -> Operations:
+        """All that x spreads over, less what the window's padding cuts off."""
+        (x,), (top, left) = sources, self.window.padding[:2]
+        if self.groups > 1 or self.window.dilation != (1, 1):
+            raise tflite.refuse(self, "transposed convolution with groups or dilation")
+        levels = self.weights.levels.reshape(self.shape[-1], *self.window.kernel, -1)
+        weights, bias = self.tflite_weights(x.type, levels, 0, four_bits=False, folded=False)
+        y = tflite.value(self)
+        whole = (1, top + self.made[0], left + self.made[1], self.shape[-1])
+        cut = (top, left) != (0, 0)
+        spread = y.named("spread", shape=whole) if cut else y
+        size = tflite.numbers(f"{self.name}/size", whole)
+        settings = tflite.steps(self.window, tflite.VALID)
+        conv = Operation("TRANSPOSE_CONV", (size, weights, tflite.value(x), bias), spread, settings)
+        return (conv, tflite.part(spread, (0, top, left, 0), y)) if cut else (conv,)
 
 
 def _spread(node: Conv2dTranspose | QConv2dTranspose) -> Size:

@@ -9,8 +9,10 @@ from typing import ClassVar
 import numpy as np
 
 from mixcomp_edge.errors import GraphError
+from mixcomp_edge.ir import tflite
 from mixcomp_edge.ir.graph import Node, Shape
 from mixcomp_edge.ir.nodes import Doubles, QNode, Value
+from mixcomp_edge.ir.tflite import Operation, Operations
 from mixcomp_edge.ir.types import QType, QuantizedWeights
 from mixcomp_edge.ir.weighted import Layer, Weighted, exact
 
@@ -58,6 +60,13 @@ class QDense(Weighted):
 
     def operands(self, x: Value, place: tuple[int, ...], fill: int) -> Value:
         return x.ravel()
+
+    def tflite(self, sources: list[QNode]) -> Operations:
+        """Of int4 weights TFLM takes no scale a channel here."""
+        (x,), one = sources, len(self.weights.requant.multiplier) == 1
+        weights, bias = self.tflite_weights(x.type, self.weights.levels, 0, four_bits=one)
+        version = 7 if weights.type == "INT4" else 0
+        return (Operation("FULLY_CONNECTED", (tflite.value(x), weights, bias), tflite.value(self), {}, version),)
 
 
 def _output_shape(node: Node, weight: Shape, shape: Shape) -> Shape:

@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixcomp_edge.errors import GraphError
-from mixcomp_edge.ir import c_view
+from mixcomp_edge.ir import c_view, tflite
 from mixcomp_edge.ir.c_view import Fields
 from mixcomp_edge.ir.graph import Shape, Window
 from mixcomp_edge.ir.nodes import QNode, Value
+from mixcomp_edge.ir.tflite import Operation, Operations
 from mixcomp_edge.ir.types import QType
 from mixcomp_edge.ir.weighted import Weighted, exact
 from mixcomp_edge.ir.windows import check_window, met, plane, planes, taps, windowed_shape
@@ -65,3 +66,13 @@ class QDwConv2d(Weighted):
 
     def geometry(self, x: QNode) -> tuple[Fields, ...]:
         return ({"window": c_view.window(self.window)}, {"groups": x.shape[-1]})
+
+    def tflite(self, sources: list[QNode]) -> Operations:
+        (x,) = sources
+        levels = self.weights.levels.reshape(1, *self.window.kernel, -1)
+        weights, bias = self.tflite_weights(x.type, levels, 3)
+        read, padding, border = tflite.padded(self, tflite.value(x), self.window, plane(self.shape)[:2])
+        settings = tflite.steps(self.window, padding, dilated=True) | {"depthMultiplier": self.shape[-1] // x.shape[-1]}
+        version = 6 if weights.type == "INT4" else 0
+        conv = Operation("DEPTHWISE_CONV_2D", (read, weights, bias), tflite.value(self), settings, version)
+        return (*border, conv)

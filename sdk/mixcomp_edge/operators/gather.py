@@ -10,9 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixcomp_edge.errors import GraphError
+from mixcomp_edge.ir import tflite
 from mixcomp_edge.ir.c_view import Array, Call, Ref
 from mixcomp_edge.ir.graph import Node, Shape
 from mixcomp_edge.ir.nodes import Doubles, FloatNode, QNode, Value
+from mixcomp_edge.ir.tflite import Operations
 from mixcomp_edge.ir.types import QType, QuantizedWeights
 from mixcomp_edge.ir.windows import plane, planes
 
@@ -67,6 +69,9 @@ class QGather(QNode):
     def calls(self, sources: list[QNode]) -> tuple[Call, ...]:
         tensors = {"x": sources[0].tensor, "y": self.tensor}
         return (Call("mce_gather", (tensors, {"rows": Ref("rows"), "columns": Ref("columns")}), self.inputs),)
+
+    def tflite(self, sources: list[QNode]) -> Operations:
+        return tflite.taken(tflite.value(sources[0]), {1: self.rows, 2: self.columns}, tflite.value(self))
 
 
 def _output_shape(node: Node, rows: Indices, columns: Indices, shape: Shape) -> Shape:

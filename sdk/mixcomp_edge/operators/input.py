@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from mixcomp_edge.errors import GraphError
 from mixcomp_edge.ir.nodes import Doubles, FloatNode, QNode
+from mixcomp_edge.ir.tflite import Operations
 from mixcomp_edge.ir.types import QType, QuantizedWeights
 
 
@@ -51,6 +52,9 @@ class QInput(QNode):
     def quantize(self, x: NDArray[np.floating]) -> NDArray[np.int64]:
         """Integers (N, *shape) for the model's real inputs x (N, *shape), channels last. SPEC.md 6."""
         return self.type.quantize(x)
+
+    def tflite(self, sources: list[QNode]) -> Operations:
+        return ()
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

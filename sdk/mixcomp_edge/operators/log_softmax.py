@@ -10,8 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixcomp_edge.errors import GraphError, LoweringError
+from mixcomp_edge.ir import tflite
 from mixcomp_edge.ir.c_view import Array, Call, Ref
 from mixcomp_edge.ir.nodes import FloatNode, QNode, Value
+from mixcomp_edge.ir.tflite import Operation, Operations
 from mixcomp_edge.ir.types import QType, QuantizedWeights
 from mixcomp_edge.numerics.softmax import ONE, exponentials, log2
 
@@ -66,6 +68,13 @@ class QLogSoftmax(QNode):
     def calls(self, sources: list[QNode]) -> tuple[Call, ...]:
         tensors = {"x": sources[0].tensor, "y": self.tensor, "table": Ref("table")}
         return (Call("mce_log_softmax", (tensors, {"step": self.step, "octave": self.octave}), self.inputs),)
+
+    def tflite(self, sources: list[QNode]) -> Operations:
+        """TFLM's has a type of its own: steps of 1/16 up to 0."""
+        y, step = tflite.value(self), sources[0].type.scale / self.type.scale
+        tflite.check_factor(self, self.step / 2**BITS, round(step * 2**BITS) / 2**BITS)
+        steps = tflite.tensor(f"{self.name}/sixteenths", self.shape, QType("s8", 1 / 16, tflite.HIGH))
+        return (Operation("LOG_SOFTMAX", (tflite.value(sources[0]),), steps), Operation("QUANTIZE", (steps,), y))
 
 
 def _fields(name: str, x: QType, y: QType) -> dict[str, Any]:

@@ -9,9 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixcomp_edge.errors import GraphError, LoweringError
+from mixcomp_edge.ir import tflite
 from mixcomp_edge.ir.c_view import Array, Call, Ref
 from mixcomp_edge.ir.graph import Shape
 from mixcomp_edge.ir.nodes import FloatNode, QNode, Value
+from mixcomp_edge.ir.tflite import Operations
 from mixcomp_edge.ir.types import QType, QuantizedWeights
 from mixcomp_edge.numerics.functions import Formula, evaluate, extent, flat_beyond
 
@@ -104,6 +106,14 @@ class QLookup(QNode):
 
     def calls(self, sources: list[QNode]) -> tuple[Call, ...]:
         return (Call("mce_lookup", ({"x": sources[0].tensor, "y": self.tensor, "table": Ref("table")},), self.inputs),)
+
+    def tflite(self, sources: list[QNode]) -> Operations:
+        """By its table: GATHER of what each code stands for."""
+        (x,), y = sources, tflite.value(self)
+        codes = np.arange(x.type.low, x.type.high + 1)
+        values = _elements(self.table, self.type)[_bits(codes, x.type)] - tflite.offset(self.type)
+        table = y.named("table", shape=codes.shape, data=values)
+        return tflite.looked_up(tflite.value(x), tflite.offset(x.type) - x.type.low, table, y)
 
 
 def _bits(values: NDArray[np.int64], type_: QType) -> NDArray[np.uint8]:

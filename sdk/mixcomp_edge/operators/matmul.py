@@ -10,11 +10,12 @@ from typing import Any, ClassVar
 import numpy as np
 
 from mixcomp_edge.errors import GraphError
-from mixcomp_edge.ir import c_view
+from mixcomp_edge.ir import c_view, tflite
 from mixcomp_edge.ir.bounds import MAX_RANK, check_requant
 from mixcomp_edge.ir.c_view import Array, Call, CValue, Fields
 from mixcomp_edge.ir.graph import Node, Shape
 from mixcomp_edge.ir.nodes import Activated, Activation, Doubles, QNode, Value
+from mixcomp_edge.ir.tflite import Operation, Operations, Tensor
 from mixcomp_edge.ir.types import QType, QuantizedWeights, Requant
 from mixcomp_edge.ir.weighted import exact
 
@@ -137,3 +138,28 @@ class QMatMul(Contracted, QNode):
                 steps.append(0 if at is None else prod(shape[at + 1 :]))
             found.append((max(sizes), *steps))
         return (*[(1, 0, 0)] * (room - len(found)), *found)
+
+    def tflite(self, sources: list[QNode]) -> Operations:
+        """Of matrices that lie as TFLM takes them. It knows no factor: the product comes in the step that has it, and
+        is multiplied by one."""
+        a, b = sources
+        *batch, m, n = self.kept if len(self.shape) > 1 else (-1, -1)
+        k = len(self.shape)
+        orders = {(*batch, m, k): False, (*batch, k, m): True}, {(*batch, k, n): False, (*batch, n, k): True}
+        if self.a_axes not in orders[0] or self.b_axes not in orders[1]:
+            raise tflite.refuse(self, f"product of matrices along {self.a_axes} and {self.b_axes}")
+        settings = {"adjX": orders[0][self.a_axes], "adjY": orders[1][self.b_axes]}
+        if not self.requant.multiplier[0]:
+            raise tflite.refuse(self, "product with a factor of 0")
+        factor = float(self.requant.real[0]) * self.type.scale / (a.type.scale * b.type.scale)
+        y, values = tflite.value(self), (tflite.value(a), tflite.value(b))
+        if np.isclose(factor, 1, rtol=1e-5):
+            return (Operation("BATCH_MATMUL", values, y, settings),)
+        product = tflite.tensor(f"{self.name}/product", self.shape, replace(self.type, scale=self.type.scale / factor))
+        peak = np.array([tflite.HIGH])
+        scale = (peak * 0 + factor / tflite.HIGH).astype(np.float32)
+        constant = Tensor(f"{self.name}/factor", (1,), scale=scale, data=peak)
+        return (
+            Operation("BATCH_MATMUL", values, product, settings),
+            Operation("MUL", (product, constant), y),
+        )

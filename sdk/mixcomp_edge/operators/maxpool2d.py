@@ -7,10 +7,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from mixcomp_edge.ir import c_view
+from mixcomp_edge.ir import c_view, tflite
 from mixcomp_edge.ir.c_view import Call, Fields
 from mixcomp_edge.ir.graph import Shape, Window
 from mixcomp_edge.ir.nodes import Doubles, FloatNode, QNode, Value
+from mixcomp_edge.ir.tflite import Operation, Operations
 from mixcomp_edge.ir.types import QType, QuantizedWeights
 from mixcomp_edge.ir.windows import plane, planes, pooled_shape, taps
 
@@ -69,3 +70,13 @@ class QMaxPool2d(QNode):
             {"requant": (0, 0, 0)},
         )
         return (Call("mce_pool2d", lines, self.inputs),)
+
+    def tflite(self, sources: list[QNode]) -> Operations:
+        (x,) = sources
+        if self.window.dilation != (1, 1):
+            raise tflite.refuse(self, "dilated pool")
+        read, padding, border = tflite.padded(
+            self, tflite.value(x), self.window, plane(self.shape)[:2], x.type.low - tflite.offset(x.type)
+        )
+        settings = tflite.steps(self.window, padding) | tflite.kernel(self.window)
+        return (*border, Operation("MAX_POOL_2D", (read,), tflite.value(self), settings))

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
+from mixcomp_edge.ir import tflite
 from mixcomp_edge.ir.bounds import check_requant
 from mixcomp_edge.ir.broadcast import Pair, QPair
 from mixcomp_edge.ir.nodes import QNode, Value
+from mixcomp_edge.ir.tflite import Operation, Operations
 from mixcomp_edge.ir.types import QType, QuantizedWeights, Requant
 from mixcomp_edge.numerics.functions import Formula, Step
 
@@ -55,3 +57,8 @@ class QMul(QPair):
         """The multiplier is the product's, whichever operand comes first."""
         multiplier = int(self.requant.multiplier[0])
         return multiplier, multiplier, self.requant.shift
+
+    def tflite(self, sources: list[QNode]) -> Operations:
+        a, b = sources
+        tflite.check_factor(self, self.requant.real, a.type.scale * b.type.scale / self.type.scale)
+        return (Operation("MUL", tuple(map(tflite.value, sources)), tflite.value(self)),)

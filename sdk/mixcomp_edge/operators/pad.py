@@ -8,9 +8,11 @@ from typing import ClassVar
 import numpy as np
 
 from mixcomp_edge.errors import GraphError
+from mixcomp_edge.ir import tflite
 from mixcomp_edge.ir.c_view import Call
 from mixcomp_edge.ir.graph import Shape
 from mixcomp_edge.ir.nodes import Doubles, FloatNode, QNode, Value
+from mixcomp_edge.ir.tflite import Operation, Operations
 from mixcomp_edge.ir.types import QType, QuantizedWeights
 
 
@@ -61,6 +63,12 @@ class QPad(QNode):
         top, left, front = (0,) * (3 - len(self.before)) + self.before
         tensors = {"x": sources[0].tensor, "y": self.tensor}
         return (Call("mce_pad", (tensors, {"top": top, "left": left, "front": front}), self.inputs),)
+
+    def tflite(self, sources: list[QNode]) -> Operations:
+        y = tflite.value(self)
+        pads = np.zeros((len(y.shape), 2), np.int64)
+        pads[-len(self.before) :] = np.stack([self.before, self.after], axis=1)
+        return (Operation("PAD", (tflite.value(sources[0]), tflite.numbers(f"{self.name}/border", pads)), y),)
 
 
 def _output_shape(node: Pad | QPad, shape: Shape) -> Shape:

@@ -8,11 +8,12 @@ from typing import ClassVar
 import numpy as np
 
 from mixcomp_edge.errors import GraphError
-from mixcomp_edge.ir import c_view
+from mixcomp_edge.ir import c_view, tflite
 from mixcomp_edge.ir.bounds import check_requant
 from mixcomp_edge.ir.c_view import Array, Call
 from mixcomp_edge.ir.graph import Node, Shape
 from mixcomp_edge.ir.nodes import Doubles, FloatNode, QNode, Value
+from mixcomp_edge.ir.tflite import Operation, Operations, Tensor
 from mixcomp_edge.ir.types import QType, QuantizedWeights, Requant
 from mixcomp_edge.numerics.requant import q32
 
@@ -75,6 +76,19 @@ class QPRelu(QNode):
     def calls(self, sources: list[QNode]) -> tuple[Call, ...]:
         tensors = {"x": sources[0].tensor, "y": self.tensor}
         return (Call("mce_prelu", (tensors, {"requant": c_view.requantizer(self.requant)}), self.inputs),)
+
+    def tflite(self, sources: list[QNode]) -> Operations:
+        """TFLM's slopes are bytes, too."""
+        real = self.requant.real
+        tflite.check_factor(self, real[0], sources[0].type.scale / self.type.scale)
+        if real[0] == 0:
+            raise tflite.refuse(self, "slopes beside a factor of 0")
+        slopes = real[1:] / real[0]
+        step = float(np.abs(slopes).max()) / tflite.HIGH or 1.0
+        scale = np.array([step], np.float32)
+        shape = (1, 1, len(slopes))
+        slope = Tensor(f"{self.name}/slope", shape, scale=scale, data=np.rint(slopes / step).astype(int).reshape(shape))
+        return (Operation("PRELU", (tflite.value(sources[0]), slope), tflite.value(self)),)
 
 
 def _requant(scale: Doubles) -> Requant:

@@ -9,12 +9,13 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from mixcomp_edge.errors import GraphError, LoweringError
-from mixcomp_edge.ir import c_view
+from mixcomp_edge.ir import c_view, tflite
 from mixcomp_edge.ir.bounds import check_requant
 from mixcomp_edge.ir.c_view import Array, Call, CValue, Fields
 from mixcomp_edge.ir.graph import Node, Shape
 from mixcomp_edge.ir.nests import along, check_axes, nest, without
 from mixcomp_edge.ir.nodes import Activated, Doubles, FloatNode, QNode, Value
+from mixcomp_edge.ir.tflite import Operation, Operations
 from mixcomp_edge.ir.types import QType, QuantizedWeights, Requant
 from mixcomp_edge.numerics.roots import integer_sqrt
 
@@ -121,6 +122,10 @@ class QReduce(Over, QNode):
         )
         return (Call("mce_reduce", lines, self.inputs),)
 
+    def tflite_reduce(self, kind: str, x: QNode) -> Operations:
+        axes = tflite.numbers(f"{self.name}/axes", [tflite.axis_of(self, axis) for axis in self.axes])
+        return (Operation(kind, (tflite.value(x), axes), tflite.value(self), {"keepDims": True}),)
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Requantized(QReduce):
@@ -152,6 +157,13 @@ class QReduceSum(Requantized):
     def evaluate(self, inputs: list[Value], types: list[QType]) -> Value:
         return self.requantize((inputs[0] - types[0].zero_point).sum(self.dims, keepdims=True), self.requant)
 
+    def tflite(self, sources: list[QNode]) -> Operations:
+        factor = sources[0].type.scale / self.type.scale
+        for kind, divisor in (("SUM", 1), ("MEAN", self.count)):
+            if np.allclose(self.requant.real * divisor, factor, rtol=1e-5):
+                return self.tflite_reduce(kind, sources[0])
+        raise tflite.refuse(self, "sum with a factor")
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class QReduceMax(QReduce):
@@ -173,6 +185,9 @@ class QReduceMax(QReduce):
 
     def calls(self, sources: list[QNode]) -> tuple[Call, ...]:
         return self.call(sources[0], least=self.least)
+
+    def tflite(self, sources: list[QNode]) -> Operations:
+        return self.tflite_reduce("REDUCE_MIN" if self.least else "REDUCE_MAX", sources[0])
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -9,8 +9,10 @@ from typing import ClassVar
 import numpy as np
 
 from mixcomp_edge.errors import GraphError
+from mixcomp_edge.ir import tflite
 from mixcomp_edge.ir.graph import Node, Shape
 from mixcomp_edge.ir.nodes import Doubles, FloatNode, QNode, Value, one_number
+from mixcomp_edge.ir.tflite import Operation, Operations
 from mixcomp_edge.ir.types import QType, QuantizedWeights
 
 
@@ -54,6 +56,10 @@ class QReshape(QNode):
 
     def evaluate(self, inputs: list[Value], types: list[QType]) -> Value:
         return inputs[0].reshape(len(inputs[0]), *self.shape)
+
+    def tflite(self, sources: list[QNode]) -> Operations:
+        y = tflite.value(self)
+        return (Operation("RESHAPE", (tflite.value(sources[0]), tflite.numbers(f"{self.name}/shape", y.shape)), y),)
 
 
 def _output_shape(node: Node, shape: Shape) -> Shape:

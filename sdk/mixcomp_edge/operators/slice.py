@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from mixcomp_edge.errors import GraphError
-from mixcomp_edge.ir import strided
+from mixcomp_edge.ir import strided, tflite
 from mixcomp_edge.ir.c_view import Call
 from mixcomp_edge.ir.graph import Node, Shape
 from mixcomp_edge.ir.nodes import Doubles, FloatNode, QNode, Value, one_number
+from mixcomp_edge.ir.tflite import Operations
 from mixcomp_edge.ir.types import QType, QuantizedWeights
 
 Steps = tuple[int, ...]  # of each axis as it is stored
@@ -69,6 +70,16 @@ class QSlice(QNode):
         steps = strided.steps(sources[0].shape)
         first = sum(start * step for start, step in zip(self.start, steps, strict=True))
         return strided.copy(self, first, tuple(a * b for a, b in zip(self.step, steps, strict=True)))
+
+    def tflite(self, sources: list[QNode]) -> Operations:
+        x, y = tflite.value(sources[0]), tflite.value(self)
+        if set(self.step) == {1}:
+            return (tflite.part(x, (*[0] * (len(y.shape) - len(self.start)), *self.start), y),)
+        places = {
+            tflite.axis_of(self, axis): [start + i * step for i in range(size)]
+            for axis, (start, step, size) in enumerate(zip(self.start, self.step, self.shape, strict=True))
+        }
+        return tflite.taken(x, places, y)
 
 
 def _output_shape(node: Node, start: Steps, step: Steps, shape: Shape) -> Shape:

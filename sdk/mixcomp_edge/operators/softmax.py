@@ -9,8 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixcomp_edge.errors import GraphError
+from mixcomp_edge.ir import tflite
 from mixcomp_edge.ir.c_view import Array, Call, Ref
 from mixcomp_edge.ir.nodes import FloatNode, QNode, Value
+from mixcomp_edge.ir.tflite import Operation, Operations
 from mixcomp_edge.ir.types import QType, QuantizedWeights
 from mixcomp_edge.numerics.softmax import ONE, exponentials
 
@@ -69,3 +71,8 @@ class QSoftmax(QNode):
 
     def calls(self, sources: list[QNode]) -> tuple[Call, ...]:
         return (Call("mce_softmax", ({"x": sources[0].tensor, "table": Ref("table")},), self.inputs),)
+
+    def tflite(self, sources: list[QNode]) -> Operations:
+        expected = exponentials(sources[0].type.scale, len(self.table))
+        tflite.check_factor(self, self.table / ONE, expected / ONE)
+        return (Operation("SOFTMAX", (tflite.value(sources[0]),), tflite.value(self), {"beta": 1.0}),)

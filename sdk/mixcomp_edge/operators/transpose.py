@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from mixcomp_edge.errors import GraphError
-from mixcomp_edge.ir import strided
+from mixcomp_edge.ir import strided, tflite
 from mixcomp_edge.ir.c_view import Call
 from mixcomp_edge.ir.graph import Node, Shape
 from mixcomp_edge.ir.nodes import Doubles, FloatNode, QNode, Value, one_number
+from mixcomp_edge.ir.tflite import Operation, Operations
 from mixcomp_edge.ir.types import QType, QuantizedWeights
 from mixcomp_edge.operators.reshape import QReshape
 
@@ -66,6 +67,11 @@ class QTranspose(QNode):
     def calls(self, sources: list[QNode]) -> tuple[Call, ...]:
         steps = strided.steps(sources[0].shape)
         return strided.copy(self, 0, tuple(steps[axis] for axis in self.axes))
+
+    def tflite(self, sources: list[QNode]) -> Operations:
+        y = tflite.value(self)
+        axes = [*range(len(y.shape) - len(self.axes)), *(tflite.axis_of(self, axis) for axis in self.axes)]
+        return (Operation("TRANSPOSE", (tflite.value(sources[0]), tflite.numbers(f"{self.name}/axes", axes)), y),)
 
 
 def _output_shape(node: Node, axes: tuple[int, ...], shape: Shape) -> Shape:

@@ -19,7 +19,7 @@ from mixcomp_edge.errors import ExportError, StorageError
 from sdk.codegen import zoo
 
 NAMES = ["dense", "branches"]
-PACKAGES = [packaging for packaging in Packaging if packaging is not Packaging.CMAKE]
+PACKAGES = [packaging for packaging in Packaging if packaging not in (Packaging.CMAKE, Packaging.TFLITE)]
 ARDUINO = """#pragma once
 #include <stdint.h>
 #include <stdio.h>

@@ -12,13 +12,10 @@ from numpy.typing import NDArray
 
 from mixcomp_edge.documents import read_bytes
 from mixcomp_edge.errors import ModelFileError
+from mixcomp_edge.tflite.schema import DTYPES, IDENTIFIER
 
 MAX_BYTES = 256 << 20
 MAX_OPERATIONS = 20_000
-TYPES = {
-    "FLOAT32": "<f4", "FLOAT16": "<f2", "INT32": "<i4", "INT64": "<i8", "INT16": "<i2", "INT8": "i1", "UINT8": "u1",
-    "BOOL": "?",
-}  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +62,7 @@ def read(path: Path) -> Document:
     """The file's network; ModelFileError says what is wrong with it."""
     schema = _schema()
     content = read_bytes(path, MAX_BYTES, ModelFileError)
-    if content[4:8] != b"TFL3":
+    if content[4:8] != IDENTIFIER:
         raise ModelFileError(f"{path}: is no TensorFlow Lite file.")
     try:
         model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
@@ -133,9 +130,9 @@ def _slot(path: Path, tensor: Any, buffers: Any) -> Slot:
     data = buffers[tensor.buffer].data
     if data is None or len(data) == 0:
         return Slot(name, shape, kind, None, quantized)
-    if kind not in TYPES:
+    if kind not in DTYPES:
         raise ModelFileError(f"{path}: the constant '{name}' is of type {kind}, which is not read.")
-    array = np.frombuffer(np.asarray(data, np.uint8).tobytes(), TYPES[kind])
+    array = np.frombuffer(np.asarray(data, np.uint8).tobytes(), DTYPES[kind])
     if tensor.sparsity is not None or array.size != int(np.prod(shape, dtype=np.int64)):
         raise ModelFileError(f"{path}: the constant '{name}' holds {array.size} numbers for the shape {shape}.")
     array = array.reshape(shape)

@@ -1,0 +1,51 @@
+"""How far TensorFlow Lite Micro, which rounds otherwise, is from a bundle's own integers."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from mixcomp_edge.ir import interp, tflite
+from mixcomp_edge.ir.graph import Graph
+from mixcomp_edge.ir.interp import Values
+from mixcomp_edge.ir.nodes import QNode
+from mixcomp_edge.tflite.micro import Micro
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Of all outputs of so many inputs: how many elements there are, how many differ, by how many steps at most; for
+    how many of the inputs the largest element of each output is the same one."""
+
+    inputs: int
+    elements: int
+    differing: int
+    steps: int
+    same_largest: int
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def measure(graph: Graph, micro: Micro, inputs: Values) -> Difference:
+    """Both on the same inputs (N, *shape) of the graph's integers."""
+    expected = interp.outputs(graph, inputs)
+    nodes = [graph[name] for name in graph.outputs.values()]
+    elements = differing = steps = same = 0
+    for i, x in enumerate(zip(*inputs, strict=True)):
+        made = micro.run([int8(node, value) for node, value in zip(graph.inputs, x, strict=True)])
+        alike = True
+        for node, y in zip(nodes, expected, strict=True):
+            gap = np.abs(int8(node, y[i]).ravel() - made[node.name].ravel())
+            elements, differing, steps = elements + gap.size, differing + np.count_nonzero(gap), max(steps, gap.max())
+            alike &= int(np.argmax(y[i])) == int(np.argmax(made[node.name]))
+        same += alike
+    return Difference(len(inputs[0]), elements, int(differing), int(steps), same)
+
+
+def int8(node: object, value: np.ndarray) -> np.ndarray:
+    """A value of ours as TFLite has it."""
+    assert isinstance(node, QNode)
+    return value - tflite.offset(node.type)

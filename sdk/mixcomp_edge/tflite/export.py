@@ -1,0 +1,28 @@
+"""A bundle as a .tflite file on disk."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from mixcomp_edge import __version__
+from mixcomp_edge.bundle import Bundle
+from mixcomp_edge.storage import write_file
+from mixcomp_edge.tflite.network import Network, network
+from mixcomp_edge.tflite.writer import write
+
+METADATA = "mixcomp-edge"  # its entry in the file: JSON with the version that wrote it and the digest of the bundle
+
+
+def content(bundle: Bundle) -> tuple[Network, bytes]:
+    """The network and the bytes of its file. UnsupportedError for what TensorFlow Lite Micro lacks."""
+    origin = {"bundle_sha256": bundle.sha256, "model": bundle.graph.name, "version": __version__}
+    found = network(bundle.graph)
+    return found, write(found, {METADATA: json.dumps(origin, sort_keys=True).encode()})
+
+
+def export(bundle: Bundle, path: Path) -> tuple[Network, bytes]:
+    """Writes it, whole or not at all; StorageError where it cannot be written."""
+    found, data = content(bundle)
+    write_file(path, data)
+    return found, data

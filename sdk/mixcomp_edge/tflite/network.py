@@ -1,0 +1,54 @@
+"""An integer graph as TensorFlow Lite's operations on tensors, each node as it says of itself (ir/tflite.py)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mixcomp_edge.errors import UnsupportedError
+from mixcomp_edge.ir import tflite
+from mixcomp_edge.ir.graph import Graph
+from mixcomp_edge.ir.nodes import QNode
+from mixcomp_edge.ir.tflite import Operation, Tensor
+from mixcomp_edge.tflite import schema
+
+MAX_TOLD = 8  # refusals in one message
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """Tensors in the order in which they are first met; inputs and outputs in the caller's."""
+
+    name: str
+    tensors: tuple[Tensor, ...]
+    operations: tuple[Operation, ...]
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+
+    @property
+    def resolver(self) -> str:
+        """C++ that makes an op resolver of just what the file needs."""
+        calls = sorted({schema.KINDS[operation.kind].adds for operation in self.operations})
+        lines = [f"tflite::MicroMutableOpResolver<{len(calls)}> resolver;", *(f"resolver.{call}();" for call in calls)]
+        return "\n".join(lines)
+
+
+def network(graph: Graph) -> Network:
+    """UnsupportedError names all nodes that TensorFlow Lite Micro has nothing for."""
+    operations: list[Operation] = []
+    refusals: list[str] = []
+    for node in graph.nodes:
+        assert isinstance(node, QNode)
+        sources = [source for source in graph.sources(node) if isinstance(source, QNode)]
+        try:
+            operations += tflite.operations(node, sources)
+        except UnsupportedError as error:
+            refusals.append(str(error))
+    if refusals:
+        more = len(refusals) - MAX_TOLD
+        told = [*refusals[:MAX_TOLD], *([f"and {more} more."] if more > 0 else [])]
+        raise UnsupportedError(f"{graph.name} has no form for TensorFlow Lite Micro: " + " ".join(told))
+    values = {node.name: tflite.value(node) for node in graph.nodes if isinstance(node, QNode)}
+    inputs = tuple(values[node.name] for node in graph.inputs)
+    outputs = tuple(values[name] for name in graph.outputs.values())
+    met = [*inputs, *(t for op in operations for t in (*op.inputs, op.output)), *outputs]
+    return Network(graph.name, tuple({t.name: t for t in met}.values()), tuple(operations), inputs, outputs)
