@@ -39,10 +39,12 @@ def measure(graph: Graph, micro: Micro, inputs: Values) -> Difference:
         alike = True
         for node, y in zip(nodes, expected, strict=True):
             gap = np.abs(int8(node, y[i]).ravel() - made[node.name].ravel())
-            elements, differing, steps = elements + gap.size, differing + np.count_nonzero(gap), max(steps, gap.max())
+            elements += gap.size
+            differing += int(np.count_nonzero(gap))
+            steps = max(steps, int(gap.max()))
             alike &= int(np.argmax(y[i])) == int(np.argmax(made[node.name]))
         same += alike
-    return Difference(len(inputs[0]), elements, int(differing), int(steps), same)
+    return Difference(len(inputs[0]), elements, differing, steps, same)
 
 
 def int8(node: object, value: np.ndarray) -> np.ndarray:
