@@ -100,7 +100,8 @@ def test_the_file_says_what_it_is():
     assert (graph["name"], graph["output"]) == ("small_net", "softmax")
     assert [n["op"] for n in graph["nodes"]] == [
         "input", "conv2d", "dwconv2d", "add", "rescale", "conv2d_add", "maxpool2d", "pad", "avgpool2d", "concat",
-        "reshape", "dense", "mul", "constant", "blend", "minimum", "maximum", "softmax",
+        "transpose", "slice", "reshape", "dense", "mul", "constant", "blend", "minimum", "maximum", "prelu", "lookup",
+        "softmax",
     ]  # fmt: skip
 
 
