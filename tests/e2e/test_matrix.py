@@ -88,9 +88,18 @@ def test_c_on_the_host_equals_the_definition_in_every_layer(task, act_bits, weig
     assert verdict.elements > 0
 
 
+LIKE_M4 = ("cortex-m7", "cortex-m33")  # the same kernels
+
+
 @pytest.mark.usefixtures("needs_data")
-@pytest.mark.parametrize("core", CORES)
-@pytest.mark.parametrize("weights", FORMATS)
+@pytest.mark.parametrize(
+    ("core", "weights"),
+    [
+        pytest.param(core, weights, marks=[pytest.mark.long] * (core in LIKE_M4 and weights != "mixed"))
+        for core in CORES
+        for weights in FORMATS
+    ],
+)
 @pytest.mark.parametrize("act_bits", [4, 8])
 @pytest.mark.parametrize("task", TASKS)
 def test_machine_code_equals_the_definition_in_every_layer(task, act_bits, weights, core, bundle_file):

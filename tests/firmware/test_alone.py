@@ -160,7 +160,11 @@ def image(isa: str, core: Target, chain: str, folder: Path) -> Machine:
 
 
 @pytest.mark.parametrize(
-    ("isa", "chain", "op", "dtype"), [(isa, chain, op, dtype) for chain in ("gcc", "zig") for isa, op, dtype in OWN]
+    ("isa", "chain", "op", "dtype"),
+    [
+        *((isa, "gcc", op, dtype) for isa, op, dtype in OWN),
+        *(pytest.param(isa, "zig", op, dtype, marks=[pytest.mark.long] * (isa != "dsp")) for isa, op, dtype in OWN),
+    ],
 )
 def test_every_kernel_equals_the_interpreter_as_machine_code(isa, chain, op, dtype, machines):
     emulator = machines(isa, chain)
