@@ -96,7 +96,7 @@ def dense(kernels, x, x_shape, x_type, rows, levels, bias, m, s, y_shape, y_type
     return run(getattr(kernels, f"mce_dense_{x_type}_{width(levels)}__c"), p, y, Memory(c_uint8, pack(x, x_type)))
 
 
-def add(kernels, shape, a, a_type, a_zero, ma, b, b_type, b_zero, mb, s, y_type, y_zero, in_place=None):
+def add(kernels, shape, a, a_type, a_zero, ma, b, b_type, b_zero, mb, s, y_type, y_zero, in_place=None, isa="c"):
     """in_place: None, "a", "b", or "both" (b is a)."""
     p = structs.Add(
         tensor(shape, a_type, a_zero), tensor(shape, b_type, b_zero), tensor(shape, y_type, y_zero), ma, mb, s
@@ -104,7 +104,8 @@ def add(kernels, shape, a, a_type, a_zero, ma, b, b_type, b_zero, mb, s, y_type,
     a_memory = Memory(c_uint8, pack(a, a_type))
     b_memory = a_memory if in_place == "both" else Memory(c_uint8, pack(b, b_type))
     y = {"a": a_memory, "b": b_memory, "both": a_memory}.get(in_place) or garbage(tensor_bytes(len(a), y_type))
-    return run(kernels.mce_add__c, p, y, a_memory, b_memory)
+    scratch = garbage(256) if isa == "dsp" else None
+    return run(getattr(kernels, f"mce_add__{isa}"), p, y, a_memory, b_memory, scratch=scratch)
 
 
 def pair(kernels, name, a, a_shape, a_type, a_zero, ma, b, b_shape, b_type, b_zero, mb, s, y_shape, y_type, y_zero,
@@ -115,7 +116,7 @@ def pair(kernels, name, a, a_shape, a_type, a_zero, ma, b, b_shape, b_type, b_ze
     a_memory = Memory(c_uint8, pack(a, a_type))
     b_memory = a_memory if in_place == "both" else Memory(c_uint8, pack(b, b_type))
     y = {"a": a_memory, "b": b_memory, "both": a_memory}.get(in_place) or garbage(tensor_bytes(count(y_shape), y_type))
-    scratch = garbage(384 if name.endswith("dsp") else 256)
+    scratch = garbage(384 if name == "mce_mul__dsp" else 256)
     return run(getattr(kernels, name), p, y, a_memory, b_memory, scratch=scratch)
 
 

@@ -9,6 +9,7 @@ from firmware import strategies as some
 from firmware.structs import TYPES
 
 SHAPES = st.sampled_from(((1,), (2,), (5,), (3, 3), (2, 3, 5), (4, 2, 3)))
+LONGER = st.sampled_from(((8,), (3, 9), (4, 4, 8), (129,), (3, 5, 17)))  # more than a strip of 128, too
 
 
 def bits(type_):
@@ -20,10 +21,11 @@ def extremes(type_, zero, m):
     return (lo - zero) * m, (hi - zero) * m
 
 
+@pytest.mark.parametrize("isa", ["c", "dsp"])
 @some.cases
 @given(data=st.data())
-def test_add_equals_the_judge_also_in_place(kernels, data):
-    random, shape = data.draw(some.randoms), data.draw(SHAPES)
+def test_add_equals_the_judge_also_in_place(kernels, isa, data):
+    random, shape = data.draw(some.randoms), data.draw(st.one_of(SHAPES, LONGER))
     a_type, b_type, y_type = (data.draw(some.types) for _ in range(3))
     a_zero, b_zero, y_zero = (data.draw(some.zeros(t)) for t in (a_type, b_type, y_type))
     in_place = data.draw(
@@ -31,20 +33,22 @@ def test_add_equals_the_judge_also_in_place(kernels, data):
     )
     if in_place and a_type == b_type and data.draw(st.booleans()):
         in_place, b_zero = "both", a_zero
-    ma, mb, s = data.draw(st.integers(0, 2**28)), data.draw(st.integers(0, 2**28)), data.draw(st.integers(1, 30))
+    least = 2 if isa == "dsp" else 1
+    ma, mb, s = data.draw(st.integers(0, 2**28)), data.draw(st.integers(0, 2**28)), data.draw(st.integers(least, 30))
 
     def fits():
         (a_lo, a_hi), (b_lo, b_hi) = extremes(a_type, a_zero, ma), extremes(b_type, b_zero, mb)
         half = 2 ** (s - 1)
-        return a_lo + b_lo + half >= -(2**31) and a_hi + b_hi + half < 2**31
+        low = a_lo + b_lo - half if isa == "dsp" else a_lo + b_lo + half
+        return low >= -(2**31) and a_hi + b_hi + half < 2**31
 
     while not fits():
-        ma, mb, s = ma // 2, mb // 2, max(1, s - 1)
+        ma, mb, s = ma // 2, mb // 2, max(least, s - 1)
     n = calls.count(shape)
     a, b = some.values(random, n, a_type), some.values(random, n, b_type)
     b = a if in_place == "both" else b
     expected = judge.add(a, a_zero, ma, b, b_zero, mb, s, y_type, y_zero)
-    y = calls.add(kernels, shape, a, a_type, a_zero, ma, b, b_type, b_zero, mb, s, y_type, y_zero, in_place)
+    y = calls.add(kernels, shape, a, a_type, a_zero, ma, b, b_type, b_zero, mb, s, y_type, y_zero, in_place, isa)
     assert y == judge.pack(expected, y_type)
 
 

@@ -1,79 +1,9 @@
-#include "mixcomp/internal/dsp.h"
-#include "mixcomp/internal/pairs.h"
+#include "mixcomp/internal/strips_dsp.h"
 #include "mixcomp/mul.h"
 
 /* Strips of codes as in pairs.h, or, where all of a, b and y have 4 bits, of nibbles as they lie in memory. The values of b
  * are made of them first, as halfwords 0 2 and 1 3 of each four bytes (of nibbles: 0 4, 2 6, 1 5 and 3 7 of each eight);
  * those of a vector that repeats only once. */
-
-MCE_INLINE void put_word(uint8_t *to, uint32_t v)
-{ *(mce_word_any *)to = v; }
-
-MCE_INLINE uint32_t get_word(const uint8_t *from)
-{ return *(const mce_word_any *)from; }
-
-/* The nibbles of v, one to a byte. */
-MCE_INLINE void part(uint32_t v, uint8_t *to)
-{
-    const uint32_t even = v & 0x0F0F0F0Fu, odd = v >> 4 & 0x0F0F0F0Fu;
-    const uint32_t outer = mce_uxtb16(even) | mce_uxtb16(odd) << 8, inner = mce_uxtb16_odd(even) | mce_uxtb16_odd(odd)
-                                                                                                       << 8;
-    put_word(to, (outer & 0xFFFFu) | inner << 16);
-    put_word(to + 4, outer >> 16 | (inner & 0xFFFF0000u));
-}
-
-/* Codes of elements at.. of an operand to places k.. of a strip, n of them. */
-MCE_SHARED void fill(const mce_operand *x, const uint8_t *from, int32_t at, int32_t n, int32_t nibbles, uint8_t *strip,
-                     int32_t k)
-{
-    const int32_t packed = mce_is_packed(x->type), step = x->step[3], end = k + n;
-    while (k < end) {
-        if ((k & 7) == 0 && step == 0) {
-            const uint32_t code = mce_code(packed, from, at), four = code * (nibbles ? 0x11111111u : 0x01010101u);
-            for (; k + 8 <= end; k += 8) {
-                put_word(strip + mce_pair_bytes(nibbles, k), four);
-                put_word(strip + mce_pair_bytes(nibbles, k) + (nibbles ? 0 : 4), four);
-            }
-        } else if ((k & 7) == 0 && !packed) {
-            for (; k + 8 <= end; k += 8, at += 8) {
-                put_word(strip + k, get_word(from + at));
-                put_word(strip + k + 4, get_word(from + at + 4));
-            }
-        } else if ((k & 7) == 0 && (at & 1) == 0) {
-            for (; k + 8 <= end; k += 8, at += 8) {
-                const uint32_t v = get_word(from + at / 2);
-                if (nibbles) {
-                    put_word(strip + k / 2, v);
-                } else {
-                    part(v, strip + k);
-                }
-            }
-        }
-        if (k < end) {
-            mce_store_next(nibbles ? MCE_U4 : MCE_U8, strip, k, mce_code(packed, from, at));
-            k++;
-            at += step;
-        }
-    }
-}
-
-/* The codes that y's elements start.. meet, n of them: where they lie if these are whole words, or in strip. */
-MCE_SHARED const uint8_t *codes(const mce_operand *x, const uint8_t *from, int32_t start, int32_t n, int32_t nibbles,
-                                uint8_t *strip)
-{
-    const int32_t packed = mce_is_packed(x->type);
-    int32_t run = 0;
-    for (int32_t k = 0; k < n; k += run) {
-        const int32_t at = mce_meets(x, start + k, &run);
-        const int32_t as_they_are = packed == nibbles && (at & packed) == 0 && x->step[3] != 0;
-        if (k == 0 && run >= n && (n & 7) == 0 && as_they_are) {
-            return from + mce_pair_bytes(packed, at);
-        }
-        run = run < n - k ? run : n - k;
-        fill(x, from, at, run, nibbles, strip, k);
-    }
-    return strip;
-}
 
 /* How codes in words become values: a flip of four, and the zero point behind it in two halfwords. */
 typedef struct worth {
@@ -94,12 +24,12 @@ MCE_SHARED void values(const mce_operand *x, int32_t shift, const uint8_t *from,
 {
     const worth w = worth_of(x, shift);
     for (const mce_word *const end = to + n / 2; to < end; to += 4) {
-        uint32_t v = get_word(from), next = v >> 4 & 0x0F0F0F0Fu;
+        uint32_t v = mce_get_word(from), next = v >> 4 & 0x0F0F0F0Fu;
         from += 4;
         if (nibbles) {
             v &= 0x0F0F0F0Fu;
         } else {
-            next = get_word(from);
+            next = mce_get_word(from);
             from += 4;
         }
         v ^= w.flip;
@@ -143,8 +73,8 @@ static void to_bytes(const mce_pair *p, const uint8_t *a, const mce_word *b, int
     const scale by = scale_of(p);
     const uint32_t flip = p->y_type == MCE_S8 ? 0x80808080u : 0;
     for (const uint8_t *const end = a + n; a < end; a += 8, b += 4, y += 8) {
-        put_word(y, four(0, by, w, get_word(a) ^ w.flip, b[0], b[1]) ^ flip);
-        put_word(y + 4, four(0, by, w, get_word(a + 4) ^ w.flip, b[2], b[3]) ^ flip);
+        mce_put_word(y, four(0, by, w, mce_get_word(a) ^ w.flip, b[0], b[1]) ^ flip);
+        mce_put_word(y + 4, four(0, by, w, mce_get_word(a + 4) ^ w.flip, b[2], b[3]) ^ flip);
     }
 }
 
@@ -154,10 +84,10 @@ static void of_nibbles(const mce_pair *p, const uint8_t *a, const mce_word *b, i
     const scale by = scale_of(p);
     const uint32_t flip = p->y_type == MCE_S4 ? 0x88888888u : 0;
     for (const mce_word *const end = b + n / 2; b < end; a += 4, b += 4, y += 4) {
-        const uint32_t v = get_word(a) ^ w.flip * 0x11u;
+        const uint32_t v = mce_get_word(a) ^ w.flip * 0x11u;
         const uint32_t even = four(1, by, w, v & 0x0F0F0F0Fu, b[0], b[1]);
         const uint32_t odd = four(1, by, w, v >> 4 & 0x0F0F0F0Fu, b[2], b[3]);
-        put_word(y, (even | odd << 4) ^ flip);
+        mce_put_word(y, (even | odd << 4) ^ flip);
     }
 }
 
@@ -167,7 +97,7 @@ static void to_nibbles(const mce_pair *p, const uint8_t *a, const mce_word *b, i
     const scale by = scale_of(p);
     const uint32_t flip = p->y_type == MCE_S4 ? 0x8888u : 0;
     for (const mce_word *const end = b + n / 2; b < end; a += 4, b += 2, y += 2) {
-        const uint32_t v = four(1, by, w, get_word(a) ^ w.flip, b[0], b[1]), pairs = mce_uxtb16(v | v >> 4);
+        const uint32_t v = four(1, by, w, mce_get_word(a) ^ w.flip, b[0], b[1]), pairs = mce_uxtb16(v | v >> 4);
         *(mce_half_any *)y = (uint16_t)((pairs | pairs >> 8) ^ flip);
     }
 }
@@ -189,9 +119,9 @@ void mce_mul__dsp(const mce_pair *p, const uint8_t *a, const uint8_t *b, uint8_t
         const int32_t n = p->n - start < length ? p->n - start : length, whole = (n + 7) & ~7;
         uint8_t *const to = y + mce_pair_bytes(packed, start);
         if (start == 0 || period == 0) {
-            values(&p->b, p->shift, codes(&p->b, b, start, n, nibbles, strip), whole, nibbles, b_values);
+            values(&p->b, p->shift, mce_strip_codes(&p->b, b, start, n, nibbles, strip), whole, nibbles, b_values);
         }
-        const uint8_t *const a_codes = codes(&p->a, a, start, n, nibbles, strip);
+        const uint8_t *const a_codes = mce_strip_codes(&p->a, a, start, n, nibbles, strip);
         if (n == whole) {
             multiply(p, a_codes, b_values, n, to);
             continue;

@@ -19,6 +19,7 @@ from mixcomp_edge.plan.packing.dsp import (
     dw3x3,
     pair,
     pair_table,
+    strips_of_terms,
     strips_of_values,
 )
 from mixcomp_edge.plan.packing.in_bytes import (
@@ -73,6 +74,7 @@ PACKINGS: dict[str, Callable[[Any, QNode], Packed | None]] = {
     "words": words,
     "strips": strips,
     "strips_of_values": strips_of_values,
+    "strips_of_terms": strips_of_terms,
     "whole_pixels": whole_pixels,
     "rows_in_fours": rows_in_fours,
     "byte_rows_in_fours": byte_rows_in_fours,
