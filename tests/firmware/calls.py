@@ -120,11 +120,12 @@ def pair(kernels, name, a, a_shape, a_type, a_zero, ma, b, b_shape, b_type, b_ze
     return run(getattr(kernels, name), p, y, a_memory, b_memory, scratch=scratch)
 
 
-def rescale(kernels, shape, x, x_type, x_zero, m, s, y_type, y_zero, in_place):
+def rescale(kernels, shape, x, x_type, x_zero, m, s, y_type, y_zero, in_place, isa="c"):
     keep = []
     p = structs.Rescale(tensor(shape, x_type, x_zero), tensor(shape, y_type, y_zero), requant([m], s, keep))
     x_memory = Memory(c_uint8, pack(x, x_type))
-    return run(kernels.mce_rescale__c, p, x_memory if in_place else garbage(tensor_bytes(len(x), y_type)), x_memory)
+    y = x_memory if in_place else garbage(tensor_bytes(len(x), y_type))
+    return run(getattr(kernels, f"mce_rescale__{isa}"), p, y, x_memory)
 
 
 def lookup(kernels, shape, x, x_type, table, y_type, in_place, isa="c"):
@@ -142,7 +143,7 @@ def prelu(kernels, shape, x, x_type, x_zero, m, s, y_type, y_zero, in_place):
     return run(kernels.mce_prelu__c, p, x_memory if in_place else garbage(tensor_bytes(len(x), y_type)), x_memory)
 
 
-def concat(kernels, parts, y_type, y_zero, outer, stride):
+def concat(kernels, parts, y_type, y_zero, outer, stride, isa="c"):
     """parts: (values, type, zero, block, m, s) in the order of their offsets."""
     y = garbage(tensor_bytes(outer * stride, y_type))
     offset = 0
@@ -150,7 +151,7 @@ def concat(kernels, parts, y_type, y_zero, outer, stride):
         keep = []
         x_index, y_index, rescale_by = TYPES.index(x_type), TYPES.index(y_type), requant([m], s, keep)
         p = structs.Concat(x_index, y_index, x_zero, y_zero, outer, block, stride, offset, rescale_by)
-        run(kernels.mce_concat__c, p, y, Memory(c_uint8, pack(values, x_type)))
+        run(getattr(kernels, f"mce_concat__{isa}"), p, y, Memory(c_uint8, pack(values, x_type)))
         offset += block
     return y.bytes()
 

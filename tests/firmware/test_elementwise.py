@@ -72,23 +72,25 @@ def rescaling(draw, type_, zero):
     return min(m, 2**31 - 1), min(s, 30)
 
 
+@pytest.mark.parametrize("isa", ["c", "dsp"])
 @some.cases
 @given(data=st.data())
-def test_rescale_equals_the_judge_also_in_place(kernels, data):
-    random, shape = data.draw(some.randoms), data.draw(SHAPES)
+def test_rescale_equals_the_judge_also_in_place(kernels, isa, data):
+    random, shape = data.draw(some.randoms), data.draw(st.one_of(SHAPES, LONGER))
     x_type, y_type = data.draw(some.types), data.draw(some.types)
     x_zero, y_zero = data.draw(some.zeros(x_type)), data.draw(some.zeros(y_type))
     m, s = data.draw(rescaling(x_type, x_zero))
     in_place = bits(x_type) == bits(y_type) and data.draw(st.booleans())
     x = some.values(random, calls.count(shape), x_type)
     expected = judge.rescale(x, x_zero, m, s, y_type, y_zero)
-    y = calls.rescale(kernels, shape, x, x_type, x_zero, m, s, y_type, y_zero, in_place)
+    y = calls.rescale(kernels, shape, x, x_type, x_zero, m, s, y_type, y_zero, in_place, isa)
     assert y == judge.pack(expected, y_type)
 
 
+@pytest.mark.parametrize("isa", ["c", "dsp"])
 @some.cases
 @given(data=st.data())
-def test_concat_along_any_axis_equals_the_judge(kernels, data):
+def test_concat_along_any_axis_equals_the_judge(kernels, isa, data):
     random, y_type = data.draw(some.randoms), data.draw(some.types)
     rank = data.draw(st.integers(1, 3))
     axis = data.draw(st.integers(0, rank - 1))
@@ -97,16 +99,18 @@ def test_concat_along_any_axis_equals_the_judge(kernels, data):
     shapes, parts, rescaled = [], [], []
     for _ in range(data.draw(some.size(1, 4))):
         shape = list(base)
-        shape[axis] = data.draw(some.size(1, 4))
+        shape[axis] = data.draw(st.sampled_from((1, 2, 3, 4, 8, 9, 21)))
         x_type = data.draw(some.types)
         x_zero = data.draw(some.zeros(x_type))
         m, s = data.draw(rescaling(x_type, x_zero))
+        if data.draw(st.booleans()):  # as it is, where the types are y's
+            x_type, x_zero, m, s = y_type, y_zero, 2**30, 2
         x = some.values(random, calls.count(shape), x_type)
         shapes.append(shape)
         parts.append((x, x_type, x_zero, calls.count(shape[axis:]), m, s))
         rescaled.append(judge.rescale(x, x_zero, m, s, y_type, y_zero))
     outer, stride = calls.count(base[:axis]), sum(part[3] for part in parts)
-    y = calls.concat(kernels, parts, y_type, y_zero, outer, stride)
+    y = calls.concat(kernels, parts, y_type, y_zero, outer, stride, isa)
     assert y == judge.pack(judge.concat(rescaled, shapes, axis), y_type)
 
 

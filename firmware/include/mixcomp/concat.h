@@ -19,6 +19,7 @@ typedef struct mce_concat {
 
 /* The calls for the inputs of one concat run in the order of their offsets. */
 void mce_concat__c(const mce_concat *p, const uint8_t *x, uint8_t *y);
+void mce_concat__dsp(const mce_concat *p, const uint8_t *x, uint8_t *y);
 
 #ifdef __cplusplus
 }

@@ -15,6 +15,7 @@ typedef struct mce_rescale { /* SPEC.md 4.5 */
 
 /* y may be x when x has as many bits an element as y. */
 void mce_rescale__c(const mce_rescale *p, const uint8_t *x, uint8_t *y);
+void mce_rescale__dsp(const mce_rescale *p, const uint8_t *x, uint8_t *y);
 
 #ifdef __cplusplus
 }

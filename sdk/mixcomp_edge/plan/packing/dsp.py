@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Protocol
 
 import numpy as np
 
 from mixcomp_edge.ir.broadcast import QPair
 from mixcomp_edge.ir.nodes import QNode
 from mixcomp_edge.ir.weighted import Weighted
-from mixcomp_edge.operators.add import QAdd
-from mixcomp_edge.operators.blend import QBlend
 from mixcomp_edge.plan.packing.depthwise import plane_width, rows_within, taps
 from mixcomp_edge.plan.packing.packed import (
     Int,
@@ -135,7 +134,14 @@ def strips_of_values(node: QPair, x: QNode) -> Packed | None:
     return Packed(scratch_bytes=384) if node.factors[2] <= 7 else None
 
 
-def strips_of_terms(node: QAdd | QBlend, x: QNode) -> Packed | None:
+class Shifted(Protocol):
+    """What ends in a shift."""
+
+    @property
+    def shift(self) -> int: ...
+
+
+def strips_of_terms(node: Shifted, x: QNode) -> Packed | None:
     """For sums, minima and maxima of two values that end in a multiplication by 2**(32 - shift): room for 128 codes of
     each."""
     return Packed(scratch_bytes=256) if node.shift >= 2 else None
