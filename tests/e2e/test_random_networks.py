@@ -12,17 +12,25 @@ from hypothesis import Phase, given, settings
 from e2e.random_networks import FAMILIES, Network, networks
 from mixcomp_edge import export
 from mixcomp_edge.targets import targets
-from mixcomp_edge.transports.host import HostProgram
+from mixcomp_edge.transports import host
 from mixcomp_edge.verification import compare, make_inputs, open_transport
 from support.kernels import preferred
 
 ON_HOST = ("generic", "cortex-m4", "cortex-m3", "cortex-m0plus")
+SANITIZED = ("-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 CORES = [name for name, target in targets().items() if target.core]
 
 
-@pytest.mark.parametrize("examples", [10, pytest.param(75, marks=pytest.mark.long)])
+@pytest.mark.parametrize(
+    ("examples", "flags"),
+    [(10, ("-O0",)), pytest.param(75, SANITIZED, marks=pytest.mark.long)],
+    ids=["few", "sanitized"],
+)
 @pytest.mark.parametrize("family", FAMILIES)
-def test_the_c_of_a_random_network_equals_the_interpreter_in_every_layer(family, examples):
+def test_the_c_of_a_random_network_equals_the_interpreter_in_every_layer(family, examples, flags, monkeypatch):
+    if flags == SANITIZED:
+        monkeypatch.setattr(host, "MEMORY_KIB", "unlimited")  # AddressSanitizer maps terabytes
+
     @settings(max_examples=examples)
     @given(network=networks(family))
     def check(network: Network):
@@ -30,7 +38,7 @@ def test_the_c_of_a_random_network_equals_the_interpreter_in_every_layer(family,
         with tempfile.TemporaryDirectory() as folder:
             target = ON_HOST[network.seed % len(ON_HOST)]  # kernels of every ISA run on a PC, through plain-C stand-ins
             layout = export(bundle, target, Path(folder) / "c", kernels=preferred(bundle.graph, target))
-            library = HostProgram(Path(folder) / "c", layout, ("-O0",))
+            library = host.HostProgram(Path(folder) / "c", layout, flags)
             try:
                 verdict = compare(library, layout, make_inputs(bundle.graph, 3, seed=network.seed))
             finally:

@@ -118,7 +118,7 @@ class QReduce(Over, QNode):
             {"x_type": c_view.type_of(x.type), "y_type": c_view.type_of(self.type)},
             {"x_zero": x.type.zero_point, "y_zero": self.type.zero_point},
             {"nest": nest(x.shape, self.axes)},
-            last,
+            *([last] if last else []),
         )
         return (Call("mce_reduce", lines, self.inputs),)
 
