@@ -9,6 +9,6 @@ void mce_concat__dsp(const mce_concat *p, const uint8_t *x, /* [outer][block] */
 {
     const int32_t n = p->outer * p->stride;
     const mce_rescaler by = mce_rescaler_of(p->x_type, p->x_zero, p->y_type, p->y_zero, &p->requant, n);
-    const mce_rows rows = {p->block, p->stride, p->offset};
+    const mce_row_places rows = {p->block, p->stride, p->offset};
     mce_rescale_all(&by, &rows, x, y);
 }

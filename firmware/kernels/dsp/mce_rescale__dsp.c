@@ -7,6 +7,6 @@ void mce_rescale__dsp(const mce_rescale *p, const uint8_t *x, uint8_t *y) /* eac
 {
     const int32_t n = p->y.h * p->y.w * p->y.c;
     const mce_rescaler by = mce_rescaler_of(p->x.type, p->x.zero, p->y.type, p->y.zero, &p->requant, n);
-    const mce_rows rows = {n, n, 0};
+    const mce_row_places rows = {n, n, 0};
     mce_rescale_all(&by, &rows, x, y);
 }

@@ -11,6 +11,8 @@ from mixcomp_edge.ir.c_view import Call, Fields
 from mixcomp_edge.ir.graph import Shape
 from mixcomp_edge.ir.nodes import QNode
 
+TOGETHER = 8  # bytes that are worth a loop of their own
+
 
 @dataclass(frozen=True)
 class Loop:
@@ -29,13 +31,14 @@ def steps(shape: Shape) -> tuple[int, ...]:
 def copy(node: QNode, start: int, x_steps: tuple[int, ...]) -> tuple[Call, ...]:
     """The call that makes y of elements of x: start is y's first one, x_steps leads along each axis of y.
 
-    Axes that walk on where the one inside them ends are one loop. Bytes go the longest loop inside, so that it costs
-    little to enter; half bytes in the order of y, or two at a time as bytes where they stay together."""
+    Axes that walk on where the one inside them ends are one loop. Bytes go in the order of y where many stay together,
+    else the longest loop inside, so that it costs little to enter; half bytes in the order of y, or two at a time as
+    bytes where they stay together."""
     loops = _joined(node.shape, x_steps)
     type_ = c_view.type_of(node.type)
     if node.type.bits == 4 and (halved := _halved(loops, start)) is not None:
         loops, start, type_ = halved, start // 2, f"MCE_{node.type.dtype[0].upper()}8"
-    if type_.endswith("8"):
+    if type_.endswith("8") and not (loops[-1].x_step == 1 and loops[-1].size >= TOGETHER):
         loops.append(loops.pop(max(range(len(loops)), key=lambda i: (loops[i].size, i))))
     loops = [Loop(1, 0, 0)] * (MAX_RANK - len(loops)) + loops
     lines: tuple[Fields, ...] = (

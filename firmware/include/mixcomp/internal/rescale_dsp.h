@@ -130,11 +130,11 @@ MCE_INLINE void mce_copy_bytes(const uint8_t *x, uint8_t *y, int32_t n)
 }
 
 /* Rows of `block` elements of x, one behind the other, to places offset, offset + stride, ... of y. */
-typedef struct mce_rows {
+typedef struct mce_row_places {
     int32_t block, stride, offset;
-} mce_rows;
+} mce_row_places;
 
-MCE_INLINE void mce_rescale_rows(const mce_rescaler *of, int32_t x_packed, int32_t y_packed, const mce_rows *rows,
+MCE_INLINE void mce_rescale_rows(const mce_rescaler *of, int32_t x_packed, int32_t y_packed, const mce_row_places *rows,
                                  const uint8_t *x, uint8_t *y)
 {
     const mce_rescaler by = *of;
@@ -154,19 +154,19 @@ MCE_INLINE void mce_rescale_rows(const mce_rescaler *of, int32_t x_packed, int32
     }
 }
 
-typedef void mce_rescale_types(const mce_rescaler *by, const mce_rows *rows, const uint8_t *x, uint8_t *y);
+typedef void mce_rescale_types(const mce_rescaler *by, const mce_row_places *rows, const uint8_t *x, uint8_t *y);
 
-MCE_SHARED void mce_rescale_4_to_4(const mce_rescaler *by, const mce_rows *rows, const uint8_t *x, uint8_t *y)
+MCE_SHARED void mce_rescale_4_to_4(const mce_rescaler *by, const mce_row_places *rows, const uint8_t *x, uint8_t *y)
 { mce_rescale_rows(by, 1, 1, rows, x, y); }
-MCE_SHARED void mce_rescale_4_to_8(const mce_rescaler *by, const mce_rows *rows, const uint8_t *x, uint8_t *y)
+MCE_SHARED void mce_rescale_4_to_8(const mce_rescaler *by, const mce_row_places *rows, const uint8_t *x, uint8_t *y)
 { mce_rescale_rows(by, 1, 0, rows, x, y); }
-MCE_SHARED void mce_rescale_8_to_4(const mce_rescaler *by, const mce_rows *rows, const uint8_t *x, uint8_t *y)
+MCE_SHARED void mce_rescale_8_to_4(const mce_rescaler *by, const mce_row_places *rows, const uint8_t *x, uint8_t *y)
 { mce_rescale_rows(by, 0, 1, rows, x, y); }
-MCE_SHARED void mce_rescale_8_to_8(const mce_rescaler *by, const mce_rows *rows, const uint8_t *x, uint8_t *y)
+MCE_SHARED void mce_rescale_8_to_8(const mce_rescaler *by, const mce_row_places *rows, const uint8_t *x, uint8_t *y)
 { mce_rescale_rows(by, 0, 0, rows, x, y); }
 
 /* y may be x if that is one row and both have as many bits an element. */
-MCE_INLINE void mce_rescale_all(const mce_rescaler *by, const mce_rows *rows, const uint8_t *x, uint8_t *y)
+MCE_INLINE void mce_rescale_all(const mce_rescaler *by, const mce_row_places *rows, const uint8_t *x, uint8_t *y)
 {
     const int32_t x_packed = mce_is_packed(by->x_type), y_packed = mce_is_packed(by->y_type);
     if (by->same && (x_packed == 0 || ((rows->block | rows->stride | rows->offset) & 1) == 0)) {
