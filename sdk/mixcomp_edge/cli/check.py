@@ -7,28 +7,17 @@ from dataclasses import asdict
 import typer
 
 from mixcomp_edge.cli.common import JsonFlag, TaskArgument, output, print_json, show_next
-from mixcomp_edge.cli.model_file import (
-    DataOption,
-    InputShapeOption,
-    LayoutOption,
-    MeanOption,
-    ScaleOption,
-    StdOption,
-    make_source,
-)
+from mixcomp_edge.cli.model_file import with_source
 from mixcomp_edge.errors import MixcompError, UnsupportedError
+from mixcomp_edge.train.tasks.source import NOTHING, Source
 
 
 def register(app: typer.Typer) -> None:
     @app.command()
+    @with_source
     def check(
         task: TaskArgument,
-        data: DataOption = None,
-        input_shape: InputShapeOption = None,
-        scale: ScaleOption = None,
-        mean: MeanOption = None,
-        std: StdOption = None,
-        layout: LayoutOption = "auto",
+        source: Source = NOTHING,
         json: JsonFlag = False,
     ) -> None:
         """Import a task's model and say all that it lacks at once; nothing is trained or written.
@@ -41,8 +30,7 @@ def register(app: typer.Typer) -> None:
         from mixcomp_edge.train.quantized_model import prepare
         from mixcomp_edge.train.tasks import load_task
 
-        source = make_source(data, input_shape, scale, mean, std, layout)
-        the_task = load_task(task, source)
+        the_task = load_task(task, source, needs_data=False)
         try:
             model = prepare(the_task.model, the_task.calibration, None, the_task.name, the_task.recipe)
             lower(model.quantized_graph())

@@ -45,8 +45,8 @@ TaskArgument = Annotated[
     str,
     typer.Argument(
         metavar="TASK",
-        help=f"{', '.join(BUILTIN)}; or file.py:function, a function that returns a mixcomp_edge.Task; or MODEL.onnx, "
-        "MODEL.tflite.",
+        help=f"{', '.join(BUILTIN)}; or file.py:function, a function that returns a mixcomp_edge.Task; or a model "
+        "file, .onnx, .tflite, .pt2, .pt; or a mixcomp.toml that names one and its data.",
     ),
 ]
 
@@ -59,6 +59,11 @@ def print_json(value: dict[str, Any]) -> None:
 def warn(text: str) -> None:
     """Says on stderr what the user should know."""
     console.print(f"[yellow]warning:[/] {escape(text)}", highlight=False, soft_wrap=True)
+
+
+def note(text: str) -> None:
+    """Says on stderr what the user may like to know."""
+    console.print(f"[dim]note:[/] {escape(text)}", highlight=False, soft_wrap=True)
 
 
 class Tell(Protocol):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import numpy as np
 import typer
@@ -12,11 +12,9 @@ from rich.table import Table
 
 from mixcomp_edge.bundle import Bundle, load_bundle
 from mixcomp_edge.cli.common import JsonFlag, output, print_json, progress_bar
-from mixcomp_edge.errors import TaskError
+from mixcomp_edge.ir import ends
 from mixcomp_edge.storage import check_file, write_file
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+from mixcomp_edge.train.metrics import report
 
 LARGEST = 20  # classes whose confusion is printed
 
@@ -24,98 +22,98 @@ LARGEST = 20  # classes whose confusion is printed
 def register(app: typer.Typer) -> None:
     @app.command()
     def predict(
-        bundle: Annotated[Path, typer.Argument(help="A bundle with one input and one output.", metavar="M.mce")],
+        bundle: Annotated[Path, typer.Argument(help="A bundle.", metavar="M.mce")],
         data: Annotated[
             Path,
             typer.Option(
                 "--data",
                 help="Samples as the model takes them: .npz (x, and y where there are labels; or x_test, y_test), "
-                ".npy, .csv, or a folder with one of pictures a class.",
+                ".npy, .csv, or a folder with one of pictures or recordings a class; several inputs by "
+                "their names.",
             ),
         ],
         out: Annotated[
-            Path | None, typer.Option("-o", "--output", help="Write the outputs, as real numbers.", metavar="Y.npy")
+            Path | None,
+            typer.Option(
+                "-o", "--output", help="Write the outputs, as real numbers; several as an .npz.", metavar="Y.npy"
+            ),
+        ] = None,
+        labels: Annotated[
+            str | None, typer.Option("--labels", help="A CSV's column, or the .npy beside an .npy.")
         ] = None,
         json: JsonFlag = False,
     ) -> None:
-        """Run a bundle's integers on your samples: outputs, and accuracy where there are labels.
+        """Run a bundle's integers on your samples; and where there are labels what each class was taken for, or
+        the errors of numbers.
 
         What it computes is what the C computes on a board, to the bit.
 
         Example: mixcomp-edge predict resnet8.mce --data test.npz -o logits.npy
         """
         the_bundle = load_bundle(bundle)
-        if not the_bundle.graph.has_one_of_each:
-            raise TaskError(
-                f"{bundle}: has several inputs or outputs; in Python Bundle.predict takes and gives them by name."
-            )
         if out is not None:
             check_file(out)
-        x, y, classes = _samples(the_bundle, data)
+        x, y, classes = _samples(the_bundle, data, labels)
         with progress_bar() as tell:
             found = the_bundle.predict(x, lambda done, of: tell("samples", done, of))
-        assert not isinstance(found, dict)
+        results = found if isinstance(found, dict) else {"": found}
         if out is not None:
             stream = BytesIO()
-            np.save(stream, found)
+            if isinstance(found, dict):
+                np.savez(stream, **found)  # type: ignore[arg-type]
+            else:
+                np.save(stream, found)
             write_file(out, stream.getvalue())
-        scores = None if y is None else _scores(found.reshape(len(found), -1), y, classes)
+        targets = y if isinstance(y, dict) else dict.fromkeys(results, y) if len(results) == 1 else {}
+        scores = {
+            name: report(result, targets[name], dict(enumerate(classes))) if targets.get(name) is not None else None
+            for name, result in results.items()
+        }
         if json:
+            shapes = {name: list(result.shape[1:]) for name, result in results.items()}
+            several = isinstance(found, dict)
             print_json(
                 {
                     "model": the_bundle.graph.name,
-                    "samples": len(found),
-                    "shape": list(found.shape[1:]),
-                    "scores": scores,
+                    "samples": len(next(iter(results.values()))),
+                    "shape": shapes if several else shapes[""],
+                    "scores": scores if several else scores[""],
                 }
             )
             return
-        output.print(f"{the_bundle.graph.name}: {len(found):,} samples, each {found.shape[1:]}.", highlight=False)
-        if scores is not None:
-            output.print(_table(scores))
+        for name, result in results.items():
+            what = f"{the_bundle.graph.name}{f', {name}' if name else ''}"
+            output.print(f"{what}: {len(result):,} samples, each {result.shape[1:]}.", highlight=False)
+            if (score := scores[name]) is not None:
+                output.print(_table(score) if "classes" in score else _figures(score), highlight=False)
 
 
-def _samples(bundle: Bundle, data: Path) -> tuple[NDArray[Any], NDArray[Any] | None, tuple[str, ...]]:
+def _samples(bundle: Bundle, data: Path, labels: str | None) -> tuple[Any, Any, tuple[str, ...]]:
     """(x channels first, labels or None, names of the classes): the test set where the file has one."""
-    from mixcomp_edge.train.tasks.samples import channels_first, read_samples
+    from mixcomp_edge.train.tasks.samples import read_samples
 
-    shape = bundle.graph.nodes[0].shape
-    first = (shape[-1], *shape[:-1])
-    samples = read_samples(data, (shape[0], shape[1]) if len(shape) == 3 else None)
+    shapes = {end.name: (end.node.shape[-1], *end.node.shape[:-1]) for end in ends.inputs(bundle.graph)}
+    outputs = tuple(end.name for end in ends.outputs(bundle.graph))
+    samples = read_samples(data, shapes, outputs, labels=labels)
     split = next(name for name in ("test", "", "validation", "train") if name in samples.x)
-    return channels_first(samples.x[split], first, data), samples.y[split], samples.classes
+    return samples.x[split], samples.y[split], samples.classes
 
 
-def _scores(outputs: NDArray[np.float32], y: NDArray[Any], classes: tuple[str, ...]) -> dict[str, Any] | None:
-    """Accuracy, and of each class how many there are, how many were found and how many guesses of it were right; None
-    where the labels are no classes of the outputs."""
-    count = outputs.shape[1]
-    if y.ndim != 1 or y.dtype.kind not in "iu" or count < 2 or y.min() < 0 or y.max() >= count:
-        return None
-    guess = outputs.argmax(1)
-    confusion = np.zeros((count, count), np.int64)
-    np.add.at(confusion, (y.astype(np.int64), guess), 1)
-    names = [classes[i] if i < len(classes) else str(i) for i in range(count)]
-    return {
-        "accuracy": float(np.mean(guess == y)),
-        "classes": [
-            {"class": name, "samples": int(confusion[i].sum()), "found": int(confusion[i, i]),
-             "guessed": int(confusion[:, i].sum())}
-            for i, name in enumerate(names)
-        ],
-        "confusion": confusion.tolist(),
-    }  # fmt: skip
+def _figures(scores: dict[str, Any]) -> str:
+    return ", ".join(f"{name} {value:.4g}" for name, value in scores.items() if isinstance(value, float))
 
 
 def _table(scores: dict[str, Any]) -> Table:
     """A row a class; beside it what its samples were taken for, where the classes are few."""
     names = [entry["class"] for entry in scores["classes"]]
     few = len(names) <= LARGEST
-    table = Table("class", "samples", "recall", "precision", *(names if few else ()))
-    table.title = f"accuracy {100 * scores['accuracy']:.2f} %"
+    table = Table("class", "samples", "recall", "precision", "F1", *(names if few else ()))
+    rest = {name: value for name, value in scores.items() if name != "accuracy"}
+    table.title = f"accuracy {100 * scores['accuracy']:.2f} %, {_figures(rest)}"
     for entry, row in zip(scores["classes"], scores["confusion"], strict=True):
-        recall, precision = (_percent(entry["found"], entry[of]) for of in ("samples", "guessed"))
-        table.add_row(entry["class"], str(entry["samples"]), recall, precision, *(map(str, row) if few else ()))
+        samples, found, guessed = (entry[key] for key in ("samples", "found", "guessed"))
+        shares = (_percent(found, samples), _percent(found, guessed), _percent(2 * found, samples + guessed))
+        table.add_row(entry["class"], str(samples), *shares, *(map(str, row) if few else ()))
     return table
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
@@ -11,6 +11,7 @@ from rich.table import Table
 from mixcomp_edge.cli.common import (
     JsonFlag,
     TaskArgument,
+    note,
     output,
     print_json,
     progress_bar,
@@ -18,23 +19,11 @@ from mixcomp_edge.cli.common import (
     training_listener,
     warn,
 )
-from mixcomp_edge.cli.model_file import (
-    DataOption,
-    InputShapeOption,
-    LayoutOption,
-    LossOption,
-    MeanOption,
-    MetricOption,
-    ScaleOption,
-    StdOption,
-    make_source,
-)
+from mixcomp_edge.cli.model_file import with_source
 from mixcomp_edge.errors import PlanError
 from mixcomp_edge.quant_plan import LayerPlan, QuantPlan, load_plan
 from mixcomp_edge.storage import check_file
-
-if TYPE_CHECKING:
-    from mixcomp_edge.train.tasks.files import Source
+from mixcomp_edge.train.tasks.source import NOTHING, Source
 
 PlanOption = Annotated[Path | None, typer.Option("--plan", help="Formats and bits by layer: a TOML file.")]
 WeightsOption = Annotated[
@@ -70,17 +59,19 @@ def make_plan(path: Path | None, weights: str | None, act_bits: int | None, gran
 
 
 def load_everything(
-    spec: str, recipe_name: str | None, epochs: int | None, seed: int | None, source: Source | None = None
+    spec: str, recipe_name: str | None, epochs: int | None, seed: int | None, source: Source = NOTHING
 ) -> tuple[Any, Any]:
-    """(task, recipe) of the options; prints the task's warnings. Without data, epochs default to 0."""
+    """(task, recipe) of the options; prints the task's notes and warnings. Without data, epochs default to 0."""
     from mixcomp_edge.train.recipe import load_recipe
     from mixcomp_edge.train.tasks import load_task
 
     if recipe_name:
         load_recipe(recipe_name)  # a wrong one is refused before the task is made, which may take long
     task = load_task(spec, source)
-    for warning in task.warnings:
-        warn(warning)
+    for text in task.notes:
+        note(text)
+    for text in task.warnings:
+        warn(text)
     recipe = load_recipe(recipe_name, task.recipe) if recipe_name else task.recipe
     if task.train is None and epochs is None:
         epochs = 0
@@ -89,6 +80,7 @@ def load_everything(
 
 def register(app: typer.Typer) -> None:
     @app.command()
+    @with_source
     def quantize(
         task: TaskArgument,
         out: Annotated[Path, typer.Option("-o", "--output", help="The bundle to write.", metavar="M.mce")],
@@ -100,14 +92,7 @@ def register(app: typer.Typer) -> None:
         recipe: RecipeOption = None,
         seed: SeedOption = None,
         devices: DevicesOption = "cpu",
-        data: DataOption = None,
-        input_shape: InputShapeOption = None,
-        scale: ScaleOption = None,
-        mean: MeanOption = None,
-        std: StdOption = None,
-        layout: LayoutOption = "auto",
-        loss: LossOption = None,
-        metric: MetricOption = None,
+        source: Source = NOTHING,
         fall_back: Annotated[
             bool,
             typer.Option("--fall-back", help="Train all in FixP4 too; keep what validates better."),
@@ -123,11 +108,10 @@ def register(app: typer.Typer) -> None:
         Example: mixcomp-edge quantize model.onnx --data photos/ --scale 0.00392157 -o model.mce
         """
         the_plan = make_plan(plan, weights, act_bits, granularity)
-        source = make_source(data, input_shape, scale, mean, std, layout, loss, metric)
         check_file(out)
         from mixcomp_edge.bundle import save_bundle
         from mixcomp_edge.train.loop.engine import make_engine
-        from mixcomp_edge.train.objective import metric_text
+        from mixcomp_edge.train.metrics import metric_text
         from mixcomp_edge.train.quantize import check_checkpoints, delete_checkpoints
         from mixcomp_edge.train.quantize import quantize as run
 
@@ -164,7 +148,7 @@ def _kept(fall_back: dict[str, Any]) -> str:
     """What --fall-back decided, and why."""
     if "mixed" not in fall_back:
         return "Fall-back: the plan holds no Posit, so there was nothing to decide."
-    from mixcomp_edge.train.objective import metric_text
+    from mixcomp_edge.train.metrics import metric_text
 
     mixed, fixed = (metric_text(fall_back[which], fall_back["unit"]) for which in ("mixed", "fixp4"))
     name = {"mixed": "the mixed plan", "fixp4": "FixP4"}[fall_back["kept"]]

@@ -22,17 +22,7 @@ from mixcomp_edge.cli.common import (
     training_listener,
     warn,
 )
-from mixcomp_edge.cli.model_file import (
-    DataOption,
-    InputShapeOption,
-    LayoutOption,
-    LossOption,
-    MeanOption,
-    MetricOption,
-    ScaleOption,
-    StdOption,
-    make_source,
-)
+from mixcomp_edge.cli.model_file import with_source
 from mixcomp_edge.cli.quantize import (
     ActBitsOption,
     EpochsOption,
@@ -47,11 +37,13 @@ from mixcomp_edge.cli.quantize import (
 from mixcomp_edge.errors import ExportError, PlanError
 from mixcomp_edge.storage import check_room
 from mixcomp_edge.targets import DEFAULT
+from mixcomp_edge.train.tasks.source import NOTHING, Source
 from mixcomp_edge.verification import check_tools
 
 
 def register(app: typer.Typer) -> None:
     @app.command()
+    @with_source
     def run(
         task: TaskArgument,
         out: Annotated[Path, typer.Option("-o", "--output", help="The folder to write.", metavar="DIR")],
@@ -65,14 +57,7 @@ def register(app: typer.Typer) -> None:
         epochs: EpochsOption = None,
         recipe: RecipeOption = None,
         seed: SeedOption = None,
-        data: DataOption = None,
-        input_shape: InputShapeOption = None,
-        scale: ScaleOption = None,
-        mean: MeanOption = None,
-        std: StdOption = None,
-        layout: LayoutOption = "auto",
-        loss: LossOption = None,
-        metric: MetricOption = None,
+        source: Source = NOTHING,
         target: TargetOption = None,
         emulate: Annotated[int, typer.Option("--emulate", help="Test samples for the emulated core.", min=1)] = 500,
         toolchain: ChainOption = None,
@@ -89,7 +74,6 @@ def register(app: typer.Typer) -> None:
         if bundle is not None and any(option is not None for option in quantizing):
             raise PlanError("--bundle is quantized already; drop the options that say how to quantize.")
         the_plan = make_plan(plan, weights, act_bits, granularity)
-        source = make_source(data, input_shape, scale, mean, std, layout, loss, metric)
         check_tools(target or DEFAULT, toolchain)
         check_room(out)
         the_bundle = load_bundle(bundle) if bundle is not None else None
@@ -117,7 +101,7 @@ def register(app: typer.Typer) -> None:
 
 def summary(result: object) -> Table:
     """The one table of `run`."""
-    from mixcomp_edge.train.objective import metric_text
+    from mixcomp_edge.train.metrics import metric_text
     from mixcomp_edge.train.run import RunResult
 
     assert isinstance(result, RunResult)

@@ -57,7 +57,7 @@ def register(app: typer.Typer) -> None:
         """
         from mixcomp_edge.train.loop.sweep import grid, summary
         from mixcomp_edge.train.loop.sweep import sweep as run
-        from mixcomp_edge.train.objective import metric_text
+        from mixcomp_edge.train.metrics import metric_text
 
         try:
             numbers = [int(seed) for seed in seeds.split(",")]

@@ -8,11 +8,21 @@ from typing import Any
 
 from torch import nn
 
+LONGEST = 80  # characters of a path; the IR takes 96 of a name
+DEEPEST = 12  # modules within modules
+
 
 def path_of(text: str) -> str:
-    """A module path of a name in a file: parts of letters, digits and underscores with dots between them."""
-    parts = [re.sub(r"[^A-Za-z0-9_]", "_", part) for part in re.split(r"[./:;]+", text) if part]
-    return ".".join(parts) or "node"
+    """A module path of a name in a file: parts of letters, digits and underscores with dots between them. Of a long one
+    the end, which tells most."""
+    parts = [re.sub(r"[^A-Za-z0-9_]", "_", part) for part in re.split(r"[./:;]+", text[-LONGEST:]) if part]
+    return ".".join(parts[-DEEPEST:]) or "node"
+
+
+def shown(text: str, most: int = LONGEST) -> str:
+    """A text of a file as messages show it: short, on one line, and with nothing that a terminal acts on."""
+    text = text if len(text) <= most else f"{text[: most // 2]}…{text[-most // 2 :]}"
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in text)
 
 
 def put(root: nn.Module, place: str, module: nn.Module) -> str:

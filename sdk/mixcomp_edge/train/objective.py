@@ -5,60 +5,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
-from typing import Any, TypeVar
+from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from mixcomp_edge.errors import TaskError
 from mixcomp_edge.frontend.torch_export.structure import Structure
+from mixcomp_edge.train.metrics import ACCURACY, Kind, Metric, named_metric, top1
 
-SHARE = "share"  # the unit of values 0..1 that are printed as percent
 F = nn.functional
-T = TypeVar("T")
 
 Loss = Callable[[Any, Any], Tensor]  # of an output and its target; of several as the model returns them
-
-
-@dataclass(frozen=True)
-class Metric:
-    """A figure for outputs (N, C, ...) float32, several as the model returns them, against targets, as the task holds
-    them. unit: `SHARE`, a unit of
-    measure, or empty. higher: whether more is better."""
-
-    name: str
-    compute: Callable[[Any, Any], float]
-    unit: str = ""
-    higher: bool = True
-
-    def __call__(self, output: Any, target: Any) -> float:
-        return float(self.compute(output, target))
-
-    def text(self, value: float | None) -> str:
-        return metric_text(value, self.unit)
-
-    def better(self, a: float, b: float) -> bool:
-        """Whether a is better than b."""
-        return a > b if self.higher else a < b
-
-
-def metric_text(value: float | None, unit: str | None) -> str:
-    """A metric's value for a table: percent for shares, else four digits and the unit; a dash without a value."""
-    if value is None:
-        return "–"
-    return f"{100 * value:.2f} %" if unit == SHARE else f"{value:.4g} {unit or ''}".rstrip()
-
-
-class Kind(StrEnum):
-    """What the targets say."""
-
-    CLASSES = "classes"  # integers (N, ...), the model gives (N, classes, ...)
-    ONE_HOT = "one-hot classes"  # (N, classes) with a single 1 a row
-    BINARY = "binary"  # 0 and 1, the model gives one logit
-    LABELS = "labels"  # 0 and 1, the model gives several logits: each label by itself
-    NUMBERS = "numbers"  # floats in the shape of the output
 
 
 # Losses
@@ -86,59 +44,21 @@ def squared_error(output: Tensor, target: Tensor) -> Tensor:
     return F.mse_loss(output.reshape(target.shape), target)
 
 
-# Metrics
+def absolute_error(output: Tensor, target: Tensor) -> Tensor:
+    """Mean over all entries of |output - target|."""
+    return F.l1_loss(output.reshape(target.shape), target)
 
 
-def top1(output: np.ndarray, target: np.ndarray) -> float:
-    """Share of samples (or positions) whose largest entry along axis 1, the first of equal ones, is the target; 0..1.
-    output (N, classes, ...); target (N, ...)."""
-    return float(np.mean(np.argmax(output, axis=1).reshape(target.shape) == target))
-
-
-def _top1_of_rows(output: np.ndarray, target: np.ndarray) -> float:
-    return top1(output.reshape(target.shape), np.argmax(target, axis=1))
-
-
-def _binary(output: np.ndarray, target: np.ndarray) -> float:
-    return float(np.mean((output.reshape(target.shape) > 0) == (target > 0.5)))
-
-
-def _f1(output: np.ndarray, target: np.ndarray) -> float:
-    found, true = output.reshape(target.shape) > 0, target > 0.5
-    return 2.0 * int(np.sum(found & true)) / max(1, int(np.sum(found)) + int(np.sum(true)))
-
-
-def _rmse(output: np.ndarray, target: np.ndarray) -> float:
-    error = output.reshape(target.shape).astype(np.float64) - target
-    return float(np.sqrt(np.mean(error**2)))
-
-
-def _mae(output: np.ndarray, target: np.ndarray) -> float:
-    return float(np.mean(np.abs(output.reshape(target.shape).astype(np.float64) - target)))
-
-
-def _r2(output: np.ndarray, target: np.ndarray) -> float:
-    y = target.astype(np.float64)
-    return float(1.0 - np.sum((output.reshape(y.shape) - y) ** 2) / max(np.sum((y - y.mean(axis=0)) ** 2), 1e-300))
-
-
-ACCURACY = Metric("accuracy", top1, SHARE)
-BINARY_ACCURACY = Metric("binary accuracy", _binary, SHARE)
-F1 = Metric("F1 of the labels", _f1)  # over all labels together
-RMSE = Metric("RMSE", _rmse, higher=False)
-MAE = Metric("mean absolute error", _mae, higher=False)
-R2 = Metric("R²", _r2)
-
-DEFAULTS: dict[Kind, tuple[Loss, Metric]] = {
-    Kind.CLASSES: (cross_entropy, ACCURACY),
-    Kind.ONE_HOT: (soft_cross_entropy, Metric("accuracy", _top1_of_rows, SHARE)),
-    Kind.BINARY: (binary_cross_entropy, BINARY_ACCURACY),
-    Kind.LABELS: (binary_cross_entropy, F1),
-    Kind.NUMBERS: (squared_error, RMSE),
+USUAL: dict[Kind, Loss] = {
+    Kind.CLASSES: cross_entropy,
+    Kind.ONE_HOT: soft_cross_entropy,
+    Kind.BINARY: binary_cross_entropy,
+    Kind.LABELS: binary_cross_entropy,
+    Kind.NUMBERS: squared_error,
 }
-METRICS = {"accuracy": ACCURACY, "binary_accuracy": BINARY_ACCURACY, "f1": F1, "rmse": RMSE, "mae": MAE, "r2": R2}
 LOSSES: dict[str, Loss] = {
-    "cross_entropy": cross_entropy, "binary_cross_entropy": binary_cross_entropy, "mse": squared_error,
+    "cross_entropy": cross_entropy, "binary_cross_entropy": binary_cross_entropy, "bce": binary_cross_entropy,
+    "mse": squared_error, "mae": absolute_error,
 }  # fmt: skip
 
 
@@ -229,12 +149,13 @@ def _distance(kind: Kind | None, output: Tensor, soft: Tensor, t: float) -> Tens
     return F.mse_loss(output, soft)
 
 
-def as_metric(value: object) -> Metric | None:
-    """A task's entry: a Metric, a name of METRICS, or a function, which keeps its own name and has no unit."""
+def as_metric(value: object, kind: Kind | None) -> Metric | None:
+    """A task's entry: a Metric, a name of METRICS that goes with the kind of its targets, or a function, which
+    keeps its own name and has no unit."""
     if value is None or isinstance(value, Metric):
         return value
     if isinstance(value, str):
-        return _named(value, METRICS, "metric")
+        return named_metric(value, kind)
     if value is top1:
         return ACCURACY
     if not callable(value):
@@ -250,15 +171,11 @@ def as_loss(value: object) -> Loss | None:
     if value is None:
         return None
     if isinstance(value, str):
-        return _named(value, LOSSES, "loss")
+        if value.lower().replace("-", "_") not in LOSSES:
+            raise TaskError(f"loss is {value!r}; known names are {', '.join(LOSSES)}.")
+        return LOSSES[value.lower().replace("-", "_")]
     if not callable(value) or isinstance(value, type):
         raise TaskError(
             f"loss is {value!r}; give a function of (output, target), such as torch.nn.MSELoss(), or a name."
         )
     return value
-
-
-def _named(name: str, known: dict[str, T], what: str) -> T:
-    if name not in known:
-        raise TaskError(f"{what} is {name!r}; known names are {', '.join(known)}.")
-    return known[name]

@@ -27,7 +27,7 @@ from mixcomp_edge.storage import check_file
 from mixcomp_edge.train.loop import checkpoint as checkpoints
 from mixcomp_edge.train.loop.engine import Engine, OneProcess
 from mixcomp_edge.train.loop.fit import Listener, evaluate, fit
-from mixcomp_edge.train.objective import Metric
+from mixcomp_edge.train.metrics import Metric
 from mixcomp_edge.train.quantized_model import QuantizedModel, prepare
 from mixcomp_edge.train.recipe import Recipe
 from mixcomp_edge.train.samples import each

@@ -15,13 +15,14 @@ from torch.utils._pytree import tree_flatten, tree_leaves
 from mixcomp_edge.errors import TaskError
 from mixcomp_edge.frontend.torch_export.structure import Structure, structure_of
 from mixcomp_edge.train.arrays import is_several
+from mixcomp_edge.train.metrics import Kind, default_metric
 from mixcomp_edge.train.objective import (
-    DEFAULTS,
-    Kind,
+    USUAL,
     Loss,
     LossOfEach,
-    Metric,
     Objective,
+    absolute_error,
+    as_metric,
     binary_cross_entropy,
     by_name,
     cross_entropy,
@@ -37,50 +38,50 @@ Shape = tuple[int, ...]
 FOR_CLASSES = (cross_entropy, soft_cross_entropy, F.cross_entropy, F.nll_loss, nn.CrossEntropyLoss, nn.NLLLoss)
 FOR_LOGITS = (binary_cross_entropy, F.binary_cross_entropy_with_logits, nn.BCEWithLogitsLoss)
 FOR_NUMBERS = (
-    squared_error, F.mse_loss, F.l1_loss, F.smooth_l1_loss, F.huber_loss, nn.MSELoss, nn.L1Loss, nn.SmoothL1Loss,
-    nn.HuberLoss,
+    squared_error, absolute_error, F.mse_loss, F.l1_loss, F.smooth_l1_loss, F.huber_loss, nn.MSELoss, nn.L1Loss,
+    nn.SmoothL1Loss, nn.HuberLoss,
 )  # fmt: skip
 
 
 def objective_of(
-    task: str, targets: Mapping[str, Any], outputs: Any, loss: Loss | None, metric: Metric | None
+    task: str, targets: Mapping[str, Any], outputs: Any, loss: Loss | None, metric: object
 ) -> tuple[Objective, list[Any]]:
     """What a task is trained for, and its targets as they are stored. targets: y of each split, by field; outputs: what
-    the model gives for a few samples, None where it cannot be run."""
+    the model gives for a few samples, None where it cannot be run; metric: as the task says it."""
     plain: list[Any] = [change(y, lambda part: stored(part, None, None)) for y in targets.values()]
     if outputs is None:
-        return Objective(task, None, loss, metric), plain
+        return Objective(task, None, loss, as_metric(metric, None)), plain
     if not isinstance(outputs, Tensor):
         return _of_several(task, targets, structure_of(tree_flatten(outputs)[1], tree_leaves(outputs)), outputs, loss,
                            metric, plain)  # fmt: skip
     if any(map(is_several, targets.values())):
-        return Objective(task, None, loss, metric), plain
+        return Objective(task, None, loss, as_metric(metric, None)), plain
     shape = tuple(outputs.shape[1:])
     kind = kind_of(targets, shape, loss)
+    judged = as_metric(metric, kind)
     if kind is not None:
-        usual_loss, usual_metric = DEFAULTS[kind]
-        loss, metric = usual_loss if loss is None else loss, usual_metric if metric is None else metric
-    return Objective(task, kind, loss, metric), [stored(y, kind, shape) for y in targets.values()]
+        loss, judged = USUAL[kind] if loss is None else loss, default_metric(kind) if judged is None else judged
+    return Objective(task, kind, loss, judged), [stored(y, kind, shape) for y in targets.values()]
 
 
 def _of_several(
     task: str, targets: Mapping[str, Any], structure: Structure, outputs: Any, loss: Loss | None,
-    metric: Metric | None, plain: list[Any],
+    metric: object, plain: list[Any],
 ) -> tuple[Objective, list[Any]]:  # fmt: skip
     """Of outputs in a structure. Without a loss, and with targets for each of them, each is an objective of its own."""
     parts = structure.parts(outputs)
     kinds: dict[str, Kind | None] = dict.fromkeys(parts)
     named = {field: by_name(y, tuple(parts)) for field, y in targets.items()}
     if loss is not None or not named or any(ys is None for ys in named.values()):
-        return Objective(task, None, loss, metric, structure, kinds), plain
+        return Objective(task, None, loss, as_metric(metric, None), structure, kinds), plain
     kept: dict[str, list[Any]] = {}
     for name, output in parts.items():
         of_output = {f"{field}: {name}": ys[name] for field, ys in named.items() if ys is not None}
         one, kept[name] = objective_of(task, of_output, output, None, None)
         kinds[name] = one.kind
-    losses = {name: DEFAULTS[kind][0] for name, kind in kinds.items() if kind is not None}
+    losses = {name: USUAL[kind] for name, kind in kinds.items() if kind is not None}
     given = LossOfEach(structure, losses) if len(losses) == len(parts) else None
-    objective = Objective(task, None, given, metric, structure, kinds)
+    objective = Objective(task, None, given, as_metric(metric, None), structure, kinds)
     rows = zip(*kept.values(), strict=True)  # of each split
     return objective, [_like(y, row, tuple(parts)) for y, row in zip(targets.values(), rows, strict=True)]
 

@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from mixcomp_edge.errors import TaskError
 from mixcomp_edge.train import task_checks
 from mixcomp_edge.train.arrays import as_arrays, as_float
-from mixcomp_edge.train.objective import Metric, Objective
+from mixcomp_edge.train.metrics import Metric
+from mixcomp_edge.train.objective import Objective
 from mixcomp_edge.train.recipe import Recipe
 from mixcomp_edge.train.samples import Samples, count, take
 
@@ -83,6 +84,7 @@ class Task:
     float_recipe: Recipe | None = None
     exportable: bool = True
     warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()  # what its user may like to know
     objective: Objective = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

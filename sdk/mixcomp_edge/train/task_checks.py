@@ -23,7 +23,7 @@ from mixcomp_edge.train.arrays import (
     not_finite,
 )
 from mixcomp_edge.train.model_checks import checked_calibration, checked_model, in_order, takes_tokens
-from mixcomp_edge.train.objective import Objective, as_loss, as_metric
+from mixcomp_edge.train.objective import Objective, as_loss
 from mixcomp_edge.train.samples import Samples, change, count, each, take
 from mixcomp_edge.train.targets import objective_of
 
@@ -55,7 +55,7 @@ def checked(task: Task) -> dict[str, Any]:
     _check_raw_calibration(task, named)
     outputs = output_of(model, calibration)
     targets = {f"{named}: {field}": split.y for field, split in task.splits.items()}
-    fields["objective"], kept = objective_of(task.name, targets, outputs, as_loss(task.loss), as_metric(task.metric))
+    fields["objective"], kept = objective_of(task.name, targets, outputs, as_loss(task.loss), task.metric)
     for (field, split), y in zip(task.splits.items(), kept, strict=True):
         fields[field] = type(split)(split.x, y)
     if outputs is not None and fields["objective"].given_loss is not None:

@@ -9,56 +9,17 @@ import torch
 from mixcomp_edge.errors import ModelFileError, UnsupportedError
 from mixcomp_edge.frontend.tflite import TfliteModule, prove
 
-flatbuffers = pytest.importorskip("flatbuffers")
+pytest.importorskip("flatbuffers")
 schema = pytest.importorskip("ai_edge_litert.schema_py_generated")
+from support.tflite_files import save  # noqa: E402
+
 RNG = np.random.default_rng(0)
 MAP = (1, 8, 10, 6)
 SAME, VALID = 0, 1
-TYPES = {"f": 0, "i": 2}  # FLOAT32, INT32
 
 
 def floats(*shape):
     return RNG.normal(size=shape).astype(np.float32)
-
-
-def save(path, kind, shapes, constants=(), out=MAP, options=None, x_at=0):
-    """A file of one operation: x of the first shape at operand `x_at`, constants at the others; results of shape `out`,
-    or several where it is a list."""
-    model, graph = schema.ModelT(), schema.SubGraphT()
-    model.version, model.buffers, graph.tensors = 3, [schema.BufferT()], []
-
-    def tensor(name, shape, array=None):
-        entry = schema.TensorT()
-        entry.name, entry.shape, entry.type, entry.buffer = name, list(shape), 0, 0
-        if array is not None:
-            buffer = schema.BufferT()
-            buffer.data = np.frombuffer(array.tobytes(), np.uint8)
-            entry.type, entry.buffer = TYPES[array.dtype.kind], len(model.buffers)
-            model.buffers.append(buffer)
-        graph.tensors.append(entry)
-        return len(graph.tensors) - 1
-
-    x = tensor("x", shapes)
-    operands = [tensor(f"c{i}", array.shape, array) for i, array in enumerate(map(np.asarray, constants))]
-    operands.insert(x_at, x)
-    results = [tensor(f"net/{kind}/y{i}", shape) for i, shape in enumerate(out if isinstance(out, list) else [out])]
-    operator, code = schema.OperatorT(), schema.OperatorCodeT()
-    code.builtinCode = getattr(schema.BuiltinOperator, kind)
-    code.deprecatedBuiltinCode, code.version = min(code.builtinCode, 127), 1
-    operator.opcodeIndex, operator.inputs, operator.outputs = 0, operands, results
-    if options is not None:
-        name, settings = options
-        operator.builtinOptionsType = getattr(schema.BuiltinOptions, name)
-        operator.builtinOptions = getattr(schema, f"{name}T")()
-        for key, value in settings.items():
-            assert hasattr(operator.builtinOptions, key)
-            setattr(operator.builtinOptions, key, value)
-    graph.inputs, graph.outputs, graph.operators = [x], results, [operator]
-    model.operatorCodes, model.subgraphs = [code], [graph]
-    builder = flatbuffers.Builder(1024)
-    builder.Finish(model.Pack(builder), b"TFL3")
-    path.write_bytes(bytes(builder.Output()))
-    return path
 
 
 def window(name, kernel=None, stride=(1, 1), padding=SAME, activation=0, **more):

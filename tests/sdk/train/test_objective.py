@@ -13,7 +13,7 @@ from torch import nn
 from mixcomp_edge import Metric, Recipe, Split, Task, fit, quantize
 from mixcomp_edge.errors import PlanError, TaskError
 from mixcomp_edge.train.loop.losses import mixed_loss
-from mixcomp_edge.train.objective import SHARE, Kind, metric_text
+from mixcomp_edge.train.metrics import SHARE, Kind, metric_text
 from mixcomp_edge.train.tasks.holdout import hold_out
 
 N = 40

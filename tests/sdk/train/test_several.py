@@ -12,7 +12,7 @@ from mixcomp_edge.errors import TaskError
 from mixcomp_edge.train.loop.batches import batches
 from mixcomp_edge.train.loop.fit import evaluate
 from mixcomp_edge.train.method.analyze import Options, analyze
-from mixcomp_edge.train.objective import Kind
+from mixcomp_edge.train.metrics import Kind
 from mixcomp_edge.train.quantize import quantize
 from mixcomp_edge.train.run import run_task
 from mixcomp_edge.train.task import Split

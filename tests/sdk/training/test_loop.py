@@ -382,7 +382,7 @@ def test_what_cannot_be_lowered_is_refused_before_the_retraining():
 
 
 def test_top1_takes_maps_of_one_pixel_as_rows():
-    from mixcomp_edge.train.objective import top1
+    from mixcomp_edge.train.metrics import top1
 
     logits = np.eye(3)[[0, 2, 1]]
     assert top1(logits, np.array([0, 2, 1])) == top1(logits.reshape(3, 3, 1, 1), np.array([0, 2, 1])) == 1.0

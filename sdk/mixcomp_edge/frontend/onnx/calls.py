@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from mixcomp_edge.frontend.onnx.document import Operation
+from mixcomp_edge.frontend.places import shown
 from mixcomp_edge.frontend.torch_export.refusals import Refusal, Refused
 
 Value = Tensor | NDArray[Any]  # data, or what depends on constants and shapes alone
@@ -40,7 +41,7 @@ class Call:
 
     def refuse(self, what: str, remedy: str = "") -> Refused:
         """The error for a setting that has no counterpart."""
-        kind, name = self.operation.kind, self.operation.name or self.operation.outputs[0]
+        kind, name = self.operation.kind, shown(self.operation.name or self.operation.outputs[0])
         return Refused(Refusal(f"the ONNX operator {kind} with {what}", kind.lower(), name, name, remedy))
 
 

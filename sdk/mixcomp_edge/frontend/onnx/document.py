@@ -11,8 +11,11 @@ from numpy.typing import NDArray
 
 from mixcomp_edge.documents import read_bytes
 from mixcomp_edge.errors import ModelFileError
+from mixcomp_edge.frontend.bounds import TooMuch, first_line
+from mixcomp_edge.frontend.onnx.bounds import check_functions, check_weight_files
+from mixcomp_edge.frontend.places import shown
 
-MAX_BYTES = 512 << 20  # of a file; no network for a microcontroller comes near it
+MAX_BYTES = 256 << 20  # of a file, and of those with its weights; no network for a microcontroller comes near it
 OLDEST_OPSET = 7  # from here on broadcasting is NumPy's
 MAX_NODES = 20_000
 
@@ -28,13 +31,25 @@ class Operation:
     attributes: dict[str, Any]
     proto: Any  # as onnx.reference evaluates it
 
+    @property
+    def title(self) -> str:
+        """For messages: node 'the name' (Conv)."""
+        return f"node '{shown(self.name or next(iter(self.outputs), ''))}' ({shown(self.kind)})"
+
+    @property
+    def has_graphs(self) -> bool:
+        """Whether it is a loop or a branch."""
+        return any(entry.HasField("g") or len(entry.graphs) for entry in self.proto.attribute)
+
 
 @dataclass(frozen=True, eq=False)
 class Port:
-    """An input or output of the network; None in the shape is a size that the file leaves open."""
+    """An input or output of the network; None in the shape is a size that the file leaves open. type: as NumPy names
+    it; empty for what is no tensor of numbers."""
 
     name: str
     shape: tuple[int | None, ...]
+    type: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,15 +81,18 @@ def _load(path: Path) -> Any:
     """The ModelProto with external data, which onnx takes from beside the file only; its functions inlined."""
     onnx = _onnx()
     content = read_bytes(path, MAX_BYTES, ModelFileError)
+    if not content:
+        raise ModelFileError(f"{path}: is empty.")
     try:
         model = onnx.load_model_from_string(content)
+        check_weight_files(model, path, MAX_BYTES)
         onnx.external_data_helper.load_external_data_for_model(model, str(path.parent))
+        check_functions(model, MAX_NODES)
         return onnx.inliner.inline_local_functions(model) if model.functions else model
+    except TooMuch as error:
+        raise ModelFileError(f"{path}: {error}.") from error
     except Exception as error:  # protobuf and the reader of external data raise many kinds
-        reason = str(error).strip().splitlines()
-        raise ModelFileError(
-            f"{path}: is no sound ONNX file ({reason[0] if reason else type(error).__name__})."
-        ) from error
+        raise ModelFileError(f"{path}: is no sound ONNX file ({first_line(error)}).") from error
 
 
 def _onnx() -> Any:
@@ -107,8 +125,8 @@ def _document(path: Path, model: Any, opset: int) -> Document:
             operations.append(Operation(kind, node.name, tuple(node.input), tuple(node.output), attributes, node))
     except (ValueError, TypeError, MemoryError) as error:
         raise ModelFileError(f"{path}: holds a constant that cannot be read ({error}).") from error
-    inputs = tuple(_port(entry) for entry in graph.input if entry.name not in constants)
-    outputs = tuple(map(_port, graph.output))
+    inputs = tuple(_port(onnx, entry) for entry in graph.input if entry.name not in constants)
+    outputs = tuple(_port(onnx, entry) for entry in graph.output)
     _check_order(path, operations, {*constants, *(port.name for port in inputs)}, outputs)
     return Document(opset, tuple(operations), constants, inputs, outputs, model)
 
@@ -116,17 +134,17 @@ def _document(path: Path, model: Any, opset: int) -> Document:
 def _check_order(path: Path, operations: list[Operation], known: set[str], outputs: tuple[Port, ...]) -> None:
     """Every value is made before it is read, and once."""
     for operation in operations:
-        name = f"{path}: node '{operation.name or next(iter(operation.outputs), '')}' ({operation.kind})"
+        name = f"{path}: {operation.title}"
         for value in filter(None, operation.inputs):
             if value not in known:
-                raise ModelFileError(f"{name} reads '{value}', which nothing makes before.")
+                raise ModelFileError(f"{name} reads '{shown(value)}', which nothing makes before.")
         made = [value for value in operation.outputs if value]
         if not made or known.intersection(made):
             raise ModelFileError(f"{name} makes no value, or one that there is already.")
         known.update(made)
     for port in outputs:
         if port.name not in known:
-            raise ModelFileError(f"{path}: nothing makes its output '{port.name}'.")
+            raise ModelFileError(f"{path}: nothing makes its output '{shown(port.name)}'.")
 
 
 def _plain(onnx: Any, entry: Any) -> Any:
@@ -137,6 +155,11 @@ def _plain(onnx: Any, entry: Any) -> Any:
     return onnx.numpy_helper.to_array(value) if isinstance(value, onnx.TensorProto) else value
 
 
-def _port(entry: Any) -> Port:
-    dims = entry.type.tensor_type.shape.dim
-    return Port(entry.name, tuple(dim.dim_value if dim.dim_value > 0 else None for dim in dims))
+def _port(onnx: Any, entry: Any) -> Port:
+    kind, dims = entry.type.tensor_type.elem_type, entry.type.tensor_type.shape.dim
+    try:
+        found = np.dtype(onnx.helper.tensor_dtype_to_np_dtype(kind))
+    except (KeyError, TypeError):
+        found = np.dtype(object)
+    shape = tuple(dim.dim_value if dim.dim_value > 0 else None for dim in dims)
+    return Port(entry.name, shape, found.name if found.kind in "fiub" else "")

@@ -13,13 +13,16 @@ import torch
 from torch import Tensor, nn
 
 from mixcomp_edge.errors import ModelFileError, UnsupportedError
+from mixcomp_edge.frontend.bounds import FAULTS, Budget, TooMuch, first_line
 from mixcomp_edge.frontend.onnx import document
+from mixcomp_edge.frontend.onnx.bounds import check_result
 from mixcomp_edge.frontend.onnx.calls import HANDLERS, Call, Value, Weighted
 from mixcomp_edge.frontend.onnx.document import Document, Operation
-from mixcomp_edge.frontend.places import path_of, put
+from mixcomp_edge.frontend.places import path_of, put, shown
 from mixcomp_edge.frontend.torch_export.refusals import Refusal, Refused, unsupported
 
 SHAPES = ("Shape", "Size")
+TYPES = ("float32", "float16", "float64", "uint8", "int8")  # of inputs; data is taken as float32
 
 
 class OnnxModule(nn.Module):
@@ -37,20 +40,25 @@ class OnnxModule(nn.Module):
         if isinstance(input_shapes, tuple):
             input_shapes = {self.document.inputs[0].name: input_shapes} if self.document.inputs else {}
         self.input_shapes = _shapes(self.path, self.document, input_shapes or {})
+        self.input_names = list(self.input_shapes)
         self.batch = next((port.shape[0] or 1 for port in self.document.inputs if port.shape), 1)
+        self.budget = Budget()  # what a batch takes of it
         self.constants = dict(self.document.constants)
         self.plan: list[tuple[Operation, str]] = []  # with the submodule's path; none for what NumPy works out
         self._build()
         self._try()
         self.eval()
 
-    def forward(self, *inputs: Tensor) -> Tensor | tuple[Tensor, ...]:
+    def forward(self, *inputs: Tensor) -> Tensor | dict[str, Tensor]:
+        """Several outputs by the file's names."""
         values = self.values(*inputs)
-        results = [values[port.name] for port in self.document.outputs]
-        for port, result in zip(self.document.outputs, results, strict=True):
+        results: dict[str, Tensor] = {}
+        for port in self.document.outputs:
+            result = values[port.name]
             if not isinstance(result, Tensor):
-                raise UnsupportedError(f"{self.path}: its output '{port.name}' does not depend on its input.")
-        return tuple(results) if len(results) > 1 else results[0]  # type: ignore[return-value, arg-type]
+                raise UnsupportedError(f"{self.path}: its output '{shown(port.name)}' does not depend on its input.")
+            results[port.name] = result
+        return results if len(results) > 1 else next(iter(results.values()))
 
     def values(self, *inputs: Tensor) -> dict[str, Value]:
         """Every value of the network by its name in the file."""
@@ -75,19 +83,26 @@ class OnnxModule(nn.Module):
         return dict(zip(operation.outputs, results, strict=False))
 
     def _try(self) -> None:
-        """Runs zeros through it: what a handler refuses is told now, with the node's name."""
-        values = self._start(tuple(torch.zeros(self.batch, *shape) for shape in self.input_shapes.values()))
+        """Runs zeros through it: what asks for too much, and what a handler refuses, is told now, with the node's
+        name."""
+        shapes = [(self.batch, *shape) for shape in self.input_shapes.values()]
+        try:
+            self.budget.take(shapes)
+        except TooMuch as error:
+            raise ModelFileError(f"{self.path}: its input {error}.") from error
+        values = self._start(tuple(torch.zeros(shape) for shape in shapes))
         for operation, place in self.plan:
             try:
+                operands = [values[name] if name else None for name in operation.inputs]
+                check_result(operation.proto, self.document.opset, operands, self.budget)
                 with torch.no_grad():
                     values |= self._step(operation, place, values)
             except Refused as error:
                 raise unsupported(self.path.name, [error.refusal]) from error
-            except (RuntimeError, ValueError, IndexError, KeyError, TypeError, AttributeError) as error:
-                name = operation.name or operation.outputs[0]
-                raise ModelFileError(
-                    f"{self.path}: node '{name}' ({operation.kind}) does not work: {error}."
-                ) from error
+            except TooMuch as error:
+                raise ModelFileError(f"{self.path}: {operation.title} {error}.") from error
+            except FAULTS as error:
+                raise ModelFileError(f"{self.path}: {operation.title} does not work: {first_line(error)}.") from error
 
     def _build(self) -> None:
         """Folds what is constant, and makes a submodule of each operation on data."""
@@ -95,16 +110,19 @@ class OnnxModule(nn.Module):
         refusals: list[Refusal] = []
         for operation in self.document.operations:
             read = [name for name in operation.inputs if name]
-            if all(name in constants for name in read) and not operation.kind.startswith("Random"):
-                results = _evaluate(operation, [constants[name] if name else None for name in operation.inputs])
+            place = shown(operation.name or operation.outputs[0])
+            if operation.has_graphs:
+                what = f"the ONNX operator {operation.kind}, a loop or a branch, is not supported"
+                refusals.append(Refusal(what, operation.kind.lower(), place, place))
+            elif all(name in constants for name in read) and not operation.kind.startswith("Random"):
+                results = self._fold(operation, [constants[name] if name else None for name in operation.inputs])
                 constants |= zip(operation.outputs, results, strict=False)
             elif operation.kind in SHAPES or all(name in constants or name in shapes for name in read):
                 shapes.update(operation.outputs)
                 self.plan.append((operation, ""))
             elif (handler := HANDLERS.get(operation.kind)) is None:
-                place = operation.name or operation.outputs[0]
-                what = f"the ONNX operator {operation.kind} is not supported"
-                refusals.append(Refusal(what, operation.kind.lower(), place, operation.outputs[0]))
+                what = f"the ONNX operator {shown(operation.kind)} is not supported"
+                refusals.append(Refusal(what, operation.kind.lower(), place, place))
             else:
                 arrays = [constants.get(name) for name in operation.inputs]
                 try:
@@ -115,6 +133,14 @@ class OnnxModule(nn.Module):
                 self.plan.append((operation, put(self, _place(operation, constants), module)))
         if refusals:
             raise unsupported(self.path.name, refusals)
+
+    def _fold(self, operation: Operation, operands: list[Any]) -> list[Any]:
+        """The results of an operation on constants."""
+        try:
+            check_result(operation.proto, self.document.opset, operands, self.budget)
+            return _evaluate(operation, operands)
+        except TooMuch as error:
+            raise ModelFileError(f"{self.path}: {operation.title} {error}.") from error
 
 
 def _place(operation: Operation, constants: Mapping[str, Any]) -> str:
@@ -143,7 +169,7 @@ def _evaluate(operation: Operation, operands: list[Value | None]) -> list[Any]:
         with np.errstate(all="ignore"):
             return [np.asarray(result) for result in ReferenceEvaluator(operation.proto).run(None, feed)]
     except Exception as error:  # onnx.reference raises many kinds
-        raise ModelFileError(f"node '{operation.name}' ({operation.kind}): cannot be worked out ({error}).") from error
+        raise ModelFileError(f"{operation.title} cannot be worked out: {first_line(error)}.") from error
 
 
 def _shapes(path: Path, network: Document, given: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
@@ -152,14 +178,17 @@ def _shapes(path: Path, network: Document, given: Mapping[str, tuple[int, ...]])
         raise ModelFileError(f"{path}: has no input or no output.")
     names = [port.name for port in network.inputs]
     if unknown := sorted(set(given) - set(names)):
-        raise ModelFileError(f"{path}: has no input '{unknown[0]}'; it has {', '.join(names)}.")
+        raise ModelFileError(f"{path}: has no input '{unknown[0]}'; it has {', '.join(map(shown, names))}.")
     shapes = {}
     for port in network.inputs:
+        if port.type not in TYPES:
+            what = "text, a sequence or the like" if not port.type else f"{port.type}; tokens and indices have no C yet"
+            raise ModelFileError(f"{path}: its input '{shown(port.name)}' takes {what}.")
         shape = given.get(port.name, port.shape[1:])
         if not shape or None in shape:
             sizes = ", ".join("?" if size is None else str(size) for size in port.shape)
             raise ModelFileError(
-                f"{path}: its input '{port.name}' has the shape ({sizes}). Say it, without the batch: "
+                f"{path}: its input '{shown(port.name)}' has the shape ({sizes}). Say it, without the batch: "
                 "--input-shape 3,96,96."
             )
         shapes[port.name] = tuple(int(size) for size in shape)  # type: ignore[arg-type]

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from mixcomp_edge.errors import ModelFileError
+from mixcomp_edge.frontend.bounds import first_line
 from mixcomp_edge.frontend.onnx.module import OnnxModule
 
 TOLERANCE = 1e-3  # of the largest element of a value: float32 in another order, a hundred layers deep
@@ -20,7 +21,7 @@ SAMPLES = 4
 def prove(module: OnnxModule, inputs: Sequence[Tensor]) -> str:
     """The name of the runtime that agreed on the first samples of each input; ModelFileError names the node that does
     not."""
-    count = max(1, min(SAMPLES, len(inputs[0])) // module.batch) * module.batch
+    count = module.budget.samples(max(1, min(SAMPLES, len(inputs[0])) // module.batch)) * module.batch
     arrays = [np.resize(x[:count].float().numpy(), (count, *x.shape[1:])) for x in inputs]
     with torch.no_grad():
         ours = module.values(*map(torch.from_numpy, arrays))
@@ -32,7 +33,7 @@ def prove(module: OnnxModule, inputs: Sequence[Tensor]) -> str:
         if got.shape != expected.shape or not _close(got, expected):
             operation = producers[value]
             raise ModelFileError(
-                f"{module.path}: node '{operation.name or value}' ({operation.kind}) computes something else here than "
+                f"{module.path}: {operation.title} computes something else here than "
                 f"in {name}. This is a fault of mixcomp-edge: please report it with the file."
             )
     return name
@@ -57,11 +58,13 @@ def _theirs(module: OnnxModule, watched: list[str], arrays: Sequence[np.ndarray]
     fixed = module.document.inputs[0].shape[0]
     count = len(arrays[0])
     size = fixed or count
-    runtime, run = _runtime(model)
-    pieces = [
-        run({name: array[at : at + size] for name, array in zip(names, arrays, strict=True)})
-        for at in range(0, count, size)
-    ]
+    types = [port.type for port in module.document.inputs]
+    given = {name: array.astype(type_) for name, array, type_ in zip(names, arrays, types, strict=True)}
+    try:
+        runtime, run = _runtime(model)
+        pieces = [run({name: array[at : at + size] for name, array in given.items()}) for at in range(0, count, size)]
+    except Exception as error:  # runtimes raise many kinds
+        raise ModelFileError(f"{module.path}: a runtime for ONNX refuses it: {first_line(error)}.") from error
     return runtime, [np.concatenate(parts) if parts[0].ndim else parts[0] for parts in zip(*pieces, strict=True)]
 
 

@@ -13,10 +13,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.nn import functional as F
 
 from mixcomp_edge.errors import ModelFileError, UnsupportedError
-from mixcomp_edge.frontend.places import path_of, put
+from mixcomp_edge.frontend.bounds import FAULTS, Budget, TooMuch, first_line
+from mixcomp_edge.frontend.places import path_of, put, shown
 from mixcomp_edge.frontend.tflite import document
 from mixcomp_edge.frontend.tflite.document import Document, Operation, Slot
 from mixcomp_edge.frontend.torch_export.refusals import Refusal, Refused, unsupported
@@ -43,7 +45,9 @@ class Call:
 
     def refuse(self, what: str) -> Refused:
         kind = self.operation.kind
-        return Refused(Refusal(f"the TFLite operator {kind} with {what}", kind.lower(), self.outputs[0].name, kind))
+        return Refused(
+            Refusal(f"the TFLite operator {kind} with {what}", kind.lower(), shown(self.outputs[0].name), kind)
+        )
 
 
 def tflite_operator(*kinds: str) -> Callable[[Handler], Handler]:
@@ -97,15 +101,19 @@ class TfliteModule(nn.Module):
         self.document: Document = document.read(self.path)
         slots = self.document.slots
         self.input_shapes = {slots[i].name: _shape(self.path, slots[i]) for i in self.document.inputs}
+        self.input_names = list(self.input_shapes)
         self.plan: list[tuple[Operation, str]] = []
+        self.budget = Budget()
+        self._check_sizes()
         self._build()
         self._try()
         self.eval()
 
-    def forward(self, *inputs: Tensor) -> Tensor | tuple[Tensor, ...]:
+    def forward(self, *inputs: Tensor) -> Tensor | dict[str, Tensor]:
+        """Several outputs by the file's names."""
         values = self.values(*inputs)
-        results = tuple(values[i] for i in self.document.outputs)
-        return results if len(results) > 1 else results[0]
+        results = {self.document.slots[i].name: values[i] for i in self.document.outputs}
+        return results if len(results) > 1 else next(iter(results.values()))
 
     def values(self, *inputs: Tensor) -> dict[int, Tensor]:
         """Every value of the network by its index in the file."""
@@ -132,7 +140,9 @@ class TfliteModule(nn.Module):
             if handler is None or not data.intersection(operation.inputs):
                 what = "is not supported" if handler is None else "on constants alone is not supported"
                 refusals.append(
-                    Refusal(f"the TFLite operator {operation.kind} {what}", operation.kind.lower(), name, name)
+                    Refusal(
+                        f"the TFLite operator {operation.kind} {what}", operation.kind.lower(), shown(name), shown(name)
+                    )
                 )
             else:
                 self.plan.append((operation, put(self, _place(operation, name), Step(call, handler))))
@@ -140,19 +150,36 @@ class TfliteModule(nn.Module):
         if refusals:
             raise unsupported(self.path.name, refusals)
 
+    def _check_sizes(self) -> None:
+        """ModelFileError where the values are larger, as the file says it, than any that are taken."""
+        try:
+            self.budget.take(self.document.slots[i].shape for i in self.document.inputs)
+            for operation in self.document.operations:
+                self.budget.take(self.document.slots[i].shape for i in operation.outputs)
+        except TooMuch as error:
+            raise ModelFileError(f"{self.path}: {error}.") from error
+
     def _try(self) -> None:
-        """Runs zeros through it: what a handler refuses, or a shape that is not the file's, is told now."""
-        zeros = [torch.zeros(1, *shape) for shape in self.input_shapes.values()]
-        values = dict(zip(self.document.inputs, zeros, strict=True))
+        """Runs zeros through it, first for the shapes alone: what a handler refuses, or a shape that is not the file's,
+        is told now."""
+        shapes = list(self.input_shapes.values())
+        with FakeTensorMode(allow_non_fake_inputs=True):
+            self._run([torch.zeros(1, *shape) for shape in shapes])
+        self._run([torch.zeros(1, *shape) for shape in shapes])
+
+    def _run(self, inputs: list[Tensor]) -> None:
+        values = dict(zip(self.document.inputs, inputs, strict=True))
         for operation, place in self.plan:
-            name = self.document.slots[operation.outputs[0]].name
+            name = shown(self.document.slots[operation.outputs[0]].name)
             try:
                 with torch.no_grad():
                     made = self._step(operation, place, values)
             except Refused as error:
                 raise unsupported(self.path.name, [error.refusal]) from error
-            except (RuntimeError, ValueError, IndexError, KeyError, TypeError, AttributeError) as error:
-                raise ModelFileError(f"{self.path}: '{name}' ({operation.kind}) does not work: {error}.") from error
+            except FAULTS as error:
+                raise ModelFileError(
+                    f"{self.path}: '{name}' ({operation.kind}) does not work: {first_line(error)}."
+                ) from error
             for index, value in made.items():
                 expected = self.document.slots[index].shape
                 found = tuple(channels_last(value).shape)
@@ -185,7 +212,7 @@ def _shape(path: Path, slot: Slot) -> tuple[int, ...]:
     """Of one sample, channels first."""
     if len(slot.shape) < 2 or slot.shape[0] != 1 or min(slot.shape) < 1:
         raise ModelFileError(
-            f"{path}: its input '{slot.name}' has the shape {slot.shape}; expected (1, …), one sample."
+            f"{path}: its input '{shown(slot.name)}' has the shape {slot.shape}; expected (1, …), one sample."
         )
     sizes = slot.shape[1:]
     return (sizes[-1], *sizes[:-1]) if len(sizes) == 3 else sizes

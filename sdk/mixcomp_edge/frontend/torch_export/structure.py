@@ -29,7 +29,10 @@ MAX_NAME = 88  # characters; the IR allows 96, and `_unique` may add a number
 
 
 def input_names(model: nn.Module) -> list[str]:
-    """The parameters of forward() that take inputs by position, those with a default included."""
+    """The parameters of forward() that take inputs by position, those with a default included. A module whose forward()
+    takes any number says their names as `input_names`: it stands for a file that has some."""
+    if said := getattr(model, "input_names", None):
+        return list(said)
     return [p.name for p in _parameters(model) if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
 
 

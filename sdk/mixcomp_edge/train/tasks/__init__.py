@@ -1,5 +1,5 @@
-"""TASK on the command line: a built-in name, path/to/file.py:function where the function returns a Task, or a model
-file with its data beside it (`files.py`)."""
+"""TASK on the command line: a built-in name, path/to/file.py:function where the function returns a Task, a model file
+with its data beside it (`files.py`), or a mixcomp.toml that says both."""
 
 from __future__ import annotations
 
@@ -18,12 +18,13 @@ from types import ModuleType
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from mixcomp_edge.errors import MixcompError, TaskError
+from mixcomp_edge.train.tasks.source import NOTHING, Source
 
 if TYPE_CHECKING:
     from mixcomp_edge.train.task import Task
-    from mixcomp_edge.train.tasks.files import Source
 
-MODEL_FILES = (".onnx", ".tflite")
+MODEL_FILES = (".onnx", ".tflite", ".pt2", ".pt", ".pth")
+PROJECT = ".toml"  # a model file and its data: project.py
 T = TypeVar("T")
 
 
@@ -66,15 +67,25 @@ BUILTIN: dict[str, Builtin] = {
 }  # fmt: skip
 
 
-def load_task(spec: str, source: Source | None = None) -> Task:
-    """The task of a built-in name, of path/to/file.py:function, or of a model file and its data. TaskError says what is
-    wrong and in which file."""
+def load_task(spec: str, source: Source = NOTHING, *, needs_data: bool = True) -> Task:
+    """The task of a built-in name, of path/to/file.py:function, or of a model file and its data, which may be missing
+    where nothing needs it. TaskError says what is wrong and in which file."""
     place = check_spec(spec)
     if isinstance(place, Path):
-        from mixcomp_edge.train.tasks.files import Source, task_of
+        from mixcomp_edge.train.tasks.files import task_of
+        from mixcomp_edge.train.tasks.project import read_project
 
-        return task_of(place, source or Source())
-    if source is not None and source.given:
+        if place.suffix.lower() == PROJECT:
+            model, source = read_project(place, source)
+            place = check_spec(str(model))
+            if not isinstance(place, Path) or place.suffix.lower() == PROJECT:
+                raise TaskError(f"{spec}: its model, {model}, is no model file ({', '.join(MODEL_FILES)}).")
+        if needs_data and source.data is None and not source.no_data:
+            raise TaskError(
+                f"{spec}: give its data: --data PATH, with labels or without; or --no-data, to calibrate on noise."
+            )
+        return task_of(place, source)
+    if source.given:
         raise TaskError(f"{spec}: --data and what belongs to it go with a model file ({', '.join(MODEL_FILES)}).")
     return BUILTIN[spec]() if place is None else _from_file(*place)
 
@@ -84,7 +95,7 @@ def check_spec(spec: str) -> tuple[Path, str] | Path | None:
     none."""
     if spec in BUILTIN:
         return None
-    if spec.lower().endswith(MODEL_FILES):
+    if spec.lower().endswith((*MODEL_FILES, PROJECT)):
         file = Path(spec).expanduser()
         if not file.is_file():
             raise TaskError(f"{spec}: there is no file {file} (looked in {Path.cwd()}).")
@@ -101,7 +112,7 @@ def check_spec(spec: str) -> tuple[Path, str] | Path | None:
     hint = f" Did you mean '{near[0]}'?" if near else ""
     raise TaskError(
         f"unknown task '{spec}'.{hint} Built-in tasks: {', '.join(BUILTIN)}. For your own: path/to/file.py:function, "
-        "or model.onnx, model.tflite."
+        f"or a model file ({', '.join(MODEL_FILES)}), or a mixcomp.toml that names one and its data."
     )
 
 

@@ -1,50 +1,33 @@
-"""A task of files alone: a model in ONNX or TensorFlow Lite, and samples with or without labels. Without labels the
-float model teaches: the integers learn to give what it gives, and are judged by how often both agree."""
+"""A task of files alone: a model in a file of `doors.py`, and samples with or without labels. Without labels the float
+model teaches: the integers learn to give what it gives, and are judged by how often both agree."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
 
 from mixcomp_edge.errors import TaskError
-from mixcomp_edge.train.objective import SHARE, Metric
+from mixcomp_edge.train.arrays import as_float
+from mixcomp_edge.train.metrics import SHARE, Metric
 from mixcomp_edge.train.recipe import Recipe
+from mixcomp_edge.train.samples import change, count, each, join, take
 from mixcomp_edge.train.task import Split, Task
+from mixcomp_edge.train.tasks.doors import Opened, open_model
 from mixcomp_edge.train.tasks.holdout import hold_out
 from mixcomp_edge.train.tasks.images import SAMPLE, sample
-from mixcomp_edge.train.tasks.samples import Samples, channels_first, read_samples
+from mixcomp_edge.train.tasks.samples import Samples, read_samples
+from mixcomp_edge.train.tasks.source import Source
 
 TEST_SHARE = 0.2  # of each class, where the file has no test samples
 STEPS, BATCH = 1500, 32  # of teaching without labels
-NOISE = 64  # samples, where there is no data
+NOISE, NOISE_ELEMENTS = 64, 1 << 22  # samples where there is no data, and their elements together
 TAUGHT = Recipe(batch_size=BATCH, lr=3e-3, distill=1.0)
-
-
-@dataclass(frozen=True)
-class Source:
-    """What the command line says of a model file's data. scale, mean and std, each one number or one a channel, become
-    part of the model: it takes (raw * scale - mean) / std. layout: of the stored samples, "nchw", "nhwc" or "auto"."""
-
-    data: Path | None = None
-    input_shape: tuple[int, ...] | None = None
-    scale: float | None = None
-    mean: tuple[float, ...] | None = None
-    std: tuple[float, ...] | None = None
-    layout: str = "auto"
-    loss: str | None = None
-    metric: str | None = None
-
-    @property
-    def given(self) -> bool:
-        return self != Source()
 
 
 class Normalized(nn.Module):
@@ -75,45 +58,20 @@ class Normalized(nn.Module):
 
 def task_of(path: Path, source: Source) -> Task:
     """The task of a model file. Raises TaskError, ModelFileError, UnsupportedError."""
-    module, prove, notes = DOORS[path.suffix.lower()](path, source.input_shape)
-    if len(module.input_shapes) > 1:
-        raise TaskError(
-            f"{path}: has {len(module.input_shapes)} inputs ({', '.join(module.input_shapes)}); --data gives one. "
-            "Write a task in Python: see README, Your own model."
-        )
-    [shape] = module.input_shapes.values()
-    plain = (source.scale, source.mean, source.std) == (None, None, None)
-    model = module if plain else Normalized(module, source, shape).eval()
-    fields = _data(path, model, shape, source)
-    fields["warnings"] = (*notes, *fields.get("warnings", ()))
+    opened = open_model(path, source.input_shape, trust=source.trust)
+    shapes = opened.input_shapes
+    model = opened.module
+    if source.normalizes:
+        if len(shapes) > 1:
+            raise TaskError(f"{path}: takes {', '.join(shapes)}; scale them in the data, --scale goes with one input.")
+        model = Normalized(model, source, next(iter(shapes.values()))).eval()
+    fields = _data(path, model, opened, source)
+    fields["notes"] = (*opened.notes, *fields.get("notes", ()))
+    shape = tuple(shapes.values()) if len(shapes) > 1 else next(iter(shapes.values()))
     task = Task(model=model, input_shape=shape, name=_name(path), **fields)
-    prove(module, [model.normalize(task.calibration) if isinstance(model, Normalized) else task.calibration])
+    given = list(each(task.calibration))
+    opened.prove([model.normalize(x) for x in given] if isinstance(model, Normalized) else given)
     return task
-
-
-Door = tuple[
-    Any, Callable[[Any, list[Tensor]], str], tuple[str, ...]
-]  # the module, its proof, what the user should know
-
-
-def _onnx(path: Path, input_shape: tuple[int, ...] | None) -> Door:
-    from mixcomp_edge.frontend.onnx import OnnxModule, prove
-
-    return OnnxModule(path, input_shape), prove, ()
-
-
-def _tflite(path: Path, input_shape: tuple[int, ...] | None) -> Door:
-    from mixcomp_edge.frontend.tflite import TfliteModule, prove
-
-    module = TfliteModule(path)
-    if input_shape is not None and [input_shape] != list(module.input_shapes.values()):
-        raise TaskError(f"{path}: takes {module.input_shapes}, channels first; drop --input-shape.")
-    network = module.document
-    note = f"{path}: holds integers; its weights are taken as the real numbers that they stand for."
-    return module, prove, (note,) if network.is_quantized or network.is_hybrid else ()
-
-
-DOORS: dict[str, Callable[[Path, tuple[int, ...] | None], Door]] = {".onnx": _onnx, ".tflite": _tflite}
 
 
 def _name(path: Path) -> str:
@@ -122,26 +80,32 @@ def _name(path: Path) -> str:
     return name if re.match(r"[a-z]", name) else f"model_{name}".rstrip("_")
 
 
-def _data(path: Path, model: nn.Module, shape: tuple[int, ...], source: Source) -> dict[str, Any]:
+def _data(path: Path, model: nn.Module, opened: Opened, source: Source) -> dict[str, Any]:
     """The task's fields that come of the data."""
+    shapes = opened.input_shapes
     if source.data is None:
-        noise = torch.randn(NOISE, *shape, generator=torch.Generator().manual_seed(0))
+        fit = max(1, min(NOISE, NOISE_ELEMENTS // max(1, sum(map(np.prod, shapes.values())))))
+        generator = torch.Generator().manual_seed(0)
+        noise = tuple(torch.randn(fit, *shape, generator=generator) for shape in shapes.values())
         text = f"{path}: without --data it is calibrated on noise; bits, counts and memory are right, accuracy is not."
-        return {"calibration": noise, "warnings": (text,)}
-    size = (shape[1], shape[2]) if len(shape) == 3 else None
-    samples = _ordered(read_samples(source.data, size), shape, source)
-    if any(y is not None for y in samples.y.values()):
-        return _labelled(samples, source)
-    return _taught(samples, model, source)
+        return {"calibration": noise if len(noise) > 1 else noise[0], "warnings": (text,)}
+    samples = read_samples(source.data, shapes, _outputs(model, opened), layout=source.layout, labels=source.labels)
+    fields = (_labelled if any(y is not None for y in samples.y.values()) else _taught)(samples, model, source)
+    told = ", ".join(f"{len(fields[split])} to {use}" for split, use in USES.items() if split in fields)
+    return {**fields, "notes": (*samples.notes, f"{source.data}: {told}.")}
 
 
-def _ordered(samples: Samples, shape: tuple[int, ...], source: Source) -> Samples:
-    """Channels first, as the model takes them."""
-    x = {split: channels_first(x, shape, source.data, source.layout) for split, x in samples.x.items()}
-    return replace(samples, x=x)
+USES = {"train": "train", "validation": "validate", "test": "test"}
 
 
-def _labelled(samples: Samples, source: Source) -> dict[str, Any]:
+@torch.no_grad()
+def _outputs(model: nn.Module, opened: Opened) -> tuple[str, ...]:
+    """Names of the outputs, by which the data may hold targets."""
+    found = model(*(torch.zeros(1, *shape) for shape in opened.input_shapes.values()))
+    return tuple(found) if isinstance(found, dict) else ("y",)
+
+
+def _labelled(samples: Samples, model: nn.Module, source: Source) -> dict[str, Any]:
     splits = {split: Split(x, y) for split, x in samples.x.items() if (y := samples.y[split]) is not None}
     if "" in splits:
         splits["train"], splits["test"] = hold_out(splits.pop(""), TEST_SHARE)
@@ -151,7 +115,7 @@ def _labelled(samples: Samples, source: Source) -> dict[str, Any]:
         splits["train"], splits["validation"] = hold_out(splits["train"])
     return {
         **splits,
-        "calibration": torch.from_numpy(sample(splits["train"]).astype(np.float32)),
+        "calibration": change(sample(splits["train"]), as_float),
         "loss": source.loss,
         "metric": source.metric,
     }
@@ -163,31 +127,41 @@ def _taught(samples: Samples, model: nn.Module, source: Source) -> dict[str, Any
         raise TaskError(f"{source.data}: has no labels; --loss and --metric go with labels.")
     x = samples.x.get("train", samples.x.get(""))
     if x is None:
-        raise TaskError(f"{source.data}: holds no x and no x_train.")
-    train, test = hold_out(Split(x, _outputs(model, x)), 0.1)
-    epochs = max(1, round(STEPS * BATCH / len(train)))
+        raise TaskError(f"{source.data}: holds samples for {', '.join(samples.x)}, but none to learn from.")
+    targets = _answers(model, x)
+    train, test = hold_out(Split(x, targets), 0.1)
+    several = not isinstance(train.y, np.ndarray)
+    classes = not several and train.y.ndim == 2 and train.y.shape[1] > 1
     return {
         "train": train,
         "test": test,
-        "calibration": torch.from_numpy(sample(train, SAMPLE).astype(np.float32)),
-        "recipe": TAUGHT.with_(epochs=epochs),
-        "loss": "mse",
-        "metric": AGREEMENT if train.y.ndim == 2 and train.y.shape[1] > 1 else DISTANCE,
+        "calibration": change(sample(train, SAMPLE), as_float),
+        "recipe": TAUGHT.with_(epochs=max(1, round(STEPS * BATCH / len(train)))),
+        "loss": None if several else "mse",
+        "metric": AGREEMENT if classes else DISTANCE,
         "warnings": (f"{source.data}: has no labels; the figures say how far the integers follow the float model.",),
     }
 
 
 @torch.no_grad()
-def _outputs(model: nn.Module, x: NDArray[Any]) -> NDArray[np.float32]:
-    parts = [model(torch.from_numpy(part.astype(np.float32))) for part in np.array_split(x, -(-len(x) // 64))]
-    if not isinstance(parts[0], Tensor):
-        raise TaskError("a model with several outputs learns from data with labels; write a task in Python.")
-    return torch.cat(parts).numpy()
+def _answers(model: nn.Module, x: Any) -> Any:
+    """What the model gives for all samples, as arrays, several as it returns them."""
+    given = tuple(x.values()) if isinstance(x, dict) else (x,)
+    starts = range(0, count(x), 64)
+    parts = [model(*(as_float(part) for part in take(given, slice(start, start + 64)))) for start in starts]
+    return change(join(parts), lambda tensor: tensor.numpy())
 
 
 AGREEMENT = Metric(
     "same class as the float model", lambda output, target: float(np.mean(output.argmax(1) == target.argmax(1))), SHARE
 )
-DISTANCE = Metric(
-    "distance from the float model", lambda a, b: float(np.sqrt(np.mean((a.reshape(b.shape) - b) ** 2))), higher=False
-)
+
+
+def _distance(output: Any, target: Any) -> float:
+    """Root of the mean squared difference of all outputs together."""
+    pairs = zip(tree_leaves(output), tree_leaves(target), strict=True)
+    squares = [(a.reshape(b.shape) - b).astype(np.float64) ** 2 for a, b in pairs]
+    return float(np.sqrt(sum(map(np.sum, squares)) / sum(part.size for part in squares)))
+
+
+DISTANCE = Metric("distance from the float model", _distance, higher=False)

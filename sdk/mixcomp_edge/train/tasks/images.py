@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,16 +11,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from mixcomp_edge.train.samples import take
 from mixcomp_edge.train.task import Split
 
 SAMPLE = 512  # training images for calibration
 SAMPLE_SEED = 0
 
 
-def sample(split: Split, count: int = SAMPLE) -> np.ndarray:
-    """(count, *shape): images of the split drawn with SAMPLE_SEED, in the split's order."""
+def sample(split: Split, count: int = SAMPLE) -> Any:
+    """(count, *shape): samples of the split drawn with SAMPLE_SEED, in the split's order; of several inputs each."""
     chosen = np.random.default_rng(SAMPLE_SEED).permutation(len(split))[:count]
-    return np.asarray(split.x[np.sort(chosen)])
+    return take(split.x, np.sort(chosen))
 
 
 def raw_pixels(raw: NDArray[np.uint8]) -> Tensor:
