@@ -190,7 +190,7 @@ REFUSED = {
     ),
     "unknown loss": ({"loss": "hinge"}, "loss is 'hinge'; known names are cross_entropy"),
     "loss class": ({"loss": nn.MSELoss}, "such as torch.nn.MSELoss()"),
-    "unknown metric": ({"metric": "auc"}, "metric is 'auc'; known names are accuracy"),
+    "unknown metric": ({"metric": "bleu"}, "metric is 'bleu'; known names are top1, accuracy"),
 }
 
 
