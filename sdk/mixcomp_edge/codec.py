@@ -44,7 +44,7 @@ def _encode(value: Any, path: str, tensors: Tensors) -> Any:
         tensors[path] = np.ascontiguousarray(value)
         return path
     if isinstance(value, Weights):
-        tensors[f"{path}/codes"] = pack_rows(value.codes) if value.bits == 4 else np.ascontiguousarray(value.codes)
+        tensors[f"{path}/codes"] = np.ascontiguousarray(pack_rows(value.codes) if value.bits == 4 else value.codes)
         return {
             "codebook": _encode_codebook(value.codebook),
             "codes": f"{path}/codes",

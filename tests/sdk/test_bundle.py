@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import stat
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 
 import numpy as np
 import pytest
@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from mixcomp_edge.bundle import Bundle, load_bundle, parse_bundle, save_bundle
 from mixcomp_edge.errors import BundleError, StorageError
 from mixcomp_edge.ir import interp
+from mixcomp_edge.ir.weighted import Weighted
 from support.bundle_files import taken_apart
 from support.integer_graphs import forked_graph, graphs, runs, samples, small_graph
 
@@ -77,6 +78,17 @@ def test_any_graph_comes_back_with_the_same_bytes(graph):
 def test_a_loaded_graph_computes_the_same(case):
     graph, x = case
     np.testing.assert_array_equal(interp.run(parse_bundle(Bundle(graph).to_bytes()).graph, x), interp.run(graph, x))
+
+
+def test_the_order_in_memory_does_not_change_the_bytes():
+    def turned(node):
+        held = getattr(node, "weights", None)
+        return node if held is None else replace(node, weights=replace(held, codes=np.asfortranarray(held.codes)))
+
+    graph = small_graph()
+    other = graph.with_nodes(map(turned, graph.nodes))
+    assert not all(node.weights.codes.flags.c_contiguous for node in other.nodes if isinstance(node, Weighted))
+    assert Bundle(other).to_bytes() == Bundle(graph).to_bytes()
 
 
 def test_the_order_of_the_origin_does_not_change_the_bytes():
