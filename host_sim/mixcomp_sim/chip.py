@@ -39,11 +39,14 @@ class Flash:
 
 @dataclass(frozen=True)
 class Power:
-    """Of the whole chip while it computes. error: relative, of the product of both."""
+    """Of the whole chip while it computes; sleep_ua: asleep with its RAM kept and a timer that wakes it, 0 for not
+    known. The errors are relative, of the product of current and voltage."""
 
     current_ua_per_mhz: float
     voltage: float
     error: float
+    sleep_ua: float = 0.0
+    sleep_error: float = 0.5  # temperature above all
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,10 @@ class Chip:
             )
         states = fitting[0] if fitting else self.flash.wait_states
         return replace(self, clock_hz=clock_hz, flash=replace(self.flash, wait_states=states))
+
+    def waiting(self, wait_states: int) -> Chip:
+        """The chip with that many wait states, whatever its clock."""
+        return replace(self, flash=replace(self.flash, wait_states=min(wait_states, 1000), waits=()))
 
     @property
     def power_mw(self) -> float:

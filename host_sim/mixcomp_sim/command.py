@@ -158,8 +158,6 @@ def _known(name: str) -> Chip:
 
 
 def _chip(options: argparse.Namespace) -> Chip:
-    from dataclasses import replace
-
     from .chips import default_chip, read_chip
     from .cores import cores
     from .errors import EmulatorError
@@ -180,7 +178,7 @@ def _chip(options: argparse.Namespace) -> Chip:
     if options.clock is not None:
         chip = chip.at(round(options.clock * 1e6))
     if options.wait_states is not None:
-        chip = replace(chip, flash=replace(chip.flash, wait_states=min(options.wait_states, 1000)))
+        chip = chip.waiting(options.wait_states)
     return zero_wait(chip) if options.zero_wait else chip
 
 

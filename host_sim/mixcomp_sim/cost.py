@@ -1,7 +1,9 @@
 """What a call costs on a chip: cycles of the core, stalls of its flash, time at its clock, energy at its run current.
 
-Every figure comes with an error bar: for cycles the wider of the manual's ranges and of the model's own error
-(timing/<core>.toml); for energy that and the error of the power (chips/<chip>.toml), which are independent.
+Every figure comes with its bounds. For cycles: where programs have been held against a board, between the 10th and the
+90th percentile of what it took (timing/<core>.toml, `judged`), with a stated error of the waits; elsewhere the wider of
+the manual's ranges and of the model's own error. For energy those and the error of the power (chips/<chip>.toml), which
+are independent.
 """
 
 from __future__ import annotations
@@ -15,6 +17,8 @@ from .counts import Counts
 from .flash import Stalls
 from .pipeline import Cycles, core_cycles, core_timing
 
+WAITS_ERROR = 0.5  # relative, of what the flash makes wait: no row judges that by itself
+
 
 @dataclass(frozen=True)
 class Interval:
@@ -27,11 +31,21 @@ class Interval:
     def scaled(self, factor: float) -> Interval:
         return Interval(self.low * factor, self.nominal * factor, self.high * factor)
 
+    @property
+    def error(self) -> float:
+        """Relative, to the farther bound."""
+        return max(self.high - self.nominal, self.nominal - self.low) / self.nominal if self.nominal else 0.0
+
 
 def interval(core: Cycles, waits: float, name: str) -> Interval:
-    """Cycles of a core and of what it waits for besides, between the bounds of its timing table."""
-    nominal = core.nominal + waits
-    error = _error(core, nominal, name)
+    """Cycles of a core and of what it waits for besides, with their bounds."""
+    nominal, judged = core.nominal + waits, core_timing(name).judged
+    if judged is not None:
+        low = core.nominal * (1 + min(judged[0], 0.0)) + waits * (1 - WAITS_ERROR)
+        high = core.nominal * (1 + max(judged[1], 0.0)) + waits * (1 + WAITS_ERROR)
+        return Interval(low, nominal, high)
+    width = max(core.high - core.nominal, core.nominal - core.low) / nominal if nominal else 0.0
+    error = max(width, core_timing(name).error)
     return Interval(nominal * (1 - error), nominal, nominal * (1 + error))
 
 
@@ -47,14 +61,12 @@ def energy_interval(cycles: Interval, chip: Chip) -> Interval:
 
 @dataclass(frozen=True)
 class Cost:
-    """cycles includes stall_cycles; the errors are relative."""
+    """cycles includes stall_cycles."""
 
-    cycles: float
+    cycles: Interval
     stall_cycles: float
     latency_ms: float
-    energy_uj: float
-    cycles_error: float
-    energy_error: float
+    energy_uj: Interval
 
 
 def costs(counts: Counts, chip: Chip, stalls: Sequence[Stalls] | None = None) -> tuple[Cost, ...]:
@@ -67,20 +79,17 @@ def costs(counts: Counts, chip: Chip, stalls: Sequence[Stalls] | None = None) ->
 
 
 def total(parts: Sequence[Cost]) -> Cost:
-    """The sum; its errors are the means weighed by cycles, since all parts err to the same side."""
-    cycles = sum(part.cycles for part in parts) or 1.0
-
-    def mean(values: Sequence[float]) -> float:
-        return sum(v * part.cycles for v, part in zip(values, parts, strict=True)) / cycles
-
+    """The sum; bounds add up, since all parts err to the same side."""
     return Cost(
-        sum(part.cycles for part in parts),
+        _sum([part.cycles for part in parts]),
         sum(part.stall_cycles for part in parts),
         sum(part.latency_ms for part in parts),
-        sum(part.energy_uj for part in parts),
-        mean([part.cycles_error for part in parts]),
-        mean([part.energy_error for part in parts]),
+        _sum([part.energy_uj for part in parts]),
     )
+
+
+def _sum(parts: Sequence[Interval]) -> Interval:
+    return Interval(sum(p.low for p in parts), sum(p.nominal for p in parts), sum(p.high for p in parts))
 
 
 def mean_pace(counts: Counts, chip: Chip) -> float:
@@ -92,13 +101,5 @@ def mean_pace(counts: Counts, chip: Chip) -> float:
 
 
 def _cost(core: Cycles, stall_cycles: float, chip: Chip) -> Cost:
-    cycles = core.nominal + stall_cycles
-    error = _error(core, cycles, chip.core)
-    ms = cycles / chip.clock_hz * 1e3
-    return Cost(cycles, stall_cycles, ms, ms * chip.power_mw, error, hypot(error, chip.power.error))
-
-
-def _error(core: Cycles, cycles: float, name: str) -> float:
-    """Relative: the wider of the manual's ranges and of the model's own error."""
-    width = max(core.high - core.nominal, core.nominal - core.low) / cycles if cycles else 0.0
-    return max(width, core_timing(name).error)
+    cycles = interval(core, stall_cycles, chip.core)
+    return Cost(cycles, stall_cycles, cycles.nominal / chip.clock_hz * 1e3, energy_interval(cycles, chip))

@@ -60,7 +60,10 @@ class Spent:
 class Core:
     name: str
     source: str
-    error: float  # relative, of the nominal cycles against a board
+    error: float  # relative, of the nominal cycles against a board, where nothing was judged
+    judged: (
+        tuple[float, float] | None
+    )  # 10th and 90th percentile of judged rows: what a board takes more than this says
     kinds: frozenset[str]  # of instructions that the table has a number for
     columns: tuple[Timing, Timing, Timing] = field(repr=False)
 
@@ -74,7 +77,8 @@ def core_timing(name: str) -> Core:
         raise ValueError(f"no cycle model for {name!r}. There are models for {', '.join(known)}.")
     table = tomllib.loads(path.read_text(encoding="utf-8"))
     columns = _column(table, LOW), _column(table, NOMINAL), _column(table, HIGH)
-    return Core(name, table["source"], table["error"], frozenset(table["cycles"]), columns)
+    judged = tuple(table["judged"]) if "judged" in table else None
+    return Core(name, table["source"], table["error"], judged, frozenset(table["cycles"]), columns)
 
 
 def _column(table: Mapping[str, Any], column: int) -> Timing:

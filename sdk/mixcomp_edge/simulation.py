@@ -3,7 +3,7 @@ and energy from the models of mixcomp_sim, with error bars."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,8 @@ from mixcomp_edge.verification import emulated_core, make_inputs, opened
 if TYPE_CHECKING:
     from mixcomp_edge.transports.emulator import EmulatedCore
     from mixcomp_sim.chips import Chip
-    from mixcomp_sim.cost import Cost
+    from mixcomp_sim.cost import Cost, Interval
+    from mixcomp_sim.duty import Duty
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,8 @@ class Simulation:
     """Result of `simulate`. Totals also count the few instructions outside the layers.
 
     Instructions are counted. cycles, latency and energy are models' figures for the first input on `chip`; `error`
-    holds their relative errors. `stall_cycles` are those of `cycles` in which the core waits for its flash."""
+    holds their relative errors, to the farther of the `bounds`. `stall_cycles` are those of `cycles` in which the core
+    waits for its flash."""
 
     model: str
     target: str
@@ -60,12 +62,15 @@ class Simulation:
     latency_ms: float
     energy_uj: float
     error: dict[str, float]
+    bounds: dict[str, tuple[float, float]]
+    judged: str  # which figures of the chip have been held against a board; empty for none
     macs: int
     flash_bytes: dict[str, int]
     ram_bytes: dict[str, int]
     chip_bytes: dict[str, int]  # flash and ram that the chip has
     layers: tuple[LayerCost, ...]
     profile: dict[str, Any]  # Chrome's trace event format
+    duty: Duty | None = None  # of one inference every so often
 
     @property
     def fits(self) -> bool:
@@ -86,33 +91,53 @@ def simulate(
     count: int = 1,
     chain_name: str | None = None,
     chip_name: str | None = None,
+    clock_mhz: float | None = None,
+    wait_states: int | None = None,
+    every_s: float | None = None,
+    battery_mah: float | None = None,
     edited: bool = False,
 ) -> Simulation:
     """Runs `count` inputs of a bundle or exported folder on the emulated core.
 
-    chip_name: one of mixcomp_sim.chips(); by default the one that stands for the target's core. edited: also of
+    chip_name: one of mixcomp_sim's chips, or a chip's file (F.toml); by default the one that stands for the target's
+    core. clock_mhz: another clock than the chip's own, with the wait states that belong to it; wait_states: others.
+    every_s: also a day of an inference every so many seconds, and with battery_mah a battery's life. edited: also of
     a folder whose C was changed since the export."""
     with opened(Path(source), target_name, model=model, edited=edited) as (bundle, layout, project):
         inputs = make_inputs(bundle.graph, count)
-        chip = chip_for(chip_name, layout)
+        chip = chip_for(chip_name, layout, clock_mhz, wait_states)
         core = emulated_core(project, layout, chain_name)
         try:
-            return measure_core(core, layout, inputs, chip)
+            result = measure_core(core, layout, inputs, chip)
         finally:
             core.close()
+    return result if every_s is None else replace(result, duty=_duty(result, chip, every_s, battery_mah))
 
 
-def chip_for(name: str | None, layout: Layout) -> Chip:
-    """The chip of that name, or the one for the target's core."""
-    from mixcomp_sim.chips import chips, default_chip, find_chip
+def _duty(result: Simulation, chip: Chip, every_s: float, battery_mah: float | None) -> Duty:
+    from mixcomp_sim.cost import Interval
+    from mixcomp_sim.duty import duty_cycle
+
+    low, high = result.bounds["energy_uj"]
+    return duty_cycle(result.latency_ms, Interval(low, result.energy_uj, high), chip, every_s, battery_mah)
+
+
+def chip_for(name: str | None, layout: Layout, clock_mhz: float | None = None, wait_states: int | None = None) -> Chip:
+    """The chip of that name or file, or the one for the target's core; at another clock or with other wait states."""
+    from mixcomp_sim.chips import chips, default_chip, find_chip, read_chip
 
     core = emulated(layout.target.name).core
-    if name is None:
-        return default_chip(core)
-    if name not in chips() or find_chip(name).core != core:
+    if name is not None and name.endswith(".toml"):
+        chip = read_chip(Path(name))
+        if chip.core != core:
+            raise TargetError(f"{name} has a {chip.core}, not the {core} of {layout.target.name}.")
+    elif name is not None and (name not in chips() or find_chip(name).core != core):
         fitting = ", ".join(chip.name for chip in chips().values() if chip.core == core)
         raise TargetError(f"no chip '{name}' with the core of {layout.target.name}. These have it: {fitting}.")
-    return find_chip(name)
+    else:
+        chip = default_chip(core) if name is None else find_chip(name)
+    chip = chip if clock_mhz is None else chip.at(round(clock_mhz * 1e6))
+    return chip if wait_states is None else chip.waiting(wait_states)
 
 
 def measure_core(core: EmulatedCore, layout: Layout, inputs: Values, chip: Chip | None = None) -> Simulation:
@@ -147,7 +172,8 @@ def measure_core(core: EmulatedCore, layout: Layout, inputs: Values, chip: Chip 
     layers = tuple(
         LayerCost(
             step.node.name, step.node.op, _format(step), step.node.type.bits, m, int(n),
-            round(part.cycles), round(part.stall_cycles), part.energy_uj, step.constant_bytes, layout.live_bytes(step),
+            round(part.cycles.nominal), round(part.stall_cycles), part.energy_uj.nominal, step.constant_bytes,
+            layout.live_bytes(step),
         )
         for step, m, n, part in zip(layout.steps, macs, mean, parts, strict=False)
     )  # fmt: skip
@@ -164,11 +190,17 @@ def measure_core(core: EmulatedCore, layout: Layout, inputs: Values, chip: Chip 
         inputs=len(runs),
         bit_exact=exact,
         instructions=int(mean.sum()),
-        cycles=round(whole.cycles),
+        cycles=round(whole.cycles.nominal),
         stall_cycles=round(whole.stall_cycles),
         latency_ms=whole.latency_ms,
-        energy_uj=whole.energy_uj,
-        error={"cycles": whole.cycles_error, "energy": whole.energy_error},
+        energy_uj=whole.energy_uj.nominal,
+        error={"cycles": whole.cycles.error, "energy": whole.energy_uj.error},
+        bounds={
+            "cycles": _ends(whole.cycles),
+            "latency_ms": _ends(whole.cycles.scaled(1e3 / chip.clock_hz)),
+            "energy_uj": _ends(whole.energy_uj),
+        },
+        judged=chip.judged,
         macs=sum(macs),
         flash_bytes={"weights": layout.weight_bytes, "code": code, "total": layout.weight_bytes + code},
         ram_bytes={"arena": core.arena.size, "stack": stack, "total": sections["ram"] + stack},
@@ -176,6 +208,10 @@ def measure_core(core: EmulatedCore, layout: Layout, inputs: Values, chip: Chip 
         layers=layers,
         profile=chrome_trace(spans, f"{graph.name} on {chip.name}"),
     )
+
+
+def _ends(interval: Interval) -> tuple[float, float]:
+    return interval.low, interval.high
 
 
 def _format(step: Step) -> str:

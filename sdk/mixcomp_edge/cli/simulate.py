@@ -21,11 +21,13 @@ from mixcomp_edge.cli.common import (
     print_json,
     show_next,
 )
+from mixcomp_edge.errors import TargetError
 from mixcomp_edge.simulation import Simulation
 from mixcomp_edge.storage import check_file, write_file
 
 if TYPE_CHECKING:
     from mixcomp_edge.bench.int8 import Comparison
+    from mixcomp_sim.duty import Duty
 
 
 class Width(StrEnum):
@@ -44,7 +46,26 @@ def register(app: typer.Typer) -> None:
         target: TargetOption = None,
         chip: Annotated[
             str | None,
-            typer.Option("--chip", help="Chip with that core: stm32l4r5, nrf52840, …", show_default="one a core"),
+            typer.Option(
+                "--chip",
+                metavar="NAME|F.toml",
+                help="Chip with that core: stm32l4r5, nrf52840, …, or a file (host_sim/README.md).",
+                show_default="one a core",
+            ),
+        ] = None,
+        clock: Annotated[
+            float | None,
+            typer.Option("--clock", metavar="MHZ", help="Another clock, with its wait states.", min=0.001),
+        ] = None,
+        wait_states: Annotated[
+            int | None, typer.Option("--wait-states", metavar="N", help="Of the flash, whatever the clock.", min=0)
+        ] = None,
+        every: Annotated[
+            str | None,
+            typer.Option("--every", metavar="TIME", help="Energy a day of an inference every 250ms, 1s, 5min, …"),
+        ] = None,
+        battery: Annotated[
+            str | None, typer.Option("--battery", metavar="CAPACITY", help="And the life of 220mAh, with --every.")
         ] = None,
         model: ModelOption = None,
         per_layer: Annotated[bool, typer.Option("--per-layer", help="Print a row a layer, with share bars.")] = False,
@@ -74,11 +95,24 @@ def register(app: typer.Typer) -> None:
         """
         from mixcomp_edge.bench.int8 import compare_int8
         from mixcomp_edge.simulation import simulate as measure
+        from mixcomp_sim.duty import capacity, period
 
         if trace is not None:
             check_file(trace)
+        if battery is not None and every is None:
+            raise TargetError("--battery needs --every: how often it computes. Say --every 1s, for example.")
         result = measure(
-            source, target_name=target, model=model, count=count, chain_name=toolchain, chip_name=chip, edited=edited
+            source,
+            target_name=target,
+            model=model,
+            count=count,
+            chain_name=toolchain,
+            chip_name=chip,
+            clock_mhz=clock,
+            wait_states=wait_states,
+            every_s=None if every is None else period(every),
+            battery_mah=None if battery is None else capacity(battery),
+            edited=edited,
         )
         if trace is not None:
             write_file(trace, json_format.dumps(result.profile))
@@ -98,24 +132,44 @@ def print_simulation(result: Simulation, *, per_layer: bool = False) -> None:
     """The totals, below one row a layer if wanted."""
     if per_layer:
         output.print(_layers(result))
-    flash, ram, error = result.flash_bytes, result.ram_bytes, result.error
+    flash, ram, bounds = result.flash_bytes, result.ram_bytes, result.bounds
     stalls = f", {result.stall_cycles:,} of them waiting for flash" if result.stall_cycles else ""
     output.print(
         f"{result.model} on {result.target} ({result.compiler}), {result.chip} at {result.clock_hz / 1e6:g} MHz\n"
         f"{result.instructions:,} instructions, {result.macs:,} MAC\n"
-        f"{result.cycles:,} cycles ±{100 * error['cycles']:.0f} %{stalls}: {result.latency_ms:.2f} ms\n"
-        f"{result.energy_uj:,.0f} µJ ±{100 * error['energy']:.0f} %\n"
+        f"{result.cycles:,} cycles{stalls}: {result.latency_ms:.2f} ms ({_between(bounds['latency_ms'])})\n"
+        f"{result.energy_uj:,.0f} µJ ({_between(bounds['energy_uj'])})\n"
         f"flash {flash['total']:,} B = weights {flash['weights']:,} + code and tables {flash['code']:,}\n"
         f"RAM {ram['total']:,} B = arena {ram['arena']:,} (input and output in it) + stack {ram['stack']:,}\n"
         f"output {'equal to Python, to the bit' if result.bit_exact else 'DIFFERS from Python'}",
         highlight=False,
     )
+    if result.duty is not None:
+        output.print(_of_a_day(result.duty), highlight=False)
+    if not result.judged:
+        output.print(f"[bold]note:[/] no figure of {result.chip} has been held against a board", highlight=False)
     if not result.fits:
         chip = result.chip_bytes
         output.print(
             f"[bold red]too large for {result.chip}[/]: {chip['flash']:,} B of flash, {chip['ram']:,} B of RAM",
             highlight=False,
         )
+
+
+def _between(ends: tuple[float, float]) -> str:
+    return f"{ends[0]:,.3g} to {ends[1]:,.3g}"
+
+
+def _of_a_day(duty: Duty) -> str:
+    current, energy, days = duty.current_ua, duty.energy_mj_a_day.scaled(1e-3), duty.battery_days
+    text = (
+        f"every {duty.period_s:g} s: {current.nominal:,.3g} µA ({_between((current.low, current.high))}), "
+        f"{energy.nominal:,.3g} J a day ({_between((energy.low, energy.high))}), "
+        f"{100 * duty.computing:.0f} % of it computing"
+    )
+    if days is not None:
+        text += f"\nthe battery lasts {days.nominal:,.3g} days ({_between((days.low, days.high))})"
+    return text + "; sleep as in the chip's file, no waking up, sensor or radio in it"
 
 
 def print_comparison(ours: Simulation, comparison: Comparison, *, per_layer: bool = False) -> None:

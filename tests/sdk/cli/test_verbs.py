@@ -162,6 +162,21 @@ def test_chips_of_one_core_differ_in_waiting_and_clock(tiny_mce):
     assert nrf["latency_ms"] > l4r5["latency_ms"]
 
 
+def test_a_day_and_another_clock_are_worked_out_and_chips_without_judged_figures_say_so(tiny_mce):
+    from mixcomp_edge.errors import TargetError
+    from mixcomp_edge.simulation import simulate
+
+    own = simulate(tiny_mce, chip_name="stm32l4r5", every_s=1.0, battery_mah=220.0)
+    slow = simulate(tiny_mce, chip_name="stm32l4r5", clock_mhz=20, every_s=1.0)
+    assert own.duty.energy_mj_a_day.low < own.duty.energy_mj_a_day.nominal < own.duty.energy_mj_a_day.high
+    assert own.duty.battery_days.nominal == pytest.approx(220e3 / 24 / own.duty.current_ua.nominal)
+    assert (slow.duty.battery_days, slow.clock_hz, slow.stall_cycles) == (None, 20_000_000, 0)
+    assert own.bounds["cycles"][0] <= own.cycles < own.bounds["cycles"][1]
+    assert own.judged
+    with pytest.raises(TargetError, match="no chip 'rp2040'"):
+        simulate(tiny_mce, chip_name="rp2040")
+
+
 def test_a_model_too_large_for_a_chip_is_said(tiny_mce):
     from dataclasses import replace
 
