@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +22,11 @@ from mixcomp_edge.documents import parse_json, read_bytes
 from mixcomp_edge.errors import BundleError, GraphError, MixcompError
 from mixcomp_edge.ir import ends, interp
 from mixcomp_edge.ir.cost import check_cost
-from mixcomp_edge.ir.graph import Graph
+from mixcomp_edge.ir.graph import CONTRACTS, Graph
 from mixcomp_edge.ir.verify import verify
 from mixcomp_edge.storage import write_file
 
 FORMATS = (1, 2)  # 2: several inputs or outputs
-CONTRACT = "q32"  # how accumulators are requantized, SPEC.md 3
 KEY = "mixcomp"  # of the metadata entry; one entry, because safetensors writes several in any order
 MAX_BYTES = 64 << 20
 MAX_MESSAGE = 600  # characters
@@ -50,7 +49,7 @@ class Bundle:
             raise BundleError(f"the origin must be text, finite numbers, lists and tables: {error}.") from error
         content = {
             "format": 1 if self.graph.has_one_of_each else 2,
-            "contract": CONTRACT,
+            "contract": self.graph.contract,
             "graph": description,
             "origin": origin,
             "sha256": {name: _tensor_digest(tensor) for name, tensor in sorted(tensors.items())},
@@ -123,8 +122,8 @@ def parse_bundle(data: bytes) -> Bundle:
     content, tensors = _read_container(data)
     if type(content.get("format")) is not int or content["format"] not in FORMATS:
         raise BundleError(f"has format {content.get('format')!r}; this version reads 1 and 2. Export it again.")
-    if content.get("contract") != CONTRACT:
-        raise BundleError(f"requantizes by {content.get('contract')!r}; this version runs '{CONTRACT}' only.")
+    if content.get("contract") not in CONTRACTS:
+        raise BundleError(f"rounds by {content.get('contract')!r}; this version knows {' and '.join(CONTRACTS)}.")
     digests = content.get("sha256")
     if not isinstance(digests, dict) or set(digests) != set(tensors):
         raise BundleError("its list of tensors and its tensors differ.")
@@ -134,7 +133,7 @@ def parse_bundle(data: bytes) -> Bundle:
     if not isinstance(content.get("origin"), dict) or _depth(content["origin"]) > MAX_DEPTH:
         raise BundleError("has no record of its origin, or one that is too deep.")
     try:
-        graph = verify(decode_graph(content.get("graph"), tensors))
+        graph = verify(replace(decode_graph(content.get("graph"), tensors), contract=content["contract"]))
     except MixcompError:
         raise
     except Exception as error:  # whatever a hostile description may provoke, the caller sees one kind of error

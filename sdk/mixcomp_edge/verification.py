@@ -126,7 +126,7 @@ def open_transport(on: str, project: Path, layout: Layout, chain_name: str | Non
             return BoardTransport(on, place, layout, bundle.sha256)
         the_board, build_id = read_firmware(project)
         return BoardTransport(on, place, layout, bundle.sha256, build_id, baud=the_board.baud)
-    raise ExportError(f"unknown transport '{on}'; known are host, emulator, qemu:BOARD and serial:PORT.")
+    raise ExportError(f"unknown transport '{on}'; known are host, emulator, qemu:BOARD, serial:PORT and tflm.")
 
 
 def _qemu_board(name: str, project: Path, layout: Layout, chain_name: str | None) -> Transport:
@@ -186,6 +186,8 @@ def verify(
 
     `edited`: also of a folder whose C was changed since the export. `notice` is told what it will cost on a wire,
     before it starts."""
+    if on == "tflm":
+        return _verify_tflm(Path(source), count, seed, progress)
     kind, _, place = on.partition(":")
     the_board = board(place) if kind == "qemu" and place else None
     with opened(Path(source), target_name, the_board, model=model, edited=edited) as (bundle, layout, project):
@@ -198,6 +200,27 @@ def verify(
             return replace(verdict, wire=transport.wire()) if isinstance(transport, BoardTransport) else verdict
         finally:
             transport.close()
+
+
+def _verify_tflm(source: Path, count: int, seed: int, progress: Callable[[int, int], None] | None) -> Verdict:
+    """TensorFlow Lite Micro on the bundle's .tflite file, every tensor of it."""
+    from mixcomp_edge.tflite.proof import pairs
+
+    if source.is_dir():
+        raise ExportError(f"{source} is a folder of C; --on tflm takes a bundle.")
+    bundle = load_bundle(source)
+    elements, mismatches, first = 0, 0, None
+    for index, tensors in enumerate(pairs(bundle, make_inputs(bundle.graph, count, seed))):
+        for name, want, got in tensors:
+            wrong = np.flatnonzero(want != got)
+            elements += len(want)
+            mismatches += len(wrong)
+            if len(wrong) and first is None:
+                at = int(wrong[0])
+                first = Mismatch(index, name, at, int(want[at]), int(got[at]))
+        if progress is not None:
+            progress(index + 1, count)
+    return Verdict("tflm", "tflite-micro", count, elements, mismatches, first)
 
 
 def _forecast(cost: WireCost, inputs: int, baud: int) -> str:

@@ -204,15 +204,16 @@ def register(app: typer.Typer) -> None:
 
 def _export_tflite(bundle: Path, path: Path, *, approximate: bool, json: bool) -> None:
     from mixcomp_edge.bundle import load_bundle
+    from mixcomp_edge.ir.graph import Q32
     from mixcomp_edge.storage import check_file
     from mixcomp_edge.tflite.export import export as write
     from mixcomp_edge.tflite.micro import INSTALL
 
     loaded = load_bundle(bundle)
-    if not approximate:
+    if not approximate and loaded.graph.contract == Q32:
         raise ExportError(
             f"{bundle}: rounds by contract q32, TensorFlow Lite Micro by its own rule: outputs would differ a little. "
-            "Pass --approximate to write the file and be told by how much."
+            "Quantize with --contract tflm, or pass --approximate to write the file and be told by how much."
         )
     check_file(path)
     network, data = write(loaded, path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,6 +22,7 @@ from mixcomp_edge.cli.common import (
 )
 from mixcomp_edge.cli.model_file import with_source
 from mixcomp_edge.errors import PlanError
+from mixcomp_edge.ir.graph import Q32, TFLM
 from mixcomp_edge.quant_plan import LayerPlan, QuantPlan, load_plan
 from mixcomp_edge.storage import check_file
 from mixcomp_edge.train.tasks.source import NOTHING, Source
@@ -46,6 +48,13 @@ DevicesOption = Annotated[
     str, typer.Option("--devices", help="Where to train: cpu, cpu:N, gpu, gpu:N, or gpu:NxM for M nodes.")
 ]
 SeedOption = Annotated[int | None, typer.Option("--seed", help="Seed of shuffling and augmentation.")]
+
+
+class Contract(StrEnum):
+    """SPEC.md 3."""
+
+    q32 = Q32
+    tflm = TFLM
 
 
 def make_plan(path: Path | None, weights: str | None, act_bits: int | None, granularity: str | None) -> QuantPlan:
@@ -97,6 +106,9 @@ def register(app: typer.Typer) -> None:
             bool,
             typer.Option("--fall-back", help="Train all in FixP4 too; keep what validates better."),
         ] = False,
+        contract: Annotated[
+            Contract, typer.Option("--contract", help="How integers round: q32 for C, or as TFLite Micro does.")
+        ] = Contract.q32,
         json: JsonFlag = False,
     ) -> None:
         """Quantize and retrain a task's model; write a bundle.
@@ -121,8 +133,9 @@ def register(app: typer.Typer) -> None:
         with progress_bar() as tell:
             listener = training_listener(tell)
             result = run(
-                the_task, the_plan, the_recipe, checkpoint=out, fall_back=fall_back, listener=listener, engine=engine
-            )
+                the_task, the_plan, the_recipe, checkpoint=out, fall_back=fall_back, contract=contract,
+                listener=listener, engine=engine,
+            )  # fmt: skip
         if engine.rank > 0:
             return
         save_bundle(result.bundle, out)
@@ -141,7 +154,9 @@ def register(app: typer.Typer) -> None:
         output.print(table)
         if kept is not None:
             output.print(_kept(kept), highlight=False)
-        show_next(f"mixcomp-edge export {out} -o {out.with_suffix('')}_c")
+        file = out.with_suffix("")
+        how = f"-o {file}_c" if contract is Contract.q32 else f"--as tflite -o {file}.tflite"
+        show_next(f"mixcomp-edge export {out} {how}")
 
 
 def _kept(fall_back: dict[str, Any]) -> str:

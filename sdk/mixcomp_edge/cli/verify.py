@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -26,7 +27,8 @@ def register(app: typer.Typer) -> None:
     def verify(
         source: SourceArgument,
         on: Annotated[
-            str, typer.Option("--on", help="Where the C runs: host, emulator, qemu:BOARD or serial:PORT.")
+            str,
+            typer.Option("--on", help="Where the C runs: host, emulator, qemu:BOARD, serial:PORT. Or tflm."),
         ] = "host",
         target: TargetOption = None,
         model: ModelOption = None,
@@ -44,6 +46,8 @@ def register(app: typer.Typer) -> None:
         each layer is compared by its CRC-32, and fetched where that differs.
 
         Examples: mixcomp-edge verify resnet8.mce --on emulator --target cortex-m0plus
+
+        mixcomp-edge verify resnet8_tflm.mce --on tflm
 
         mixcomp-edge verify resnet8_fw --on serial:/dev/ttyACM0 --count 20
         """
@@ -67,6 +71,8 @@ def register(app: typer.Typer) -> None:
                     f"first: input {m.input}, layer {m.layer}, element {m.element}: expected {m.expected}, got {m.got}",
                     highlight=False,
                 )
+            elif on == "tflm":
+                show_next(f"mixcomp-edge export {source} --as tflite -o {Path(source).with_suffix('.tflite')}")
             else:
                 show_next(f"mixcomp-edge simulate {source}{f' -t {target}' if target else ''} --per-layer")
         raise typer.Exit(1 if verdict.mismatches else 0)

@@ -15,6 +15,7 @@ from mixcomp_edge.errors import GraphError
 
 Shape = tuple[int, ...]  # (F,), (W, C), (H, W, C) or (D, H, W, C): channels last, no batch
 OUTPUT = "output"  # what a lone output is called
+Q32, TFLM = CONTRACTS = ("q32", "tflm")  # how integers are rounded, SPEC.md 3
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -43,15 +44,18 @@ class Node:
 class Graph:
     """The inputs are the first nodes, in the caller's order. `outputs` maps the name of each value that leaves the
     graph to the node that makes it, in the caller's order; a lone one is called `output` and may be given by its node
-    alone."""
+    alone. `contract`: by which an integer graph rounds."""
 
     name: str
     nodes: tuple[Node, ...]
     outputs: Mapping[str, str]
+    contract: str = Q32
 
     if TYPE_CHECKING:  # what it may be made from
 
-        def __init__(self, name: str, nodes: tuple[Node, ...], outputs: Mapping[str, str] | str) -> None: ...
+        def __init__(
+            self, name: str, nodes: tuple[Node, ...], outputs: Mapping[str, str] | str, contract: str = Q32
+        ) -> None: ...
 
     def __post_init__(self) -> None:
         given: Any = self.outputs
@@ -110,7 +114,7 @@ class Graph:
     def with_nodes(self, nodes: Iterable[Node], moved: Mapping[str, str] | None = None) -> Graph:
         """The graph of these nodes. moved: a node whose value left the graph -> the one that makes it now."""
         outputs = {name: (moved or {}).get(node, node) for name, node in self.outputs.items()}
-        return Graph(self.name, tuple(nodes), outputs)
+        return Graph(self.name, tuple(nodes), outputs, self.contract)
 
     def without(self, gone: dict[str, str]) -> Graph:
         """The graph less the nodes that are keys of `gone`; who read one of them reads its value instead."""

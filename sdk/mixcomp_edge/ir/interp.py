@@ -1,5 +1,5 @@
 """The interpreter: each node of the integer graph by its definition in operators/, SPEC.md 4 as NumPy int64. C equals
-this, to the bit.
+this, to the bit. A graph of contract tflm computes what TensorFlow Lite Micro makes of it.
 
 Values are (N, *shape) int64: a batch of inputs goes through at once."""
 
@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from mixcomp_edge.errors import GraphError
-from mixcomp_edge.ir.graph import Graph
+from mixcomp_edge.ir import tflm
+from mixcomp_edge.ir.graph import TFLM, Graph
 from mixcomp_edge.ir.nodes import QNode, Value
 
 Values = tuple[Value, ...]  # (N, *shape) of each input, or of each output, in the graph's order
@@ -61,8 +62,12 @@ def steps(graph: Graph, x: Inputs) -> Iterator[tuple[str, Value]]:
         if node.is_input:
             value = _checked_input(node, given[node.name])
         else:
-            types = [source.type for source in graph.sources(node) if isinstance(source, QNode)]
-            value = node.evaluate([values[name] for name in node.inputs], types)
+            sources = [source for source in graph.sources(node) if isinstance(source, QNode)]
+            read = [values[name] for name in node.inputs]
+            if graph.contract == TFLM and not node.is_constant:
+                value = tflm.value(node, sources, read)
+            else:
+                value = node.evaluate(read, [source.type for source in sources])
             if node.is_constant:
                 value = np.repeat(value, len(each(x)[0]), axis=0)
         values[node.name] = value

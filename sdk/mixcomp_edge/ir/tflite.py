@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mixcomp_edge.errors import UnsupportedError
-from mixcomp_edge.ir.graph import Node, Shape, Window
+from mixcomp_edge.ir.graph import Graph, Node, Shape, Window
 from mixcomp_edge.ir.types import QType
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 LOW, HIGH = -128, 127
 SAME, VALID = 0, 1
+MAX_TOLD = 8  # refusals in one message
 
 
 @dataclass(frozen=True, eq=False)
@@ -192,6 +193,23 @@ def bounded(node: QNode, operations: Operations) -> Operations:
         limit = last.output.named(kind.lower(), shape=(1,), data=np.array([bound]))
         held.append(Operation(kind, (held[-1].output, limit), y))
     return tuple(held)
+
+
+def written(graph: Graph) -> dict[str, Operations]:
+    """What makes each node's value. UnsupportedError names all nodes for which there is nothing."""
+    found: dict[str, Operations] = {}
+    refusals: list[str] = []
+    for node in graph.nodes:
+        sources: Any = list(graph.sources(node))
+        try:
+            found[node.name] = operations(node, sources)  # type: ignore[arg-type]
+        except UnsupportedError as error:
+            refusals.append(str(error))
+    if refusals:
+        more = len(refusals) - MAX_TOLD
+        told = [*refusals[:MAX_TOLD], *([f"and {more} more."] if more > 0 else [])]
+        raise UnsupportedError(f"{graph.name} has no form for TensorFlow Lite Micro: " + " ".join(told))
+    return found
 
 
 def operations(node: QNode, sources: list[QNode]) -> Operations:

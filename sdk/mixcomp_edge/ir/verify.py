@@ -11,8 +11,9 @@ from math import prod
 import numpy as np
 
 from mixcomp_edge.errors import GraphError
+from mixcomp_edge.ir import tflm
 from mixcomp_edge.ir.bounds import MAX_DIMENSION, MAX_ELEMENTS, MAX_RANK
-from mixcomp_edge.ir.graph import OUTPUT, Graph, Node
+from mixcomp_edge.ir.graph import CONTRACTS, OUTPUT, TFLM, Graph, Node
 from mixcomp_edge.ir.nodes import QNode
 from mixcomp_edge.ir.types import DTYPES
 
@@ -51,6 +52,10 @@ def verify(graph: Graph) -> Graph:
     for name, users in graph.users.items():
         if not users and name not in graph.leaving:
             raise GraphError(f"{name}: nobody reads its value.")
+    if graph.contract not in CONTRACTS:
+        raise GraphError(f"{graph.name}: rounds by {graph.contract!r}; known are {' and '.join(CONTRACTS)}.")
+    if graph.contract == TFLM:
+        tflm.check_graph(graph)
     return graph
 
 

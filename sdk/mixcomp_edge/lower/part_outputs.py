@@ -23,7 +23,7 @@ def part_outputs(graph: Graph) -> Graph:
             source = nodes[-1].name
         taken.add(place)
         outputs[name] = source
-    return Graph(graph.name, tuple(nodes), outputs)
+    return Graph(graph.name, tuple(nodes), outputs, graph.contract)
 
 
 def _copy(source: Node, taken: set[str]) -> QPad:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from mixcomp_edge.ir.graph import Graph
+from mixcomp_edge.ir.graph import Q32, Graph
 from mixcomp_edge.ir.nodes import FloatNode
 from mixcomp_edge.ir.types import QType, QuantizedWeights
 from mixcomp_edge.ir.verify import verify
@@ -20,12 +20,12 @@ class QuantizedGraph:
     weights: dict[str, QuantizedWeights]
 
 
-def lower(quantized: QuantizedGraph) -> Graph:
-    """The integer graph. LoweringError where an accumulator might leave int32."""
+def lower(quantized: QuantizedGraph, contract: str = Q32) -> Graph:
+    """The integer graph. LoweringError where an accumulator might leave int32, or the contract lacks an operator."""
     graph, types = quantized.graph, quantized.types
     nodes = []
     for node in graph.nodes:
         assert isinstance(node, FloatNode)
         inputs = [types[name] for name in node.inputs]
         nodes.append(node.lower(types[node.name], inputs, quantized.weights.get(node.name)))
-    return verify(part_outputs(graph.with_nodes(nodes)))
+    return verify(replace(part_outputs(graph.with_nodes(nodes)), contract=contract))

@@ -30,20 +30,18 @@ def q32_parameters(scale: NDArray[np.float64]) -> tuple[NDArray[np.int32], int]:
     raise LoweringError(f"a requantizer's scale of {scale.max():.3g} is too large for 32 bits.")
 
 
-def tflm(acc: NDArray[np.int64], multiplier: NDArray[np.int64], shift: int) -> NDArray[np.int64]:
+def tflm(acc: NDArray[np.int64], multiplier: NDArray[np.int64], shift: NDArray[np.int64] | int) -> NDArray[np.int64]:
     """TensorFlow Lite Micro's MultiplyByQuantizedMultiplier, double rounding.
 
     acc int32; multiplier 2**30 <= m < 2**31 (or 0); real scale = m * 2**(shift - 31); -31 <= shift <= 30.
     First round(acc * 2**left * m / 2**31), ties up by the added 2**30 (TFLM's nudge makes negative ties go up too),
     saturated to int32; then a shift right by -shift in which ties go away from zero."""
-    left, right = max(shift, 0), max(-shift, 0)
+    left, right = np.maximum(shift, 0), np.maximum(-np.asarray(shift), 0)
     shifted = wrap_int32(acc << left)
     product = shifted * multiplier
     nudged = product + np.where(product >= 0, 1 << 30, 1 - (1 << 30))
     high = np.where(nudged >= 0, nudged >> 31, -(-nudged >> 31))  # C's division: towards zero
     high = np.minimum(high, 2**31 - 1)
-    if right == 0:
-        return high
     mask = (1 << right) - 1
     remainder = high & mask
     threshold = (mask >> 1) + (high < 0)

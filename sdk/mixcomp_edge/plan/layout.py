@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from mixcomp_edge.errors import ExportError
-from mixcomp_edge.ir.graph import Graph
+from mixcomp_edge.ir.graph import Q32, Graph
 from mixcomp_edge.ir.nodes import QNode
 from mixcomp_edge.ir.verify import symbol
 from mixcomp_edge.ir.weighted import Weighted
@@ -78,6 +78,11 @@ def lay_out(
 ) -> Layout:
     """Plans the arena. kernels: layer -> name of its kernel; a layer that is not there gets the one that `thrifty`
     gives it. weight_bits: of all layers, in a build to compare with, which takes the preferred kernels."""
+    if graph.contract != Q32:
+        raise ExportError(
+            f"{graph.name}: rounds by contract {graph.contract}, which no kernel computes. Export it --as tflite, or "
+            "quantize it for C, without --contract."
+        )
     nodes = {node.name: node for node in graph.nodes if isinstance(node, QNode) and _runs(node)}
     if not nodes:
         raise ExportError(f"{graph.name}: the model computes nothing.")

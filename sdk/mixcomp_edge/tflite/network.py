@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mixcomp_edge.errors import UnsupportedError
 from mixcomp_edge.ir import tflite
 from mixcomp_edge.ir.graph import Graph
 from mixcomp_edge.ir.nodes import QNode
 from mixcomp_edge.ir.tflite import Operation, Tensor
 from mixcomp_edge.tflite import schema
-
-MAX_TOLD = 8  # refusals in one message
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,19 +31,7 @@ class Network:
 
 def network(graph: Graph) -> Network:
     """UnsupportedError names all nodes that TensorFlow Lite Micro has nothing for."""
-    operations: list[Operation] = []
-    refusals: list[str] = []
-    for node in graph.nodes:
-        assert isinstance(node, QNode)
-        sources = [source for source in graph.sources(node) if isinstance(source, QNode)]
-        try:
-            operations += tflite.operations(node, sources)
-        except UnsupportedError as error:
-            refusals.append(str(error))
-    if refusals:
-        more = len(refusals) - MAX_TOLD
-        told = [*refusals[:MAX_TOLD], *([f"and {more} more."] if more > 0 else [])]
-        raise UnsupportedError(f"{graph.name} has no form for TensorFlow Lite Micro: " + " ".join(told))
+    operations = [operation for made in tflite.written(graph).values() for operation in made]
     values = {node.name: tflite.value(node) for node in graph.nodes if isinstance(node, QNode)}
     inputs = tuple(values[node.name] for node in graph.inputs)
     outputs = tuple(values[name] for name in graph.outputs.values())

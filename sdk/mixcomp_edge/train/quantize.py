@@ -16,7 +16,7 @@ from mixcomp_edge.bundle import Bundle
 from mixcomp_edge.errors import PlanError, UnsupportedError
 from mixcomp_edge.frontend.torch_export.structure import plain
 from mixcomp_edge.ir import ends, interp
-from mixcomp_edge.ir.graph import Graph
+from mixcomp_edge.ir.graph import Q32, Graph
 from mixcomp_edge.ir.interp import Values
 from mixcomp_edge.ir.nodes import QNode, Value
 from mixcomp_edge.lower import lower
@@ -53,9 +53,9 @@ class Quantized:
         return self.bundle.origin.get("validation")
 
 
-def convert(model: QuantizedModel, origin: dict[str, Any] | None = None) -> Bundle:
-    """The integer graph of a prepared (and trained) model, as a bundle."""
-    return Bundle(lower(model.quantized_graph()), {"plan": model.plan.as_dict(), **(origin or {})})
+def convert(model: QuantizedModel, origin: dict[str, Any] | None = None, contract: str = Q32) -> Bundle:
+    """The integer graph of a prepared (and trained) model, as a bundle. contract: q32 for C, tflm for TFLite Micro."""
+    return Bundle(lower(model.quantized_graph(), contract), {"plan": model.plan.as_dict(), **(origin or {})})
 
 
 def quantize(
@@ -66,6 +66,7 @@ def quantize(
     checkpoint: str | Path | None = None,
     float_checkpoint: str | Path | None = None,
     fall_back: bool = False,
+    contract: str = Q32,
     listener: Listener | None = None,
     engine: Engine | None = None,
 ) -> Quantized:
@@ -74,8 +75,9 @@ def quantize(
     checkpoint: a path; files that start with it hold the state after each epoch, and a second call after a kill goes on
     from there. They are the caller's to delete (`delete_checkpoints`). float_checkpoint: the same for the float model's
     training alone, to be shared by several calls. fall_back: train a mixed plan all in FixP4 too, and take that unless
-    the mixed one is better on validation data; both figures are recorded. engine: where the training runs; of several
-    processes each returns the bundle, and the first alone measures it."""
+    the mixed one is better on validation data; both figures are recorded. contract: as of
+    `convert`. engine: where the training runs; of several processes each returns the bundle, and the first alone
+    measures it."""
     recipe = recipe or task.recipe
     if not task.exportable:
         raise UnsupportedError(
@@ -98,7 +100,7 @@ def quantize(
 
     def trained(formats: QuantPlan | None, stage: str, suffix: str) -> QuantizedModel:
         model = prepare(task.model, task.calibration, formats, task.name, recipe)
-        lower(model.quantized_graph())  # what cannot be lowered is refused before the training, not after it
+        lower(model.quantized_graph(), contract)  # what cannot be lowered is refused before the training, not after it
         if recipe.epochs > 0:
             file = _beside(checkpoint, suffix)
             fit(model, task, recipe, teacher=task.model, stage=stage, checkpoint=file, listener=listener, engine=engine)
@@ -114,7 +116,7 @@ def quantize(
             fixed_plan = fixed_plan.with_layer(name, weights="fixp4")
         fixed = trained(fixed_plan, "fixp4", FIXED)
         model, origin["validation"] = _better(task, model, fixed)
-    bundle = convert(model, origin)
+    bundle = convert(model, origin, contract)
     if engine.rank > 0:
         return Quantized(bundle, task.objective.metric, None, None, None)
     return measured(task, bundle, float_score)

@@ -1,0 +1,291 @@
+"""What TensorFlow Lite Micro makes of operations (ir/tflite.py): contract `tflm`, SPEC.md 3. Values are (N, *shape) of
+int8s, shapes without the batch; scales are float32, and which of their products are float32 too is TFLM's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from math import prod
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from mixcomp_edge.errors import LoweringError
+from mixcomp_edge.ir.graph import Graph
+from mixcomp_edge.ir.tflite import (
+    HIGH,
+    LOW,
+    SAME,
+    Operation,
+    Operations,
+    Tensor,
+    offset,
+    operations,
+    shape_of,
+    written,
+)
+from mixcomp_edge.numerics import tflm
+
+if TYPE_CHECKING:
+    from mixcomp_edge.ir.nodes import QNode
+
+Value = NDArray[np.int64]
+Rule = Callable[..., Value]  # (operation, *values of its inputs)
+RULES: dict[str, Rule] = {}
+ADD_SHIFT = 20  # by which a sum's operands are finer
+
+
+def traced(node: QNode, sources: list[QNode], inputs: list[Value]) -> dict[str, Value]:
+    """Everything that is made on the way to the node's value, and that, of its sources' values (N, *shape)."""
+    given = {
+        source.name: (x - offset(source.type)).reshape(len(x), *shape_of(source.shape)[1:])
+        for source, x in zip(sources, inputs, strict=True)
+    }
+    return evaluate(operations(node, sources), given)
+
+
+def value(node: QNode, sources: list[QNode], inputs: list[Value]) -> Value:
+    """The node's value (N, *shape) by the contract."""
+    y = traced(node, sources, inputs)[node.name] + offset(node.type)
+    return np.broadcast_to(y, (len(inputs[0]), *y.shape[1:])).reshape(-1, *node.shape)
+
+
+def check_graph(graph: Graph) -> None:
+    """UnsupportedError or LoweringError where the contract does not say what a node computes."""
+    for made in written(graph).values():
+        for operation in made:
+            check(operation)
+
+
+def evaluate(made_by: Operations, given: Mapping[str, Value]) -> dict[str, Value]:
+    """All that they make, by its name, of the values that they read. LoweringError for an operation outside the
+    contract."""
+    made = dict(given)
+    for operation in made_by:
+        check(operation)
+        inputs = [made[x.name] if x.data is None else x.data for x in operation.inputs]
+        y = RULES[operation.kind](operation, *inputs)
+        made[operation.output.name] = np.clip(y, LOW, HIGH) if operation.output.type == "INT8" else y
+    return made
+
+
+def check(operation: Operation) -> None:
+    """LoweringError for an operation outside the contract."""
+    if operation.kind not in RULES:
+        name = operation.output.name.split("/")[0]
+        raise LoweringError(f"{name}: contract tflm does not say how {operation.kind} rounds. Take contract q32.")
+
+
+def rule(*kinds: str) -> Callable[[Rule], Rule]:
+    def register(function: Rule) -> Rule:
+        RULES.update(dict.fromkeys(kinds, function))
+        return function
+
+    return register
+
+
+def _scale(x: Tensor) -> NDArray[np.float32]:
+    assert x.scale is not None
+    return x.scale
+
+
+def _exactly(x: Tensor) -> NDArray[np.float64]:
+    return _scale(x).astype(np.float64)
+
+
+def _patches(op: Operation, x: Value, kernel: tuple[int, int], fill: int) -> Value:
+    """(N, OH, OW, C, KH, KW): what each window meets, the border filled."""
+    (oh, ow), s = op.output.shape[1:3], op.settings
+    strides = s["strideH"], s["strideW"]
+    dilation = s.get("dilationHFactor", 1), s.get("dilationWFactor", 1)
+    extent = [(k - 1) * d + 1 for k, d in zip(kernel, dilation, strict=True)]
+    sizes = zip((oh, ow), strides, extent, x.shape[1:3], strict=True)
+    need = [max(0, (o - 1) * stride + e - n) if s["padding"] == SAME else 0 for o, stride, e, n in sizes]
+    border = [(0, 0), *((n // 2, n - n // 2) for n in need), (0, 0)]
+    windows = sliding_window_view(np.pad(x, border, constant_values=fill), extent, axis=(1, 2))
+    return windows[:, :: strides[0], :: strides[1], :, :: dilation[0], :: dilation[1]][:, :oh, :ow]
+
+
+def _requantized(op: Operation, acc: Value) -> Value:
+    """Per channel: factors of exact products."""
+    x, weights = op.inputs[:2]
+    return tflm.scaled(acc, _exactly(x) * _exactly(weights) / _exactly(op.output)) + op.output.zero_point
+
+
+def _sums(x: Value, weights: Value) -> Value:
+    """x (..., K), weights (O, K); exact in doubles."""
+    return (x.astype(np.float64) @ weights.astype(np.float64).T).astype(np.int64)
+
+
+@rule("CONV_2D")
+def _conv(op: Operation, x: Value, weights: Value, bias: Value) -> Value:
+    out, kh, kw, group = weights.shape
+    patches = _patches(op, x - op.inputs[0].zero_point, (kh, kw), 0)
+    groups = x.shape[3] // group
+    parts = np.split(patches, groups, axis=3)
+    rows = np.split(weights.transpose(0, 3, 1, 2).reshape(out, -1), groups)
+    sums = [_sums(p.reshape(*p.shape[:3], -1), w) for p, w in zip(parts, rows, strict=True)]
+    return _requantized(op, np.concatenate(sums, axis=3) + bias)
+
+
+@rule("DEPTHWISE_CONV_2D")
+def _depthwise(op: Operation, x: Value, weights: Value, bias: Value) -> Value:
+    patches = _patches(op, x - op.inputs[0].zero_point, weights.shape[1:3], 0)
+    repeated = np.repeat(patches, op.settings["depthMultiplier"], axis=3)
+    return _requantized(op, np.einsum("nhwcij,ijc->nhwc", repeated, weights[0]) + bias)
+
+
+@rule("TRANSPOSE_CONV")
+def _transposed(op: Operation, shape: Value, weights: Value, x: Value, bias: Value) -> Value:
+    """Each element of x spreads over a window; what leaves the output is lost."""
+    (_, height, width, _), (out, kh, kw, _) = op.output.shape, weights.shape
+    sh, sw = op.settings["strideH"], op.settings["strideW"]
+    (n, h, w, _), read = x.shape, x - op.inputs[2].zero_point
+    acc = np.zeros((n, max(height, (h - 1) * sh + kh), max(width, (w - 1) * sw + kw), out), np.int64)
+    for i in range(kh):
+        for j in range(kw):
+            acc[:, i : i + (h - 1) * sh + 1 : sh, j : j + (w - 1) * sw + 1 : sw] += _sums(read, weights[:, i, j])
+    factors = _exactly(op.inputs[2]) * _exactly(op.inputs[1]) / _exactly(op.output)
+    return tflm.scaled(acc[:, :height, :width] + bias, factors) + op.output.zero_point
+
+
+@rule("FULLY_CONNECTED")
+def _dense(op: Operation, x: Value, weights: Value, bias: Value) -> Value:
+    """With one scale the product of both scales is a float32."""
+    source, filters = op.inputs[:2]
+    acc = _sums((x - source.zero_point).reshape(len(x), -1), weights) + bias
+    if len(_scale(filters)) > 1:
+        return _requantized(op, acc)
+    product = (_scale(source) * _scale(filters)).astype(np.float64)
+    return tflm.scaled(acc, product / _exactly(op.output)) + op.output.zero_point
+
+
+@rule("ADD", "SUB")
+def _sum(op: Operation, a: Value, b: Value) -> Value:
+    """Both in a step of twice the larger scale, 2**20 times finer; int32 as it is."""
+    if op.output.type == "INT32":
+        return a + b
+    scales = [_exactly(x) for x in op.inputs]
+    twice = 2 * np.maximum(*scales)
+    a, b = (
+        tflm.scaled((v - x.zero_point) << ADD_SHIFT, scale / twice)
+        for v, x, scale in zip((a, b), op.inputs, scales, strict=True)
+    )
+    total = a + b if op.kind == "ADD" else a - b
+    return tflm.scaled(total, twice / (2.0**ADD_SHIFT * _exactly(op.output))) + op.output.zero_point
+
+
+@rule("MUL")
+def _product(op: Operation, a: Value, b: Value) -> Value:
+    x, y = op.inputs
+    factors = _exactly(x) * _exactly(y) / _exactly(op.output)
+    return tflm.scaled((a - x.zero_point) * (b - y.zero_point), factors) + op.output.zero_point
+
+
+@rule("QUANTIZE")
+def _quantize(op: Operation, x: Value) -> Value:
+    (source,) = op.inputs
+    return tflm.scaled(x - source.zero_point, _exactly(source) / _exactly(op.output)) + op.output.zero_point
+
+
+@rule("AVERAGE_POOL_2D")
+def _average(op: Operation, x: Value) -> Value:
+    """Of the int8s as they are, over what lies inside x."""
+    kernel = op.settings["filterHeight"], op.settings["filterWidth"]
+    count = _patches(op, np.ones_like(x[:1, :, :, :1]), kernel, 0).sum(axis=(4, 5))
+    return tflm.mean(_patches(op, x, kernel, 0).sum(axis=(4, 5)), count)
+
+
+@rule("MAX_POOL_2D")
+def _maximum(op: Operation, x: Value) -> Value:
+    kernel = op.settings["filterHeight"], op.settings["filterWidth"]
+    found: Value = _patches(op, x, kernel, LOW).max(axis=(4, 5))
+    return found
+
+
+@rule("SOFTMAX")
+def _softmax(op: Operation, x: Value) -> Value:
+    return tflm.softmax(x, float(_scale(op.inputs[0])[0])) + op.output.zero_point
+
+
+@rule("MINIMUM", "MAXIMUM")
+def _pick(op: Operation, a: Value, b: Value) -> Value:
+    return np.minimum(a, b) if op.kind == "MINIMUM" else np.maximum(a, b)
+
+
+@rule("CONCATENATION")
+def _concatenation(op: Operation, *parts: Value) -> Value:
+    count = max(len(part) for part in parts)
+    return np.concatenate([np.broadcast_to(p, (count, *p.shape[1:])) for p in parts], axis=op.settings["axis"])
+
+
+@rule("PAD", "PADV2")
+def _pad(op: Operation, x: Value, border: Value, fill: Value | None = None) -> Value:
+    return np.pad(x, border, constant_values=op.inputs[0].zero_point if fill is None else int(fill[0]))
+
+
+@rule("RESHAPE")
+def _reshape(op: Operation, x: Value, shape: Value) -> Value:
+    return x.reshape(len(x), *op.output.shape[1:])
+
+
+@rule("TRANSPOSE")
+def _transpose(op: Operation, x: Value, axes: Value) -> Value:
+    return x.transpose(axes)
+
+
+@rule("SLICE")
+def _slice(op: Operation, x: Value, begin: Value, size: Value) -> Value:
+    within = [slice(b, b + n) for b, n in zip(begin[1:], size[1:], strict=True)]
+    return x[:, *within]
+
+
+@rule("GATHER")
+def _gather(op: Operation, x: Value, places: Value) -> Value:
+    return x.take(places, axis=op.settings["axis"])
+
+
+@rule("CAST")
+def _cast(op: Operation, x: Value) -> Value:
+    return x
+
+
+@rule("ARG_MAX")
+def _arg_max(op: Operation, x: Value, axis: Value) -> Value:
+    return x.argmax(axis=int(axis))
+
+
+@rule("SUM", "MEAN")
+def _total(op: Operation, x: Value, axes: Value) -> Value:
+    source, count = op.inputs[0], prod(x.shape[axis] for axis in axes)
+    total = (x - source.zero_point).sum(axis=tuple(axes), keepdims=True)
+    factor = float((_exactly(source) / _exactly(op.output))[0])
+    return tflm.share(total, factor, count if op.kind == "MEAN" else 1) + op.output.zero_point
+
+
+@rule("REDUCE_MAX", "REDUCE_MIN")
+def _extreme(op: Operation, x: Value, axes: Value) -> Value:
+    pick = np.max if op.kind == "REDUCE_MAX" else np.min
+    return np.asarray(pick(x, axis=tuple(axes), keepdims=True))
+
+
+@rule("BATCH_MATMUL")
+def _matmul(op: Operation, a: Value, b: Value) -> Value:
+    """The product of both scales is a float32."""
+    x, y = op.inputs
+    a, b = (v - t.zero_point for v, t in zip((a, b), op.inputs, strict=True))
+    a = a.swapaxes(-1, -2) if op.settings["adjX"] else a
+    b = b if op.settings["adjY"] else b.swapaxes(-1, -2)
+    product = (_scale(x) * _scale(y)).astype(np.float64)
+    return tflm.scaled(a @ b.swapaxes(-1, -2), product / _exactly(op.output)) + op.output.zero_point
+
+
+@rule("PRELU")
+def _prelu(op: Operation, x: Value, slope: Value) -> Value:
+    """Below 0 by one factor, else by another."""
+    source, slopes = op.inputs
+    v, y = x - source.zero_point, _exactly(op.output)
+    above = tflm.scaled(v, _exactly(source) / y)
+    below = tflm.scaled(v * slope, _exactly(source) * _exactly(slopes) / y)
+    return np.where(v >= 0, above, below) + op.output.zero_point

@@ -1,0 +1,121 @@
+"""Contract tflm: TensorFlow Lite Micro itself is the judge, of every tensor that any operation makes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from mixcomp_edge import Bundle, load_bundle, save_bundle, verify
+from mixcomp_edge.bundle import parse_bundle
+from mixcomp_edge.codegen.project import export
+from mixcomp_edge.errors import ExportError, MixcompError, UnsupportedError
+from mixcomp_edge.ir import interp, tflm
+from mixcomp_edge.ir.graph import Graph
+from mixcomp_edge.ir.verify import verify as check
+from mixcomp_edge.tflite.proof import pairs
+from mixcomp_edge.verification import make_inputs
+from sdk.codegen import zoo
+from support.integer_graphs import small_graph
+from support.scaled_graphs import OPS, graphs
+
+NETWORKS = ["branches", "branches8", "dense", "one"]
+
+
+def by_tflm(graph: Graph) -> Graph:
+    return check(replace(graph, contract="tflm"))
+
+
+def differences(graph: Graph, count: int = 4) -> list[str]:
+    """The tensors that differ, over so many inputs."""
+    pytest.importorskip("tflite_micro", reason="the package tflite-micro is missing")
+    compared = list(pairs(Bundle(graph), make_inputs(graph, count)))
+    assert all(len(tensors) >= len(graph.nodes) - len(graph.inputs) - 2 for tensors in compared)
+    return [name for tensors in compared for name, want, got in tensors if not np.array_equal(want, got)]
+
+
+@pytest.mark.parametrize("op", OPS)
+@settings(max_examples=3, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_tensorflow_lite_micro_computes_each_operator_to_the_bit(op, data):
+    assert differences(by_tflm(data.draw(graphs((op,), most=2))), 3) == []
+
+
+@settings(max_examples=8, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(graphs())
+def test_tensorflow_lite_micro_computes_random_graphs_to_the_bit(graph):
+    assert differences(by_tflm(graph)) == []
+
+
+@pytest.mark.long
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@given(graphs(most=8))
+def test_tensorflow_lite_micro_computes_many_random_graphs_to_the_bit(graph):
+    assert differences(by_tflm(graph)) == []
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_tensorflow_lite_micro_computes_a_calibrated_network_to_the_bit(name):
+    assert differences(by_tflm(zoo.graph(name))) == []
+
+
+def test_a_wrong_weight_is_found_and_named(monkeypatch):
+    """The file is made of another bundle than the definition runs on."""
+    pytest.importorskip("tflite_micro", reason="the package tflite-micro is missing")
+    graph = by_tflm(zoo.graph("dense"))
+    layer = next(node for node in graph.nodes if hasattr(node, "weights"))
+    other = replace(layer, weights=replace(layer.weights, bias=layer.weights.bias + 1000))
+    damaged = graph.with_nodes(other if node is layer else node for node in graph.nodes)
+    from mixcomp_edge.tflite import proof
+
+    made = proof.content(Bundle(damaged))
+    monkeypatch.setattr(proof, "content", lambda bundle: made)
+    assert layer.name in differences(graph)
+
+
+def test_a_bundle_keeps_its_contract_and_its_outputs(tmp_path):
+    graph = by_tflm(zoo.graph("branches8"))
+    save_bundle(Bundle(graph), tmp_path / "m.mce")
+    loaded = load_bundle(tmp_path / "m.mce")
+    x = make_inputs(graph, 3)
+    assert loaded.graph.contract == "tflm"
+    np.testing.assert_array_equal(interp.run(loaded.graph, x), interp.run(graph, x))
+    assert Bundle(graph).sha256 != Bundle(zoo.graph("branches8")).sha256
+
+
+def test_verify_on_tflm_counts_every_tensor_and_refuses_other_contracts(tmp_path):
+    pytest.importorskip("tflite_micro", reason="the package tflite-micro is missing")
+    graph = by_tflm(zoo.graph("dense"))
+    save_bundle(Bundle(graph), tmp_path / "m.mce")
+    verdict = verify(tmp_path / "m.mce", on="tflm", count=3)
+    assert (verdict.transport, verdict.inputs, verdict.mismatches) == ("tflm", 3, 0)
+    assert verdict.elements > 3 * sum(node.elements for node in graph.nodes if not node.is_input)  # MINIMUMs, too
+    save_bundle(zoo.bundle("dense"), tmp_path / "q.mce")
+    with pytest.raises(ExportError, match=r"rounds by contract q32.*--contract tflm"):
+        verify(tmp_path / "q.mce", on="tflm")
+
+
+def test_c_is_refused_with_what_to_do(tmp_path):
+    with pytest.raises(ExportError, match=r"which no kernel computes\. Export it --as tflite"):
+        export(Bundle(by_tflm(zoo.graph("dense"))), "cortex-m4", tmp_path / "c")
+
+
+def test_a_graph_whose_factors_are_not_its_scales_is_refused():
+    with pytest.raises(UnsupportedError, match="add: TensorFlow Lite Micro has no factors but those of the scales"):
+        by_tflm(small_graph())
+
+
+def test_what_the_contract_does_not_define_is_refused_by_name():
+    found = zoo.graph("residual8")
+    with pytest.raises(MixcompError, match="avg_pool2d: TensorFlow Lite Micro has no average pool"):
+        by_tflm(found)
+
+
+def test_a_file_of_an_unknown_contract_is_refused():
+    with pytest.raises(MixcompError, match="'q31'"):
+        check(replace(zoo.graph("dense"), contract="q31"))
+    assert parse_bundle(Bundle(by_tflm(zoo.graph("dense"))).to_bytes()).graph.contract == "tflm"
+    assert set(tflm.RULES) >= {"CONV_2D", "FULLY_CONNECTED", "SOFTMAX"}
