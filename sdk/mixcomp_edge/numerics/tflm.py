@@ -28,7 +28,7 @@ def share(total: Integers, factor: float, count: int) -> Integers:
     """A sum times a factor over a count, which goes into the multiplier, rounded down."""
     multiplier, shift = tflm_parameters(factor)
     bits = min(count.bit_length() - 1, 32, 31 + shift)
-    return tflm(total, np.int64((multiplier << bits) // count), shift - bits)
+    return tflm(total, np.array((multiplier << bits) // count, np.int64), shift - bits)
 
 
 def mean(total: Integers, count: Integers | int) -> Integers:
