@@ -278,8 +278,12 @@ def _normalized(x_type: QType, y_type: QType, rng: Rng) -> Graph:
 
 
 def _multiplied(x_type: QType, y_type: QType, rng: Rng) -> Graph:
-    """x with a rescaled x: as (H, W, C) with any axes summed, or as matrices (H, W) with (W, H)."""
-    shape = tuple(int(n) for n in rng.integers(1, 8, 3))
+    """x with a rescaled x: as (H, W, C) with any axes summed, or as matrices (H, W) with (W, H). Now and then an axis
+    is longer than the eight vectors that kernels take at a time, or long when summed."""
+    sizes = rng.integers(1, 8, 3)
+    if rng.random() < 0.3:
+        sizes[rng.integers(0, 3)] = rng.choice([12, 17, 33])
+    shape = tuple(int(n) for n in sizes)
     x = QInput(name="x", inputs=(), shape=shape, type=x_type)
     z_type = _type(str(rng.choice(DTYPES)), rng)
     z = QRescale(name="z", inputs=("x",), shape=shape, type=z_type, requant=_requant(x_type.peak, z_type, rng, 1))

@@ -22,6 +22,10 @@ typedef struct mce_matmul { /* SPEC.md 4.24 */
 
 void mce_matmul__c(const mce_matmul *p, const uint8_t *a, const uint8_t *b, uint8_t *y);
 
+/* scratch, from a multiple of 4: n = the products of an element, filled up to whole fours; 18 n bytes, or 10 n where these
+ * are more than 2048. */
+void mce_matmul__dsp(const mce_matmul *p, const uint8_t *a, const uint8_t *b, uint8_t *y, mce_scratch *scratch);
+
 #ifdef __cplusplus
 }
 #endif

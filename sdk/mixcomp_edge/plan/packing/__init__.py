@@ -19,6 +19,7 @@ from mixcomp_edge.plan.packing.dsp import (
     dw3x3,
     pair,
     pair_table,
+    rows_in_halves,
     strips_of_terms,
     strips_of_values,
 )
@@ -75,6 +76,7 @@ PACKINGS: dict[str, Callable[[Any, QNode], Packed | None]] = {
     "strips": strips,
     "strips_of_values": strips_of_values,
     "strips_of_terms": strips_of_terms,
+    "rows_in_halves": rows_in_halves,
     "whole_pixels": whole_pixels,
     "rows_in_fours": rows_in_fours,
     "byte_rows_in_fours": byte_rows_in_fours,

@@ -24,6 +24,7 @@ from mixcomp_edge.plan.packing.packed import (
 from mixcomp_edge.plan.packing.quad import BLOCK_BYTES, blocks_within, quad_in_place
 
 ROW_MIN, ROW_MAX = -1024, 1023  # the upper row's field of internal/dwconv2d_packed_dsp.h
+HALVES_BYTES = 2048  # of `rows_in_halves`
 TWO_MOST_INPUTS = 512  # of `dense_two`, which takes a byte a weight: half a kilobyte more at most
 
 
@@ -132,6 +133,20 @@ def without_patches(packed: Packed, x: QNode) -> Packed:
 def strips_of_values(node: QPair, x: QNode) -> Packed | None:
     """For a product of two values whose shift goes into one of them: room for 128 codes and halfwords."""
     return Packed(scratch_bytes=384) if node.factors[2] <= 7 else None
+
+
+class Summed(Protocol):
+    """What sums products."""
+
+    @property
+    def count(self) -> int: ...
+
+
+def rows_in_halves(node: Summed, x: QNode) -> Packed | None:
+    """For products of matrices: room for eight vectors of halfwords, or four long ones, and one to meet them."""
+    length = -(-node.count // 4) * 4
+    wanted = [2 * length * (rows + 1) for rows in (8, 4)]
+    return next((Packed(scratch_bytes=size) for size in wanted if size <= HALVES_BYTES), None)
 
 
 class Shifted(Protocol):
