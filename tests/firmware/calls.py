@@ -136,11 +136,12 @@ def lookup(kernels, shape, x, x_type, table, y_type, in_place, isa="c"):
     return run(getattr(kernels, f"mce_lookup__{isa}"), p, y, x_memory)[: tensor_bytes(len(x), y_type)]
 
 
-def prelu(kernels, shape, x, x_type, x_zero, m, s, y_type, y_zero, in_place):
+def prelu(kernels, shape, x, x_type, x_zero, m, s, y_type, y_zero, in_place, isa="c"):
     keep = []
     p = structs.PRelu(tensor(shape, x_type, x_zero), tensor(shape, y_type, y_zero), requant(m, s, keep))
     x_memory = Memory(c_uint8, pack(x, x_type))
-    return run(kernels.mce_prelu__c, p, x_memory if in_place else garbage(tensor_bytes(len(x), y_type)), x_memory)
+    y = x_memory if in_place else garbage(tensor_bytes(len(x), y_type))
+    return run(getattr(kernels, f"mce_prelu__{isa}"), p, y, x_memory)
 
 
 def concat(kernels, parts, y_type, y_zero, outer, stride, isa="c"):

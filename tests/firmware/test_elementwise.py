@@ -127,10 +127,11 @@ def test_lookup_equals_the_judge_for_all_types_and_in_place(kernels, x_type, y_t
             assert calls.lookup(kernels, (n,), x, x_type, table, y_type, in_place, isa) == expected, (n, in_place)
 
 
+@pytest.mark.parametrize("isa", ["c", "dsp"])
 @some.cases
 @given(data=st.data())
-def test_prelu_equals_the_judge_also_in_place(kernels, data):
-    random, shape = data.draw(some.randoms), data.draw(SHAPES)
+def test_prelu_equals_the_judge_also_in_place(kernels, isa, data):
+    random, shape = data.draw(some.randoms), data.draw(st.one_of(SHAPES, LONGER))
     x_type, y_type = data.draw(some.types), data.draw(some.types)
     x_zero, y_zero = data.draw(some.zeros(x_type)), data.draw(some.zeros(y_type))
     top, s = data.draw(rescaling(x_type, x_zero))
@@ -138,5 +139,5 @@ def test_prelu_equals_the_judge_also_in_place(kernels, data):
     in_place = bits(x_type) == bits(y_type) and data.draw(st.booleans())
     x = some.values(random, calls.count(shape), x_type)
     expected = judge.prelu(x, shape[-1], x_zero, m, s, y_type, y_zero)
-    y = calls.prelu(kernels, shape, x, x_type, x_zero, m, s, y_type, y_zero, in_place)
+    y = calls.prelu(kernels, shape, x, x_type, x_zero, m, s, y_type, y_zero, in_place, isa)
     assert y == judge.pack(expected, y_type)

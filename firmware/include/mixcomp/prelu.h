@@ -15,6 +15,7 @@ typedef struct mce_prelu { /* SPEC.md 4.14 */
 
 /* y may be x when x has as many bits an element as y. */
 void mce_prelu__c(const mce_prelu *p, const uint8_t *x, uint8_t *y);
+void mce_prelu__dsp(const mce_prelu *p, const uint8_t *x, uint8_t *y);
 
 #ifdef __cplusplus
 }
