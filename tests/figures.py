@@ -13,6 +13,7 @@ from pathlib import Path
 from textwrap import indent
 from typing import Any
 
+from host_sim.judged import table as table_of_judged_programs
 from mixcomp_edge import save_bundle, simulate
 from mixcomp_edge.bench import NETWORKS
 from mixcomp_edge.bench.int8 import compare_int8
@@ -123,7 +124,12 @@ def beside_int8(figures: Figures) -> str:
     )
 
 
-PAGES = {"README.md": {"networks": networks}, "DECISIONS.md": {"int8": beside_int8}}
+def judged(figures: Figures) -> str:
+    """Programs that others have timed; their figures have a file of their own, host_sim/judged.toml."""
+    return "".join(f"{line}\n" for line in table_of_judged_programs())
+
+
+PAGES = {"README.md": {"networks": networks}, "DECISIONS.md": {"int8": beside_int8, "judged": judged}}
 
 
 def rendered(page: str, figures: Figures) -> str:

@@ -40,8 +40,9 @@ def interval(core: str) -> tuple[float, float]:
 
 
 def table() -> Iterator[str]:
-    yield "| core | programs of | rows | model against board |"
-    yield "|---|---|---|---|"
+    """For DECISIONS.md, a line a set."""
+    yield "| core | programs and their source | rows | model against board |"
+    yield "| --- | --- | --- | --- |"
     for one in sets():
         errors = [100 * (modelled / published - 1) for _, published, modelled in one["rows"]]
         bounds = f"{min(errors):+.1f} %" if len(errors) == 1 else f"{min(errors):+.1f} to {max(errors):+.1f} %"
