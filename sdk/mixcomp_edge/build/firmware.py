@@ -9,12 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from mixcomp_edge.build.cross import Toolchain
+from mixcomp_edge.build.flash_files import encode_bin, encode_hex
+from mixcomp_edge.build.image import read_image
 from mixcomp_edge.documents import MAX_BYTES, read_bytes
 from mixcomp_edge.errors import BoardError, ToolchainError
 from mixcomp_edge.storage import check_folder, digest, sealed, unsealed, write_folder
 from mixcomp_edge.targets.boards import Board
 
-ELF, MAP, STAMP = "firmware.elf", "firmware.map", "firmware.json"
+STAMP = "firmware.json"
+BUILT = ("elf", "map", "hex", "bin")  # firmware.elf and so on: keys of the stamp, which has their digests
 WARNINGS = ("-Wall", "-Wextra", "-Werror")
 OUR_WARNINGS = (*WARNINGS, "-Wshadow", "-Wconversion", "-Wstrict-prototypes", "-Wmissing-prototypes")
 _OVERFLOW = re.compile(r"region [`'](\w+)' overflowed by (\d+) bytes|in region '(\w+)': overflowed by (\d+) bytes")
@@ -22,14 +25,18 @@ _OVERFLOW = re.compile(r"region [`'](\w+)' overflowed by (\d+) bytes|in region '
 
 def build_firmware(project: Path, board: Board, chain: Toolchain) -> Path:
     """firmware/firmware.elf of an exported project, compiled again only when a source or the compiler has changed.
+    Beside it lie the same as .hex and .bin, and the linker's map.
 
     The folder is ours: `build` is where people let CMake work."""
     place = project / "firmware"
+    elf_file = place / _file("elf")
     wanted = {"board": board.name, "compiler": chain.version(), "sources": _digest(project)}
     stamp = _stamp(place)
-    ours = {ELF: stamp["elf"], MAP: stamp["map"], STAMP: digest((place / STAMP).read_bytes())} if stamp else {}
-    if stamp and stamp["of"] == wanted and _is(place / ELF, stamp["elf"]):
-        return place / ELF
+    ours = {STAMP: digest((place / STAMP).read_bytes())} if stamp else {}
+    if stamp:
+        ours |= {_file(kind): stamp[kind] for kind in BUILT if kind in stamp}
+        if stamp["of"] == wanted and all(_is(place / _file(kind), stamp.get(kind)) for kind in BUILT):
+            return elf_file
     check_folder(place, ours)
     include = [project / "include"]
     with tempfile.TemporaryDirectory(prefix="mixcomp-firmware-") as name:
@@ -42,10 +49,21 @@ def build_firmware(project: Path, board: Board, chain: Toolchain) -> Path:
         include = [project / "board", *include]
         objects += chain.compile(sources, include, board.target, _made(folder / "board"), OUR_WARNINGS)
         elf = _link(objects, project / "board" / "link.ld", board, folder, chain)
-        files = {ELF: elf.read_bytes(), MAP: elf.with_suffix(".map").read_bytes()}
-    files[STAMP] = sealed({"of": wanted, "elf": digest(files[ELF]), "map": digest(files[MAP])})
+        image = read_image(elf, board)
+        built = {
+            "elf": elf.read_bytes(),
+            "map": elf.with_suffix(".map").read_bytes(),
+            "hex": encode_hex(image),
+            "bin": encode_bin(image),
+        }
+    files = {_file(kind): data for kind, data in built.items()}
+    files[STAMP] = sealed({"of": wanted, **{kind: digest(data) for kind, data in built.items()}})
     write_folder(place, files, ours)
-    return place / ELF
+    return elf_file
+
+
+def _file(kind: str) -> str:
+    return f"firmware.{kind}"
 
 
 def _stamp(place: Path) -> dict[str, Any] | None:
@@ -78,7 +96,7 @@ def link_firmware(sources: list[Path], include: list[Path], board: Board, folder
 def _link(objects: list[Path], script: Path, board: Board, folder: Path, chain: Toolchain) -> Path:
     """What does not fit is an error that says by how many bytes."""
     try:
-        return chain.link(objects, board.target, folder / "firmware.elf", script, "mce_port_reset")
+        return chain.link(objects, board.target, folder / _file("elf"), script, "mce_port_reset")
     except ToolchainError as error:
         found = {m[1] or m[3]: int(m[2] or m[4]) for m in _OVERFLOW.finditer(str(error))}
         sizes = {"FLASH": board.flash_bytes, "RAM": board.ram_bytes}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
@@ -115,8 +115,8 @@ def register(app: typer.Typer) -> None:
 
         Several bundles become one folder, with the code that they share in it once.
 
-        With --board the folder is a whole firmware, and firmware/firmware.elf is it, compiled: it answers `verify --on
-        serial:PORT` and the MLPerf Tiny runner.
+        With --board the folder is a whole firmware, and firmware/firmware.elf, .hex and .bin are it, compiled: it
+        answers `verify --on serial:PORT` and the MLPerf Tiny runner.
 
         An earlier export of the model in DIR is replaced; your own files in there stay. Links are followed.
 
@@ -182,7 +182,7 @@ def register(app: typer.Typer) -> None:
         if choice is not None:
             sizes |= {"choice": choice.as_dict()}
         if the_board is not None:
-            sizes |= _build(folder, the_board, toolchain)
+            sizes |= _build(folder, the_board, toolchain, layout, profile)
         if json:
             print_json({"model": layout.graph.name, "target": layout.target.name, "folder": str(folder), **sizes})
             return
@@ -190,11 +190,7 @@ def register(app: typer.Typer) -> None:
         if choice is not None:
             output.print(_table(choice))
         if the_board is not None:
-            output.print(
-                f"{sizes['elf']}: {sizes['flash_bytes']:,} of {the_board.flash_bytes:,} B of flash, "
-                f"{sizes['ram_bytes']:,} of {the_board.ram_bytes:,} B of RAM ({sizes['compiler']}).",
-                highlight=False,
-            )
+            _print_firmware(sizes, the_board)
         if packaging is not Packaging.CMAKE:
             show_next(f"{PACKAGE_NEXT[packaging]} (self-tests lie in {folder})")
             return
@@ -303,12 +299,29 @@ def _board(name: str | None, target: str | None, profile: str | None, baud: int 
     return found.configured(baud, energy)
 
 
-def _build(folder: Path, board: Board, chain_name: str | None) -> dict[str, object]:
+def _print_firmware(sizes: dict[str, Any], board: Board) -> None:
+    """What it takes, and of what: the model's own are weights, arena and some of the code."""
+    output.print(f"{sizes['elf']}, .hex and .bin, by {sizes['compiler']}:", highlight=False, soft_wrap=True)
+    for memory, there in (("flash", board.flash_bytes), ("RAM", board.ram_bytes)):
+        of = sizes[f"{memory.lower()}_parts"]
+        output.print(
+            f"  {sizes[f'{memory.lower()}_bytes']:,} of {there:,} B of {memory}: "
+            f"{', '.join(f'{what} {size:,}' for what, size in of.items())}.",
+            highlight=False,
+            soft_wrap=True,
+        )
+
+
+def _build(
+    folder: Path, board: Board, chain_name: str | None, layout: Layout, profile: str | None
+) -> dict[str, object]:
     from mixcomp_edge.build.cross import toolchain
     from mixcomp_edge.build.firmware import build_firmware
     from mixcomp_edge.build.image import read_image
+    from mixcomp_edge.codegen.firmware import parts
 
     chain = toolchain(chain_name)
     elf = build_firmware(folder, board, chain)
     sizes = read_image(elf, board).sizes()
-    return {"board": board.name, "elf": str(elf), "compiler": chain.version(), **sizes}
+    of = parts(layout, board, profile, **sizes)
+    return {"board": board.name, "elf": str(elf), "compiler": chain.version(), **sizes, **of}

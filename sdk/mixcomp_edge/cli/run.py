@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
@@ -35,10 +36,13 @@ from mixcomp_edge.cli.quantize import (
     make_plan,
 )
 from mixcomp_edge.errors import ExportError, PlanError
-from mixcomp_edge.storage import check_room
+from mixcomp_edge.storage import check_room, write_file
 from mixcomp_edge.targets import DEFAULT
 from mixcomp_edge.train.tasks.source import NOTHING, Source
-from mixcomp_edge.verification import check_tools
+from mixcomp_edge.verification import check_tools, opened
+
+if TYPE_CHECKING:
+    from mixcomp_edge.train.run import RunResult
 
 
 def register(app: typer.Typer) -> None:
@@ -66,7 +70,8 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Do everything: train, quantize, export, verify and simulate a task, and show one table.
 
-        Writes DIR/TASK.mce, DIR/c (the project) and DIR/report.json. Exit code 1 when an implementation differs.
+        Writes DIR/TASK.mce, DIR/c (the project), DIR/report.json and all of it as a page, DIR/report.html. Exit code 1
+        when an implementation differs.
 
         Example: mixcomp-edge run digits -o digits_out
         """
@@ -80,44 +85,45 @@ def register(app: typer.Typer) -> None:
         the_task, the_recipe = load_everything(task, recipe, epochs, seed, source)
         if the_bundle is not None and the_bundle.origin.get("task") != the_task.name:
             raise ExportError(f"{bundle}: was made from task {the_bundle.origin.get('task')!r}, not {the_task.name!r}.")
-        from mixcomp_edge.train.run import RunResult, run_task
+        from mixcomp_edge.train.run import PAGE, RESULTS, run_task
 
         with progress_bar() as tell:
-            result: RunResult = run_task(
+            result = run_task(
                 the_task, out, bundle=the_bundle, plan=the_plan, recipe=the_recipe, target_name=target or DEFAULT,
                 emulated_inputs=emulate, chain_name=toolchain, force=force, warn=warn,
                 listener=training_listener(tell), stage=tell,
             )  # fmt: skip
+        write_file(out / PAGE, page(result, out / "c"))
         if json:
             print_json(result.as_dict())
         else:
             output.print(summary(result))
             output.print(
-                f"Wrote {out / (the_task.name + '.mce')}, {out / 'c'} and {out / 'report.json'}.", highlight=False
+                f"Wrote {out / (the_task.name + '.mce')}, {out / 'c'}, {out / RESULTS} and {out / PAGE}.",
+                highlight=False,
+                soft_wrap=True,
             )
             show_next(f"mixcomp-edge simulate {out / 'c'} --per-layer --compare int8")
         raise typer.Exit(0 if result.exact else 1)
 
 
-def summary(result: object) -> Table:
-    """The one table of `run`."""
-    from mixcomp_edge.train.metrics import metric_text
-    from mixcomp_edge.train.run import RunResult
+def page(result: RunResult, project: Path) -> str:
+    """The results as a page that stands alone."""
+    from mixcomp_edge.report import Scored, render_report
 
-    assert isinstance(result, RunResult)
-    a, s = result.metric, result.simulation
+    caveat = "Of the test set, after one training with one seed." if result.metric.inputs else ""
+    with opened(project, None) as (bundle, layout, _):
+        return render_report(
+            bundle, layout, result.simulation, None, Scored("Results", tuple(_results(result)), caveat)
+        )
+
+
+def summary(result: RunResult) -> Table:
+    """The one table of `run`."""
+    s = result.simulation
     table = Table("", "", title=f"{result.task} on {s.target}")
-    if a.inputs and a.name is not None:
-        few = f" ({a.emulated_inputs} of {a.inputs} samples)" if a.emulated_inputs < a.inputs else ""
-        table.add_row(f"{a.name}, float", metric_text(a.float_model, a.unit))
-        table.add_row(f"{a.name}, Python integer", metric_text(a.python_integer, a.unit))
-        table.add_row(f"{a.name}, C on host", metric_text(a.c_host, a.unit))
-        table.add_row(f"{a.name}, C on emulated {s.target}", metric_text(a.c_emulated, a.unit) + few)
-    if a.inputs:
-        table.add_row("outputs that differ", str(result.differing_outputs))
-    compared = sum(verdict.elements for verdict in result.verdicts)
-    wrong = sum(verdict.mismatches for verdict in result.verdicts)
-    table.add_row("layer elements compared / different", f"{compared:,} / {wrong}")
+    for what, found in _results(result):
+        table.add_row(what, found)
     flash, ram = s.flash_bytes, s.ram_bytes
     table.add_row("flash", f"{flash['total']:,} B (weights {flash['weights']:,}, code {flash['code']:,})")
     table.add_row("RAM", f"{ram['total']:,} B (arena {ram['arena']:,}, stack {ram['stack']:,})")
@@ -126,3 +132,21 @@ def summary(result: object) -> Table:
     table.add_row(f"time on {chip}, modelled", f"{s.latency_ms:.3g} ms ±{100 * s.error['cycles']:.0f} %")
     table.add_row(f"energy on {chip}, modelled", f"{s.energy_uj:,.3g} µJ ±{100 * s.error['energy']:.0f} %")
     return table
+
+
+def _results(result: RunResult) -> Iterator[tuple[str, str]]:
+    """(what, found): the metric by implementation, where there is one, and what differs."""
+    from mixcomp_edge.train.metrics import metric_text
+
+    a, target = result.metric, result.simulation.target
+    if a.inputs and a.name is not None:
+        few = f" ({a.emulated_inputs} of {a.inputs} samples)" if a.emulated_inputs < a.inputs else ""
+        yield f"{a.name}, float", metric_text(a.float_model, a.unit)
+        yield f"{a.name}, Python integer", metric_text(a.python_integer, a.unit)
+        yield f"{a.name}, C on host", metric_text(a.c_host, a.unit)
+        yield f"{a.name}, C on emulated {target}", metric_text(a.c_emulated, a.unit) + few
+    if a.inputs:
+        yield "outputs that differ", str(result.differing_outputs)
+    compared = sum(verdict.elements for verdict in result.verdicts)
+    wrong = sum(verdict.mismatches for verdict in result.verdicts)
+    yield "layer elements compared / different", f"{compared:,} / {wrong}"

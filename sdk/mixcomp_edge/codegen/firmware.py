@@ -29,11 +29,13 @@ BUILD_ID = "board/mce_build_id.h"
 @dataclass(frozen=True)
 class Memory:
     """How a model shares a board's RAM. `ends_bytes`: behind the arena, the inputs and then the outputs of a model with
-    several. `shared`: the runner's input lies where the model's does, for want of room."""
+    several. `runner_bytes`: for the runner's input, of `text_bytes`. `shared`: that lies where the model's input does,
+    for want of room."""
 
     arena_bytes: int
     ends_bytes: int
     text_bytes: int
+    runner_bytes: int
     shared: bool
     total_bytes: int
 
@@ -87,9 +89,10 @@ def memory(layout: Layout, board: Board, profile_name: str | None) -> Memory:
     arena = layout.arena.total_bytes
     several = 0 if layout.graph.has_one_of_each else input_bytes + ends.nbytes(sinks)
     fixed = arena + several + 8 * len(layout.steps) + STACK_BYTES + APP_RAM_BYTES
-    with_text = fixed + text_bytes + (input_bytes if floats else 0)
-    shared = with_text > board.ram_bytes and not floats
-    total = fixed if shared else with_text
+    runner = text_bytes + (input_bytes if floats else 0)
+    shared = fixed + runner > board.ram_bytes and not floats
+    runner = 0 if shared else runner
+    total = fixed + runner
     name = layout.graph.name
     if total > board.ram_bytes:
         raise BoardError(
@@ -103,7 +106,30 @@ def memory(layout: Layout, board: Board, profile_name: str | None) -> Memory:
             f"{name} needs at least {flash:,} B of flash on {board.name}, which has {board.flash_bytes:,} B: "
             f"{flash - board.flash_bytes:,} B too many (weights {layout.weight_bytes:,})."
         )
-    return Memory(arena, several, text_bytes, shared, total)
+    return Memory(arena, several, text_bytes, runner, shared, total)
+
+
+def parts(
+    layout: Layout, board: Board, profile_name: str | None, flash_bytes: int, ram_bytes: int
+) -> dict[str, dict[str, int]]:
+    """What a built firmware's flash and RAM hold, in bytes; what is neither the model's nor a buffer is the rest."""
+    sizes = memory(layout, board, profile_name)
+    flash = {
+        "weights": layout.weight_bytes,
+        "golden vector": sum(ends.nbytes(side(layout.graph)) for side in (ends.inputs, ends.outputs)),
+    }
+    ram = {
+        "arena": sizes.arena_bytes,
+        "inputs and outputs": sizes.ends_bytes,
+        "stack": STACK_BYTES,
+        "input of the MLPerf Tiny runner": sizes.runner_bytes,
+    }
+    flash["code and tables of model, app and port"] = flash_bytes - sum(flash.values())
+    ram["UART and records of app and port"] = ram_bytes - sum(ram.values())
+    return {
+        "flash_parts": {what: size for what, size in flash.items() if size},
+        "ram_parts": {what: size for what, size in ram.items() if size},
+    }
 
 
 def _model_context(bundle: Bundle, layout: Layout, board: Board, profile_name: str | None) -> dict[str, Any]:

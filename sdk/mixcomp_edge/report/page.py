@@ -15,6 +15,7 @@ from mixcomp_edge.codegen.environment import environment
 from mixcomp_edge.plan.layout import Layout
 from mixcomp_edge.report import drawing
 from mixcomp_edge.simulation import Simulation, chip_for, measure_core
+from mixcomp_edge.storage import sealed_page
 from mixcomp_edge.verification import emulated_core, make_inputs, opened
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def render_report(
         script=parts["script.js"],
         policy=_policy(parts),
     )
-    return re.sub(r"\n\s*\n+", "\n", text)
+    return sealed_page(re.sub(r"\n\s*\n+", "\n", text).rstrip("\n") + "\n")
 
 
 def _policy(parts: dict[str, str]) -> str:

@@ -34,6 +34,7 @@ from mixcomp_edge.train.task import Split, Task
 from mixcomp_edge.transports import Transport
 from mixcomp_edge.verification import Verdict, open_transport, verify
 
+RESULTS, PAGE = "report.json", "report.html"  # the page is made of the results by who calls
 Stage = Callable[[str, int, int], None]  # (what, done, of)
 
 
@@ -111,20 +112,21 @@ def run_task(
     if task.test is not None:
         scores, differing = _test_set(task, task.test, layout, project, quantized, emulated_inputs, chain_name, stage)
     result = RunResult(task.name, scores, differing, verdicts, simulate(project, count=1, chain_name=chain_name))
-    write_file(folder / "report.json", sealed(result.as_dict()))
+    write_file(folder / RESULTS, sealed(result.as_dict()))
     return result
 
 
 def check_run(task_name: str, folder: Path, *, force: bool = False) -> None:
-    """StorageError where `run_task` may not write: a bundle of another task, a report or a project that is not ours or
-    was changed since, or a place that cannot be written."""
+    """StorageError where `run` may not write: a bundle of another task, results, a page of them or a project that are
+    not ours or were changed since, or a place that cannot be written."""
     make_folder(folder)
     bundle_file = folder / f"{task_name}.mce"
     if bundle_file.exists() and not force and not _is_of(bundle_file, task_name):
         raise StorageError(f"{bundle_file}: is no bundle of {task_name}. Move it, or pass --force to replace it.")
     check_file(bundle_file)
     check_checkpoints(bundle_file)
-    check_sealed(folder / "report.json", force=force)
+    for name in (RESULTS, PAGE):
+        check_sealed(folder / name, force=force)
     check_export(folder / "c", task_name, force=force)
 
 

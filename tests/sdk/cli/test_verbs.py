@@ -422,7 +422,11 @@ def test_run_does_everything_and_leaves_a_report(tmp_path, monkeypatch):
     assert value["exact"] is True
     report = json.loads(Path("out/report.json").read_text())
     assert {key: report[key] for key in value} == value
-    assert {path.name for path in Path("out").iterdir()} == {"plain.mce", "c", "report.json"}
+    assert {path.name for path in Path("out").iterdir()} == {"plain.mce", "c", "report.json", "report.html"}
+    page = Path("out/report.html").read_text()
+    instructions = f"{report['simulation']['instructions']:,}"
+    assert f"<b>{instructions}</b><span>instructions, counted</span>" in page
+    assert f"<td>{sum(v['elements'] for v in report['verdicts']):,} / 0</td>" in page
 
 
 # Without torch

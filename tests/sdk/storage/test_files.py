@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from mixcomp_edge.errors import StorageError
-from mixcomp_edge.storage import check_file, write_file
+from mixcomp_edge.storage import check_file, check_sealed, sealed, sealed_page, write_file
 from sdk.storage.killing import killed_at_every_step
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="modes, links and kills as POSIX has them")
@@ -181,3 +181,16 @@ def test_hidden_files_that_are_not_ours_stay(tmp_path):
     (tmp_path / ".mixcomp-0123456789abcdef").symlink_to(".bashrc")
     write_file(tmp_path / "a", "x")
     assert len(list(tmp_path.iterdir())) == len(names) + 2
+
+
+@pytest.mark.parametrize("ours", [sealed({"a": 1}), sealed_page("<p>1</p>\n").encode()])
+def test_what_is_sealed_is_ours_until_a_byte_of_it_changes(ours, tmp_path):
+    path = tmp_path / "report"
+    check_sealed(path)
+    path.write_bytes(ours)
+    check_sealed(path)
+    for changed in (ours.replace(b"1", b"2", 1), ours[:-1], ours + b"\n", b"<p>1</p>\n", b""):
+        path.write_bytes(changed)
+        with pytest.raises(StorageError, match="is not ours, or was changed since"):
+            check_sealed(path)
+        check_sealed(path, force=True)
