@@ -14,12 +14,13 @@ from mkdocs.structure.files import File
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = "docs/pages/"
 OWN = (  # pages of the repository, and the pictures in them
-    "README.md", "SPEC.md", "ARCHITECTURE.md", "DECISIONS.md", "CHANGELOG.md", "CONTRIBUTING.md", "firmware/mlperf_tiny.md",
-    "firmware/ports/README.md", "host_sim/mac/README.md", "examples/*/README.md", "examples/*/plots/*.svg",
-)  # fmt: skip
+    *("README.md", "SPEC.md", "ARCHITECTURE.md", "DECISIONS.md", "CHANGELOG.md", "CONTRIBUTING.md"),
+    *("firmware/mlperf_tiny.md", "firmware/ports/README.md", "host_sim/README.md", "host_sim/mac/README.md"),
+    *("examples/*/README.md", "examples/*/plots/*.svg"),
+)
 LINK = re.compile(r"(!?\[(?:[^\[\]]|\[[^\]]*\])*\])\(([^()\s]+)\)")
 MARK = re.compile(r"^<!-- generated: (\w+) -->$", re.MULTILINE)
-LIST_OR_TABLE = re.compile(r"^(?:[-*] |\d+\. |\| )")
+LIST_OR_TABLE = re.compile(r"^(?:[-*] |\d+\. |\|)")
 
 
 def place_on_site(path: str) -> str:

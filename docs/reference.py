@@ -15,7 +15,7 @@ import sources
 import typer
 from torch import nn, randn
 
-from mixcomp_edge import LayerPlan, Recipe, convert, export, prepare
+from mixcomp_edge import LayerPlan, QuantPlan, Recipe, convert, export, prepare
 from mixcomp_edge.cli import _register, app
 from mixcomp_edge.frontend.onnx import FAMILIES
 from mixcomp_edge.frontend.onnx.calls import HANDLERS as ONNX
@@ -102,7 +102,9 @@ def operators() -> str:
     for name, kind in sorted(INTEGER.items()):
         kernels = [kernel for kernel in catalogue() if kernel.op == name]
         isas = ", ".join(sorted({kernel.isa for kernel in kernels})) or "nothing runs"
-        weights = sorted({f"{kernel.weight_bits} bits" for kernel in kernels if "_w" in kernel.name or "_fx" in kernel.name})
+        weights = sorted(
+            {f"{kernel.weight_bits} bits" for kernel in kernels if "_w" in kernel.name or "_fx" in kernel.name}
+        )
         told = " ".join((inspect.getmodule(kind).__doc__ or "").split())
         section = re.search(rf"\b{name}\b.*?SPEC\.md (4\.\d+)", told)
         what = re.split(r"(?<=\.)\s", told.partition(": ")[2], maxsplit=1)[0]
@@ -144,7 +146,7 @@ def model_header() -> str:
     """The header of a model named mynet, as `export` writes it."""
     model = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
     with tempfile.TemporaryDirectory() as folder:
-        export(convert(prepare(model, randn(8, 1, 8, 8), LayerPlan(), "mynet")), "cortex-m4", Path(folder) / "c")
+        export(convert(prepare(model, randn(8, 1, 8, 8), QuantPlan(), "mynet")), "cortex-m4", Path(folder) / "c")
         return sources.header(Path(folder) / "c" / "include" / "mce_mynet.h")
 
 
