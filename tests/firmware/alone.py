@@ -6,12 +6,14 @@ from __future__ import annotations
 import ctypes
 import struct
 from ctypes import c_int16, c_int32, c_int64, c_uint8, c_uint16, c_uint32
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
 from firmware import build, structs
 from firmware.structs import TYPES, Memory, garbage, tensor
+from mixcomp_edge.build.cross import toolchains
 from mixcomp_edge.ir import c_view
 from mixcomp_edge.ir.graph import Graph
 from mixcomp_edge.ir.nodes import QNode
@@ -24,6 +26,8 @@ from mixcomp_edge.operators.dwconv2d import QDwConv2d
 from mixcomp_edge.plan.kernels import Kernel
 from mixcomp_edge.plan.packing import Packed
 from mixcomp_edge.plan.packing.phases import Phases
+from mixcomp_edge.targets import Target
+from mixcomp_sim import Machine, image_memory, open_machine
 
 CTYPES = {"int32_t": c_int32, "uint8_t": c_uint8, "uint16_t": c_uint16, "uint32_t": c_uint32}
 ENUMS = ("-fno-short-enums",)
@@ -193,3 +197,16 @@ uint32_t *mce_call(const uint32_t *a)
     return mce_memory;
 }}
 """
+
+
+def image(kernels: list[Kernel], core: Target, chain: str, folder: Path) -> Machine:
+    """An emulated core with an image of the kernels."""
+    source, script = folder / "image.c", folder / "image.ld"
+    source.write_text(image_source([kernel.name for kernel in kernels]))
+    memory = image_memory(core.core)
+    areas = {"FLASH (rx)": memory.flash, "RAM (rw)": memory.ram}
+    lines = "".join(f"{name} : ORIGIN = {at}, LENGTH = {size}\n" for name, (at, size) in areas.items())
+    script.write_text(f"MEMORY {{\n{lines}}}\n" + (build.FIRMWARE / "ports" / "emulated" / "sections.ld").read_text())
+    sources = [*(build.source(kernel) for kernel in kernels), source]
+    objects = toolchains()[chain].compile(sources, [build.FIRMWARE / "include"], core, folder, ENUMS)
+    return open_machine(toolchains()[chain].link(objects, core, folder / "image.elf", script, "mce_call"), core.core)

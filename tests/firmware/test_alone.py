@@ -8,13 +8,12 @@ import os
 import shutil
 from collections.abc import Callable
 from functools import cache
-from pathlib import Path
 from zlib import crc32
 
 import numpy as np
 import pytest
 
-from firmware import alone, build, layers
+from firmware import alone, layers
 from mixcomp_edge.build.cross import toolchains
 from mixcomp_edge.ir import interp
 from mixcomp_edge.ir.graph import Graph, Window
@@ -30,8 +29,8 @@ from mixcomp_edge.operators.input import QInput
 from mixcomp_edge.plan.kernels import Kernel, catalogue
 from mixcomp_edge.plan.packing import Packed
 from mixcomp_edge.plan.packing.quad import quad_decoded
-from mixcomp_edge.targets import Target, targets
-from mixcomp_sim import Emulator, Machine, find_core, image_memory, open_machine
+from mixcomp_edge.targets import targets
+from mixcomp_sim import Emulator, Machine, find_core
 
 OPS = sorted({kernel.op for kernel in catalogue()})
 EXAMPLES = int(os.environ.get("MCE_TEST_EXAMPLES", "60")) // 2  # fewer under the sanitizers
@@ -141,22 +140,10 @@ def machines(tmp_path_factory) -> Callable[[str, str], Machine]:
             pytest.skip(f"no emulator runs {isa}")
         if not find_core(core.core).model and shutil.which("qemu-system-arm") is None:
             pytest.skip(f"{isa} runs in QEMU alone, and qemu-system-arm is not installed")
-        return image(isa, core, chain, tmp_path_factory.mktemp(f"{isa}-{chain}"))
+        mine = [kernel for kernel in catalogue() if kernel.isa == isa]
+        return alone.image(mine, core, chain, tmp_path_factory.mktemp(f"{isa}-{chain}"))
 
     return opened
-
-
-def image(isa: str, core: Target, chain: str, folder: Path) -> Machine:
-    mine = [kernel for kernel in catalogue() if kernel.isa == isa]
-    source, script = folder / "image.c", folder / "image.ld"
-    source.write_text(alone.image_source([kernel.name for kernel in mine]))
-    memory = image_memory(core.core)
-    areas = {"FLASH (rx)": memory.flash, "RAM (rw)": memory.ram}
-    lines = "".join(f"{name} : ORIGIN = {at}, LENGTH = {size}\n" for name, (at, size) in areas.items())
-    script.write_text(f"MEMORY {{\n{lines}}}\n" + (build.FIRMWARE / "ports" / "emulated" / "sections.ld").read_text())
-    sources = [*(build.source(kernel) for kernel in mine), source]
-    objects = toolchains()[chain].compile(sources, [build.FIRMWARE / "include"], core, folder, alone.ENUMS)
-    return open_machine(toolchains()[chain].link(objects, core, folder / "image.elf", script, "mce_call"), core.core)
 
 
 @pytest.mark.parametrize(

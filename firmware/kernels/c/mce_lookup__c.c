@@ -17,6 +17,15 @@ MCE_INLINE void mce_lookup_pairs(int32_t x_packed, int32_t y_packed, const uint8
     }
 }
 
+/* The same where both are packed, one byte a turn. */
+MCE_INLINE void mce_lookup_packed(const uint8_t *table, const uint8_t *x, uint8_t *y, int32_t pairs)
+{
+    for (; pairs > 0; pairs--) {
+        const uint32_t both = *x++;
+        *y++ = (uint8_t)(table[both & 0x0F] | (uint32_t)table[both >> 4] << 4);
+    }
+}
+
 /* y = table[x]                                                                                         SPEC.md 4.13
  * In place: no byte is written before the elements in it, and in those before it, are read. */
 void mce_lookup__c(const mce_lookup *p, const uint8_t *x, uint8_t *y) /* each [y.h][y.w][y.c] */
@@ -24,7 +33,7 @@ void mce_lookup__c(const mce_lookup *p, const uint8_t *x, uint8_t *y) /* each [y
     const int32_t x_packed = mce_is_packed(p->x.type), y_packed = mce_is_packed(p->y.type);
     const int32_t n = p->y.h * p->y.w * p->y.c, last = n - 1;
     if (x_packed && y_packed) {
-        mce_lookup_pairs(1, 1, p->table, x, y, n / 2);
+        mce_lookup_packed(p->table, x, y, n / 2);
     } else if (x_packed) {
         mce_lookup_pairs(1, 0, p->table, x, y, n / 2);
     } else if (y_packed) {

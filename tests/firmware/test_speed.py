@@ -1,0 +1,111 @@
+"""Instructions an element on Cortex-M4, gcc: what operators without weights are held to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from firmware import alone
+from mixcomp_edge.build.cross import toolchains
+from mixcomp_edge.ir import interp
+from mixcomp_edge.ir.graph import Graph
+from mixcomp_edge.ir.nodes import QNode
+from mixcomp_edge.ir.types import QType, Requant
+from mixcomp_edge.ir.verify import verify
+from mixcomp_edge.numerics.packing import pack_elements
+from mixcomp_edge.operators.add import QAdd
+from mixcomp_edge.operators.blend import QMinimum
+from mixcomp_edge.operators.concat import QConcat
+from mixcomp_edge.operators.input import QInput
+from mixcomp_edge.operators.lookup import QLookup
+from mixcomp_edge.operators.matmul import QMatMul
+from mixcomp_edge.operators.mul import QMul
+from mixcomp_edge.operators.prelu import QPRelu
+from mixcomp_edge.operators.rescale import QRescale
+from mixcomp_edge.operators.slice import QSlice
+from mixcomp_edge.operators.transpose import QTranspose
+from mixcomp_edge.plan.kernels import candidates
+from mixcomp_edge.targets import target
+from mixcomp_sim import Machine
+
+SHAPE = (8, 8, 32)
+CORE = target("cortex-m4")
+BOUNDS = {  # operator: at 8 bits, at 4 bits; of matmul a multiply-accumulate
+    "add": (12, 12),
+    "minimum": (15, 15),
+    "mul": (12, 12),
+    "rescale": (8, 8),
+    "concat": (8, 8),
+    "concat of one type": (3, 3),
+    "lookup": (6, 6),
+    "prelu": (13, 13),
+    "transpose": (4, 8),
+    "transpose of short rows": (4.5, 8),
+    "slice": (4, 8),
+    "matmul": (2.5, 3.2),
+}
+
+
+def layer(what: str, dtype: str) -> Graph:
+    type_ = QType(dtype, 0.1)
+    x = QInput(name="x", inputs=(), shape=(64, 64) if what == "matmul" else SHAPE, type=type_)
+    z = QRescale(name="z", inputs=("x",), shape=x.shape, type=type_, requant=Requant.of(0.9))
+    one, two = ({"name": "y", "inputs": inputs, "shape": SHAPE, "type": type_} for inputs in (("x",), ("x", "z")))
+    blended = two | {"a_multiplier": 1 << 20, "b_multiplier": 1 << 20, "shift": 21}
+    nodes: dict[str, QNode] = {
+        "add": QAdd(**blended),
+        "minimum": QMinimum(**blended),
+        "mul": QMul(**two, requant=Requant.of(0.01)),
+        "rescale": QRescale(**one, requant=Requant.of(0.9)),
+        "concat": QConcat(**two | {"shape": (8, 8, 64)}, axis=2, requants=(Requant.of(0.9), Requant.of(0.7))),
+        "concat of one type": QConcat(**two | {"shape": (8, 8, 64)}, axis=2, requants=(Requant.of(1.0),) * 2),
+        "lookup": QLookup(**one, table=np.arange(1 << type_.bits, dtype=np.uint8)),
+        "prelu": QPRelu(**one, requant=Requant.of(np.linspace(0.1, 0.9, 33))),
+        "transpose": QTranspose(**one | {"shape": (32, 8, 8)}, axes=(2, 0, 1)),
+        "transpose of short rows": QTranspose(**one | {"shape": (8, 32, 8)}, axes=(0, 2, 1)),
+        "slice": QSlice(**one | {"shape": (8, 8, 16)}, start=(0, 0, 8), step=(1, 1, 1)),
+        "matmul": QMatMul(
+            **two | {"shape": (64, 64)}, a_axes=(0, 2), b_axes=(2, 1), count=64, requant=Requant.of(0.01)
+        ),
+    }  # fmt: skip
+    return verify(Graph("alone", (x, z, nodes[what]) if "z" in nodes[what].inputs else (x, nodes[what]), "y"))
+
+
+@dataclass
+class Counting:
+    """A core that counts what it executes."""
+
+    core: Machine
+    total: int = 0
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.core, name)
+
+    def call(self, name: str, argument: int) -> None:
+        self.total += self.core.call(name, argument, count=True).counts.total
+
+
+@pytest.fixture(scope="module")
+def core(tmp_path_factory):
+    if "gcc" not in toolchains():
+        pytest.skip("no such compiler")
+    graphs = [layer(what, dtype) for what in BOUNDS for dtype in ("u8", "u4")]
+    kernels = list({candidates(graph, graph.nodes[-1], CORE.isas)[0][0]: None for graph in graphs})
+    return kernels, alone.image(kernels, CORE, "gcc", tmp_path_factory.mktemp("speed"))
+
+
+@pytest.mark.parametrize("dtype", ["u8", "u4"])
+@pytest.mark.parametrize("what", BOUNDS)
+def test_an_operator_takes_no_more_instructions_than(what, dtype, core):
+    kernels, machine = core
+    graph = layer(what, dtype)
+    node = graph.nodes[-1]
+    x = np.random.default_rng(7).integers(0, 16, graph.nodes[0].shape)
+    values = {name: value[0] for name, value in interp.steps(graph, x[None])} | {"x": x}
+    kernel, packed = candidates(graph, node, CORE.isas)[0]
+    counting = Counting(machine)
+    found = alone.Call(graph, node, kernel, packed, values).on_core(counting, kernels.index(kernel))
+    assert found == pack_elements(values["y"], node.type.bits)
+    assert counting.total / (node.macs or node.elements) <= BOUNDS[what][dtype == "u4"]
