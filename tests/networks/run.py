@@ -2,7 +2,8 @@
 
     pip install 'mixcomp-edge[networks]'
     python tests/networks/run.py --only ghostnet --bits 8      # some of them
-    python tests/networks/run.py --write                       # all of them, into tests/networks/README.md
+    python tests/networks/run.py --write --json rows.jsonl     # all of them, into tests/networks/README.md; what
+                                                               # rows.jsonl holds from an earlier start is kept
 
 Each is quantized by calibration alone at 8 and 4 bits of activation, exported for Cortex-M4, and compared with the
 interpreter, every element of every layer, on the host and, where flash and RAM of the emulated core allow, there. SQNR
@@ -91,26 +92,28 @@ def main() -> None:
     )
     parser.add_argument("--further", action="store_true", help="other networks than those of the table")
     parser.add_argument("--no-emulator", action="store_true", help="verify on the host alone")
-    parser.add_argument("--json", type=Path, help="append each row to this file, a line a row")
-    parser.add_argument("--write", action="store_true", help="write the table of README.md anew")
+    parser.add_argument("--json", type=Path, help="append each row to this file, a line a row; rows there are kept")
+    parser.add_argument("--write", action="store_true", help="write the table of README.md anew, after each row")
     arguments = parser.parse_args()
     warnings.filterwarnings("ignore")
-    images, rows = photographs(), []
-    for network in FURTHER if arguments.further else NETWORKS:
-        if arguments.only not in network.label:
-            continue
-        for bits in arguments.bits or (8, 4):
+    images, networks = photographs(), FURTHER if arguments.further else NETWORKS
+    there = arguments.json.read_text().splitlines() if arguments.json and arguments.json.exists() else []
+    rows = {(row["network"], row["bits"]): row for row in map(json.loads, there)}
+    for bits in arguments.bits or (8, 4):
+        for network in networks:
+            if arguments.only not in network.label or (network.label, bits) in rows:
+                continue
             try:
                 row = trial(network, bits, images, emulate=not arguments.no_emulator)
             except Exception as error:
                 row = {"network": network.label, "bits": bits, "fault": f"{type(error).__name__}: {error}"}
-            rows.append(row)
+            rows[network.label, bits] = row
             print(json.dumps(row), flush=True)
             if arguments.json:
                 with arguments.json.open("a") as file:
                     file.write(json.dumps(row) + "\n")
-    if arguments.write:
-        table(rows)
+            if arguments.write:
+                table([rows[n.label, b] for n in networks for b in (8, 4) if (n.label, b) in rows])
 
 
 def table(rows: list[dict[str, object]]) -> None:

@@ -21,8 +21,8 @@ from mixcomp_edge.operators.slice import Slice
 
 def cut(importer: Importer, node: fx.Node, stored: Stored, dim: int, start: int, size: int, step: int = 1) -> Stored:
     """Elements start, start + step, … of a dimension, `size` of them: whole blocks of its outermost factor as the value
-    lies, others in the canonical order."""
-    if dim == 0:
+    lies, others in the canonical order, or, of a value that has none, once they lie side by side."""
+    if 0 in stored.placement.dims[dim]:
         raise refused(node, "a slice of the batch")
     whole = stored.placement.shape[dim]
     if (start, size, step) == (0, whole, 1):
@@ -32,19 +32,34 @@ def cut(importer: Importer, node: fx.Node, stored: Stored, dim: int, start: int,
     factors, sizes = stored.placement.dims[dim], stored.placement.sizes
     inner = prod(sizes[factor] for factor in factors[1:])
     by_blocks = inner == 1 or (step == 1 and start % inner == size % inner == 0)
-    if not factors or not by_blocks or len(sizes) > 1 + MAX_RANK:
-        axes = apart(stored.placement.shape, canonical(len(stored.placement.dims) - 1))
-        inner = 1
-        stored = Stored(importer.source(node, stored).name, axes, stored.call)
+    if not factors or not by_blocks:
+        axes, inner = _in_one_piece(stored.placement, dim), 1
+        stored = Stored(importer.brought(stored, axes).name, axes, stored.call)
     axes = stored.placement
-    source, at = importer.shaped(importer.nodes[stored.node], axes.sizes[1:], stored.call), axes.dims[dim][0] - 1
-    starts, steps, shape = [0] * len(source.shape), [1] * len(source.shape), list(source.shape)
-    starts[at], steps[at], shape[at] = start // inner, step, size // inner
+    sizes, at = axes.sizes[1:], axes.dims[dim][0] - 1
+    shape = [prod(sizes[:at]), sizes[at], prod(sizes[at + 1 :])] if len(sizes) > MAX_RANK else [*sizes]
+    source = importer.shaped(importer.nodes[stored.node], tuple(shape), stored.call)
+    axis = 1 if len(sizes) > MAX_RANK else at
+    starts, steps = [0] * len(shape), [1] * len(shape)
+    starts[axis], steps[axis], shape[axis] = start // inner, step, size // inner
     name = importer.unique(node.name)
     importer.nodes[name] = Slice(
         name=name, inputs=(source.name,), shape=tuple(shape), start=tuple(starts), step=tuple(steps)
     )
-    return Stored(name, normal((axes.sizes[0], *shape), axes.dims), node.name)
+    left = (axes.sizes[0], *sizes[:at], size // inner, *sizes[at + 1 :])
+    return Stored(name, normal(left, axes.dims), node.name)
+
+
+def _in_one_piece(placement: Placement, dim: int) -> Placement:
+    """One in which that dimension is a factor."""
+    rank = len(placement.dims) - 1
+    if placement.dims[0] == (0,) and rank <= MAX_RANK:
+        return apart(placement.shape, canonical(rank))
+    moved = placement.with_innermost(dim)
+    if moved.dims[dim]:
+        return moved
+    dims = tuple((len(moved.sizes),) if d == dim else factors for d, factors in enumerate(moved.dims))
+    return Placement((*moved.sizes, 1), dims)
 
 
 def _dim(node: fx.Node, argument: Any, rank: int) -> int:
