@@ -52,7 +52,7 @@ class Pair(Activated):
         raise NotImplementedError
 
     @property
-    def formula(self) -> Formula:
+    def formula(self) -> Formula | None:
         return self.activated(self.joins, 2)
 
     def output_shape(self, shapes: list[Shape]) -> Shape:

@@ -80,6 +80,12 @@ class FloatNode(Node):
         return None
 
     @property
+    def tells_apart(self) -> float | None:
+        """How far below the largest number of a row along its last axis its value needs to reach, where there is such a
+        bound."""
+        return None
+
+    @property
     def formula(self) -> Formula | None:
         """Its value, element by element, as a function of those that it reads, where it is one of numbers alone."""
         return None

@@ -1,5 +1,6 @@
 """blend, SPEC.md 4.4, and minimum, maximum, SPEC.md 4.16: two values, either of which may repeat, are brought to the
-scale of the result and joined there. A sum of one shape is an `add`; blend is every other sum, and each difference."""
+scale of the result and joined there. A sum of one shape is an `add`; blend is every other sum, and each difference; a
+mask before a softmax is a minimum."""
 
 from __future__ import annotations
 
@@ -17,6 +18,9 @@ from mixcomp_edge.ir.tflite import Operation, Operations
 from mixcomp_edge.ir.types import QType, QuantizedWeights
 from mixcomp_edge.numerics.functions import Formula, Step
 from mixcomp_edge.numerics.requant import add_parameters
+
+OPEN = 1024.0  # beyond what differences of a softmax's numbers are
+NOTHING = 6.3  # so far below the largest number of its row a softmax gives less than half of 1 / 256, which is 0
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -48,6 +52,33 @@ class Minimum(Pair):
     @property
     def joins(self) -> Formula:
         return (Step("least", (0, 1)),)
+
+    def lower(self, y: QType, inputs: list[QType], weights: QuantizedWeights | None) -> QNode:
+        return QMinimum(**self.common(y), **_multipliers(y, inputs, np.ones(2)))
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Masked(Pair):
+    """What a softmax leaves out: where the second value, a constant of OPEN and -OPEN, is negative, `least`, or with
+    `adds` the first value and that. Its type reaches only as far down as a softmax tells numbers apart; the minimum
+    with -OPEN is then its lowest number, and becomes 0."""
+
+    op: ClassVar[str] = "masked"
+    reads_8_bits: ClassVar[bool] = True
+
+    least: float
+    adds: bool
+
+    @property
+    def formula(self) -> None:
+        return None
+
+    @property
+    def tells_apart(self) -> float:
+        return NOTHING
+
+    def is_skewed(self, inputs: list[bool]) -> bool:
+        return True
 
     def lower(self, y: QType, inputs: list[QType], weights: QuantizedWeights | None) -> QNode:
         return QMinimum(**self.common(y), **_multipliers(y, inputs, np.ones(2)))

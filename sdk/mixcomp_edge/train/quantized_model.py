@@ -130,7 +130,7 @@ class QuantizedModel(nn.Module):
 
         def observe(name: str, value: Tensor) -> None:
             if name in seen:
-                seen[name].add(value)
+                seen[name].add(_told_apart(self.graph[name], value))
 
         with self.floating():
             for start in range(0, count(inputs), batch_size):
@@ -153,6 +153,12 @@ class QuantizedModel(nn.Module):
             nodes.append(node)
         types = {name: self.quantizer(owner).qtype() for name, owner in self.owner.items()}
         return QuantizedGraph(self.graph.with_nodes(nodes), types, weights)
+
+
+def _told_apart(node: Node, value: Tensor) -> Tensor:
+    """A node's value (N, C, ...), of which each row along the last axis reaches no further down than it needs to."""
+    reach = node.tells_apart if isinstance(node, FloatNode) else None
+    return value if reach is None else torch.maximum(value, value.amax(1, keepdim=True) - reach)
 
 
 def _key(name: str) -> str:

@@ -206,7 +206,7 @@ REFUSED = {
     "over the batch": (lambda x: x.mean(0, keepdim=True).expand(2, -1, -1, -1), "over the batch"),
     "the norm of order 1": (lambda x: x.norm(p=1, dim=1), "a norm of order 1"),
     "where the largest is": (lambda x: x.max(1)[1].float(), "second result"),
-    "a masked attention": (lambda x: F.scaled_dot_product_attention(x, x, x, is_causal=True), "attention with a mask"),
+    "a computed mask": (lambda x: F.scaled_dot_product_attention(x, x, x, attn_mask=x @ x.mT), "mask that is computed"),
     "one number a sample": (lambda x: x.mean((1, 2, 3)), "a value of shape"),
     "three operands": (lambda x: torch.einsum("bchw,bchw,bchw->bc", x, x, x), "einsum"),
 }

@@ -12,6 +12,7 @@ from torch import fx
 
 from mixcomp_edge.frontend.torch_export.calls import arguments, operator_of, refused, torch_shape
 from mixcomp_edge.frontend.torch_export.importer import Importer, handles
+from mixcomp_edge.frontend.torch_export.masks import OUT, before_softmax, left_out, replaced
 from mixcomp_edge.ir.nodes import Activation
 from mixcomp_edge.numerics.functions import Formula, Step
 from mixcomp_edge.operators.log_softmax import LogSoftmax
@@ -29,6 +30,7 @@ PLAIN = {  # without parameters: torch's name, ours where it differs
     "sgn": "sign", "special_expit": "sigmoid", "special_exp2": "exp2", "special_expm1": "expm1", "fix": "trunc",
     "special_log1p": "log1p", "special_erf": "erf", "special_erfc": "erfc", "special_round": "round",
 }  # fmt: skip
+SCALE_BEFORE = "put it behind scaling and sums, or write a number"
 SELU = (1.6732632423543772848170429916717, 1.0507009873554804934193349852946)  # alpha, scale; torch.nn.SELU
 
 
@@ -83,7 +85,7 @@ def _clamp(importer: Importer, node: fx.Node) -> None:
         end if bound is None else _number(importer, node, bound) for bound, end in ((low, -math.inf), (high, math.inf))
     )
     if low >= high:
-        raise refused(node, f"a clamp to [{low}, {high}], which leaves one number,")
+        raise refused(node, f"a clamp to [{low}, {high}], which leaves one number")
     if low == 0.0:
         return importer.pointwise(node, Relu, activation=Activation(high))
     return lookup(importer, node, "clamp", low, high)
@@ -131,7 +133,7 @@ def _rrelu(importer: Importer, node: fx.Node) -> None:
     """Outside of training the slope is the middle of its range."""
     _, lower, upper, training = arguments(node, None, 1 / 8, 1 / 3, False)
     if training:
-        raise refused(node, "rrelu with training=True, which draws its slope at random,")
+        raise refused(node, "rrelu with training=True, which draws its slope at random")
     lookup(importer, node, "leaky_relu", (lower + upper) / 2)
 
 
@@ -174,13 +176,31 @@ def _comparison(importer: Importer, node: fx.Node) -> None:
 
 @handles("where.self", "where.ScalarSelf", "where.ScalarOther", "where.Scalar")
 def _where(importer: Importer, node: fx.Node) -> None:
-    of_several(importer, node, "choice", list(node.args[:3]))
+    _choice(importer, node, *node.args[:3])
 
 
 @handles("masked_fill.Scalar", "masked_fill.Tensor")
 def _masked_fill(importer: Importer, node: fx.Node) -> None:
     x, mask, value = node.args
-    of_several(importer, node, "choice", [mask, value, x])
+    _choice(importer, node, mask, value, x)
+
+
+def _choice(importer: Importer, node: fx.Node, mask: Any, there: Any, elsewhere: Any) -> None:
+    """A function, or a number in places that are known before the model runs."""
+    known = isinstance(mask, fx.Node) and mask in importer.constants and importer.constants[mask].numel() > 1
+    value, number = (there, elsewhere) if there in importer.alias else (elsewhere, there)
+    if not known or number in importer.alias or importer.stored(node, value).placement.shape != torch_shape(node):
+        return of_several(importer, node, "choice", [mask, there, elsewhere])
+    places = np.moveaxis(importer.constant(node, mask), -1, 0) != 0
+    stored, places = importer.stored(node, value), places if value is elsewhere else ~places
+    number = _number(importer, node, number)
+    if number <= OUT and before_softmax(node):
+        importer.alias[node] = left_out(importer, node, stored, places, number, adds=False)
+    elif math.isfinite(number):
+        importer.alias[node] = replaced(importer, node, stored, places, number)
+    else:
+        raise refused(node, f"{number} in place of some elements, not right before a softmax", SCALE_BEFORE)
+    return None
 
 
 @handles("softmax.int")

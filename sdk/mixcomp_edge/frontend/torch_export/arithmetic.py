@@ -11,6 +11,8 @@ from torch import fx
 
 from mixcomp_edge.frontend.torch_export.calls import arguments, operator_of, refused, shape_of, torch_shape
 from mixcomp_edge.frontend.torch_export.importer import Importer, handles
+from mixcomp_edge.frontend.torch_export.masks import before_softmax, is_mask, with_mask
+from mixcomp_edge.frontend.torch_export.orders import canonical
 from mixcomp_edge.frontend.torch_export.values import Stored
 from mixcomp_edge.ir.graph import Node
 from mixcomp_edge.numerics.functions import Step
@@ -36,16 +38,19 @@ def _arithmetic(importer: Importer, node: fx.Node) -> None:
         return _of_two(importer, node)
     value = values[0] if values else 0
     source = importer.stored(node, value)
-    constant = importer.constant(node, operands[1 - value])
+    product = operator in ("mul", "div")
+    constant = importer.constant(node, operands[1 - value], finite=product or not before_softmax(node))
     if operator == "div" and value == 1:
         source = _reciprocal(importer, node)
     elif operator == "div":
         if not constant.all():
             raise refused(node, "a division by zero")
         constant = 1 / constant
-    product = operator in ("mul", "div")
     gain, factor = (1.0, 1.0) if product else _factors(node)[:: 1 if value == 0 else -1]
     constant = factor * constant
+    if not product and gain == 1 and source.placement.shape == torch_shape(node) and is_mask(node, constant):
+        importer.alias[node] = with_mask(importer, node, source, np.moveaxis(constant, -1, 0))
+        return None
     if source.placement.shape == torch_shape(node) and constant.size == constant.shape[-1]:
         channels = np.broadcast_to(constant.reshape(-1), torch_shape(node)[1:2]).copy()
         one = np.ones_like(channels)
@@ -67,11 +72,15 @@ def _reciprocal(importer: Importer, node: fx.Node) -> Stored:
 
 
 def _joined(importer: Importer, node: fx.Node, make: Callable[..., Node], a: Stored, b: Stored) -> None:
-    """Adds what two values make: as the first lies where both have one shape, else channels last."""
-    if a.placement.shape == b.placement.shape == torch_shape(node):
+    """Adds what two values make: as the first lies that nothing repeats, or channels last where both repeat."""
+    shape = torch_shape(node)
+    if a.placement.shape == b.placement.shape == shape:
         return importer.pointwise(node, make, a, b)
-    inputs = tuple(importer.source(node, operand).name for operand in (a, b))
-    return importer.add(node, make(name=importer.unique(node.name), inputs=inputs, shape=shape_of(node)))
+    whole = next((o for o in (a, b) if o.placement.shape == shape), None)
+    order = canonical(len(shape_of(node))) if whole is None else importer.read(node, whole).order
+    inputs = tuple(importer.source_as(node, operand, order).name for operand in (a, b))
+    made = make(name=importer.unique(node.name), inputs=inputs, shape=tuple(shape[1 + dim] for dim in order))
+    return importer.add(node, made, order)
 
 
 @handles("neg.default")

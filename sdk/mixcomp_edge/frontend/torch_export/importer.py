@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, fx
 from torch._ops import OpOverload
 from torch.export.graph_signature import OutputKind
+from torch.nn import functional as F
 
 from mixcomp_edge.errors import UnsupportedError
 from mixcomp_edge.frontend.torch_export.calls import (
@@ -25,6 +26,7 @@ from mixcomp_edge.frontend.torch_export.calls import (
     torch_shape,
     value_of,
 )
+from mixcomp_edge.frontend.torch_export.lifting import lifted
 from mixcomp_edge.frontend.torch_export.orders import canonical, placed
 from mixcomp_edge.frontend.torch_export.refusals import Refusal, Refused, unsupported
 from mixcomp_edge.frontend.torch_export.structure import Structure, structure_of
@@ -128,7 +130,7 @@ class Importer(Values):
         if isinstance(call, OpOverload):
             if torch.Tag.nondeterministic_seeded in call.tags:
                 return False
-        elif call is not operator.getitem:
+        elif call not in (operator.getitem, F.normalize):
             return False
         if any(source not in self.constants for source in node.all_input_nodes):
             return False
@@ -146,11 +148,11 @@ class Importer(Values):
 
     def _call(self, node: fx.Node) -> None:
         name = operator_of(node)
-        handler = HANDLERS.get(str(node.target).removeprefix("aten.")) or HANDLERS.get(name)
+        handler = handler_of(node)
         read = next((source for source in node.all_input_nodes if source in self.state), None)
         if read is not None:
             path = self.paths[read.name]
-            raise refused(node, f"reading '{path}', which the model itself changes when it runs,", STATE)
+            raise refused(node, f"reading '{path}', which the model itself changes when it runs", STATE)
         if handler is None:
             full = str(node.target) if any(key.startswith(f"{name}.") for key in HANDLERS) else f"aten.{name}"
             raise refused(node, f"the operator {full} is not supported")
@@ -160,7 +162,7 @@ class Importer(Values):
         is_mask = value is not None and value.dtype == torch.bool and name not in CASTS
         if value is not None and value.dtype not in FLOATS and name not in WHOLE and not is_mask:
             raise refused(node, f"a cast to {str(value.dtype).removeprefix('torch.')}")
-        return handler(self, node)
+        return None if lifted(self, node, handler) else handler(self, node)
 
     def _stand_in(self, node: fx.Node) -> None:
         """A node of the value's shape, for the walk to go on behind a call that was refused."""
@@ -180,7 +182,7 @@ class Importer(Values):
             return None
         return self.constants[argument].to(torch.float32).cpu().numpy().copy()
 
-    def constant(self, node: fx.Node, argument: Any) -> np.ndarray:
+    def constant(self, node: fx.Node, argument: Any, *, finite: bool = True) -> np.ndarray:
         """A constant operand of a call, float64, of the rank of the call's value: channels last, without the batch."""
         rank = len(shape_of(node)) + 1
         if isinstance(argument, fx.Node):
@@ -191,8 +193,8 @@ class Importer(Values):
         if len(full) > 1 and np.array_equal(full[:1].repeat(len(full), axis=0), full):
             full = full[:1]
         if full.ndim != rank or len(full) > 1:
-            raise refused(node, f"a constant of shape {value.shape} in {node.target}, which differs among samples,")
-        if not np.isfinite(full).all():
+            raise refused(node, f"a constant of shape {value.shape} in {node.target}, which differs among samples")
+        if finite and not np.isfinite(full).all():
             raise refused(node, f"a constant in {node.target} that is not finite")
         return np.moveaxis(full[0], 0, -1).copy()
 
@@ -265,6 +267,11 @@ def _ancestors(nodes: Iterable[fx.Node]) -> set[fx.Node]:
 
 Handler = Callable[[Importer, fx.Node], None]
 HANDLERS: dict[str, Handler] = {}
+
+
+def handler_of(node: fx.Node) -> Handler | None:
+    """What translates a call."""
+    return HANDLERS.get(str(node.target).removeprefix("aten.")) or HANDLERS.get(operator_of(node))
 
 
 def handles(*targets: str) -> Callable[[Handler], Handler]:

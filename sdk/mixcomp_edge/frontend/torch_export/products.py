@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from torch import fx
 
-from mixcomp_edge.frontend.torch_export.calls import arguments, operator_of, refused, torch_shape
+from mixcomp_edge.frontend.torch_export.calls import BATCH, arguments, operator_of, refused, torch_shape
 from mixcomp_edge.frontend.torch_export.contraction import Operand, product
 from mixcomp_edge.frontend.torch_export.importer import Importer, handles
 from mixcomp_edge.frontend.torch_export.layers import positionwise
+from mixcomp_edge.frontend.torch_export.layout import viewed
+from mixcomp_edge.frontend.torch_export.lifting import apart
+from mixcomp_edge.frontend.torch_export.masks import attention_mask, with_mask
+from mixcomp_edge.frontend.torch_export.orders import normal
 from mixcomp_edge.frontend.torch_export.values import Stored
+from mixcomp_edge.ir.nodes import Doubles
+from mixcomp_edge.operators.constant import Constant
 from mixcomp_edge.operators.softmax import Softmax
 
 OUTER = "abcdefg"  # the letters of dimensions beside those of the matrices
-MASK = "leave the mask out: padded places then count like others"
+MASK = "make the mask a buffer, or leave it out: padded places then count like others"
 
 
 @handles("matmul.default", "bmm.default", "mm.default")
@@ -23,9 +30,15 @@ def _matmul(importer: Importer, node: fx.Node) -> None:
     a, b = (importer.tensor(argument) for argument in node.args[:2])
     if b is not None and b.ndim == 2:
         return _constant_matrix(importer, node, 0, node.args[1], b.T)
-    if a is not None or b is not None:
-        raise refused(node, f"aten.{operator_of(node)} with a constant that is no matrix behind a value")
-    values = [importer.stored(node, index) for index in (0, 1)]
+    if b is not None and b.ndim == 1:
+        _constant_matrix(importer, node, 0, node.args[1], b[None])
+        importer.alias[node] = viewed(importer, node, importer.alias[node], torch_shape(node))
+        return None
+    if (a is not None and a.ndim < 3) or (b is not None and b.ndim < 3):
+        raise refused(
+            node, f"aten.{operator_of(node)} of a constant matrix and a value", "transpose both and exchange them"
+        )
+    values = [importer.stored(node, i) if c is None else _in_flash(importer, node, i, c) for i, c in enumerate((a, b))]
     rank = len(torch_shape(node))
     if min(len(value.placement.shape) for value in values) < 3:
         raise refused(node, f"aten.{operator_of(node)} of vectors")
@@ -34,6 +47,23 @@ def _matmul(importer: Importer, node: fx.Node) -> None:
     first, second = (Operand(v, x + own) for v, x, own in zip(values, letters, ("mk", "kn"), strict=True))
     importer.alias[node] = product(importer, node, first, second, f"N{outer}mn")
     return None
+
+
+def _in_flash(importer: Importer, node: fx.Node, index: int, values: np.ndarray) -> Stored:
+    """A constant (N, ...) or (N * H, ...) that is alike for all samples."""
+    whole = torch_shape(node)[0]
+    beside = whole // BATCH
+    if len(values) == whole:
+        values = values.reshape(BATCH, beside, *values.shape[1:])
+    elif len(values) == 1 and beside == 1:
+        values = values[None]
+    if values.shape[1] != beside or not (values == values[:1]).all():
+        raise refused(node, f"aten.{operator_of(node)} with a constant that differs among samples")
+    shape = values.shape[1:]
+    name = importer.unique(f"{importer.place(node)}_constant")
+    importer.nodes[name] = Constant(name=name, inputs=(), shape=shape, values=values[0].astype(np.float64))
+    dims = ((0, 1), *((2 + i,) for i in range(len(shape) - 1)))
+    return Stored(name, normal((BATCH, *shape), dims), node.name)
 
 
 @handles("einsum.default")
@@ -61,21 +91,40 @@ def _einsum(importer: Importer, node: fx.Node) -> None:
 
 @handles("scaled_dot_product_attention.default")
 def _attention(importer: Importer, node: fx.Node) -> None:
-    """softmax(scale * q k^T) v."""
+    """softmax(scale * q k^T + mask) v."""
     q, k, v = (importer.stored(node, index) for index in range(3))
     _, _, _, mask, _, causal, scale, grouped = arguments(node, None, None, None, None, 0.0, False, None, False)[:8]
-    if mask is not None or causal or grouped:
-        raise refused(node, "attention with a mask, or with groups of queries", MASK)
+    if grouped:
+        raise refused(node, "attention with groups of queries", "repeat keys and values for each group")
+    if mask is not None and mask not in importer.constants:
+        raise refused(node, "attention with a mask that is computed", MASK)
+    places = q.placement.shape[-2], k.placement.shape[-2]
+    addend = attention_mask(None if mask is None else importer.constants[mask], bool(causal), *places)
     factor = q.placement.shape[-1] ** -0.5 if scale is None else float(scale)
     outer = "N" + OUTER[: len(q.placement.shape) - 3]
     y = f"{outer}mn"
     scores = product(
         importer, node, Operand(q, f"{outer}mk"), Operand(k, f"{outer}nk"), y, factor=factor, order=y
     )  # the softmax goes along the last axis
+    if addend is not None:
+        scores = _biased(importer, node, scores, addend)
     source, name = importer.nodes[scores.node], importer.unique(f"{node.name}_weights")
     importer.nodes[name] = Softmax(name=name, inputs=(source.name,), shape=source.shape)
     weights = Operand(Stored(name, scores.placement, node.name), f"{outer}mk")
     importer.alias[node] = product(importer, node, weights, Operand(v, f"{outer}kn"), y)
+
+
+def _biased(importer: Importer, node: fx.Node, scores: Stored, addend: Doubles) -> Stored:
+    """Scores (N, ..., m, n) with a mask; (N * H, m, n) for all H alike."""
+    placement = scores.placement
+    rank = len(placement.dims)
+    addend = addend.reshape((1,) * (rank - addend.ndim) + addend.shape)
+    if not (addend == addend[:1]).all():
+        raise refused(node, "attention with a mask that differs among samples", MASK)
+    if placement.dims[0] == (0,):
+        return with_mask(importer, node, scores, addend[0])
+    masked = with_mask(importer, node, replace(scores, placement=apart(placement)), addend[:1])
+    return replace(scores, node=masked.node)
 
 
 def _constant_matrix(importer: Importer, node: fx.Node, value: Any, owner: Any, matrix: np.ndarray) -> None:

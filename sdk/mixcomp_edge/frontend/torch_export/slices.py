@@ -11,11 +11,12 @@ from torch import fx
 from mixcomp_edge.frontend.torch_export.calls import BATCH, arguments, refused, torch_shape, unstorable
 from mixcomp_edge.frontend.torch_export.importer import Importer, handles
 from mixcomp_edge.frontend.torch_export.layout import join, viewed
-from mixcomp_edge.frontend.torch_export.orders import Placement, apart, canonical, normal
+from mixcomp_edge.frontend.torch_export.orders import Placement, apart, canonical, normal, placed
 from mixcomp_edge.frontend.torch_export.values import Stored
 from mixcomp_edge.ir.bounds import MAX_RANK
 from mixcomp_edge.ir.graph import Window
 from mixcomp_edge.operators.maxpool2d import MaxPool2d
+from mixcomp_edge.operators.pad import Pad
 from mixcomp_edge.operators.slice import Slice
 
 
@@ -191,8 +192,12 @@ def _without(placement: Placement, dim: int) -> Placement:
 def _stack(importer: Importer, node: fx.Node) -> None:
     tensors, dim = arguments(node, None, 0)
     dim = _dim(node, dim, len(torch_shape(node)))
-    parts = [importer.stored(node, tensor) for tensor in tensors]
-    importer.alias[node] = join(importer, node, [replace(p, placement=_with(p.placement, dim)) for p in parts], dim)
+    importer.alias[node] = _stacked(importer, node, [importer.stored(node, tensor) for tensor in tensors], dim)
+
+
+def _stacked(importer: Importer, node: fx.Node, parts: list[Stored], dim: int) -> Stored:
+    """Values side by side along a new dimension."""
+    return join(importer, node, [replace(part, placement=_with(part.placement, dim)) for part in parts], dim)
 
 
 def _with(placement: Placement, dim: int) -> Placement:
@@ -224,3 +229,53 @@ def _pixel_unshuffle(importer: Importer, node: fx.Node) -> None:
     parts = viewed(importer, node, stored, (n, c, h // r, r, w // r, r))
     moved = replace(parts, placement=parts.placement.permuted((0, 1, 3, 5, 2, 4)))
     importer.alias[node] = viewed(importer, node, moved, torch_shape(node))
+
+
+@handles("unfold.default")
+def _windows(importer: Importer, node: fx.Node) -> None:
+    """Windows of a dimension; the elements of each are a new last one."""
+    stored, (_, dim, size, step) = importer.stored(node), arguments(node, None, None, None, None)
+    shape, rank = stored.placement.shape, len(stored.placement.shape)
+    dim = _dim(node, dim, rank)
+    if size == step:
+        count = torch_shape(node)[dim]
+        whole = cut(importer, node, stored, dim, 0, count * int(size))
+        blocks = viewed(importer, node, whole, (*shape[:dim], count, int(size), *shape[dim + 1 :]))
+        dims = (*range(dim + 1), *range(dim + 2, rank + 1), dim + 1)
+        return importer.view(node, blocks, blocks.placement.permuted(dims))
+    parts = [cut(importer, node, stored, dim, i, torch_shape(node)[dim], int(step)) for i in range(int(size))]
+    importer.alias[node] = _stacked(importer, node, parts, rank)
+    return None
+
+
+@handles("im2col.default")
+def _patches(importer: Importer, node: fx.Node) -> None:
+    """F.unfold: (N, C, H, W) to (N, C * KH * KW, positions)."""
+    kernel, dilation, padding, stride = (_two(argument) for argument in arguments(node, None, *[None] * 4)[1:])
+    source = importer.source(node)
+    height, width, channels = source.shape
+    if any(padding):
+        around, name = (*padding, 0), importer.unique(f"{node.name}_pad")
+        shape = (height + 2 * padding[0], width + 2 * padding[1], channels)
+        source = Pad(name=name, inputs=(source.name,), shape=shape, before=around, after=around)
+        importer.nodes[name] = source
+    sizes = (source.shape[0], source.shape[1])
+    counts = [(n - d * (k - 1) - 1) // s + 1 for n, d, k, s in zip(sizes, dilation, kernel, stride, strict=True)]
+    stored = Stored(source.name, placed((BATCH, channels, *sizes), canonical(3)), node.name)
+    if kernel == stride and dilation == (1, 1):
+        for dim, (count, size) in enumerate(zip(counts, kernel, strict=True)):
+            stored = cut(importer, node, stored, 2 + dim, 0, count * size)
+        (oh, ow), (kh, kw) = counts, kernel
+        blocks = viewed(importer, node, stored, (BATCH, channels, oh, kh, ow, kw))
+        moved = replace(blocks, placement=blocks.placement.permuted((0, 1, 3, 5, 2, 4)))
+        importer.alias[node] = viewed(importer, node, moved, torch_shape(node))
+        return
+    rows = [cut(importer, node, stored, 2, i * dilation[0], counts[0], stride[0]) for i in range(kernel[0])]
+    parts = [
+        cut(importer, node, row, 3, i * dilation[1], counts[1], stride[1]) for row in rows for i in range(kernel[1])
+    ]
+    importer.alias[node] = viewed(importer, node, _stacked(importer, node, parts, 2), torch_shape(node))
+
+
+def _two(argument: Any) -> tuple[int, int]:
+    return int(argument[0]), int(argument[-1])

@@ -13,6 +13,7 @@ from torch.export import ExportedProgram
 from mixcomp_edge.errors import UnsupportedError
 from mixcomp_edge.frontend.torch_export.calls import BATCH, arguments, operator_of, value_of
 from mixcomp_edge.frontend.torch_export.causes import explain
+from mixcomp_edge.frontend.torch_export.decomposition import taken_apart
 from mixcomp_edge.frontend.torch_export.patterns import made_whole
 from mixcomp_edge.frontend.torch_export.undisturbed import undisturbed
 from mixcomp_edge.ir.graph import Shape
@@ -33,7 +34,7 @@ def trace(model: nn.Module, shapes: tuple[Shape, ...], name: str) -> ExportedPro
             program = _without_identities(program)
             plain = _plain_names(program)
             _rename(program, plain)
-            program = program.run_decompositions({})
+            program = taken_apart(program.run_decompositions({}))
             _rename(program, {new: path for path, new in plain.items()})
             return made_whole(program)
         except Exception as error:  # torch.export raises many kinds

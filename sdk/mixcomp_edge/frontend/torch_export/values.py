@@ -14,7 +14,9 @@ from mixcomp_edge.frontend.torch_export.calls import refused, torch_shape, unsto
 from mixcomp_edge.frontend.torch_export.orders import Order, Placement, canonical, moves, placed
 from mixcomp_edge.ir.bounds import MAX_RANK
 from mixcomp_edge.ir.graph import Node, Shape
+from mixcomp_edge.ir.nodes import Doubles
 from mixcomp_edge.ir.verify import symbol
+from mixcomp_edge.operators.constant import Constant
 from mixcomp_edge.operators.reshape import Reshape
 from mixcomp_edge.operators.transpose import Transpose
 
@@ -93,12 +95,21 @@ class Values:
         """The same elements under another shape; `call` names the reshape where one is needed."""
         if node.shape == shape:
             return node
+        if isinstance(node, Constant):
+            return self._constant(node, node.values.reshape(shape))
         return self._once(Reshape(name=self.unique(call), inputs=(node.name,), shape=shape), shape)
 
     def _transposed(self, node: Node, axes: tuple[int, ...], call: str) -> Node:
+        if isinstance(node, Constant):
+            return self._constant(node, node.values.transpose(axes))
         shape = tuple(node.shape[axis] for axis in axes)
         name = self.unique(f"{call}_transposed")
         return self._once(Transpose(name=name, inputs=(node.name,), shape=shape, axes=axes), axes)
+
+    def _constant(self, node: Constant, values: Doubles) -> Node:
+        """A constant as another is to lie: nothing moves when the model runs."""
+        name = self.unique(node.name)
+        return self.nodes.setdefault(name, replace(node, name=name, shape=values.shape, values=values.copy()))
 
     def _once(self, node: Node, what: tuple[int, ...]) -> Node:
         """The node itself, or an earlier one that does the same."""
