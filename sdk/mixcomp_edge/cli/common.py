@@ -46,7 +46,7 @@ TaskArgument = Annotated[
     typer.Argument(
         metavar="TASK",
         help=f"{', '.join(BUILTIN)}; or file.py:function, a function that returns a mixcomp_edge.Task; or a model "
-        "file, .onnx, .tflite, .pt2, .pt; or a mixcomp.toml that names one and its data.",
+        "file, .onnx, .tflite, .keras, .pt2, .pt, a SavedModel; or a mixcomp.toml that names one and its data.",
     ),
 ]
 

@@ -216,6 +216,34 @@ def test_a_file_that_was_computed_otherwise_is_caught_by_the_proof(tmp_path):
         prove(module, [torch.randn(5, 6, 8, 10)])
 
 
+def test_a_quantized_file_stands_for_real_numbers(tmp_path):
+    """A layer between pairs that round: its weights come as integers, values are rounded in the file alone."""
+    codes = RNG.integers(-8, 8, (4, 6, 3, 3)).astype(np.int8)
+    scales = RNG.uniform(0.05, 0.1, 4).astype(np.float32)
+    constants = {
+        "xs": np.float32(0.03), "xz": np.uint8(128), "wq": codes, "ws": scales, "wz": np.zeros(4, np.int8),
+        "b": floats(4), "ys": np.float32(0.1), "yz": np.uint8(100),
+    }  # fmt: skip
+    nodes = [
+        node("QuantizeLinear", "x", "xs", "xz", out="xq"),
+        helper.make_node("DequantizeLinear", ["xq", "xs", "xz"], ["xd"], name="back"),
+        helper.make_node("DequantizeLinear", ["wq", "ws", "wz"], ["w"], name="weights", axis=0),
+        node("Conv", "xd", "w", "b", out="a"),
+        helper.make_node("QuantizeLinear", ["a", "ys", "yz"], ["aq"], name="round"),
+        helper.make_node("DequantizeLinear", ["aq", "ys", "yz"], ["y"], name="last"),
+    ]
+    module = OnnxModule(save(tmp_path / "m.onnx", nodes, constants))
+    assert module.is_rounded
+    x = floats(*IMAGE)
+    weight = torch.from_numpy(codes * scales[:, None, None, None])
+    expected = torch.nn.functional.conv2d(torch.from_numpy(x), weight, torch.from_numpy(constants["b"]))
+    torch.testing.assert_close(module(torch.from_numpy(x)), expected, atol=1e-4, rtol=1e-4)
+    assert prove(module, [torch.from_numpy(x)]) == "onnxruntime"
+    module.get_submodule("the_Conv").weight.data.neg_()
+    with pytest.raises(ModelFileError, match="something else here than in onnxruntime"):
+        prove(module, [torch.from_numpy(x)])
+
+
 def broken(tmp_path):
     """Name -> file that is no sound ONNX file."""
     good = save(tmp_path / "good.onnx", [node("Relu", "x")]).read_bytes()

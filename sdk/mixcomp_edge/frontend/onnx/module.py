@@ -60,6 +60,11 @@ class OnnxModule(nn.Module):
             results[port.name] = result
         return results if len(results) > 1 else next(iter(results.values()))
 
+    @property
+    def is_rounded(self) -> bool:
+        """Whether the file rounds values to integers, which stay real numbers here."""
+        return any(operation.kind == "QuantizeLinear" for operation, _ in self.plan)
+
     def values(self, *inputs: Tensor) -> dict[str, Value]:
         """Every value of the network by its name in the file."""
         values = self._start(inputs)

@@ -19,6 +19,7 @@ UNARY: dict[str, Callable[[Tensor], Tensor]] = {
     "Log": torch.log, "Sqrt": torch.sqrt, "Reciprocal": torch.reciprocal, "Erf": torch.erf, "Sin": torch.sin,
     "Cos": torch.cos, "Floor": torch.floor, "Ceil": torch.ceil, "Round": torch.round, "Sign": torch.sign,
 }  # fmt: skip
+ROUNDINGS = ("QuantizeLinear", "DequantizeLinear")
 BINARY: dict[str, Callable[[Any, Any], Tensor]] = {
     "Add": lambda a, b: a + b,
     "Sub": lambda a, b: a - b,
@@ -118,6 +119,15 @@ def _softmax(call: Call, x: Tensor) -> Tensor:
     if call.opset >= 13 or axis == x.dim() - 1:
         return function(x, axis)
     return function(x.flatten(axis), -1).reshape(x.shape)
+
+
+@onnx_operator(*ROUNDINGS)
+def _rounding(call: Call, x: Any, scale: Any, *zero: Any) -> Tensor:
+    """The integers of a quantized file stand for real numbers; here they stay these, unrounded. What is constant has
+    been worked out before."""
+    if not isinstance(x, Tensor):
+        raise call.refuse("integers that are computed of no data")
+    return x
 
 
 @onnx_operator("Identity", "Cast", "Dropout")

@@ -23,7 +23,8 @@ from mixcomp_edge.train.tasks.source import NOTHING, Source
 if TYPE_CHECKING:
     from mixcomp_edge.train.task import Task
 
-MODEL_FILES = (".onnx", ".tflite", ".pt2", ".pt", ".pth")
+MODEL_FILES = (".onnx", ".tflite", ".keras", ".h5", ".hdf5", ".pt2", ".pt", ".pth")
+SAVED_MODEL = "saved_model.pb"  # in a folder that TensorFlow has written
 PROJECT = ".toml"  # a model file and its data: project.py
 T = TypeVar("T")
 
@@ -95,6 +96,8 @@ def check_spec(spec: str) -> tuple[Path, str] | Path | None:
     none."""
     if spec in BUILTIN:
         return None
+    if (Path(spec) / SAVED_MODEL).is_file():
+        return Path(spec).resolve()
     if spec.lower().endswith((*MODEL_FILES, PROJECT)):
         file = Path(spec).expanduser()
         if not file.is_file():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from torch import Tensor, nn
 
@@ -25,7 +26,7 @@ class Opened:
 
 def open_model(path: Path, input_shapes: Shapes | None, *, trust: bool) -> Opened:
     """The model of a file that `is_model_file` says yes to. Raises TaskError, ModelFileError, UnsupportedError."""
-    kind = ".keras" if path.is_dir() else path.suffix.lower()
+    kind = ".keras" if path.is_dir() else path.suffix.lower()  # a folder is a SavedModel
     return DOORS[kind](path, input_shapes, trust)
 
 
@@ -33,7 +34,8 @@ def _onnx(path: Path, shapes: Shapes | None, trust: bool) -> Opened:
     from mixcomp_edge.frontend.onnx import OnnxModule, prove
 
     module = OnnxModule(path, shapes)
-    return Opened(module, module.input_shapes, lambda x: prove(module, x))
+    note = f"{path}: rounds to integers; weights and values are taken as the real numbers that they stand for."
+    return Opened(module, module.input_shapes, lambda x: prove(module, x), (note,) if module.is_rounded else ())
 
 
 def _tflite(path: Path, shapes: Shapes | None, trust: bool) -> Opened:
@@ -44,6 +46,20 @@ def _tflite(path: Path, shapes: Shapes | None, trust: bool) -> Opened:
     note = f"{path}: holds integers; its weights are taken as the real numbers that they stand for."
     rounded = module.document.is_quantized or module.document.is_hybrid
     return Opened(module, module.input_shapes, lambda x: prove(module, x), (note,) if rounded else ())
+
+
+def _keras(path: Path, shapes: Shapes | None, trust: bool) -> Opened:
+    from mixcomp_edge.frontend.keras import to_tflite
+    from mixcomp_edge.frontend.tflite import TfliteModule, prove
+
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "model.tflite"
+        to_tflite(path, file, trust=trust)
+        module = TfliteModule(file)
+    module.path = path
+    _check_shapes(path, shapes, module.input_shapes)
+    note = f"{path}: was converted by TensorFlow."
+    return Opened(module, module.input_shapes, lambda x: prove(module, x), (note,))
 
 
 def _pt2(path: Path, shapes: Shapes | None, trust: bool) -> Opened:
@@ -67,7 +83,8 @@ def _pickled(path: Path, shapes: Shapes | None, trust: bool) -> Opened:
 
 
 DOORS: dict[str, Callable[[Path, Shapes | None, bool], Opened]] = {
-    ".onnx": _onnx, ".tflite": _tflite, ".pt2": _pt2, ".pt": _pickled, ".pth": _pickled,
+    ".onnx": _onnx, ".tflite": _tflite, ".keras": _keras, ".h5": _keras, ".hdf5": _keras, ".pt2": _pt2,
+    ".pt": _pickled, ".pth": _pickled,
 }  # fmt: skip
 
 
