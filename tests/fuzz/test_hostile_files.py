@@ -36,7 +36,7 @@ def outcome(make, folder):
             signal.alarm(LIMIT_S)
             os.chdir(folder)
             words = [str(word) for word in make(folder)]
-            before = set(folder.rglob("*"))
+            before, held = set(folder.rglob("*")), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
             try:
                 app(["quantize", *words, "-o", str(folder / "out.mce")], standalone_mode=False)
                 kind, text = "none", "it was taken"
@@ -44,7 +44,7 @@ def outcome(make, folder):
                 kind, text = "for the user", str(error)
             except BaseException as error:
                 kind, text = "a bug", f"{type(error).__name__}: {error}"
-            used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+            used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - held
             left = [path.name for path in folder.rglob("*") if path not in before]
             os.write(writable, json.dumps([kind, text, used, left]).encode())
             code = 0
