@@ -34,9 +34,10 @@ from .errors import EmulatorError
 from .hostcc import BuildError, build_shared, host_compiler
 from .isa import Foreign, foreign_instructions
 from .machine import CallResult, Machine, image_memory, open_machine
+from .outcome import Limits, Outcome, Start
 from .qemu import QemuBoard
 from .report import Report, make_report
-from .system import Limits, Outcome, Start, System
+from .system import System
 
 __all__ = [
     "BuildError",

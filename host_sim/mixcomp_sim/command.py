@@ -184,8 +184,9 @@ def _chip(options: argparse.Namespace) -> Chip:
 
 def _run(options: argparse.Namespace) -> int:
     from .errors import EmulatorError
+    from .outcome import Limits, Start
     from .report import make_report
-    from .system import Limits, Start, System
+    from .system import System
 
     if options.args and options.function is None:
         raise EmulatorError("--args are for a function: name it with --function.")

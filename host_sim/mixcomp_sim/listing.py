@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 from .elf import Image
 from .lines import source_line
+from .outcome import Outcome
 from .pipeline import spent_by_address
 from .report import cycles_at
-from .system import Outcome
 
 _HEAD = f"{'executed':>12} {'cycles':>14} {'each':>7} {'waits':>7} {'flash':>9}  address   instruction"
 

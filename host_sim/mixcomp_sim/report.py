@@ -11,8 +11,8 @@ from .chip import Chip
 from .cost import Interval, energy_interval, interval
 from .elf import Image
 from .lines import source_line
+from .outcome import Outcome
 from .pipeline import core_cycles, spent_by_address, unlisted
-from .system import Outcome
 
 
 @dataclass

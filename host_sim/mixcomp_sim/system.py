@@ -16,91 +16,28 @@ from unicorn import unicorn_const as const
 from unicorn.unicorn_py3.unicorn import UcError
 
 from .chip import Chip, Uart
-from .clock import Call, Clock
+from .clock import Clock
 from .cores import find_core, new_engine
-from .counts import Counts, make_counts
-from .elf import Image, read_elf
+from .counts import make_counts
+from .elf import read_elf
 from .errors import EmulatorError
 from .exceptions import EXCEPTION_RETURN, SVC, Exceptions
 from .faults import ACCESS, BREAKPOINT, EXCEPTIONS, THUMB_STATE, Fault
 from .faults import SVC as SVC_CALL
-from .flash import FlashModel, Stalls
+from .flash import FlashModel
 from .machine import as_int32
-from .memory import Region, map_image, plan_regions, without
 from .native import BlockCounter
+from .outcome import Ending, Limits, Outcome, Start
 from .peripherals import Peripherals
 from .pipeline import NOMINAL, core_timing
+from .placing import place, vector_table
 from .semihosting import IMMEDIATE, Console, Semihosting
-from .stack import TOP, Stack
-from .traffic import Moved, Traffic
+from .traffic import Traffic
 from .watchdog import guard
 
 _RETURN = 0x3FFFFFF0  # the link register of a function that is called; nothing is mapped there
 _NOWHERE = 0xFFFFFFFE  # an address that no program comes to
 _ARGUMENTS = (arm.UC_ARM_REG_R0, arm.UC_ARM_REG_R1, arm.UC_ARM_REG_R2, arm.UC_ARM_REG_R3)
-_RAM_BYTES = 16 << 20
-_MEBIBYTE = 1 << 20
-
-
-@dataclass(frozen=True)
-class Start:
-    """Where a program begins. function: its name, else what the vector table or the ELF's header says."""
-
-    function: str | None = None
-    arguments: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True)
-class Limits:
-    """seconds: of the chip's time, after which a run ends by itself; instructions, timeout_s (of processor time here):
-    what a run may take before it is an error."""
-
-    seconds: float | None = None
-    instructions: int = 5_000_000_000
-    timeout_s: float = 60.0
-
-
-@dataclass(frozen=True)
-class Ending:
-    """kind: exit, return, loop, sleep, time, reset. status: the program's own; value: what a function returned."""
-
-    kind: str
-    text: str
-    status: int | None = None
-    value: int | None = None
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a run did. exception_cycles: of entries to handlers and returns; asleep_cycles: in WFI and endless loops,
-    until an interrupt; unaligned_cycles: of loads that had to be made in parts."""
-
-    core: str
-    ending: Ending
-    counts: Counts
-    stalls: Stalls
-    block_stalls: dict[int, float]  # cycles by the address of a block
-    calls: tuple[Call, ...]
-    moved: dict[str, Moved]
-    unaligned: tuple[int, int]
-    unaligned_cycles: float
-    exception_cycles: float
-    asleep_cycles: int
-    stack_bytes: int
-    exceptions: dict[int, int]  # number -> how often
-    unknown: dict[int, int]  # registers of peripherals that nobody describes -> code that touched them first
-    lost_bytes: int  # executed outside of the ELF's code
-    notes: tuple[str, ...]
-
-    def called(self) -> dict[int, int]:
-        """How often each function was called, by its number."""
-        times: dict[int, int] = {}
-        left = list(self.calls)
-        while left:
-            call = left.pop()
-            times[call.function] = times.get(call.function, 0) + call.calls
-            left += call.below
-        return times
 
 
 @dataclass
@@ -129,9 +66,9 @@ class System:
         self.chip, self.start, self.image = chip, start, read_elf(elf)
         image = self.image
         self._uc = new_engine(find_core(chip.core))
-        vectors = None if start.function else _vectors(image)
-        top, self._entry = self._place(vectors)
-        self._top = top
+        vectors = None if start.function else vector_table(image)
+        self._place = place(self._uc, image, vectors, start.function)
+        top, unused = self._place.top, self._place.free
         try:
             self._counter = BlockCounter([(part.address, len(part.data)) for part in image.code], ())
         except ValueError as error:
@@ -143,12 +80,12 @@ class System:
         self._clock = Clock(
             chip.core, self._counter, self.read, lambda a: max(bisect.bisect_right(starts, a) - 1, 0), self._flash
         )
-        self._traffic = Traffic(chip.core, self._flash, span, (self._stack_base, top))
+        self._traffic = Traffic(chip.core, self._flash, span, (self._place.lowest, top))
         rules = core_timing(chip.core).columns[NOMINAL].rules
         costs = rules.get("exception_entry", 0.0), rules.get("exception_return", 0.0)
         self._exceptions = Exceptions(self._uc, self._clock, costs, vectors or 0)
         self._console = Console(output, input)
-        free = (self._free, top - (top - self._free) // 2) if top > self._free else (self._free, self._free)
+        free = (unused, top - (top - unused) // 2) if top > unused else (unused, unused)
         self._host = Semihosting(
             self, self._console, chip.clock_hz, lambda: self._clock.now, free, (top, free[1])
         )  # fmt: skip
@@ -191,14 +128,14 @@ class System:
         self._traffic.attach(uc)
         uc.hook_add(const.UC_HOOK_MEM_INVALID, self._on_access)
         uc.hook_add(const.UC_HOOK_INTR, self._on_interrupt)
-        uc.reg_write(arm.UC_ARM_REG_SP, self._top)
+        uc.reg_write(arm.UC_ARM_REG_SP, self._place.top)
         uc.reg_write(arm.UC_ARM_REG_LR, _RETURN | 1 if self.start.function else 0xFFFFFFFF)
         for register, value in zip(_ARGUMENTS, self.start.arguments, strict=False):
             uc.reg_write(register, value & 0xFFFFFFFF)
         end = None if limits.seconds is None else round(limits.seconds * self.chip.clock_hz)
         with guard(limits.timeout_s, uc.emu_stop) as deadline:
             ending: Ending | None = None
-            pc = self._entry
+            pc = self._place.entry
             while ending is None:
                 if deadline.expired:
                     raise self._stopped(f"ran for more than {limits.timeout_s:g} s of this machine's time", "--timeout")
@@ -283,43 +220,10 @@ class System:
             return Ending("exit", f"it ended with status {host.status}", status=host.status), pc
         return None, pc + 2
 
-    def _place(self, vectors: int | None) -> tuple[int, int]:
-        """Lay out the memory; returns the stack's top and the entry, and keeps where free RAM and the stack begin."""
-        image, uc = self.image, self._uc
-        regions = plan_regions(image.segments, _RAM_BYTES)
-        data_end = max((s.address + s.size for s in image.segments if s.writable), default=0)
-        self._stack: Stack | None = None
-        if self.start.function:
-            entry = image.symbol(self.start.function).address
-            self._stack = Stack(uc, 1 << 20)
-            top, lowest = TOP, self._stack.base
-        elif vectors is not None:
-            top, entry = (int.from_bytes(_word(image, vectors + 4 * i), "little") for i in range(2))
-            entry &= ~1
-        else:
-            entry = image.entry & ~1
-            home = next((r for r in regions if r.writable and r.start < data_end <= r.end), None)
-            if home is None:
-                raise EmulatorError("the program has no vector table, and no RAM of its own to put a stack into.")
-            top = home.end
-        for base in {r.start for r in regions if r.writable and r.start >= 0x10000000}:
-            regions += without(base // _MEBIBYTE * _MEBIBYTE, base, regions, writable=True)
-        if not self.start.function and not any(r.writable and r.start < top <= r.end for r in regions):
-            base = (top - 1) // _RAM_BYTES * _RAM_BYTES
-            regions += without(base, base + _RAM_BYTES, regions, writable=True)
-        try:
-            map_image(uc, image.segments, sorted(regions, key=lambda r: r.start))
-        except UcError as error:
-            raise EmulatorError(f"cannot lay out the program's memory: {error}", kind="memory") from error
-        if not self.start.function:
-            home = next((r for r in regions if r.writable and r.start < top <= r.end), Region(0, top, True))
-            lowest = max([home.start, *(s.address + s.size for s in image.segments if s.address + s.size <= top)])
-        self._stack_base, self._free = lowest, (data_end + 7) & ~7
-        return top, entry
-
     def _on_access(self, uc: Any, access: int, address: int, size: int, value: int, _: object) -> bool:
         kind = ACCESS.get(access, "access")
-        if self._stack is not None and kind in ("read", "write") and self._stack.overflowed(address):
+        stack = self._place.stack
+        if stack is not None and kind in ("read", "write") and stack.overflowed(address):
             kind = "stack overflow"
         self._event.fault = Fault(kind, address)
         return False
@@ -389,25 +293,6 @@ class System:
             self._counter.lost_bytes,
             tuple(self._notes),
         )
-
-
-def _vectors(image: Image) -> int | None:
-    """The address of the vector table: a stack pointer on a word, then the odd address of code."""
-    for table in image.tables:
-        with suppress(EmulatorError):
-            top, reset = (int.from_bytes(_word(image, table + 4 * i), "little") for i in range(2))
-            in_ram = 0x10000000 <= top < 0x40000000 or 0x60000000 <= top < 0xA0000000
-            if in_ram and top % 4 == 0 and reset & 1 and any(0 <= reset - c.address < len(c.data) for c in image.code):
-                return table
-    return None
-
-
-def _word(image: Image, address: int) -> bytes:
-    for segment in image.segments:
-        at = address - segment.address
-        if 0 <= at <= len(segment.data) - 4:
-            return segment.data[at : at + 4]
-    raise EmulatorError(f"the program has no word at 0x{address:08x}.")
 
 
 def zero_wait(chip: Chip) -> Chip:

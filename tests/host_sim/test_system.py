@@ -4,8 +4,9 @@ import pytest
 
 from mixcomp_sim import EmulatorError
 from mixcomp_sim.chips import find_chip
+from mixcomp_sim.outcome import Limits, Start
 from mixcomp_sim.pipeline import core_cycles
-from mixcomp_sim.system import Limits, Start, System, zero_wait
+from mixcomp_sim.system import System, zero_wait
 
 CHIPS = {"cortex-m0plus": "stm32g0b1", "cortex-m3": "stm32f103", "cortex-m4": "stm32l4r5", "cortex-m7": "stm32h7a3",
          "cortex-m33": "stm32u575"}  # fmt: skip
