@@ -98,15 +98,20 @@ def _of_rows(figure: Callable[[Array, Array], float]) -> Callable[[Array, Array]
     return lambda output, target: figure(output.reshape(target.shape), np.argmax(target, axis=1))
 
 
-# Yes or no: output and target in one shape; a logit above 0 says yes
+# Yes or no: output and target in one shape
+
+
+def says_yes(output: Array) -> Array:
+    """A probability above a half, where all lie in 0..1; else a logit above 0."""
+    return np.asarray(output > (0.5 if output.size and output.min() >= 0 and output.max() <= 1 else 0.0))
 
 
 def _binary(output: Array, target: Array) -> float:
-    return float(np.mean((output.reshape(target.shape) > 0) == (target > 0.5)))
+    return float(np.mean(says_yes(output).reshape(target.shape) == (target > 0.5)))
 
 
 def _f1(output: Array, target: Array) -> float:
-    found, true = output.reshape(target.shape) > 0, target > 0.5
+    found, true = says_yes(output).reshape(target.shape), target > 0.5
     return 2.0 * int(np.sum(found & true)) / max(1, int(np.sum(found)) + int(np.sum(true)))
 
 
@@ -200,9 +205,8 @@ def report(output: Array, target: Array, classes: Mapping[int, str]) -> dict[str
     if flat.shape[1] == 1 and whole and count > 1 and flat.min() >= 0 and flat.max() < count:
         return _of_guesses(rows.argmax(1), flat[:, 0], count, classes) | {"f1": macro_f1(rows, flat[:, 0])}
     if count == 1 and flat.shape[1] == 1 and whole and np.isin(flat, (0, 1)).all():
-        logits = rows - 0.5 if rows.min() >= 0.0 and rows.max() <= 1.0 else rows  # probabilities say yes above a half
-        guess = (logits[:, 0] > 0).astype(np.int64)
-        return _of_guesses(guess, flat[:, 0], 2, classes) | {"f1": _f1(logits, flat), "auc": _auc(rows, flat)}
+        guess = says_yes(rows)[:, 0].astype(np.int64)
+        return _of_guesses(guess, flat[:, 0], 2, classes) | {"f1": _f1(rows, flat), "auc": _auc(rows, flat)}
     if flat.shape == rows.shape:
         return {"rmse": rmse(rows, flat), "mae": mae(rows, flat), "r2": r2(rows, flat)}
     return None

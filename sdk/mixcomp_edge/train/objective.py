@@ -137,7 +137,8 @@ class Objective:
         if self.kind is Kind.CLASSES:
             return (output.argmax(1).reshape(target.shape) == target).to(output.dtype).mean()
         if self.kind is Kind.BINARY:
-            return ((output.reshape(target.shape) > 0) == (target > 0.5)).to(output.dtype).mean()
+            level = 0.5 if ((output >= 0) & (output <= 1)).all() else 0.0  # as metrics.says_yes
+            return ((output.reshape(target.shape) > level) == (target > 0.5)).to(output.dtype).mean()
         return torch.tensor(torch.nan)
 
 

@@ -13,7 +13,7 @@ from torch import nn
 from mixcomp_edge import Metric, Recipe, Split, Task, fit, quantize
 from mixcomp_edge.errors import PlanError, TaskError
 from mixcomp_edge.train.loop.losses import mixed_loss
-from mixcomp_edge.train.metrics import SHARE, Kind, metric_text
+from mixcomp_edge.train.metrics import METRICS, SHARE, Kind, metric_text
 from mixcomp_edge.train.tasks.holdout import hold_out
 
 N = 40
@@ -124,6 +124,17 @@ def test_where_nothing_can_be_guessed_nothing_is_claimed(y, outputs, loss):
             quantize(made, listener=lambda step: pytest.fail("it trained"))
     else:
         assert quantize(made).integer_score is None
+
+
+def test_probabilities_say_yes_above_a_half():
+    y = np.array([0, 1, 1, 0, 1])
+    p = np.array([[0.2], [0.9], [0.4], [0.49], [0.51]], np.float32)
+    z = np.log(p / (1 - p))
+    made = task(BITS, 1)
+    for output in (p, z):
+        assert made.objective.metric(output, y) == 0.8
+        assert made.objective.right(torch.from_numpy(output), torch.from_numpy(y)) == pytest.approx(0.8)
+        assert METRICS["f1"][Kind.LABELS](output, y) == pytest.approx(0.8)
 
 
 GIVEN = {
