@@ -76,7 +76,9 @@ def change_a_weight(project: Path, layer: str) -> None:
 
 @needs_qemu
 @pytest.mark.parametrize("name", QEMU_BOARDS)
-@pytest.mark.parametrize(("network", "count"), [("digits", 20), ("resnet8", 2), ("dscnn", 2)])
+@pytest.mark.parametrize(
+    ("network", "count"), [("digits", 20), pytest.param("resnet8", 2, marks=pytest.mark.long), ("dscnn", 2)]
+)
 def test_a_board_computes_what_python_computed(networks, command, network, count, name, tmp_path):
     code, exported = command("export", networks[network], "--board", name, "-o", tmp_path / "fw")
     if (network, name) == ("resnet8", "microbit"):
