@@ -111,8 +111,14 @@ CORES = list(
 )  # one for each choice of kernels
 
 
-@pytest.mark.parametrize("act_bits", [4, 8])
-@pytest.mark.parametrize("weights", ["fixp4", "posit4"])
+@pytest.mark.parametrize(
+    ("weights", "act_bits"),
+    [
+        ("fixp4", 4),
+        ("posit4", 8),
+        *(pytest.param(*two, marks=pytest.mark.long) for two in (("fixp4", 8), ("posit4", 4))),
+    ],
+)
 @pytest.mark.parametrize("core", CORES)
 def test_a_flipped_bit_of_the_image_is_caught_on_each_core(core, weights, act_bits, tmp_path):
     model = bundle(act_bits, weights)

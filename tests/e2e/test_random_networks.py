@@ -23,7 +23,7 @@ CORES = [name for name, target in targets().items() if target.core]
 
 @pytest.mark.parametrize(
     ("examples", "flags"),
-    [(10, ("-O0",)), pytest.param(75, SANITIZED, marks=pytest.mark.long)],
+    [(6, ("-O0",)), pytest.param(75, SANITIZED, marks=pytest.mark.long)],
     ids=["few", "sanitized"],
 )
 @pytest.mark.parametrize("family", FAMILIES)
