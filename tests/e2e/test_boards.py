@@ -77,7 +77,8 @@ def change_a_weight(project: Path, layer: str) -> None:
 @needs_qemu
 @pytest.mark.parametrize("name", QEMU_BOARDS)
 @pytest.mark.parametrize(
-    ("network", "count"), [("digits", 20), pytest.param("resnet8", 2, marks=pytest.mark.long), ("dscnn", 2)]
+    ("network", "count"),
+    [("digits", 20), *(pytest.param(name, 2, marks=pytest.mark.long) for name in ("resnet8", "dscnn"))],
 )
 def test_a_board_computes_what_python_computed(networks, command, network, count, name, tmp_path):
     code, exported = command("export", networks[network], "--board", name, "-o", tmp_path / "fw")

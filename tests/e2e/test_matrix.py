@@ -79,7 +79,9 @@ def needs_data(request):
 
 
 @pytest.mark.usefixtures("needs_data")
-@pytest.mark.parametrize("weights", ["fixp4", pytest.param("posit4sc4", marks=pytest.mark.long), "mixed"])
+@pytest.mark.parametrize(
+    "weights", [*(pytest.param(name, marks=pytest.mark.long) for name in FORMATS if name != "mixed"), "mixed"]
+)
 @pytest.mark.parametrize("act_bits", [4, 8])
 @pytest.mark.parametrize("task", TASKS)
 def test_c_on_the_host_equals_the_definition_in_every_layer(task, act_bits, weights, bundle_file):
@@ -89,10 +91,8 @@ def test_c_on_the_host_equals_the_definition_in_every_layer(task, act_bits, weig
 
 
 def is_long(core: str, weights: str) -> bool:
-    """Posit on M4 only, whose kernels M7 and M33 have, too."""
-    return core != "cortex-m4" and (
-        weights == "posit4sc4" or (weights == "fixp4" and core in ("cortex-m7", "cortex-m33"))
-    )
+    """Each format by itself on M4, all mixed elsewhere."""
+    return core != "cortex-m4" and weights != "mixed"
 
 
 @pytest.mark.usefixtures("needs_data")

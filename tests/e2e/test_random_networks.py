@@ -18,12 +18,13 @@ from support.kernels import preferred
 
 ON_HOST = ("generic", "cortex-m4", "cortex-m3", "cortex-m0plus")
 SANITIZED = ("-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+ALL_KERNELS = ("cortex-m0plus", "cortex-m4", "cortex-m55")  # with the other cores a kernel is met again, or alone
 CORES = [name for name, target in targets().items() if target.core]
 
 
 @pytest.mark.parametrize(
     ("examples", "flags"),
-    [(6, ("-O0",)), pytest.param(75, SANITIZED, marks=pytest.mark.long)],
+    [(4, ("-O0",)), pytest.param(75, SANITIZED, marks=pytest.mark.long)],
     ids=["few", "sanitized"],
 )
 @pytest.mark.parametrize("family", FAMILIES)
@@ -70,7 +71,9 @@ def drawn(family: str) -> list[Network]:
     return found
 
 
-@pytest.mark.parametrize("core", CORES)
+@pytest.mark.parametrize(
+    "core", [pytest.param(core, marks=[pytest.mark.long] * (core not in ALL_KERNELS)) for core in CORES]
+)
 def test_the_machine_code_of_random_networks_equals_the_interpreter_on_every_core(core, few, tmp_path):
     for index, network in enumerate(few):
         assert_exact_on_core(network, core, tmp_path / str(index))

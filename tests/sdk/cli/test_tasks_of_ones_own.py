@@ -57,7 +57,10 @@ def here(tmp_path, monkeypatch) -> Path:
 
 @pytest.mark.parametrize(
     ("function", "found"),
-    [pytest.param(*each, marks=[pytest.mark.long] * (each[0] in ("labels", "degrees"))) for each in FOUND.items()],
+    [
+        pytest.param(*each, marks=[pytest.mark.long] * (each[0] in ("regression", "labels", "degrees")))
+        for each in FOUND.items()
+    ],
 )
 def test_each_kind_of_task_goes_all_the_way_and_its_metric_keeps_its_name(function, found):
     value = one_object(command("quantize", f"task.py:{function}", "-o", "m.mce", "--json"))
