@@ -8,7 +8,6 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,7 @@ from unicorn.unicorn_py3.unicorn import uclib
 
 from .flash import UNITS, FlashModel
 from .instructions import Instruction, decode_instruction, size_of
-from .native import BlockCounter, Hook, library_path
+from .native import BlockCounter, Hook, library
 from .pipeline import NOMINAL, core_timing
 from .scoreboard import walk
 
@@ -116,11 +115,6 @@ class Context:
     counted: int
 
 
-@cache
-def _library() -> Any:
-    return ctypes.CDLL(str(library_path("clock.c")))
-
-
 class Clock:
     """counter: counts the blocks, started but with no hook of its own. code(address, n): bytes of the program.
     function(address): number of the function that holds an address. flash: None for no waits."""
@@ -163,7 +157,7 @@ class Clock:
         )
 
     def attach(self, uc: Any) -> None:
-        callback = ctypes.cast(_library().mce_clock_block, ctypes.c_void_p)
+        callback = ctypes.cast(library("clock.c").mce_clock_block, ctypes.c_void_p)
         self._hook = Hook(uc, UC_HOOK_BLOCK, callback, ctypes.addressof(self.state))
 
     def detach(self) -> None:
@@ -203,7 +197,7 @@ class Clock:
     def leave(self) -> Context:
         """An exception comes: what ran is put aside, and what follows hangs at the root of the tree."""
         s = self.state
-        _library().mce_clock_settle(ctypes.byref(s))
+        library("clock.c").mce_clock_settle(ctypes.byref(s))
         kept = Context(bytes(self._frames)[: 8 * s.depth], s.node, s.last, s.end, s.charged, self._counter.last)
         s.depth = s.node = s.charged = 0
         s.last = self._counter.last = _NONE
@@ -212,7 +206,7 @@ class Clock:
     def resume(self, context: Context | None) -> None:
         """The return from an exception; None: to what has not run yet, as a new task of an operating system."""
         s = self.state
-        _library().mce_clock_settle(ctypes.byref(s))
+        library("clock.c").mce_clock_settle(ctypes.byref(s))
         if context is None:
             s.depth = s.node = s.charged = 0
             s.last = self._counter.last = _NONE
@@ -223,7 +217,7 @@ class Clock:
 
     def stalls(self) -> dict[int, float]:
         """Cycles that the flash made each block wait, by the block's address."""
-        _library().mce_clock_settle(ctypes.byref(self.state))
+        library("clock.c").mce_clock_settle(ctypes.byref(self.state))
         used = np.flatnonzero(self._block_stalls)
         return {self._counter.address_of(int(i)): float(self._block_stalls[i]) / UNITS for i in used}
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +12,7 @@ from unicorn.arm_const import UC_ARM_REG_EPSR
 from unicorn.unicorn_py3.unicorn import uclib
 
 from .chips import Cache, Flash
-from .native import library_path
+from .native import library
 
 UNITS = 256  # of time in a cycle
 FETCHES, READS = range(2)
@@ -70,11 +68,6 @@ class _State(ctypes.Structure):
         ("epsr", ctypes.c_uint32),
         ("write_register", ctypes.c_void_p),
     )
-
-
-@cache
-def _library() -> Any:
-    return ctypes.CDLL(str(library_path("flash.c")))
 
 
 class FlashModel:
@@ -134,7 +127,7 @@ class FlashModel:
     def trace(self, addresses: Sequence[int], sizes: Sequence[int]) -> None:
         """Feed accesses: sizes[i] > 0 executes a block of that many bytes at addresses[i], 0 reads a word there."""
         a, s = np.array(addresses, np.uint32), np.array(sizes, np.uint32)
-        _library().mce_flash_trace(ctypes.byref(self.state), ctypes.c_void_p(a.ctypes.data),
+        library("flash.c").mce_flash_trace(ctypes.byref(self.state), ctypes.c_void_p(a.ctypes.data),
                                    ctypes.c_void_p(s.ctypes.data), len(a))  # fmt: skip
 
     def stalls(self) -> tuple[Stalls, ...]:
@@ -148,8 +141,8 @@ class FlashModel:
     @staticmethod
     def callbacks() -> tuple[ctypes.c_void_p, ctypes.c_void_p]:
         """Unicorn's callbacks for blocks and for reads of memory; their user data is the address of `state`."""
-        library = _library()
+        functions = library("flash.c")
         return (
-            ctypes.cast(library.mce_flash_block, ctypes.c_void_p),
-            ctypes.cast(library.mce_flash_read, ctypes.c_void_p),
+            ctypes.cast(functions.mce_flash_block, ctypes.c_void_p),
+            ctypes.cast(functions.mce_flash_read, ctypes.c_void_p),
         )

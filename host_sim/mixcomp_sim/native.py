@@ -119,8 +119,9 @@ def _digest(path: Path) -> str:
 
 
 @cache
-def _library() -> Any:
-    return ctypes.CDLL(str(library_path()))
+def library(source: str) -> Any:
+    """A compiled source of this package, loaded once."""
+    return ctypes.CDLL(str(library_path(source)))
 
 
 class Hook:
@@ -190,7 +191,7 @@ class BlockCounter:
     @staticmethod
     def callback() -> ctypes.c_void_p:
         """What counts a block; its user data is `state_address`."""
-        return ctypes.cast(_library().mce_count_block, ctypes.c_void_p)
+        return ctypes.cast(library("counter.c").mce_count_block, ctypes.c_void_p)
 
     @property
     def state_address(self) -> int:

@@ -152,10 +152,10 @@ class System:
                     break
                 number = self._exceptions.next()
                 pc = pc if number is None else self._enter(number, pc)
-                ending, pc = self._go(pc, end, lambda: deadline.expired)
+                ending, pc = self._go(pc, end)
         return self._outcome(ending)
 
-    def _go(self, pc: int, end: int | None, late: Callable[[], bool]) -> tuple[Ending | None, int]:
+    def _go(self, pc: int, end: int | None) -> tuple[Ending | None, int]:
         """Run to the next event and see to it: how the program ended, or where it goes on."""
         uc, state = self._uc, self._clock.state
         due = self._peripherals.systick.next()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 from unicorn.arm_const import UC_ARM_REG_EPSR, UC_ARM_REG_SP
@@ -12,7 +11,7 @@ from unicorn.unicorn_const import UC_HOOK_MEM_READ, UC_HOOK_MEM_WRITE
 from unicorn.unicorn_py3.unicorn import uclib
 
 from .flash import UNITS, FlashModel
-from .native import Hook, library_path
+from .native import Hook, library
 from .pipeline import NOMINAL, core_timing
 
 PLACES = ("flash", "ram", "peripherals")
@@ -52,11 +51,6 @@ class Moved:
     written_bytes: int
 
 
-@cache
-def _library() -> Any:
-    return ctypes.CDLL(str(library_path("traffic.c")))
-
-
 class Traffic:
     """span: (address, bytes) of the flash; stack: (lowest address that may be stack, its top)."""
 
@@ -83,10 +77,10 @@ class Traffic:
         )
 
     def attach(self, uc: Any) -> None:
-        library, state = _library(), ctypes.addressof(self.state)
+        functions, state = library("traffic.c"), ctypes.addressof(self.state)
         for kind, function in (
-            (UC_HOOK_MEM_READ, library.mce_traffic_read),
-            (UC_HOOK_MEM_WRITE, library.mce_traffic_write),
+            (UC_HOOK_MEM_READ, functions.mce_traffic_read),
+            (UC_HOOK_MEM_WRITE, functions.mce_traffic_write),
         ):
             self._hooks.append(Hook(uc, kind, ctypes.cast(function, ctypes.c_void_p), state))
 
