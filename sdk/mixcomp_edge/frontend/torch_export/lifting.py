@@ -59,7 +59,7 @@ def padded(placement: Placement, rank: int) -> Placement:
     return Placement(placement.sizes, ((),) * (rank - len(placement.dims)) + placement.dims)
 
 
-def apart(placement: Placement) -> Placement:
+def samples_apart(placement: Placement) -> Placement:
     """The samples as a new first dimension."""
     return Placement(placement.sizes, ((0,), *(tuple(f for f in dim if f) for dim in placement.dims)))
 
@@ -104,7 +104,7 @@ class _Lift:
         broadcast = operator_of(self.node) in BROADCAST
         if source in self.importer.alias:
             stored = self.importer.alias[source]
-            placement = apart(padded(stored.placement, self.rank if broadcast else len(stored.placement.dims)))
+            placement = samples_apart(padded(stored.placement, self.rank if broadcast else len(stored.placement.dims)))
             self.importer.alias[operand] = replace(stored, placement=placement)
             dtype = None if (value := value_of(source)) is None else value.dtype
             operand.meta["val"] = torch.empty(placement.shape, dtype=dtype, device="meta")

@@ -13,7 +13,7 @@ from mixcomp_edge.frontend.torch_export.contraction import Operand, product
 from mixcomp_edge.frontend.torch_export.importer import Importer, handles
 from mixcomp_edge.frontend.torch_export.layers import positionwise
 from mixcomp_edge.frontend.torch_export.layout import viewed
-from mixcomp_edge.frontend.torch_export.lifting import apart
+from mixcomp_edge.frontend.torch_export.lifting import samples_apart
 from mixcomp_edge.frontend.torch_export.masks import attention_mask, with_mask
 from mixcomp_edge.frontend.torch_export.orders import normal
 from mixcomp_edge.frontend.torch_export.values import Stored
@@ -123,7 +123,7 @@ def _biased(importer: Importer, node: fx.Node, scores: Stored, addend: Doubles) 
         raise refused(node, "attention with a mask that differs among samples", MASK)
     if placement.dims[0] == (0,):
         return with_mask(importer, node, scores, addend[0])
-    masked = with_mask(importer, node, replace(scores, placement=apart(placement)), addend[:1])
+    masked = with_mask(importer, node, replace(scores, placement=samples_apart(placement)), addend[:1])
     return replace(scores, node=masked.node)
 
 
