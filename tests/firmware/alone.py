@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from firmware import build, structs
-from firmware.structs import TYPES, Memory, garbage, tensor
+from firmware.structs import MCE_TYPES, Memory, garbage, tensor
 from mixcomp_edge.build.cross import toolchains
 from mixcomp_edge.ir import c_view
 from mixcomp_edge.ir.graph import Graph
@@ -94,7 +94,7 @@ class Call:
     @staticmethod
     def strided(call: c_view.Call) -> structs.Strided:
         f = call.lines[0] | call.lines[1]
-        type_ = TYPES.index(f["type"].removeprefix("MCE_").lower())
+        type_ = MCE_TYPES.index(f["type"].removeprefix("MCE_").lower())
         return structs.Strided(type_, f["start"], *f["size"], *f["x_step"], *f["y_step"])
 
     @staticmethod
@@ -141,7 +141,7 @@ def filled(call: c_view.Call, arrays: dict[str, Memory]) -> ctypes.Structure:
             array = arrays.get(value.name)
             return array and (array.address if ctype is ctypes.c_void_p else array.pointer)
         if isinstance(value, str):
-            return TYPES.index(value.removeprefix("MCE_").lower())
+            return MCE_TYPES.index(value.removeprefix("MCE_").lower())
         if isinstance(value, tuple) and issubclass(ctype, ctypes.Array):
             return ctype(*(made(ctype._type_, item) for item in value))
         if isinstance(value, tuple):

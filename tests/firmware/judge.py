@@ -3,10 +3,11 @@
 Tensors are flat lists in row-major order; shapes are (h, w, c); windows are dicts with the names of SPEC.md."""
 
 RANGE = {"u4": (0, 15), "s4": (-8, 7), "u8": (0, 255), "s8": (-128, 127)}
+WIDE = {"u16": (0, 65535), "s16": (-32768, 32767)}
 
 
 def clamp(v, type_):
-    lo, hi = RANGE[type_]
+    lo, hi = (RANGE | WIDE)[type_]
     return min(max(v, lo), hi)
 
 
@@ -24,6 +25,8 @@ def pack(values, type_):
     """The bytes of a tensor, SPEC.md 1."""
     if type_ in ("u4", "s4"):
         return pack_bits(values)
+    if type_ in WIDE:
+        return bytes(byte for v in values for byte in (v & 255, v >> 8 & 255))
     return bytes(v & 255 for v in values)
 
 

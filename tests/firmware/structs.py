@@ -3,7 +3,8 @@
 import ctypes
 from ctypes import POINTER, c_int, c_int32, c_int64, c_uint8, c_uint16, c_void_p
 
-TYPES = ("u4", "s4", "u8", "s8")  # mce_type, in order
+TYPES = ("u4", "s4", "u8", "s8")
+MCE_TYPES = (*TYPES, "u16", "s16")  # mce_type, in order
 
 
 class Tensor(ctypes.Structure):
@@ -236,7 +237,7 @@ def operand(x_shape: tuple[int, ...], y_shape: tuple[int, ...], type_: str, zero
     for axis in (3, 2, 1, 0):
         step[axis] = stride if own[axis] == size[axis] else 0
         stride *= own[axis]
-    return Operand(TYPES.index(type_), zero, (c_int32 * 4)(*size), (c_int32 * 4)(*step))
+    return Operand(MCE_TYPES.index(type_), zero, (c_int32 * 4)(*size), (c_int32 * 4)(*step))
 
 
 def garbage(n: int) -> Memory:
@@ -247,4 +248,4 @@ def garbage(n: int) -> Memory:
 def tensor(shape: tuple[int, ...], type_: str, zero: int = 0) -> Tensor:
     """shape (h, w, c), (w, c) or (c)"""
     h, w, c = (1, 1, 1, *shape)[-3:]
-    return Tensor(h, w, c, zero, TYPES.index(type_))
+    return Tensor(h, w, c, zero, MCE_TYPES.index(type_))

@@ -19,8 +19,9 @@ typedef enum mce_status {
     MCE_ERR_ALIGN = 2 /* the arena does not start at a multiple of 4 */
 } mce_status;
 
-/* Activation types, SPEC.md 1. 4-bit types are packed two to a byte, even index in the low nibble. */
-typedef enum mce_type { MCE_U4 = 0, MCE_S4 = 1, MCE_U8 = 2, MCE_S8 = 3 } mce_type;
+/* Activation types, SPEC.md 1. 4-bit types are packed two to a byte, even index in the low nibble; elements of 16 bits are
+ * two bytes, the low one first, and only operators that say so in SPEC.md make or read them. */
+typedef enum mce_type { MCE_U4 = 0, MCE_S4 = 1, MCE_U8 = 2, MCE_S8 = 3, MCE_U16 = 4, MCE_S16 = 5 } mce_type;
 
 /* A quantized tensor (h, w, c), channels last; a vector is (1, 1, c), of four axes (d, h, w, c) the first two are one. Real value = scale * (q - zero). */
 typedef struct mce_tensor {

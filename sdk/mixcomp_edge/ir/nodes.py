@@ -148,6 +148,8 @@ class QNode(Node):
     """A node of the integer graph: its value is a quantized tensor."""
 
     makes_probabilities: ClassVar[bool] = False
+    makes_16_bits: ClassVar[bool] = False  # its value may be u16 or s16
+    reads_16_bits: ClassVar[bool] = False  # so may the values that it reads
     is_view: ClassVar[bool] = False  # its value is the bytes that it reads: nothing runs
     is_constant: ClassVar[bool] = False  # its value lies in flash as `data`: nothing runs
     in_place: ClassVar[tuple[int, int]] = (0, 0)  # of which inputs on, up to which, kernels may write over, SPEC.md 7

@@ -11,14 +11,15 @@ from mixcomp_edge.numerics import Codebook
 from mixcomp_edge.numerics.requant import q32_parameters
 
 DTYPES = ("u4", "s4", "u8", "s8")
-FINER = {"u4": 17, "s4": 16, "u8": 1, "s8": 1}  # steps of the 8-bit form in one step: 15 * 17 = 255
+WIDE = ("u16", "s16")  # of what operators make and read that say so
+FINER = {"u4": 17, "s4": 16}  # steps of the 8-bit form in one step: 15 * 17 = 255
 
 
 @dataclass(frozen=True)
 class QType:
     """Type of a tensor's elements, SPEC.md 1: real value = scale * (q - zero_point)."""
 
-    dtype: str  # u4, s4, u8, s8
+    dtype: str  # u4, s4, u8, s8, u16, s16
     scale: float
     zero_point: int = 0
 
@@ -45,12 +46,12 @@ class QType:
 
     @property
     def finer(self) -> int:
-        """Steps of the type's 8-bit form in one of its own."""
-        return FINER[self.dtype]
+        """Steps of the type's 8-bit form in one of its own; 1 where it has 8 bits or more."""
+        return FINER.get(self.dtype, 1)
 
     @property
     def wide(self) -> QType:
-        """The type of 8 bits that holds its values exactly."""
+        """The type of 8 bits that holds its values exactly; itself where it has 8 bits or more."""
         k = self.finer
         return self if k == 1 else QType(f"{self.dtype[0]}8", self.scale / k, self.zero_point * k)
 

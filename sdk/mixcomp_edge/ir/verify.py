@@ -15,7 +15,7 @@ from mixcomp_edge.ir import tflm
 from mixcomp_edge.ir.bounds import MAX_DIMENSION, MAX_ELEMENTS, MAX_RANK
 from mixcomp_edge.ir.graph import CONTRACTS, OUTPUT, TFLM, Graph, Node
 from mixcomp_edge.ir.nodes import QNode
-from mixcomp_edge.ir.types import DTYPES
+from mixcomp_edge.ir.types import DTYPES, WIDE
 
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.]{0,95}")
 MODEL_NAME = re.compile(r"[a-z](?:_?[a-z0-9]){0,47}")  # no __: it marks kernels
@@ -137,8 +137,13 @@ def _check_node(node: Node, sources: list[Node]) -> None:
 
 
 def _check_type(node: QNode, sources: list[Node]) -> None:
-    if node.type.dtype not in DTYPES:
-        raise GraphError(f"{node.name}: unknown type {node.type.dtype!r}; known: {', '.join(DTYPES)}.")
+    if node.type.dtype not in DTYPES + WIDE:
+        raise GraphError(f"{node.name}: unknown type {node.type.dtype!r}; known: {', '.join(DTYPES + WIDE)}.")
+    if node.type.dtype in WIDE and not node.makes_16_bits:
+        raise GraphError(f"{node.name}: {node.op} makes no {node.type.dtype}.")
+    for source in sources:
+        if isinstance(source, QNode) and source.type.dtype in WIDE and not node.reads_16_bits:
+            raise GraphError(f"{node.name}: {node.op} does not read {source.type.dtype}, which '{source.name}' makes.")
     if not (np.isfinite(node.type.scale) and 1e-30 < node.type.scale < 1e30):
         raise GraphError(f"{node.name}: scale {node.type.scale} must be a positive number.")
     if not node.type.low <= node.type.zero_point <= node.type.high:

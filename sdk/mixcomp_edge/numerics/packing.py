@@ -1,4 +1,4 @@
-"""Two 4-bit values to a byte, even index in the low nibble. SPEC.md 1 and 2."""
+"""Two 4-bit values to a byte, even index in the low nibble; values of 16 bits, low byte first. SPEC.md 1 and 2."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ def unpack_rows(packed: NDArray[np.uint8], length: int) -> NDArray[np.uint8]:
 
 
 def pack_elements(q: NDArray[np.integer], bits: int) -> bytes:
-    """A tensor's elements as the bytes that kernels read: two to a byte for 4 bits, else one each."""
+    """A tensor's elements as the bytes that kernels read: two to a byte for 4 bits, else one or two bytes each."""
     flat = np.asarray(q).reshape(1, -1)
-    if bits == 8:
-        return (flat & 0xFF).astype(np.uint8).tobytes()
+    if bits > 4:
+        return (flat & ((1 << bits) - 1)).astype(f"<u{bits // 8}").tobytes()
     return pack_rows(flat).tobytes()
 
 
 def unpack_elements(data: bytes, count: int, bits: int, *, signed: bool) -> NDArray[np.int64]:
     """(count,) elements out of the bytes that a kernel wrote."""
-    raw = np.frombuffer(data, np.uint8)
+    raw = np.frombuffer(data, np.uint8 if bits == 4 else f"<u{bits // 8}")
     flat = (unpack_rows(raw[None, :], count)[0] if bits == 4 else raw[:count]).astype(np.int64)
     return np.where(flat >= 1 << (bits - 1), flat - (1 << bits), flat) if signed else flat

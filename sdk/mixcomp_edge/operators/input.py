@@ -44,6 +44,7 @@ class QInput(QNode):
 
     op: ClassVar[str] = "input"
     is_input: ClassVar[bool] = True
+    makes_16_bits: ClassVar[bool] = True
 
     @property
     def arity(self) -> int:

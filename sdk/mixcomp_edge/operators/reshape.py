@@ -50,6 +50,8 @@ class QReshape(QNode):
     op: ClassVar[str] = "reshape"
     keeps_type: ClassVar[bool] = True
     is_view: ClassVar[bool] = True
+    makes_16_bits: ClassVar[bool] = True
+    reads_16_bits: ClassVar[bool] = True
 
     def output_shape(self, shapes: list[Shape]) -> Shape:
         return _output_shape(self, shapes[0])

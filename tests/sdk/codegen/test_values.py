@@ -16,11 +16,11 @@ from torch import nn
 
 from mixcomp_edge import Bundle, convert, export, prepare, resources
 from mixcomp_edge.ir import interp
-from mixcomp_edge.ir.types import QType
+from mixcomp_edge.ir.types import DTYPES, QType
 from mixcomp_edge.numerics.packing import pack_elements, unpack_elements
 from sdk.codegen import zoo
 
-TYPES = {"u4": 0, "s4": 1, "u8": 2, "s8": 3}  # mce_type
+TYPES = {"u4": 0, "s4": 1, "u8": 2, "s8": 3, "u16": 4, "s16": 5}  # mce_type
 STRICT = ["-std=c99", "-O2", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wshadow", "-Werror"]
 LIBRARY = """
 #include "mixcomp/values.h"
@@ -56,7 +56,14 @@ def pointer(array: np.ndarray) -> ctypes.c_void_p:
 def test_a_real_number_becomes_the_integer_that_the_definition_says(dtype, scale, library):
     rng = np.random.default_rng(0)
     for zero in sorted({QType(dtype, scale).low, 0, 3, QType(dtype, scale).high}):
-        steps = np.concatenate([np.arange(-600, 600) / 2, rng.uniform(-400, 400, 2000), [1e9, -1e9, np.inf, -np.inf]])
+        steps = np.concatenate(
+            [
+                np.arange(-600, 600) / 2,
+                rng.uniform(-400, 400, 2000),
+                rng.uniform(-1e5, 1e5, 2000),
+                [1e9, -1e9, np.inf, -np.inf],
+            ]
+        )
         with np.errstate(over="ignore"):
             x = (steps * scale).astype(np.float32)
         q = np.zeros(len(x), np.int32)
@@ -121,7 +128,7 @@ def normalised() -> Bundle:
 
 SAMPLES = {
     **{f"{name} {dtype}": (lambda name=name, dtype=dtype: with_output(name, dtype))
-       for name in ("dense", "one") for dtype in TYPES},
+       for name in ("dense", "one") for dtype in DTYPES},
     "softmax": lambda: zoo.bundle("residual"),
     "several channels": lambda: zoo.bundle("branches"),
     "normalised": normalised,

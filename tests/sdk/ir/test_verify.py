@@ -178,7 +178,12 @@ BROKEN = {
     "concat along a negative axis": (changed("concat", axis=-1), "concat: axis -1 is not in shape"),
     "concat of unequal shapes": (
         changed("concat", inputs=("avgpool", "pad"), axis=2), "concat: cannot join shapes .* along axis 2"),
-    "unknown type": (typed("add", dtype="s16"), "add: unknown type 's16'; known: u4, s4, u8, s8"),
+    "unknown type": (typed("add", dtype="s32"), "add: unknown type 's32'; known: u4, s4, u8, s8, u16, s16"),
+    "16 bits where they are not made": (typed("add", dtype="s16"), "add: add makes no s16"),
+    "16 bits where they are not read": (
+        chain(source(dtype="u16"), rescale("y", source())),
+        "y: rescale does not read u16, which 'x' makes",
+    ),
     "scale of 0": (typed("add", scale=0.0), "add: scale 0.0 must be a positive number"),
     "negative scale": (typed("add", scale=-1.0), "scale -1.0 must be a positive number"),
     "scale not a number": (typed("add", scale=float("nan")), "scale nan must be a positive number"),

@@ -9,7 +9,9 @@ import pytest
 from mixcomp_edge.numerics.packing import pack_elements, pack_rows, unpack_elements, unpack_rows
 
 CASES = json.loads((Path(__file__).parents[2] / "vectors" / "packing.json").read_text())["cases"]
-RANGE = {"u4": (0, 15), "s4": (-8, 7), "u8": (0, 255), "s8": (-128, 127)}
+RANGE = {
+    "u4": (0, 15), "s4": (-8, 7), "u8": (0, 255), "s8": (-128, 127), "u16": (0, 65535), "s16": (-32768, 32767),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["what"])
@@ -38,6 +40,14 @@ def test_eight_bits_are_a_byte_each(type_, low):
     assert unpack_elements(packed, 256, 8, signed=low < 0).tolist() == values
 
 
+@pytest.mark.parametrize(("type_", "low"), [("u16", 0), ("s16", -32768)])
+def test_sixteen_bits_are_two_bytes_the_low_one_first(type_, low):
+    values = [*range(low, low + 65536, 7), low + 65535]
+    packed = pack_elements(np.array(values), 16)
+    assert packed == b"".join(bytes((v % 256, v // 256 % 256)) for v in values)
+    assert unpack_elements(packed, len(values), 16, signed=low < 0).tolist() == values
+
+
 @pytest.mark.parametrize("type_", RANGE)
 @pytest.mark.parametrize("length", range(1, 34))
 def test_unpack_undoes_pack_at_every_length_and_the_last_high_nibble_is_zero(type_, length):
@@ -45,7 +55,7 @@ def test_unpack_undoes_pack_at_every_length_and_the_last_high_nibble_is_zero(typ
     bits = int(type_[1:])
     values = [low + (7 * i + length) % (high - low + 1) for i in range(length)]
     packed = pack_elements(np.array(values), bits)
-    assert len(packed) == (length if bits == 8 else (length + 1) // 2)
+    assert len(packed) == (length * bits + 7) // 8
     assert unpack_elements(packed, length, bits, signed=low < 0).tolist() == values
     if bits == 4 and length % 2:
         assert packed[-1] < 16
