@@ -75,6 +75,11 @@ class FloatNode(Node):
         return None
 
     @property
+    def gives_probabilities(self) -> bool:
+        """Whether its value holds probabilities that it makes of logits."""
+        return False
+
+    @property
     def reads_up_to(self) -> float | None:
         """The |x| beyond which it does not tell apart what it reads, where there is one."""
         return None

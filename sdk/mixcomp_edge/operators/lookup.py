@@ -37,6 +37,10 @@ class Lookup(FloatNode):
         return self.function
 
     @property
+    def gives_probabilities(self) -> bool:
+        return self.function[-1].function == "sigmoid"
+
+    @property
     def limit(self) -> float | None:
         least, most = extent(self.function) if len(self.inputs) == 1 else (-np.inf, np.inf)
         reach = most - min(least, 0.0)

@@ -28,6 +28,10 @@ class Softmax(FloatNode):
     reads_8_bits: ClassVar[bool] = True
 
     @property
+    def gives_probabilities(self) -> bool:
+        return True
+
+    @property
     def fixed_step(self) -> float:
         return SCALE
 

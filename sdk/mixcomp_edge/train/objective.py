@@ -12,6 +12,8 @@ from torch import Tensor, nn
 
 from mixcomp_edge.errors import TaskError
 from mixcomp_edge.frontend.torch_export.structure import Structure
+from mixcomp_edge.ir.graph import OUTPUT
+from mixcomp_edge.train.ends import End, LossOfProbabilities
 from mixcomp_edge.train.metrics import ACCURACY, Kind, Metric, named_metric, top1
 
 F = nn.functional
@@ -39,6 +41,11 @@ def binary_cross_entropy(output: Tensor, target: Tensor) -> Tensor:
     return F.binary_cross_entropy_with_logits(output.reshape(target.shape), target)
 
 
+def each_against_rest(output: Tensor, target: Tensor) -> Tensor:
+    """Binary cross entropy of logits (N, classes, ...), each class by itself, against classes target (N, ...)."""
+    return binary_cross_entropy(output, F.one_hot(target, output.shape[1]).movedim(-1, 1).to(output.dtype))
+
+
 def squared_error(output: Tensor, target: Tensor) -> Tensor:
     """Mean over all entries of (output - target)^2."""
     return F.mse_loss(output.reshape(target.shape), target)
@@ -60,6 +67,19 @@ LOSSES: dict[str, Loss] = {
     "cross_entropy": cross_entropy, "binary_cross_entropy": binary_cross_entropy, "bce": binary_cross_entropy,
     "mse": squared_error, "mae": absolute_error,
 }  # fmt: skip
+
+
+def usual_loss(kind: Kind, end: End | None) -> Loss:
+    """What targets of a kind are learned by, of outputs that are probabilities or, without an end, logits."""
+    if end is End.CHANCES and kind in (Kind.CLASSES, Kind.ONE_HOT):
+        return through(each_against_rest if kind is Kind.CLASSES else binary_cross_entropy, end)
+    return through(USUAL[kind], end)
+
+
+def through(loss: Loss, end: End | None) -> Loss:
+    """The loss of a model's outputs with this end: ours of logits take them back to logits, all others as they are."""
+    of_logits = loss in (cross_entropy, soft_cross_entropy, binary_cross_entropy, each_against_rest)
+    return LossOfProbabilities(loss, end) if of_logits and end is not None else loss
 
 
 def by_name(target: Any, names: tuple[str, ...]) -> dict[str, Any] | None:
@@ -87,7 +107,8 @@ class LossOfEach:
 @dataclass(frozen=True)
 class Objective:
     """kind: None where targets and outputs do not say it. A loss or metric that nobody named and that cannot be told
-    is None. structure: of outputs that are more than one tensor; `kinds` holds what is known of each, by name."""
+    is None. structure: of outputs that are more than one tensor; `kinds` holds what is known of each, by name. ends:
+    by name, of those that are probabilities."""
 
     task: str
     kind: Kind | None
@@ -95,6 +116,7 @@ class Objective:
     metric: Metric | None
     structure: Structure | None = None
     kinds: Mapping[str, Kind | None] = field(default_factory=dict)
+    ends: Mapping[str, End] = field(default_factory=dict)
 
     @property
     def name(self) -> str | None:
@@ -127,9 +149,11 @@ class Objective:
         """From a teacher's outputs, both softened by the temperature T: T^2 times the cross entropy of classes (Hinton
         et al., arXiv 1503.02531) or of single labels; the squared error of any other outputs. Of several the sum."""
         if self.structure is None:
-            return _distance(self.kind, output, soft, temperature)
-        ours, theirs = self.structure.parts(output), self.structure.parts(soft)
-        each = [_distance(kind, ours[name], theirs[name], temperature) for name, kind in self.kinds.items()]
+            return _distance(self.kind, self.ends.get(OUTPUT), output, soft, temperature)
+        ours, theirs, ends = self.structure.parts(output), self.structure.parts(soft), self.ends
+        each = [
+            _distance(kind, ends.get(name), ours[name], theirs[name], temperature) for name, kind in self.kinds.items()
+        ]
         return torch.stack(each).sum()
 
     def right(self, output: Any, target: Any) -> Tensor:
@@ -142,7 +166,10 @@ class Objective:
         return torch.tensor(torch.nan)
 
 
-def _distance(kind: Kind | None, output: Tensor, soft: Tensor, t: float) -> Tensor:
+def _distance(kind: Kind | None, end: End | None, output: Tensor, soft: Tensor, t: float) -> Tensor:
+    if end is not None:  # it says more than the targets: probabilities are of classes or of labels
+        kind = Kind.LABELS if end is End.CHANCES else Kind.CLASSES
+        output, soft = end.logits(output), end.logits(soft)
     if kind in (Kind.CLASSES, Kind.ONE_HOT):
         return t * t * F.cross_entropy(output / t, (soft / t).softmax(dim=1))
     if kind in (Kind.BINARY, Kind.LABELS):

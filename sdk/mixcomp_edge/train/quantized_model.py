@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Set
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -69,7 +69,9 @@ class QuantizedModel(nn.Module):
         for node in graph.nodes:
             if isinstance(node, FloatNode) and node.fixed_step is not None:
                 self.quantizer(node.name).fix(node.fixed_step)
-        self.quantizing = True
+        self.probabilities = _last_probabilities(graph, self.owner)
+        self.logits = frozenset(self.owner[graph[name].inputs[0]] for name in self.probabilities)
+        self.quantizing, self.is_learning = True, False
 
     @property
     def macs(self) -> dict[str, int]:
@@ -97,8 +99,13 @@ class QuantizedModel(nn.Module):
             value = forward(node, inputs, *parameters)
             if observe is not None:
                 observe(node.name, value)
-            if self.quantizing and self.owner[node.name] == node.name:
-                value = self.quantizer(node.name)(value)
+            exact = self.is_learning and node.name in self.probabilities
+            if self.quantizing and self.owner[node.name] == node.name and not exact:
+                quantize = self.quantizer(node.name)
+                if self.is_learning and node.name in self.logits:  # the gradient reaches those beyond the range, too
+                    value = quantize(value.detach()) + (value - value.detach())
+                else:
+                    value = quantize(value)
             values[node.name] = value
         return self.structure.build({name: values[node] for name, node in self.graph.outputs.items()})
 
@@ -114,6 +121,16 @@ class QuantizedModel(nn.Module):
             yield
         finally:
             self.quantizing = True
+
+    @contextmanager
+    def learning(self) -> Iterator[None]:
+        """Within it outputs that are probabilities are not rounded, and the logits that they are made of pass on every
+        gradient: a loss learns nothing from a probability that became 0 or a logit that met the end of its range."""
+        self.is_learning = True
+        try:
+            yield
+        finally:
+            self.is_learning = False
 
     @torch.no_grad()
     def calibrate(self, inputs: Samples, batch_size: int = 128) -> None:
@@ -155,6 +172,20 @@ class QuantizedModel(nn.Module):
         return QuantizedGraph(self.graph.with_nodes(nodes), types, weights)
 
 
+def learning(model: nn.Module) -> AbstractContextManager[None]:
+    """Within it the outputs of a quantized model are those that a loss learns from."""
+    return model.learning() if isinstance(model, QuantizedModel) else nullcontext()
+
+
+def _last_probabilities(graph: Graph, owner: Mapping[str, str]) -> frozenset[str]:
+    """The nodes that make probabilities of logits and whose values leave the graph, perhaps moved, and go nowhere
+    else."""
+    made = {owner[name] for name in graph.leaving}
+    read = {owner[name] for node in graph.nodes if owner[node.name] == node.name for name in node.inputs}
+    nodes = (node for node in graph.nodes if isinstance(node, FloatNode) and node.gives_probabilities)
+    return frozenset(node.name for node in nodes if node.name in made - read)
+
+
 def _told_apart(node: Node, value: Tensor) -> Tensor:
     """A node's value (N, C, ...), of which each row along the last axis reaches no further down than it needs to."""
     reach = node.tells_apart if isinstance(node, FloatNode) else None
@@ -162,8 +193,8 @@ def _told_apart(node: Node, value: Tensor) -> Tensor:
 
 
 def _key(name: str) -> str:
-    """A node's name as a key of a ModuleDict, which takes no dots."""
-    return name.replace(".", "/")
+    """A node's name as a key of a ModuleDict, which takes no dots and none of its own attributes' names."""
+    return f"{name}/" if hasattr(nn.ModuleDict(), name) else name.replace(".", "/")
 
 
 def prepare(

@@ -14,10 +14,11 @@ from torch.utils._pytree import tree_flatten, tree_leaves
 
 from mixcomp_edge.errors import TaskError
 from mixcomp_edge.frontend.torch_export.structure import Structure, structure_of
+from mixcomp_edge.ir.graph import OUTPUT
 from mixcomp_edge.train.arrays import is_several
+from mixcomp_edge.train.ends import end_of
 from mixcomp_edge.train.metrics import Kind, default_metric
 from mixcomp_edge.train.objective import (
-    USUAL,
     Loss,
     LossOfEach,
     Objective,
@@ -28,6 +29,8 @@ from mixcomp_edge.train.objective import (
     cross_entropy,
     soft_cross_entropy,
     squared_error,
+    through,
+    usual_loss,
 )
 from mixcomp_edge.train.samples import change
 
@@ -56,12 +59,14 @@ def objective_of(
                            metric, plain)  # fmt: skip
     if any(map(is_several, targets.values())):
         return Objective(task, None, loss, as_metric(metric, None)), plain
-    shape = tuple(outputs.shape[1:])
+    shape, end = tuple(outputs.shape[1:]), end_of(outputs)
     kind = kind_of(targets, shape, loss)
     judged = as_metric(metric, kind)
     if kind is not None:
-        loss, judged = USUAL[kind] if loss is None else loss, default_metric(kind) if judged is None else judged
-    return Objective(task, kind, loss, judged), [stored(y, kind, shape) for y in targets.values()]
+        judged = default_metric(kind) if judged is None else judged
+        loss = usual_loss(kind, end) if loss is None else through(loss, end)
+    ends = {} if end is None else {OUTPUT: end}
+    return Objective(task, kind, loss, judged, ends=ends), [stored(y, kind, shape) for y in targets.values()]
 
 
 def _of_several(
@@ -71,17 +76,18 @@ def _of_several(
     """Of outputs in a structure. Without a loss, and with targets for each of them, each is an objective of its own."""
     parts = structure.parts(outputs)
     kinds: dict[str, Kind | None] = dict.fromkeys(parts)
+    ends = {name: end for name, output in parts.items() if (end := end_of(output)) is not None}
     named = {field: by_name(y, tuple(parts)) for field, y in targets.items()}
     if loss is not None or not named or any(ys is None for ys in named.values()):
-        return Objective(task, None, loss, as_metric(metric, None), structure, kinds), plain
+        return Objective(task, None, loss, as_metric(metric, None), structure, kinds, ends), plain
     kept: dict[str, list[Any]] = {}
     for name, output in parts.items():
         of_output = {f"{field}: {name}": ys[name] for field, ys in named.items() if ys is not None}
         one, kept[name] = objective_of(task, of_output, output, None, None)
         kinds[name] = one.kind
-    losses = {name: USUAL[kind] for name, kind in kinds.items() if kind is not None}
+    losses = {name: usual_loss(kind, ends.get(name)) for name, kind in kinds.items() if kind is not None}
     given = LossOfEach(structure, losses) if len(losses) == len(parts) else None
-    objective = Objective(task, None, given, as_metric(metric, None), structure, kinds)
+    objective = Objective(task, None, given, as_metric(metric, None), structure, kinds, ends)
     rows = zip(*kept.values(), strict=True)  # of each split
     return objective, [_like(y, row, tuple(parts)) for y, row in zip(targets.values(), rows, strict=True)]
 

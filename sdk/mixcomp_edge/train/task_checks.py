@@ -199,15 +199,16 @@ def _call(task: Task, raw: Any, what: str) -> Any:
         raise TaskError(f"{what}: {type(error).__name__}: {error} (for raw samples {samples})") from error
 
 
-@torch.no_grad()
 def output_of(model: nn.Module, calibration: Samples) -> Any:
-    """The model's output for the first and the last calibration sample; None for a model that cannot be run on them,
-    of which the front end tells more."""
+    """The model's output for the first and the last calibration sample, with the gradients' graph, which says what made
+    it; None for a model that cannot be run on them, of which the front end tells more."""
     modes = {module: module.training for module in model.modules()}
     model.eval()
     try:
         with torch.random.fork_rng(devices=[]):
-            output = model(*each(take(calibration, [0, -1])))
+            x = each(take(calibration, [0, -1]))
+            with torch.enable_grad():  # clones, since a model may write over what it is given
+                output = model(*(part.requires_grad_(part.is_floating_point()).clone() for part in x))
     except Exception:
         return None
     finally:

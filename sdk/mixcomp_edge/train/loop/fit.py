@@ -19,6 +19,7 @@ from mixcomp_edge.train.loop.batches import batches, epoch_seed, steps_per_epoch
 from mixcomp_edge.train.loop.engine import Engine, OneProcess
 from mixcomp_edge.train.loop.losses import Dampening, mixed_loss
 from mixcomp_edge.train.method.quantizers import WeightQuantizer
+from mixcomp_edge.train.quantized_model import learning
 from mixcomp_edge.train.recipe import Recipe
 from mixcomp_edge.train.samples import change, each, join
 from mixcomp_edge.train.task import Split, Task
@@ -60,7 +61,7 @@ def fit(
     if task.train is None:
         raise TaskError(f"{task.name}: has no training data; use --epochs 0 (calibration only).")
     file = None if checkpoint is None else Path(checkpoint)
-    with _threads(recipe.threads):
+    with _threads(recipe.threads), learning(model):
         return _fit(model, task, task.train, recipe, teacher, stage, file, listener, engine or OneProcess())
 
 

@@ -20,6 +20,7 @@ from mixcomp_edge.quant_plan import LayerPlan, QuantPlan
 from mixcomp_edge.train.method import sensitivity
 from mixcomp_edge.train.method.selector import TABLE_BYTES, Budget, Candidate, code_bytes, select
 from mixcomp_edge.train.method.sensitivity import CRITERIA, FIXED, Evidence, Trials
+from mixcomp_edge.train.quantized_model import learning
 from mixcomp_edge.train.recipe import Recipe
 from mixcomp_edge.train.routes import Quantizable, prepare_task
 from mixcomp_edge.train.samples import change, count, each, take
@@ -251,7 +252,7 @@ def _trials(model: Quantizable, task: Task, base: LayerPlan, recipe: Recipe, see
         key = tuple(sorted(chosen.items()))
         if key not in known:
             total = 0.0
-            with sensitivity.formats(model, chosen, base, recipe):
+            with sensitivity.formats(model, chosen, base, recipe), learning(model):
                 for start in range(0, len(split), 250):
                     part = slice(start, start + 250)
                     x, y = task.inputs(split, part), change(take(split.y, part), torch.from_numpy)
