@@ -20,6 +20,7 @@ from mixcomp_edge.bundle import load_bundle
 from mixcomp_edge.codegen.project import export
 from mixcomp_edge.errors import BundleError
 from support.bundle_files import Parts, container, forked, signed, taken_apart, whole
+from support.processes import mixcomp_edge
 
 WHOLE, FORKED = whole(), forked()
 LIMIT_S = 60  # what takes longer hangs, however busy the machine
@@ -520,9 +521,7 @@ def test_a_named_pipe_is_refused_and_not_waited_for(tmp_path):
 def test_the_command_refuses_it_with_code_2_and_one_line(what, tmp_path):
     path = tmp_path / "bad.mce"
     path.write_bytes(CASES[what]())
-    script = "from mixcomp_edge.cli import main; main()"
-    command = [sys.executable, "-c", script, "export", str(path), "-o", str(tmp_path / "out")]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_S)
+    done = mixcomp_edge("export", path, "-o", tmp_path / "out", timeout=LIMIT_S)
     assert done.returncode == 2
     assert done.stderr.startswith("error: ")
     assert len(done.stderr.splitlines()) == 1

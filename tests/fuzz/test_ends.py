@@ -7,7 +7,6 @@ import json
 import os
 import resource
 import shutil
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -17,6 +16,7 @@ import pytest
 from mixcomp_edge import cli, export
 from mixcomp_edge.bundle import parse_bundle
 from support.bundle_files import whole
+from support.processes import mixcomp_edge
 
 LIMIT_S = 10
 MANIFEST = "mixcomp.json"
@@ -163,12 +163,9 @@ def test_a_disk_that_takes_no_more(what, tmp_path):
     """No file may grow beyond 300 bytes, as on a full disk."""
     (tmp_path / "m.mce").write_bytes(whole())
     names = {"M": str(tmp_path / "m.mce"), "OUT": str(tmp_path / "out")}
-    done = subprocess.run(
-        [sys.executable, "-m", "mixcomp_edge", *(names.get(word, word) for word in DISKS[what])],
-        capture_output=True, text=True, timeout=120, check=False,
-        env={**os.environ, "MIXCOMP_CACHE": str(tmp_path / "k")},
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (300, 300)),
-    )  # fmt: skip
+    words = [names.get(word, word) for word in DISKS[what]]
+    full = {resource.RLIMIT_FSIZE: 300}
+    done = mixcomp_edge(*words, timeout=120, limits=full, MIXCOMP_CACHE=str(tmp_path / "k"))
     assert (done.returncode, "Traceback" in done.stderr) == (2, False), done.stderr
     assert "error: " in done.stderr
     assert not (tmp_path / "out").is_file()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 
-PROGRAM = "from mixcomp_edge.cli import main; main()"
+from support.processes import mixcomp_edge
+
 TASKS = """
 import torch
 from torch import nn
@@ -41,8 +41,7 @@ def transformer():
 
 def check(tmp_path, function: str, *words: str) -> subprocess.CompletedProcess[str]:
     (tmp_path / "tasks.py").write_text(TASKS)
-    start = [sys.executable, "-W", "ignore", "-c", PROGRAM, "check", f"{tmp_path / 'tasks.py'}:{function}", *words]
-    return subprocess.run(start, capture_output=True, text=True, check=False)
+    return mixcomp_edge("check", f"{tmp_path / 'tasks.py'}:{function}", *words, PYTHONWARNINGS="ignore")
 
 
 def test_a_model_that_lacks_nothing_is_ready(tmp_path):

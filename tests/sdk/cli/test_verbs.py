@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from mixcomp_edge import export
+from support.processes import mixcomp_edge
 
 VERBS = [
     "run", "analyze", "check", "quantize", "sweep", "export", "flash", "verify", "simulate", "bench", "mac", "targets",
@@ -35,12 +36,12 @@ main()
 
 
 def command(*words: object, program: str | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Runs the command in a process of its own, on a wide terminal that is none."""
-    start = ["-c", program or "from mixcomp_edge.cli import main; main()"]
+    """Runs the command in a process of its own, on a wide terminal that is none; `program` starts it in its own way."""
+    if program is None:
+        return mixcomp_edge(*words, **environment)
     surroundings = {**os.environ, "COLUMNS": "200", "NO_COLOR": "1", **environment}
-    return subprocess.run(
-        [sys.executable, *start, *map(str, words)], capture_output=True, text=True, env=surroundings, check=False
-    )
+    start = [sys.executable, "-c", program]
+    return subprocess.run([*start, *map(str, words)], capture_output=True, text=True, env=surroundings, check=False)
 
 
 def one_object(done: subprocess.CompletedProcess[str], code: int = 0) -> dict:
