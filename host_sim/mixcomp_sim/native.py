@@ -7,7 +7,6 @@ per layer; `executions` turns them into counts.
 
 from __future__ import annotations
 
-import atexit
 import ctypes
 import hashlib
 import os
@@ -25,6 +24,7 @@ import numpy.typing as npt
 from unicorn.unicorn_const import UC_ERR_OK, UC_HOOK_BLOCK
 from unicorn.unicorn_py3.unicorn import uclib
 
+from .cache import cache_folder
 from .hostcc import build_shared, host_compiler
 
 _FOLDER = Path(__file__).parent
@@ -56,40 +56,6 @@ class _Counter(ctypes.Structure):
     )
 
 
-def cache_folder() -> Path:
-    """Where compiled helpers are kept: `native` in $MIXCOMP_CACHE or in the user's cache folder. It is ours alone,
-    since what lies there is loaded; where that cannot be, a private temporary folder."""
-    if chosen := os.environ.get("MIXCOMP_CACHE"):
-        folder = Path(chosen)
-    elif sys.platform == "win32":
-        folder = Path(os.environ.get("LOCALAPPDATA", str(Path.home()))) / "mixcomp-edge"
-    else:
-        folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mixcomp-edge"
-    private = folder / "native"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        private.mkdir(mode=0o700, exist_ok=True)
-        if _is_ours(private, folder) and os.access(private, os.W_OK):
-            return private
-    except (OSError, ValueError):
-        pass
-    private = Path(tempfile.mkdtemp(prefix="mixcomp-edge-"))
-    atexit.register(shutil.rmtree, private, ignore_errors=True)
-    return private
-
-
-def _is_ours(folder: Path, parent: Path) -> bool:
-    """Whether nobody else can write into the folder, or put another in its place."""
-    if not hasattr(os, "geteuid"):
-        return True
-    found, above = folder.lstat(), parent.stat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
-        return False
-    if found.st_mode & 0o077:
-        folder.chmod(0o700)
-    return not above.st_mode & 0o022 or bool(above.st_mode & stat.S_ISVTX)
-
-
 def library_path(source: str = "counter.c") -> Path:
     """A compiled source of this package, built if it and the compiler have not met before. Its name holds the digest of
     what it is made of and that of its content, so that a damaged one is built again.
@@ -101,7 +67,7 @@ def library_path(source: str = "counter.c") -> Path:
     found = os.stat(program)
     key = "\0".join([path.read_text(encoding="utf-8"), *_FLAGS, *compiler, program, sys.platform])
     key += f"\0{found.st_size}\0{found.st_mtime_ns}"
-    folder, name = cache_folder(), f"{path.stem}-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
+    folder, name = cache_folder("native"), f"{path.stem}-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
     for known in folder.glob(f"{name}-*.so"):
         if known.name == f"{name}-{_digest(known)}.so":
             return known

@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mixcomp_edge import resources
+from mixcomp_edge.build.objects import digest_of, kept, prefix_maps
 from mixcomp_edge.errors import ToolchainError
 from mixcomp_edge.targets import Target
+from mixcomp_sim.cache import cache_folder
 
 if TYPE_CHECKING:
     from mixcomp_sim import Memory
@@ -39,13 +41,23 @@ class Toolchain:
         self, sources: list[Path], include: list[Path], target: Target, folder: Path, flags: tuple[str, ...]
     ) -> list[Path]:
         """Object files of the sources, in `folder`."""
-        objects = []
+        outputs = []
         for source in sources:
             output = folder / f"{source.stem}.o"
-            words = [*COMMON, *flags, *(f"-I{path}" for path in include), "-c", str(source), "-o", str(output)]
-            _run([*self._compiler(target), *words])
-            objects.append(output)
-        return objects
+            words = [*self._compiler(target), *COMMON, *flags, *(f"-I{path}" for path in include)]
+            if self.name == "gcc":
+                self._compile_once(words, source, sorted({source.parent, *include}), output)
+            else:  # zig itself keeps what it has compiled
+                _run([*words, "-c", str(source), "-o", str(output)])
+            outputs.append(output)
+        return outputs
+
+    def _compile_once(self, words: list[str], source: Path, folders: list[Path], output: Path) -> None:
+        """Compiles, or takes what was made of the same text before. `folders`: what the text comes from."""
+        words = [*words, *prefix_maps(folders)]
+        text = _run([*words, "-E", str(source)])
+        digest = digest_of([self.version(), *words, source.suffix], text, folders)
+        kept(cache_folder("objects"), digest, output, lambda: _run([*words, "-c", str(source), "-o", str(output)]))
 
     def link(self, objects: list[Path], target: Target, output: Path, script: Path, entry: str) -> Path:
         """An ELF with everything that the entry reaches, and the linker's map beside it. The script finds what it

@@ -1,0 +1,57 @@
+"""Object files that were compiled before. What an export compiles is mostly kernels, and other exports have the same.
+
+An object follows from the compiler, its flags and the preprocessed text, and from nothing else: the folders that the
+text came from are mapped to their names, in the debug information, too."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from contextlib import suppress
+from hashlib import sha256
+from pathlib import Path
+
+KEPT = 4_000  # files; the oldest go
+
+
+def digest_of(words: list[str], text: str, folders: list[Path]) -> str:
+    """Of what an object is made of: the compiler's words, and the text behind the preprocessor."""
+    for folder in folders:
+        words = [word.replace(str(folder), folder.name) for word in words]
+        text = text.replace(str(folder), folder.name)
+    return sha256("\0".join([*words, text]).encode()).hexdigest()
+
+
+def prefix_maps(folders: list[Path]) -> list[str]:
+    return [f"-ffile-prefix-map={folder}={folder.name}" for folder in folders]
+
+
+def kept(store: Path, digest: str, output: Path, compile_it: Callable[[], object]) -> None:
+    """Writes the object of that digest to `output`: a copy of the stored one, or what `compile_it` makes, which is then
+    stored under the digest and its content's, so that a damaged one is made again."""
+    for found in store.glob(f"{digest[:32]}-*.o"):
+        content = found.read_bytes()
+        if found.stem == _name(digest, content):
+            output.write_bytes(content)
+            return
+        found.unlink(missing_ok=True)
+    compile_it()
+    with suppress(OSError):  # a full disk costs the next one the time
+        _store(store, digest, output.read_bytes())
+
+
+def _store(store: Path, digest: str, content: bytes) -> None:
+    """Two processes may both do it: each renames a file of its own, and either is right."""
+    with tempfile.TemporaryDirectory(dir=store) as work:
+        part = Path(work) / "object"
+        part.write_bytes(content)
+        part.replace(store / f"{_name(digest, content)}.o")
+    files = [entry for entry in os.scandir(store) if entry.name.endswith(".o")]
+    if len(files) > KEPT:
+        for entry in sorted(files, key=lambda entry: entry.stat().st_mtime)[: KEPT // 4]:
+            Path(entry.path).unlink(missing_ok=True)
+
+
+def _name(digest: str, content: bytes) -> str:
+    return f"{digest[:32]}-{sha256(content).hexdigest()[:32]}"
