@@ -241,7 +241,7 @@ def make_inputs(graph: Graph, count: int, seed: int = 0) -> Values:
 
 
 def _made(node: QNode, count: int, rng: np.random.Generator) -> Value:
-    low, high = node.type.low, node.type.high
+    low, high = node.ends
     x = rng.integers(low, high + 1, (count, *node.shape))
     for i in range(3, count, 2):
         phase = rng.uniform(0, 2 * np.pi, len(node.shape))

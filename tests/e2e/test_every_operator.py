@@ -16,7 +16,7 @@ from mixcomp_edge.ir.verify import verify as checked
 from mixcomp_edge.plan.kernels import catalogue
 from mixcomp_edge.targets import targets
 
-OPERATORS = sorted({kernel.op for kernel in catalogue()})
+READ = {act: sorted({kernel.op for kernel in catalogue() if act in kernel.act}) for act in (*DTYPES, "u16")}
 CORES = [name for name, target in targets().items() if target.core]
 
 
@@ -25,7 +25,7 @@ def every_operator(dtype: str, seed: int) -> Graph:
     inputs: list[Node] = []
     others: list[Node] = []
     outputs = {}
-    for op in OPERATORS:
+    for op in READ[dtype]:
         for node in layer(op, dtype, rng)[0].nodes:
             moved = replace(node, name=f"{op}_{node.name}", inputs=tuple(f"{op}_{name}" for name in node.inputs))
             (inputs if node.is_input else others).append(moved)
@@ -37,10 +37,10 @@ def every_operator(dtype: str, seed: int) -> Graph:
 @pytest.mark.parametrize(
     "where", [pytest.param(where, marks=[pytest.mark.long] * (where != "cortex-m4")) for where in ("host", *CORES)]
 )
-@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("dtype", READ)
 def test_machine_code_equals_the_definition_of_every_operator(dtype, where, seed, tmp_path):
     graph = every_operator(dtype, seed)
-    assert {node.op for node in graph.nodes} >= set(OPERATORS)
+    assert {node.op for node in graph.nodes} >= set(READ[dtype])
     save_bundle(Bundle(graph), tmp_path / "every.mce")
     on = {"on": "host"} if where == "host" else {"on": "emulator", "target_name": where}
     verdict = verify(tmp_path / "every.mce", count=4, **on)

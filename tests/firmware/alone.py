@@ -25,7 +25,6 @@ from mixcomp_edge.operators.dense import QDense
 from mixcomp_edge.operators.dwconv2d import QDwConv2d
 from mixcomp_edge.plan.kernels import Kernel
 from mixcomp_edge.plan.packing import Packed
-from mixcomp_edge.plan.packing.phases import Phases
 from mixcomp_edge.targets import Target
 from mixcomp_sim import Machine, image_memory, open_machine
 
@@ -53,7 +52,7 @@ class Call:
         self.y = buffers[1] if in_place else garbage(node.nbytes)
         scratch = [] if packed.scratch_bytes is None else [garbage(packed.scratch_bytes)]
         self.steps: list[tuple[ctypes.Structure, list[Memory]]]
-        if isinstance(node, Weighted) and not isinstance(packed, Phases):
+        if isinstance(node, Weighted) and node.struct not in structs.BY_NAME:
             self.steps = [(self.struct(graph, node, packed), [*buffers, self.y, *scratch])]
             return
         at = dict(zip(node.inputs, buffers, strict=True))

@@ -37,7 +37,6 @@ from mixcomp_edge.errors import ToolchainError
 from mixcomp_edge.ir import interp
 from mixcomp_edge.ir.graph import Graph
 from mixcomp_edge.ir.nodes import QNode
-from mixcomp_edge.ir.types import DTYPES
 from mixcomp_edge.numerics.packing import pack_elements
 from mixcomp_edge.plan.kernels import Kernel, catalogue
 from mixcomp_edge.plan.packing import Packed
@@ -157,7 +156,7 @@ class Case:
 def cases(examples: int) -> tuple[Case, ...]:
     """Layers of each operator and type of x, two inputs each, and more until every kernel has `examples`."""
     found: list[Case] = []
-    for op, dtype in product(sorted({kernel.op for kernel in catalogue()}), DTYPES):
+    for op, dtype in sorted({(kernel.op, act) for kernel in catalogue() for act in kernel.act}):
         rng = np.random.default_rng(len(found))
         mine = [kernel for kernel in catalogue() if kernel.op == op and dtype in kernel.act]
         met: Counter[str] = Counter()

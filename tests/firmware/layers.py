@@ -25,8 +25,9 @@ from mixcomp_edge.operators.conv2d import QConv2d, QConv2dAdd
 from mixcomp_edge.operators.conv2d_transpose import QConv2dTranspose
 from mixcomp_edge.operators.dense import QDense
 from mixcomp_edge.operators.dwconv2d import QDwConv2d
+from mixcomp_edge.operators.embedding import QEmbedding
 from mixcomp_edge.operators.gather import QGather
-from mixcomp_edge.operators.input import QInput
+from mixcomp_edge.operators.input import QInput, QTokenInput
 from mixcomp_edge.operators.log_softmax import QLogSoftmax
 from mixcomp_edge.operators.lookup import QLookup
 from mixcomp_edge.operators.matmul import QMatMul
@@ -40,6 +41,7 @@ from mixcomp_edge.operators.rescale import QRescale
 from mixcomp_edge.operators.resize import QResize
 from mixcomp_edge.operators.slice import QSlice
 from mixcomp_edge.operators.softmax import QSoftmax
+from mixcomp_edge.operators.tokens import QLengthMask, QTokenOffset
 from mixcomp_edge.operators.transpose import QTranspose
 
 TOP = 2**31 - 1
@@ -48,6 +50,7 @@ BOOKS = tuple(
 )
 LEARNED = learned((0, 127, -127, 126, -126, 1, -1, 2, 100, 64, -64, 0, 17, -33, 50, -51))
 SPATIAL = ("gather", "resize", "adaptiveavg2d", "adaptivemax2d")
+TOKENS = ("embedding", "token_offset", "length_mask")
 CHANNELS = (*range(1, 18), 8, 16, 16, 24, 32, 40)
 Rng = np.random.Generator
 
@@ -74,6 +77,8 @@ def _graph(op: str, dtype: str, rng: Rng) -> Graph | None:
             weights=_weights((out, shape[0]), out, x_type, y_type, rng),
         )
         return Graph("alone", (x, node), "y")
+    if op in TOKENS:
+        return _of_tokens(op, dtype, y_type, rng)
     if op == "transpose":
         return _transpose(x_type, rng)
     if op == "slice":
@@ -326,6 +331,27 @@ def _pair(op: str, x_type: QType, y_type: QType, rng: Rng) -> Graph:
     return Graph("alone", (x, z, w, node), "y")
 
 
+def _of_tokens(op: str, dtype: str, y_type: QType, rng: Rng) -> Graph:
+    """Tables of one row, of some, and of more than a byte tells apart; tokens beyond the table."""
+    most = QType(dtype, 1.0).high + 1
+    words = min(most, int(rng.choice([1, 2, 7, 256, 300, most])))
+    shape = (1,) if op == "length_mask" else tuple(int(n) for n in rng.integers(1, 6, rng.integers(1, 4)))
+    x = QTokenInput(name="x", inputs=(), shape=shape, type=QType(dtype, 1.0), words=words)
+    if op == "embedding":
+        rows, depth = max(1, min(400, words) - int(rng.integers(0, 2))), int(rng.integers(1, 20))
+        book = (*BOOKS, LEARNED)[int(rng.integers(len(BOOKS) + 1))]
+        codes = rng.choice([c for c in range(1 << book.bits) if c not in book.unused], (rows, depth)).astype(np.uint8)
+        by = _requant(max(map(abs, book.levels)), y_type, rng, int(rng.choice([1, rows])))
+        held = Weights(book, codes, np.zeros(0, np.int32), by)
+        node = QEmbedding(name="y", inputs=("x",), shape=(*shape, depth), type=y_type, weights=held)
+        return Graph("alone", (x, node), "y")
+    start = int(rng.choice([-1, 0, 0, 1, words - 1, int(rng.integers(0, words))]))
+    common = {"name": "y", "inputs": ("x",), "type": QType("u8", 1.0), "start": start}
+    if op == "token_offset":
+        return Graph("alone", (x, QTokenOffset(shape=shape, **common)), "y")
+    return Graph("alone", (x, QLengthMask(shape=(int(rng.integers(1, 40)),), **common)), "y")
+
+
 def _transpose(type_: QType, rng: Rng) -> Graph:
     """Up to four axes, some of 1, some long, some that stay neighbours."""
     shape = tuple(int(n) for n in rng.choice([1, 2, 2, 3, 4, 5, 8, 13], int(rng.integers(1, 5))))
@@ -447,9 +473,9 @@ def _weights(shape: tuple[int, int], out: int, x: QType, y: QType, rng: Rng, *, 
 def _inputs(graph: Graph, rng: Rng) -> np.ndarray:
     """(5, *shape): random, the ends, and what makes the last node's first output as large or as small as it can be."""
     x, node = graph.nodes[0], graph.nodes[-1]
-    low, high = x.type.low, x.type.high
+    low, high = x.ends
     found = [rng.integers(low, high + 1, x.shape), np.full(x.shape, low), np.full(x.shape, high)]
-    if isinstance(node, Weighted):
+    if isinstance(node, Weighted) and node.weights.bias.size:
         signs = node.reduction[int(rng.integers(0, node.weights.bias.size))] > 0  # (K,)
         period = np.resize(signs, x.shape)
         found += [np.where(period, high, low), np.where(period, low, high)]

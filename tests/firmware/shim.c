@@ -5,6 +5,7 @@
 #include "mixcomp/conv2d_add.h"
 #include "mixcomp/conv2d_transpose.h"
 #include "mixcomp/dense.h"
+#include "mixcomp/embedding.h"
 #include "mixcomp/gather.h"
 #include "mixcomp/internal/elements.h"
 #include "mixcomp/log_softmax.h"
@@ -20,6 +21,7 @@
 #include "mixcomp/resize.h"
 #include "mixcomp/softmax.h"
 #include "mixcomp/strided.h"
+#include "mixcomp/token_offset.h"
 
 int32_t test_q32(int32_t acc, int32_t m, int32_t s)
 { return mce_q32(acc, m, s); }
@@ -68,6 +70,8 @@ int32_t test_sizeof(int32_t which)
         (int32_t)sizeof(mce_resize),
         (int32_t)sizeof(mce_adaptive2d),
         (int32_t)sizeof(mce_conv2d_transpose),
+        (int32_t)sizeof(mce_embedding),
+        (int32_t)sizeof(mce_token_offset),
     };
     return sizes[which];
 }

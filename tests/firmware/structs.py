@@ -180,12 +180,25 @@ class Conv2dTranspose(ctypes.Structure):
     ]
 
 
+class Embedding(ctypes.Structure):
+    _fields_ = [
+        ("x", Tensor), ("y", Tensor), ("codes", c_void_p), ("levels", c_void_p), ("rows", c_int32),
+        ("requant", Requant),
+    ]  # fmt: skip
+
+
+class OfTokens(ctypes.Structure):
+    _fields_ = [("x", Tensor), ("y", Tensor), ("start", c_int32)]
+
+
 BY_NAME = {  # of the operators that say of themselves what their structs hold
     "mce_adaptive2d": Adaptive2d,
     "mce_add": Add,
     "mce_concat": Concat,
     "mce_conv2d_transpose": Conv2dTranspose,
+    "mce_embedding": Embedding,
     "mce_gather": Gather,
+    "mce_length_mask": OfTokens,
     "mce_log_softmax": LogSoftmax,
     "mce_matmul": MatMul,
     "mce_lookup": Lookup,
@@ -199,11 +212,12 @@ BY_NAME = {  # of the operators that say of themselves what their structs hold
     "mce_resize": Resize,
     "mce_softmax": Softmax,
     "mce_strided": Strided,
+    "mce_token_offset": OfTokens,
 }
 STRUCTS = (  # as in shim.c
     Tensor, Requant, Window, Conv2d, Dense, Add, Rescale, Concat, Pool2d, Pad, Softmax, Reduce, Normalize,
     MatMul, LogSoftmax, Pair, Lookup, PRelu, Strided,
-    Gather, Resize, Adaptive2d, Conv2dTranspose,
+    Gather, Resize, Adaptive2d, Conv2dTranspose, Embedding, OfTokens,
 )  # fmt: skip
 
 _libc = ctypes.CDLL(None)

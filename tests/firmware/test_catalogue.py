@@ -11,6 +11,7 @@ from mixcomp_edge.plan.kernels import catalogue
 from mixcomp_edge.plan.packing import PACKINGS
 
 KERNELS = catalogue()
+TOKENS = ("embedding", "token_offset", "length_mask")  # they read whole numbers
 NAMES = [kernel.name for kernel in KERNELS]
 
 
@@ -43,12 +44,12 @@ def test_kernels_are_printed_as_clang_format_would_have_them():
 @pytest.mark.parametrize("kernel", KERNELS, ids=NAMES)
 def test_a_catalogue_entry_says_what_its_name_says(kernel):
     name = re.fullmatch(
-        r"mce_([a-z0-9]+(?:_(?:add|sum|max|norm|softmax|transpose))?)(?:_([us][48])_(w4x2|w4|fx4|w8))?(?:_(?:3x3(?:s[12])?|words|pairs))?__(\w+)",
+        r"mce_([a-z0-9]+(?:_(?:add|sum|max|norm|softmax|transpose|offset|mask))?)(?:_([us](?:4|8|16))_(w4x2|w4|fx4|w8))?(?:_(?:3x3(?:s[12])?|words|pairs))?__(\w+)",
         kernel.name,
     )
     op, act, weights, isa = name.groups()
     assert (kernel.op, kernel.isa) == (op, isa)
-    assert kernel.act == ((act,) if act else ("u4", "s4", "u8", "s8"))
+    assert kernel.act == ((act,) if act else ("u8", "u16") if op in TOKENS else ("u4", "s4", "u8", "s8"))
     assert kernel.weight_bits == (8 if weights == "w8" else 4)
     assert kernel.packing in (*PACKINGS, "")
     assert bool(weights) <= bool(kernel.packing)
@@ -57,7 +58,10 @@ def test_a_catalogue_entry_says_what_its_name_says(kernel):
 
 def test_every_operator_and_type_has_a_portable_kernel():
     portable = {(kernel.op, act) for kernel in KERNELS if kernel.isa == "c" for act in kernel.act}
-    assert portable == {(kernel.op, act) for kernel in KERNELS for act in ("u4", "s4", "u8", "s8")}
+    plain = ("u4", "s4", "u8", "s8")
+    assert portable == {
+        (kernel.op, act) for kernel in KERNELS for act in (("u8", "u16") if kernel.op in TOKENS else plain)
+    }
 
 
 def test_headers_are_exactly_what_the_compiler_reads():

@@ -63,6 +63,18 @@ static inline int32_t mce_value_quantize(mce_type type, float scale, int32_t zer
     return q < low ? low : q > high ? high : q;
 }
 
+/* 1 if all elements of a tensor are below limit, else 0. */
+static inline int32_t mce_values_below(mce_type type, const void *tensor, int32_t count, int32_t limit)
+{
+    int32_t i;
+    for (i = 0; i < count; i++) {
+        if (mce_value_get(type, tensor, i) >= limit) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
 /* The index of the largest of the elements first .. first + count - 1, counted from first; of equals the lowest. */
 static inline int32_t mce_value_argmax(mce_type type, const void *tensor, int32_t first, int32_t count)
 {

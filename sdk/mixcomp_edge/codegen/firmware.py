@@ -85,7 +85,7 @@ def memory(layout: Layout, board: Board, profile_name: str | None) -> Memory:
     sources, sinks = ends.inputs(layout.graph), ends.outputs(layout.graph)
     floats = profile is not None and profile.value is None
     input_bytes = ends.nbytes(sources)
-    text_bytes = sum(end.node.elements for end in sources) * (4 if floats else 1)
+    text_bytes = 4 * sum(end.node.elements for end in sources) if floats else input_bytes
     arena = layout.arena.total_bytes
     several = 0 if layout.graph.has_one_of_each else input_bytes + ends.nbytes(sinks)
     fixed = arena + several + 8 * len(layout.steps) + STACK_BYTES + APP_RAM_BYTES

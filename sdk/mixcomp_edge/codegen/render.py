@@ -105,7 +105,7 @@ def golden_vector(graph: Graph) -> tuple[bytes, bytes]:
     """One seeded input and the output that the definition gives for it, as bytes in memory; several of a side one
     behind the other."""
     sources, random = ends.inputs(graph), np.random.default_rng(1)
-    x = tuple(random.integers(e.node.type.low, e.node.type.high + 1, (1, *e.node.shape)) for e in sources)
+    x = tuple(random.integers(e.node.ends[0], e.node.ends[1] + 1, (1, *e.node.shape)) for e in sources)
     y = interp.outputs(graph, x)
     return ends.pack(sources, x), ends.pack(ends.outputs(graph), y)
 

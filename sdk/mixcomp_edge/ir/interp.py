@@ -81,6 +81,7 @@ def _checked_input(node: QNode, x: Value) -> Value:
     x = np.asarray(x, np.int64)
     if x.shape[1:] != node.shape:
         raise GraphError(f"{node.name}: input has shape {x.shape[1:]}, the model takes {node.shape}.")
-    if x.size and (x.min() < node.type.low or x.max() > node.type.high):
-        raise GraphError(f"{node.name}: input leaves the range of {node.type.dtype}.")
+    low, high = node.ends
+    if x.size and (x.min() < low or x.max() > high):
+        raise GraphError(f"{node.name}: input leaves its range {low} to {high}: {x.min()} to {x.max()}.")
     return x

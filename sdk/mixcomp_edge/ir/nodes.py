@@ -80,6 +80,11 @@ class FloatNode(Node):
         return False
 
     @property
+    def fixed_dtype(self) -> str | None:
+        """Of its value, where neither signs nor the plan decide."""
+        return None
+
+    @property
     def reads_up_to(self) -> float | None:
         """The |x| beyond which it does not tell apart what it reads, where there is one."""
         return None
@@ -165,6 +170,11 @@ class QNode(Node):
     @property
     def elements(self) -> int:
         return int(np.prod(self.shape))
+
+    @property
+    def ends(self) -> tuple[int, int]:
+        """The lowest and the highest integer that an element may be."""
+        return self.type.low, self.type.high
 
     @property
     def nbytes(self) -> int:

@@ -12,7 +12,7 @@ from mixcomp_edge.errors import GraphError, LoweringError
 from mixcomp_edge.ir import c_view, tflite
 from mixcomp_edge.ir.bounds import check_requant
 from mixcomp_edge.ir.c_view import Array, Call, Fields, Ref
-from mixcomp_edge.ir.nodes import Activated, Activation, Doubles, Floats, QNode, Value
+from mixcomp_edge.ir.nodes import Activated, Activation, Doubles, FloatNode, Floats, QNode, Value
 from mixcomp_edge.ir.tflite import Tensor
 from mixcomp_edge.ir.types import QType, QuantizedWeights, Requant, Weights
 
@@ -41,6 +41,14 @@ class Layer(Activated):
         """By its weights and biases as they are when the types are chosen."""
         signless = bool(np.all(self.weight >= 0) and np.all(self.bias >= 0))
         return self.activation != Activation.NONE or (signless and all(inputs))
+
+    def scaled(self, gain: Doubles, offset: Doubles) -> FloatNode | None:
+        """w'[o] = w[o] * gain[o], b'[o] = b[o] * gain[o] + offset[o]; None with a residual or an activation."""
+        if len(self.inputs) > 1 or self.activation != Activation.NONE:
+            return None
+        weight = self.weight * gain.reshape(-1, *[1] * (self.weight.ndim - 1))
+        bias = self.bias * gain + offset
+        return replace(self, weight=weight.astype(np.float32), bias=bias.astype(np.float32))
 
     def takes(self, offset: Doubles) -> bool:
         """Whether it can take in an offset (C,) of what it reads."""
@@ -105,16 +113,21 @@ class Weighted(QNode):
 
     def check(self, inputs: list[QType]) -> None:
         weights, out = self.weights, self.shape[-1]
-        if np.any(weights.codes >= 1 << weights.codebook.bits) or np.isin(weights.codes, weights.codebook.unused).any():
-            raise GraphError(f"{self.name}: holds a code that {weights.codebook.name} never emits.")
+        self.check_codes()
         if weights.bias.shape != (out,):
             raise GraphError(f"{self.name}: {weights.bias.size} biases for {out} outputs.")
+        check_requant(self.name, weights.requant, (1, out), self.accumulator_peak(inputs[0]))
+
+    def check_codes(self) -> None:
+        """Raises GraphError for a code that the format has not, LoweringError for levels that no kernel takes."""
+        weights = self.weights
+        if np.any(weights.codes >= 1 << weights.codebook.bits) or np.isin(weights.codes, weights.codebook.unused).any():
+            raise GraphError(f"{self.name}: holds a code that {weights.codebook.name} never emits.")
         if max(map(abs, weights.codebook.levels)) > 32_767:
             raise LoweringError(
                 f"{self.name}: {weights.codebook.name} has levels above 16 bits, which no kernel takes. "
                 "Choose another format for this layer in the plan."
             )
-        check_requant(self.name, weights.requant, (1, out), self.accumulator_peak(inputs[0]))
 
     def widen(self, y: QType, inputs: list[QType]) -> Self:
         bias = self.weights.bias.astype(np.int64) * inputs[0].finer

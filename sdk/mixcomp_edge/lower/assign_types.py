@@ -50,7 +50,7 @@ def assign_types(graph: Graph, plan: QuantPlan, *, input_positive: bool | Set[st
             continue
         bits = 8 if node.has_8_bits or node.name in eight else plan[node.name].act_bits
         unsigned = positive[node.name] or skewed[node.name] or node.is_input
-        dtype = f"{'u' if unsigned else 's'}{bits}"
+        dtype = node.fixed_dtype or f"{'u' if unsigned else 's'}{bits}"
         types[node.name] = ValueType(dtype, _limit(graph, node, skewed[node.name]), skewed[node.name])
     return types
 

@@ -8,7 +8,7 @@ from math import prod
 import numpy as np
 
 from mixcomp_edge.ir.graph import Graph, Node, Window
-from mixcomp_edge.ir.nodes import Activation, Doubles, FloatNode
+from mixcomp_edge.ir.nodes import Doubles, FloatNode
 from mixcomp_edge.ir.verify import symbol
 from mixcomp_edge.ir.weighted import Layer
 from mixcomp_edge.operators.affine import Affine
@@ -100,12 +100,6 @@ def _into_layer_before(graph: Graph, node: Node, gain: Doubles, offset: Doubles,
         if source.gain is not None and source.offset is not None:
             gain, offset = source.gain * gain, source.offset * gain + offset
         return {source.name: replace(source, gain=gain, offset=offset)}
-    if isinstance(source, Layer):
-        if len(source.inputs) > 1 or source.activation != Activation.NONE:
-            raise _StuckError
-        weight = source.weight * gain.reshape(-1, *[1] * (source.weight.ndim - 1))
-        bias = source.bias * gain + offset
-        return {source.name: replace(source, weight=weight.astype(np.float32), bias=bias.astype(np.float32))}
     if isinstance(source, FloatNode) and (scaled := source.scaled(gain, offset)) is not None:
         return {source.name: scaled}
     if not isinstance(source, FloatNode) or not source.commutes(gain, offset):

@@ -20,7 +20,7 @@ from mixcomp_edge.ir.nodes import FloatNode
 from mixcomp_edge.ir.types import QuantizedWeights
 from mixcomp_edge.lower import QuantizedGraph, simplify
 from mixcomp_edge.lower.assign_types import assign_types, quantizer_of
-from mixcomp_edge.operators.input import Input
+from mixcomp_edge.operators.input import Input, TokenInput
 from mixcomp_edge.quant_plan import QuantPlan
 from mixcomp_edge.train.method.calibrate import input_range
 from mixcomp_edge.train.method.histogram import Histogram
@@ -28,6 +28,7 @@ from mixcomp_edge.train.method.quantizers import ActivationQuantizer, weight_qua
 from mixcomp_edge.train.model_checks import checked_calibration, checked_model
 from mixcomp_edge.train.operators import forward
 from mixcomp_edge.train.operators.input import normalized
+from mixcomp_edge.train.operators.tokens import check_tokens
 from mixcomp_edge.train.proof import prove
 from mixcomp_edge.train.recipe import Recipe
 from mixcomp_edge.train.samples import Samples, count, each, shapes, take
@@ -90,7 +91,8 @@ class QuantizedModel(nn.Module):
     def run(self, x: Samples, observe: Callable[[str, Tensor], None] | None = None) -> Any:
         """The forward pass; observe(name, value) sees each value before its quantizer."""
         values: dict[str, Tensor] = {}
-        given = dict(zip((node.name for node in self.graph.inputs), each(x), strict=True))
+        numbers = (value if value.is_floating_point() else value.float() for value in each(x))
+        given = dict(zip((node.name for node in self.graph.inputs), numbers, strict=True))
         for node in self.graph.nodes:
             inputs = [given[node.name]] if node.is_input else [values[name] for name in node.inputs]
             inputs = inputs or [*given.values()][:1]  # a constant is of the samples' type
@@ -213,8 +215,11 @@ def prepare(
     not fit, ImportMismatch if what was imported does not compute what the model does."""
     model = checked_model(model, name)
     inputs = checked_calibration(calibration, f"{name}: calibration", model)
-    imported = import_program(model, shapes(inputs), name)
+    imported = import_program(model, shapes(inputs), name, tuple(x.dtype for x in each(inputs)))
     graph = simplify(imported.graph)
+    for node, x in zip(graph.inputs, each(inputs), strict=True):
+        if isinstance(node, TokenInput):
+            check_tokens(node, x, f"{name}: calibration")
     positive = {
         node.name
         for node, x in zip(graph.inputs, each(inputs), strict=True)

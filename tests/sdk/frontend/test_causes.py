@@ -64,7 +64,7 @@ CAUSES = {
     "a dictionary": (OfDict(), IMAGE, r"the top module \(OfDict\) raised IndexError"),
     "float64": (conv().double(), IMAGE, r"computes in float64; call model\.float\(\)"),
     "float16": (conv().half(), IMAGE, r"computes in float16; call model\.float\(\)"),
-    "tokens": (nn.Sequential(nn.Embedding(9, 4), nn.Flatten()), (5,), r"reads whole numbers.*prepare_modules"),
+    "tokens": (nn.Sequential(nn.Embedding(9, 4), nn.Flatten()), (5,), r"reads whole numbers.*int64"),
     "channels last": (
         conv(), (8, 8, 3), r"data is \(N, 8, 8, 3\), channels last; the model takes \(N, 3, 8, 8\).*movedim"
     ),

@@ -10,9 +10,11 @@ import numpy as np
 import torch
 from torch import fx
 
-from mixcomp_edge.frontend.torch_export.calls import arguments, operator_of, refused, torch_shape
+from mixcomp_edge.frontend.torch_export import computed_masks
+from mixcomp_edge.frontend.torch_export.calls import arguments, only_booleans, operator_of, refused, torch_shape
 from mixcomp_edge.frontend.torch_export.importer import Importer, handles
 from mixcomp_edge.frontend.torch_export.masks import OUT, before_softmax, left_out, replaced
+from mixcomp_edge.frontend.torch_export.tokens import compared
 from mixcomp_edge.ir.nodes import Activation
 from mixcomp_edge.numerics.functions import Formula, Step
 from mixcomp_edge.operators.log_softmax import LogSoftmax
@@ -54,6 +56,8 @@ def of_several(importer: Importer, node: fx.Node, function: str, operands: list[
 
 def _number(importer: Importer, node: fx.Node, argument: Any) -> float:
     value = importer.constants.get(argument, argument) if isinstance(argument, fx.Node) else argument
+    if isinstance(value, torch.Tensor) and value.numel() and (value == value.flatten()[0]).all():
+        value = value.flatten()[0]
     if isinstance(value, fx.Node) or (isinstance(value, torch.Tensor) and value.numel() != 1):
         raise refused(node, f"aten.{operator_of(node)} with a constant that is not one number")
     return float(value)
@@ -171,7 +175,15 @@ COMPARISONS = {"gt": "above", "ge": "from", "lt": "below", "le": "up_to", "eq": 
 @handles(*(f"{name}.{kind}" for name in COMPARISONS for kind in ("Scalar", "Tensor")))
 def _comparison(importer: Importer, node: fx.Node) -> None:
     """1 where it holds, else 0."""
-    of_several(importer, node, COMPARISONS[operator_of(node)], list(node.args[:2]))
+    function = COMPARISONS[operator_of(node)]
+    if not compared(importer, node, function):
+        of_several(importer, node, function, list(node.args[:2]))
+
+
+@handles("logical_not.default", "bitwise_not.default")
+def _not(importer: Importer, node: fx.Node) -> None:
+    only_booleans(node)
+    lookup(importer, node, "affine", -1, 1)
 
 
 @handles("where.self", "where.ScalarSelf", "where.ScalarOther", "where.Scalar")
@@ -186,7 +198,9 @@ def _masked_fill(importer: Importer, node: fx.Node) -> None:
 
 
 def _choice(importer: Importer, node: fx.Node, mask: Any, there: Any, elsewhere: Any) -> None:
-    """A function, or a number in places that are known before the model runs."""
+    """A function, or a number in some places."""
+    if mask in importer.alias and _by_mask(importer, node, mask, there, elsewhere):
+        return None
     known = isinstance(mask, fx.Node) and mask in importer.constants and importer.constants[mask].numel() > 1
     value, number = (there, elsewhere) if there in importer.alias else (elsewhere, there)
     if not known or number in importer.alias or importer.stored(node, value).placement.shape != torch_shape(node):
@@ -201,6 +215,25 @@ def _choice(importer: Importer, node: fx.Node, mask: Any, there: Any, elsewhere:
     else:
         raise refused(node, f"{number} in place of some elements, not right before a softmax", SCALE_BEFORE)
     return None
+
+
+def _by_mask(importer: Importer, node: fx.Node, mask: fx.Node, there: Any, elsewhere: Any) -> bool:
+    """A number in places that a mask tells, which is computed of something else than the value."""
+    if (there in importer.alias) == (elsewhere in importer.alias):
+        return False
+    value, number, out = (elsewhere, there, computed_masks.TRUE) if elsewhere in importer.alias else (
+        there, elsewhere, computed_masks.FALSE)  # fmt: skip
+    stored, places = importer.stored(node, value), importer.stored(node, mask)
+    if stored.placement.shape != torch_shape(node) or not computed_masks.apart(importer, places, stored):
+        return False
+    least = _number(importer, node, number)
+    if least <= OUT and before_softmax(node):
+        importer.alias[node] = computed_masks.left_out(importer, node, stored, places, out, least, adds=False)
+    elif math.isfinite(least):
+        importer.alias[node] = computed_masks.replaced(importer, node, stored, places, out, least)
+    else:
+        raise refused(node, f"{least} in place of some elements, not right before a softmax", SCALE_BEFORE)
+    return True
 
 
 @handles("softmax.int")

@@ -9,10 +9,11 @@ from functools import partial
 import numpy as np
 from torch import fx
 
-from mixcomp_edge.frontend.torch_export.calls import arguments, operator_of, refused, shape_of, torch_shape
+from mixcomp_edge.frontend.torch_export.calls import arguments, only_booleans, operator_of, refused, torch_shape
+from mixcomp_edge.frontend.torch_export.computed_masks import added
 from mixcomp_edge.frontend.torch_export.importer import Importer, handles
 from mixcomp_edge.frontend.torch_export.masks import before_softmax, is_mask, with_mask
-from mixcomp_edge.frontend.torch_export.orders import canonical
+from mixcomp_edge.frontend.torch_export.pairs import joined
 from mixcomp_edge.frontend.torch_export.values import Stored
 from mixcomp_edge.ir.graph import Node
 from mixcomp_edge.numerics.functions import Step
@@ -35,7 +36,7 @@ def _arithmetic(importer: Importer, node: fx.Node) -> None:
     operands = node.args[:2]
     values = [index for index in (0, 1) if operands[index] in importer.alias]
     if len(values) == 2:
-        return _of_two(importer, node)
+        return None if _is_masked(importer, node) else _of_two(importer, node)
     value = values[0] if values else 0
     source = importer.stored(node, value)
     product = operator in ("mul", "div")
@@ -60,7 +61,19 @@ def _arithmetic(importer: Importer, node: fx.Node) -> None:
     held = importer.flash(node, operands[1 - value], constant)
     if not product and (gain != 1 or source.placement.shape != held.placement.shape):
         kind = partial(Blend, factors=np.array([gain, 1.0]))
-    return _joined(importer, node, kind, source, held)
+    importer.alias[node] = joined(importer, node, kind, source, held)
+    return None
+
+
+def _is_masked(importer: Importer, node: fx.Node) -> bool:
+    """Makes a sum with a mask what it is, right before a softmax."""
+    if _name(node) != "add" or _factors(node) != (1.0, 1.0) or not before_softmax(node):
+        return False
+    a, b = (importer.stored(node, index) for index in (0, 1))
+    masked = added(importer, node, a, b) or added(importer, node, b, a)
+    if masked is not None:
+        importer.alias[node] = masked
+    return masked is not None
 
 
 def _reciprocal(importer: Importer, node: fx.Node) -> Stored:
@@ -69,18 +82,6 @@ def _reciprocal(importer: Importer, node: fx.Node) -> Stored:
     name, shape = importer.unique(f"{node.name}_reciprocal"), importer.nodes[stored.node].shape
     importer.nodes[name] = Lookup(name=name, inputs=(stored.node,), shape=shape, function=(Step("reciprocal"),))
     return replace(stored, node=name)
-
-
-def _joined(importer: Importer, node: fx.Node, make: Callable[..., Node], a: Stored, b: Stored) -> None:
-    """Adds what two values make: as the first lies that nothing repeats, or channels last where both repeat."""
-    shape = torch_shape(node)
-    if a.placement.shape == b.placement.shape == shape:
-        return importer.pointwise(node, make, a, b)
-    whole = next((o for o in (a, b) if o.placement.shape == shape), None)
-    order = canonical(len(shape_of(node))) if whole is None else importer.read(node, whole).order
-    inputs = tuple(importer.source_as(node, operand, order).name for operand in (a, b))
-    made = make(name=importer.unique(node.name), inputs=inputs, shape=tuple(shape[1 + dim] for dim in order))
-    return importer.add(node, made, order)
 
 
 @handles("neg.default")
@@ -100,6 +101,14 @@ def _factors(node: fx.Node) -> tuple[float, float]:
     return {"add": (1.0, alpha), "sub": (1.0, -alpha), "rsub": (-alpha, 1.0)}[_name(node)]
 
 
+@handles("logical_and.default", "bitwise_and.Tensor", "__and__.Tensor", "logical_or.default", "bitwise_or.Tensor",
+         "__or__.Tensor")  # fmt: skip
+def _both_or_either(importer: Importer, node: fx.Node) -> None:
+    only_booleans(node)
+    a, b = (_operand(importer, node, index) for index in (0, 1))
+    importer.alias[node] = joined(importer, node, Minimum if "and" in _name(node) else Maximum, a, b)
+
+
 @handles("minimum.default", "maximum.default", "fmin.default", "fmax.default", "min.other", "max.other")
 def _of_two(importer: Importer, node: fx.Node) -> None:
     operator, (a, b) = _name(node), (_operand(importer, node, index) for index in (0, 1))
@@ -108,7 +117,7 @@ def _of_two(importer: Importer, node: fx.Node) -> None:
     kind = OF_TWO.get(operator, Add)
     if kind is Add and ((factors := _factors(node)) != (1.0, 1.0) or a.placement.shape != b.placement.shape):
         kind = partial(Blend, factors=np.array(factors))
-    _joined(importer, node, kind, a, b)
+    importer.alias[node] = joined(importer, node, kind, a, b)
 
 
 def _operand(importer: Importer, node: fx.Node, index: int) -> Stored:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch import Tensor, fx
 
 from mixcomp_edge.frontend.torch_export.refusals import Refusal, Refused
@@ -36,6 +37,12 @@ def value_of(node: fx.Node) -> Tensor | None:
     value = node.meta.get("val")
     value = value[0] if isinstance(value, list | tuple) and value else value
     return value if isinstance(value, Tensor) else None
+
+
+def only_booleans(node: fx.Node) -> None:
+    """Refuses a logical call of numbers."""
+    if any(value is None or value.dtype != torch.bool for value in map(value_of, node.all_input_nodes)):
+        raise refused(node, f"aten.{operator_of(node)} of what is not boolean", "compare it with a number first")
 
 
 def written(shape: tuple[int, ...]) -> str:

@@ -16,24 +16,24 @@ from torch.fx.experimental.symbolic_shapes import GuardOnDataDependentSymNode
 from torch.nn.parameter import UninitializedParameter
 
 from mixcomp_edge.errors import UnsupportedError
-from mixcomp_edge.frontend.torch_export.refusals import IN_TORCH
 from mixcomp_edge.frontend.torch_export.structure import keyword_names, needed_names
 from mixcomp_edge.ir.graph import Shape
 
 SAMPLES = 17  # a batch whose size is easily told apart from a model's own sizes, in the errors of torch
+Like = tuple[Shape, torch.dtype]  # of an input, without the samples
 NOT_THE_USERS = (Path(torch.__file__).parent, Path(__file__).parents[2])
 
 
-def explain(model: nn.Module, shapes: tuple[Shape, ...], name: str, error: Exception) -> UnsupportedError:
-    """The error that tells the user why torch.export raised `error` for inputs (N, *shape)."""
-    shape = ", ".join(f"({', '.join(['N', *map(str, shape)])})" for shape in shapes)
-    cause = _of_the_model(model, len(shapes))
+def explain(model: nn.Module, inputs: tuple[Like, ...], name: str, error: Exception) -> UnsupportedError:
+    """The error that tells the user why torch.export raised `error` for inputs (N, *shape) of each type."""
+    shape = ", ".join(f"({', '.join(['N', *map(str, shape)])})" for shape, _ in inputs)
+    cause = _of_the_model(model, len(inputs))
     if cause is not None:
         return UnsupportedError(f"{name}: {cause}")
-    failure = _Run(model, *(torch.zeros(SAMPLES, *shape) for shape in shapes))
+    failure = _Run(model, *(torch.zeros(SAMPLES, *shape, dtype=dtype) for shape, dtype in inputs))
     if failure.error is None:
         return UnsupportedError(f"{name}: {_of_export(error)}")
-    for text, other in _other_inputs(model, shapes[0]) if len(shapes) == 1 else ():
+    for text, other in _other_inputs(model, inputs[0][0]) if len(inputs) == 1 else ():
         if _Run(model, other).error is None:
             return UnsupportedError(f"{name}: {text}")
     said = re.sub(rf"(?<![\d.]){SAMPLES}(?![\d.])", "N", _first_line(failure.error))
@@ -65,7 +65,7 @@ def _other_inputs(model: nn.Module, shape: tuple[int, ...]) -> Iterator[tuple[st
             dtype = str(state.dtype).removeprefix("torch.")
             yield f"the model computes in {dtype}; call model.float() first.", x.to(state.dtype)
             break
-    yield f"the model reads whole numbers (tokens, indices): {IN_TORCH}.", x.long()
+    yield "the model reads whole numbers (tokens, indices): give data of an integer type, such as int64.", x.long()
     if len(shape) > 1:
         moved = x.movedim(-1, 1)
         now = f"({', '.join(['N', *map(str, moved.shape[1:])])})"

@@ -6,6 +6,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import partial
 from math import prod
 from typing import Any
 
@@ -34,7 +35,7 @@ from mixcomp_edge.frontend.torch_export.values import Operand, Stored, Values
 from mixcomp_edge.ir.graph import Graph, Node
 from mixcomp_edge.operators.affine import Affine
 from mixcomp_edge.operators.constant import Constant
-from mixcomp_edge.operators.input import Input
+from mixcomp_edge.operators.input import Input, TokenInput
 
 FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)  # casts among these only round
 CASTS = ("_to_copy", "type_as")
@@ -74,7 +75,8 @@ class Importer(Values):
         for node in self.program.graph.nodes:
             if node.name in self.inputs:
                 name = self.unique(self.inputs[node.name])
-                self.add(node, Input(name=name, inputs=(), shape=self._input_shape(node)))
+                kind: Callable[..., Node] = Input if _is_real(node) else partial(TokenInput, words=0)
+                self.add(node, kind(name=name, inputs=(), shape=self._input_shape(node)))
             elif node.op == "call_function" and node in needed and not self._evaluate(node):
                 self._translate(node)
         if self.refusals:
@@ -160,7 +162,8 @@ class Importer(Values):
             return self._stand_in(node)
         value = value_of(node)
         is_mask = value is not None and value.dtype == torch.bool and name not in CASTS
-        if value is not None and value.dtype not in FLOATS and name not in WHOLE and not is_mask:
+        rounds = any(_is_real(source) for source in node.all_input_nodes if source in self.alias)
+        if value is not None and value.dtype not in FLOATS and name not in WHOLE and not is_mask and rounds:
             raise refused(node, f"a cast to {str(value.dtype).removeprefix('torch.')}")
         return None if lifted(self, node, handler) else handler(self, node)
 
@@ -252,6 +255,12 @@ class Importer(Values):
         name = self.unique(name)
         self.nodes[name] = Affine(name=name, inputs=(source.name,), shape=source.shape, gain=gain, offset=offset)
         self.alias[node] = replace(stored, node=name)
+
+
+def _is_real(node: fx.Node) -> bool:
+    """Whether a value holds real numbers, rather than whole ones or booleans."""
+    value = value_of(node)
+    return value is None or value.dtype in FLOATS
 
 
 def _ancestors(nodes: Iterable[fx.Node]) -> set[fx.Node]:

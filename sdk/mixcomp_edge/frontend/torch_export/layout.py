@@ -7,7 +7,7 @@ from dataclasses import replace
 import torch
 from torch import fx
 
-from mixcomp_edge.frontend.torch_export.calls import BATCH, arguments, refused, torch_shape, unstorable
+from mixcomp_edge.frontend.torch_export.calls import BATCH, arguments, refused, torch_shape, unstorable, value_of
 from mixcomp_edge.frontend.torch_export.importer import Importer, handles
 from mixcomp_edge.frontend.torch_export.orders import placed
 from mixcomp_edge.frontend.torch_export.values import Stored
@@ -79,6 +79,14 @@ def _nothing(importer: Importer, node: fx.Node) -> None:
 def _identity(importer: Importer, node: fx.Node) -> None:
     """Copies, and casts between float types, which only round."""
     importer.same(node)
+
+
+@handles(*(f"{name}.default" for name in ("zeros_like", "ones_like", "full_like", "new_zeros", "new_ones", "new_full")))
+def _filled(importer: Importer, node: fx.Node) -> None:
+    """The value depends on a shape alone."""
+    read, *rest = node.args
+    like = torch.empty(torch_shape(read), dtype=value_of(read).dtype)  # type: ignore[union-attr, arg-type]
+    importer.constants[node] = node.target(like, *rest, **node.kwargs)  # type: ignore[operator]
 
 
 @handles("copy.default")

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from mixcomp_edge.frontend.torch_export.importer import Importer
 
 BROADCAST = ("add", "sub", "rsub", "mul", "div", "multiply", "subtract", "divide", "true_divide", "minimum", "maximum",
-             "fmin", "fmax", "where", "masked_fill")  # fmt: skip
+             "fmin", "fmax", "where", "masked_fill", "logical_and", "logical_or", "bitwise_and",
+             "bitwise_or")  # fmt: skip
 ALONG = ("softmax", "log_softmax", "mean", "sum", "amax", "amin", "max", "min", "argmax", "linalg_vector_norm", "var",
          "std", "var_mean", "std_mean", "cat", "concat", "concatenate", "stack", "split", "split_with_sizes", "chunk",
          "unbind", "select", "slice", "flip", "roll", "index_select")  # fmt: skip

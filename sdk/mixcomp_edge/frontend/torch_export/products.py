@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
+import torch
 from torch import fx
 
-from mixcomp_edge.frontend.torch_export.calls import BATCH, arguments, operator_of, refused, torch_shape
+from mixcomp_edge.frontend.torch_export.calls import BATCH, arguments, operator_of, refused, torch_shape, value_of
+from mixcomp_edge.frontend.torch_export.computed_masks import FALSE, added, left_out
 from mixcomp_edge.frontend.torch_export.contraction import Operand, product
 from mixcomp_edge.frontend.torch_export.importer import Importer, handles
 from mixcomp_edge.frontend.torch_export.layers import positionwise
@@ -16,8 +20,10 @@ from mixcomp_edge.frontend.torch_export.layout import viewed
 from mixcomp_edge.frontend.torch_export.lifting import samples_apart
 from mixcomp_edge.frontend.torch_export.masks import attention_mask, with_mask
 from mixcomp_edge.frontend.torch_export.orders import normal
+from mixcomp_edge.frontend.torch_export.pairs import joined
 from mixcomp_edge.frontend.torch_export.values import Stored
 from mixcomp_edge.ir.nodes import Doubles
+from mixcomp_edge.operators.blend import Blend
 from mixcomp_edge.operators.constant import Constant
 from mixcomp_edge.operators.softmax import Softmax
 
@@ -96,10 +102,10 @@ def _attention(importer: Importer, node: fx.Node) -> None:
     _, _, _, mask, _, causal, scale, grouped = arguments(node, None, None, None, None, 0.0, False, None, False)[:8]
     if grouped:
         raise refused(node, "attention with groups of queries", "repeat keys and values for each group")
-    if mask is not None and mask not in importer.constants:
-        raise refused(node, "attention with a mask that is computed", MASK)
+    computed = None if mask is None or mask in importer.constants else importer.stored(node, mask)
     places = q.placement.shape[-2], k.placement.shape[-2]
-    addend = attention_mask(None if mask is None else importer.constants[mask], bool(causal), *places)
+    known = None if mask is None or computed is not None else importer.constants[mask]
+    addend = attention_mask(known, bool(causal), *places)
     factor = q.placement.shape[-1] ** -0.5 if scale is None else float(scale)
     outer = "N" + OUTER[: len(q.placement.shape) - 3]
     y = f"{outer}mn"
@@ -108,6 +114,8 @@ def _attention(importer: Importer, node: fx.Node) -> None:
     )  # the softmax goes along the last axis
     if addend is not None:
         scores = _biased(importer, node, scores, addend)
+    if computed is not None:
+        scores = _masked(importer, node, scores, mask, computed)
     source, name = importer.nodes[scores.node], importer.unique(f"{node.name}_weights")
     importer.nodes[name] = Softmax(name=name, inputs=(source.name,), shape=source.shape)
     weights = Operand(Stored(name, scores.placement, node.name), f"{outer}mk")
@@ -125,6 +133,21 @@ def _biased(importer: Importer, node: fx.Node, scores: Stored, addend: Doubles) 
         return with_mask(importer, node, scores, addend[0])
     masked = with_mask(importer, node, replace(scores, placement=samples_apart(placement)), addend[:1])
     return replace(scores, node=masked.node)
+
+
+def _masked(importer: Importer, node: fx.Node, scores: Stored, mask: fx.Node, stored: Stored) -> Stored:
+    """Scores with a mask that is computed: of booleans, or a sum."""
+    if len(stored.placement.dims) != len(scores.placement.dims):
+        raise refused(
+            node, "attention with a computed mask of another rank", "write it as (N, 1, 1, T) or (N, H, T, T)"
+        )
+    value = value_of(mask)
+    if value is not None and value.dtype == torch.bool:
+        return left_out(importer, node, scores, stored, FALSE, -math.inf, adds=False)
+    masked = added(importer, node, scores, stored)
+    if masked is None:
+        return joined(importer, node, partial(Blend, factors=np.ones(2)), scores, stored)
+    return masked
 
 
 def _constant_matrix(importer: Importer, node: fx.Node, value: Any, owner: Any, matrix: np.ndarray) -> None:

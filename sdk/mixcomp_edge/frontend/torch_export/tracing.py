@@ -12,17 +12,16 @@ from torch.export import ExportedProgram
 
 from mixcomp_edge.errors import UnsupportedError
 from mixcomp_edge.frontend.torch_export.calls import BATCH, arguments, operator_of, value_of
-from mixcomp_edge.frontend.torch_export.causes import explain
+from mixcomp_edge.frontend.torch_export.causes import Like, explain
 from mixcomp_edge.frontend.torch_export.decomposition import taken_apart
 from mixcomp_edge.frontend.torch_export.patterns import made_whole
 from mixcomp_edge.frontend.torch_export.undisturbed import undisturbed
-from mixcomp_edge.ir.graph import Shape
 
 DROPOUTS = ("dropout", "feature_dropout", "alpha_dropout", "feature_alpha_dropout")
 
 
-def trace(model: nn.Module, shapes: tuple[Shape, ...], name: str) -> ExportedProgram:
-    """The program of a module in eval mode, for inputs (BATCH, *shape); the module stays as it was."""
+def trace(model: nn.Module, inputs: tuple[Like, ...], name: str) -> ExportedProgram:
+    """The program of a module in eval mode, for inputs (BATCH, *shape) of each type; the module stays as it was."""
     if isinstance(model, torch.jit.ScriptModule):
         raise UnsupportedError(
             f"{name}: is a TorchScript model, which cannot be traced again; give the nn.Module that it was made of."
@@ -30,7 +29,8 @@ def trace(model: nn.Module, shapes: tuple[Shape, ...], name: str) -> ExportedPro
     with undisturbed(model), torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of torch's about itself
         try:
-            program = torch.export.export(model, tuple(torch.zeros(BATCH, *s) for s in shapes), strict=False)
+            examples = tuple(torch.zeros(BATCH, *shape, dtype=dtype) for shape, dtype in inputs)
+            program = torch.export.export(model, examples, strict=False)
             program = _without_identities(program)
             plain = _plain_names(program)
             _rename(program, plain)
@@ -38,7 +38,7 @@ def trace(model: nn.Module, shapes: tuple[Shape, ...], name: str) -> ExportedPro
             _rename(program, {new: path for path, new in plain.items()})
             return made_whole(program)
         except Exception as error:  # torch.export raises many kinds
-            raise explain(model, shapes, name, error) from error
+            raise explain(model, inputs, name, error) from error
 
 
 def _plain_names(program: ExportedProgram) -> dict[str, str]:

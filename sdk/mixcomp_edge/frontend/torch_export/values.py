@@ -97,21 +97,21 @@ class Values:
             return node
         if isinstance(node, Constant):
             return self._constant(node, node.values.reshape(shape))
-        return self._once(Reshape(name=self.unique(call), inputs=(node.name,), shape=shape), shape)
+        return self.once(Reshape(name=self.unique(call), inputs=(node.name,), shape=shape), shape)
 
     def _transposed(self, node: Node, axes: tuple[int, ...], call: str) -> Node:
         if isinstance(node, Constant):
             return self._constant(node, node.values.transpose(axes))
         shape = tuple(node.shape[axis] for axis in axes)
         name = self.unique(f"{call}_transposed")
-        return self._once(Transpose(name=name, inputs=(node.name,), shape=shape, axes=axes), axes)
+        return self.once(Transpose(name=name, inputs=(node.name,), shape=shape, axes=axes), axes)
 
     def _constant(self, node: Constant, values: Doubles) -> Node:
         """A constant as another is to lie: nothing moves when the model runs."""
         name = self.unique(node.name)
         return self.nodes.setdefault(name, replace(node, name=name, shape=values.shape, values=values.copy()))
 
-    def _once(self, node: Node, what: tuple[int, ...]) -> Node:
+    def once(self, node: Node, what: tuple[int, ...]) -> Node:
         """The node itself, or an earlier one that does the same."""
         name = self.copies.setdefault((type(node), node.inputs, what), node.name)
         return self.nodes.setdefault(name, node)

@@ -88,8 +88,10 @@ def _probed(imported: Imported, values: dict[fx.Node, Any], probes: dict[str, Te
 
 
 def _probe(result: Any, random: torch.Generator) -> Tensor:
-    """The first sample's value as it is, and random values in place of the others'."""
+    """The first sample's value as it is, and random values in place of the others'; whole numbers as they all are."""
     probe = _wide(_first(result)).clone()
+    if not probe.is_floating_point() and probe.dtype != torch.bool:
+        return probe
     scale = 2.0 ** (SIZES * (2 * torch.rand(probe.shape, generator=random, dtype=torch.float64) - 1))
     probe[1:] = (scale * torch.randn(probe.shape, generator=random, dtype=torch.float64))[1:]
     return probe

@@ -101,7 +101,7 @@ class _Noise:
         return self._moved(w, max(w[0].numel(), TERMS) if w.dim() > 1 else TERMS)
 
     def inputs(self, x: Samples) -> tuple[Tensor, ...]:
-        return tuple(self._moved(value, TERMS) for value in each(x))
+        return tuple(self._moved(value, TERMS) if value.is_floating_point() else value for value in each(x))
 
     def _moved(self, values: Tensor, terms: int) -> Tensor:
         signs = 2.0 * torch.randint(0, 2, values.shape, generator=self.random) - 1

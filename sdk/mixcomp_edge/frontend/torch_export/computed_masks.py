@@ -1,0 +1,131 @@
+"""Masks that are computed while the model runs, of tokens, lengths or other inputs: what a softmax leaves out, and
+other elements that are replaced. What is left out of a softmax is a minimum, as with masks that are known before."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+from torch import fx
+
+from mixcomp_edge.frontend.torch_export.importer import Importer
+from mixcomp_edge.frontend.torch_export.masks import OUT
+from mixcomp_edge.frontend.torch_export.pairs import joined
+from mixcomp_edge.frontend.torch_export.values import Stored
+from mixcomp_edge.ir.nodes import Doubles, FloatNode
+from mixcomp_edge.numerics.functions import Formula, Step, evaluate
+from mixcomp_edge.operators.blend import OPEN, Blend, Masked
+from mixcomp_edge.operators.input import BYTE, TokenInput
+from mixcomp_edge.operators.lookup import Lookup
+from mixcomp_edge.operators.mul import Mul
+from mixcomp_edge.operators.reshape import Reshape
+from mixcomp_edge.operators.slice import Slice
+from mixcomp_edge.operators.tokens import LengthMask, TokenOffset
+from mixcomp_edge.operators.transpose import Transpose
+
+MOVES = (Reshape, Slice, Transpose)
+BOOLEAN = ("above", "from", "below", "up_to", "equal", "unequal")
+TRUE, FALSE = "unequal", "equal"  # to 0
+
+
+def _limit(function: str, number: float) -> Formula:
+    """-OPEN where the comparison holds, else OPEN."""
+    constants = tuple(Step("constant", (), (value,)) for value in (number, -OPEN, OPEN))
+    return (*constants, Step(function, (0, 1)), Step("choice", (4, 2, 3)))
+
+
+def left_out(
+    importer: Importer, node: fx.Node, value: Stored, mask: Stored, out: str, least: float, *, adds: bool
+) -> Stored:
+    """The value without the elements that a softmax is to leave out: where a mask of 0 and 1 is TRUE, or FALSE."""
+    name = importer.unique(f"{importer.place(node)}_mask")
+    shape = importer.nodes[mask.node].shape
+    importer.nodes[name] = Lookup(name=name, inputs=(mask.node,), shape=shape, function=_limit(out, 0.0))
+    return _below(importer, node, value, replace(mask, node=name), least, adds=adds)
+
+
+def _below(importer: Importer, node: fx.Node, value: Stored, limits: Stored, least: float, *, adds: bool) -> Stored:
+    return joined(importer, node, partial(Masked, least=float(least), adds=adds), value, limits)
+
+
+def added(importer: Importer, node: fx.Node, value: Stored, mask: Stored) -> Stored | None:
+    """The value without what a sum with a mask of zeros and very negative numbers leaves out of a softmax; None where
+    it is none."""
+    values = _values(importer, mask.node)
+    if values is None or np.any((values != 0) & (values > OUT)) or len({*values[values != 0].tolist()}) != 1:
+        return None
+    limits = replace(mask, node=_limits(importer, mask.node, f"{importer.place(node)}_mask"))
+    return _below(importer, node, value, limits, float(values.min()), adds=True)
+
+
+def replaced(importer: Importer, node: fx.Node, value: Stored, mask: Stored, out: str, number: float) -> Stored:
+    """The value with a number where a mask of 0 and 1 is TRUE, or FALSE."""
+    shape = importer.nodes[mask.node].shape
+
+    def table(what: str, there: float, elsewhere: float) -> Stored:
+        constants = tuple(Step("constant", (), (v,)) for v in (0.0, there, elsewhere))
+        formula: Formula = (*constants, Step(out, (0, 1)), Step("choice", (4, 2, 3)))
+        name = importer.unique(f"{importer.place(node)}_{what}")
+        importer.nodes[name] = Lookup(name=name, inputs=(mask.node,), shape=shape, function=formula)
+        return replace(mask, node=name)
+
+    kept = joined(importer, node, Mul, value, table("kept", 0.0, 1.0))
+    if number == 0.0:
+        return kept
+    return joined(importer, node, partial(Blend, factors=np.ones(2)), kept, table("number", number, 0.0))
+
+
+def apart(importer: Importer, mask: Stored, value: Stored) -> bool:
+    """Whether no value is a function, element by element, of what the other is one of."""
+    return _root(importer, mask.node) != _root(importer, value.node)
+
+
+def _root(importer: Importer, name: str) -> str:
+    node = importer.nodes[name]
+    while isinstance(node, FloatNode) and len(node.inputs) == 1 and (node.formula is not None or _moves(node)):
+        node = importer.nodes[node.inputs[0]]
+    return node.name
+
+
+def _moves(node: FloatNode) -> bool:
+    return isinstance(node, (*MOVES, TokenOffset))
+
+
+def _values(importer: Importer, name: str) -> Doubles | None:
+    """All that an element may be, where these are few: what is made of tokens, lengths and comparisons."""
+    node = importer.nodes[name]
+    if isinstance(node, LengthMask) or (isinstance(node, Lookup) and node.function[-1].function in BOOLEAN):
+        return np.array([0.0, 1.0])
+    if isinstance(node, TokenOffset):
+        return np.arange(BYTE, dtype=np.float64)
+    if isinstance(node, TokenInput):  # a mask of 0 and 1, if it is one
+        return np.array([0.0, 1.0])
+    if not isinstance(node, FloatNode) or len(node.inputs) != 1:
+        return None
+    read = _values(importer, node.inputs[0])
+    if read is None or isinstance(node, MOVES) or node.formula is None:
+        return read if isinstance(node, MOVES) else None
+    values: Doubles = np.unique(np.broadcast_to(evaluate(node.formula, [read]), read.shape))
+    return values
+
+
+def _limits(importer: Importer, name: str, what: str) -> str:
+    """The node of what a mask of zeros and very negative numbers says, made before it is moved."""
+    node = importer.nodes[name]
+    if isinstance(node, MOVES):
+        source = _limits(importer, node.inputs[0], what)
+        moved = replace(node, name=importer.unique(f"{what}_moved"), inputs=(source,))
+        return importer.nodes.setdefault(moved.name, moved).name
+    _says_no_more(importer, name)
+    made = Lookup(name=importer.unique(what), inputs=(name,), shape=node.shape, function=_limit("up_to", OUT))
+    return importer.nodes.setdefault(made.name, made).name
+
+
+def _says_no_more(importer: Importer, name: str) -> None:
+    """An input that is such a mask holds 0 and 1 alone."""
+    root = importer.nodes[_root(importer, name)]
+    if isinstance(root, TokenInput) and not any(
+        isinstance(n, TokenOffset) and root.name in n.inputs for n in importer.nodes.values()
+    ):
+        importer.nodes[root.name] = replace(root, words=2)
