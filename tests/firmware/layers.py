@@ -104,7 +104,7 @@ def _graph(op: str, dtype: str, rng: Rng) -> Graph | None:
     shape = (int(rng.integers(1, 8)), int(rng.integers(1, 8)), channels)
     window = _window(op, rng)
     if rng.random() < 0.1:  # one row
-        shape, window = (int(rng.integers(1, 30)), channels), _of_a_row(window)
+        shape, window = (int(rng.choice([*range(1, 30), 150, 300])), channels), _of_a_row(window)
     x = QInput(name="x", inputs=(), shape=shape, type=x_type)
     size = window.output_size(*(1, *shape)[-3:-1])
     if min(size) < 1:
@@ -412,7 +412,7 @@ def _all_inside(shape: tuple[int, ...], size: tuple[int, ...], window: Window) -
 
 
 def _window(op: str, rng: Rng) -> Window:
-    kernels = {"dwconv2d": [3, 3, 3, 3, 3, 1, 2, 5], "avgpool2d": [1, 2, 3, 7]}.get(op, [1, 1, 2, 3, 3, 4])
+    kernels = {"dwconv2d": [3, 3, 3, 3, 3, 1, 2, 5, 7], "avgpool2d": [1, 2, 3, 7]}.get(op, [1, 1, 2, 3, 3, 4])
     kernel = tuple(int(k) for k in rng.choice(kernels, 2))
     if rng.random() < 0.5:
         kernel = (kernel[0], kernel[0])

@@ -126,6 +126,32 @@ def test_padding_wider_than_all_columns_of_a_row_of_outputs(kernels):
             assert alone.Call(graph, node, kernel, packed, values).on_host(kernels) == bytes([0x55] * 4), kernel.name
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_depthwise_rows_that_need_several_planes(dtype, kernels):
+    """Outputs whose window does not fit into what a kernel gathers at a time, and one that does not fit at all."""
+    rng = np.random.default_rng(5)
+    windows = [
+        ((3, 40), Window((5, 5), (1, 1), (1, 1), (2, 2, 2, 2))),
+        ((40, 3), Window((5, 3), (2, 1), (2, 1), (4, 1, 4, 1))),
+        ((2, 600), Window((1, 3), (1, 2), (1, 1), (0, 1, 0, 0))),
+        ((13, 13), Window((12, 12), (1, 1), (1, 1), (0, 0, 0, 0))),
+    ]
+    for (height, width), window in windows:
+        x = QInput(name="x", inputs=(), shape=(height, width, 9), type=QType(dtype, 1.0, 3))
+        codes = rng.integers(0, 16, (window.kernel[0] * window.kernel[1], 9)).astype(np.uint8)
+        by = Requant.of(np.linspace(0.005, 0.05, 9))
+        weights = Weights(codebook("fixp4"), codes, rng.integers(-200, 200, 9).astype(np.int32), by)
+        shape = (*window.output_size(height, width), 9)
+        node = QDwConv2d(name="y", inputs=("x",), shape=shape, type=x.type, weights=weights, window=window)
+        graph = verify(Graph("alone", (x, node), "y"))
+        value = rng.integers(x.type.low, x.type.high + 1, x.shape)
+        want = pack_elements(interp.run(graph, value[None])[0], node.type.bits)
+        served = [(k, packed) for k in catalogue() if (packed := k.pack(graph, node)) is not None]
+        assert {"c", "dsp"} <= {kernel.isa for kernel, _ in served}
+        for kernel, packed in served:
+            assert alone.Call(graph, node, kernel, packed, {"x": value}).on_host(kernels) == want, kernel.name
+
+
 @pytest.fixture(scope="module")
 def machines(tmp_path_factory) -> Callable[[str, str], Machine]:
     """(instruction set, compiler) -> an emulated core with an image of all its kernels, built once."""

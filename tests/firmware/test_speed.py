@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 import pytest
@@ -10,14 +11,16 @@ import pytest
 from firmware import alone
 from mixcomp_edge.build.cross import toolchains
 from mixcomp_edge.ir import interp
-from mixcomp_edge.ir.graph import Graph
+from mixcomp_edge.ir.graph import Graph, Window
 from mixcomp_edge.ir.nodes import QNode
-from mixcomp_edge.ir.types import QType, Requant
+from mixcomp_edge.ir.types import QType, Requant, Weights
 from mixcomp_edge.ir.verify import verify
+from mixcomp_edge.numerics import codebook
 from mixcomp_edge.numerics.packing import pack_elements
 from mixcomp_edge.operators.add import QAdd
 from mixcomp_edge.operators.blend import QMinimum
 from mixcomp_edge.operators.concat import QConcat
+from mixcomp_edge.operators.dwconv2d import QDwConv2d
 from mixcomp_edge.operators.input import QInput
 from mixcomp_edge.operators.lookup import QLookup
 from mixcomp_edge.operators.matmul import QMatMul
@@ -32,7 +35,7 @@ from mixcomp_sim import Machine
 
 SHAPE = (8, 8, 32)
 CORE = target("cortex-m4")
-BOUNDS = {  # operator: at 8 bits, at 4 bits; of matmul a multiply-accumulate
+BOUNDS = {  # operator: at 8 bits, at 4 bits; of matmul and depthwise a multiply-accumulate
     "add": (12, 12),
     "minimum": (15, 15),
     "mul": (12, 12),
@@ -45,11 +48,25 @@ BOUNDS = {  # operator: at 8 bits, at 4 bits; of matmul a multiply-accumulate
     "transpose of short rows": (4.5, 8),
     "slice": (4, 8),
     "matmul": (2.5, 3.2),
+    "depthwise 1x3": (6, 4),
+    "depthwise 1x7": (6, 4),
+    "depthwise 5x5": (6, 4),
+    "depthwise 7x7, stride 2": (6, 4),
+    "depthwise 3x3, dilated": (6, 4),
+}
+DEPTHWISE = {
+    "depthwise 1x3": ((128, 32), Window((1, 3), padding=(0, 1, 0, 1))),
+    "depthwise 1x7": ((64, 24), Window((1, 7), padding=(0, 3, 0, 3))),
+    "depthwise 5x5": ((12, 12, 24), Window((5, 5), padding=(2, 2, 2, 2))),
+    "depthwise 7x7, stride 2": ((16, 16, 16), Window((7, 7), (2, 2), padding=(3, 3, 3, 3))),
+    "depthwise 3x3, dilated": ((16, 16, 32), Window((3, 3), (1, 1), (2, 2), (2, 2, 2, 2))),
 }
 
 
 def layer(what: str, dtype: str) -> Graph:
     type_ = QType(dtype, 0.1)
+    if what in DEPTHWISE:
+        return depthwise(*DEPTHWISE[what], type_)
     x = QInput(name="x", inputs=(), shape=(64, 64) if what == "matmul" else SHAPE, type=type_)
     z = QRescale(name="z", inputs=("x",), shape=x.shape, type=type_, requant=Requant.of(0.9))
     one, two = ({"name": "y", "inputs": inputs, "shape": SHAPE, "type": type_} for inputs in (("x",), ("x", "z")))
@@ -71,6 +88,16 @@ def layer(what: str, dtype: str) -> Graph:
         ),
     }  # fmt: skip
     return verify(Graph("alone", (x, z, nodes[what]) if "z" in nodes[what].inputs else (x, nodes[what]), "y"))
+
+
+def depthwise(shape: tuple[int, ...], window: Window, type_: QType) -> Graph:
+    taps, channels = prod(window.kernel), shape[-1]
+    codes = np.random.default_rng(3).integers(0, 16, (taps, channels)).astype(np.uint8)
+    weights = Weights(codebook("fixp4"), codes, np.zeros(channels, np.int32), Requant.of(np.full(channels, 0.01)))
+    x = QInput(name="x", inputs=(), shape=shape, type=type_)
+    size = window.output_size(*(1, *shape)[-3:-1])[3 - len(shape) :]
+    common = {"name": "y", "inputs": ("x",), "shape": (*size, channels), "type": type_}
+    return verify(Graph("alone", (x, QDwConv2d(**common, weights=weights, window=window)), "y"))
 
 
 @dataclass

@@ -42,7 +42,7 @@ void mce_dwconv2d_u8_w8_3x3s2__dsp(const mce_conv2d *p, const uint8_t *x, uint8_
 void mce_dwconv2d_s8_w8_3x3s1__dsp(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
 void mce_dwconv2d_s8_w8_3x3s2__dsp(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
 
-/* Any window. scratch: [kh*kw][2] words. */
+/* Any window, any number of channels. */
 void mce_dwconv2d_u4_w4_words__dsp(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
 void mce_dwconv2d_s4_w4_words__dsp(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
 void mce_dwconv2d_u8_w4_words__dsp(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);

@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 from mixcomp_edge.ir.nodes import QNode
+from mixcomp_edge.plan.packing.depthwise import cells
 from mixcomp_edge.plan.packing.dsp import (
     dense_four,
     dense_quad,
@@ -30,7 +31,6 @@ from mixcomp_edge.plan.packing.in_bytes import (
     byte_rows,
     byte_rows3x3,
     byte_rows_gathered,
-    byte_rows_in_fours,
 )
 from mixcomp_edge.plan.packing.mve import (
     channel_fours,
@@ -42,7 +42,7 @@ from mixcomp_edge.plan.packing.mve import (
 )
 from mixcomp_edge.plan.packing.packed import Packed
 from mixcomp_edge.plan.packing.phases import by_phases
-from mixcomp_edge.plan.packing.portable import rows, rows3x3, rows_gathered, rows_in_fours, strips, whole_pixels, words
+from mixcomp_edge.plan.packing.portable import rows, rows3x3, rows_gathered, strips, whole_pixels, words
 from mixcomp_edge.plan.packing.quad import quad
 from mixcomp_edge.plan.packing.swar import dense_swar, rows_joined, swar
 
@@ -78,8 +78,8 @@ PACKINGS: dict[str, Callable[[Any, QNode], Packed | None]] = {
     "strips_of_terms": strips_of_terms,
     "rows_in_halves": rows_in_halves,
     "whole_pixels": whole_pixels,
-    "rows_in_fours": rows_in_fours,
-    "byte_rows_in_fours": byte_rows_in_fours,
+    "cells": cells,
+    "byte_cells": partial(cells, bits=8),
     "channel_fours": channel_fours,
     "channel_fours_table": channel_fours_table,
     "channels16": channels16,

@@ -20,7 +20,7 @@ from mixcomp_edge.plan.packing.packed import (
     reduction_in_order,
     shifted_bias,
 )
-from mixcomp_edge.plan.packing.portable import rows3x3, rows_in_fours
+from mixcomp_edge.plan.packing.portable import rows3x3
 
 
 def byte_rows(node: Weighted, x: QNode) -> Packed | None:
@@ -37,12 +37,6 @@ def byte_rows_gathered(node: Weighted, x: QNode) -> Packed | None:
 def byte_rows3x3(node: Weighted, x: QNode) -> Packed | None:
     """As `byte_rows`, where `rows3x3` serves 4-bit inputs."""
     fitting, packed = rows3x3(node, x), byte_rows(node, x)
-    return fitting and packed and replace(packed, scratch_bytes=fitting.scratch_bytes)
-
-
-def byte_rows_in_fours(node: Weighted, x: QNode) -> Packed | None:
-    """As `byte_rows`, where `rows_in_fours` serves 4-bit weights."""
-    fitting, packed = rows_in_fours(node, x), byte_rows(node, x)
     return fitting and packed and replace(packed, scratch_bytes=fitting.scratch_bytes)
 
 

@@ -64,14 +64,3 @@ def whole_pixels(node: QNode, x: QNode) -> Packed | None:
     """For what reads words at any address: a pixel is whole bytes, four at least. Scratch for a row."""
     bits = x.shape[-1] * x.type.bits
     return Packed(scratch_bytes=bits * x.shape[-2] // 8) if bits >= 32 and bits % 8 == 0 else None
-
-
-def rows_in_fours(node: Weighted, x: QNode) -> Packed | None:
-    """As `rows`, for a depthwise layer of an output a channel whose channels are taken four at a time: four at least,
-    and an even number where x or y has 4 bits. Scratch for the levels of four."""
-    assert isinstance(node, QDwConv2d)
-    packed, channels = rows(node, x), x.shape[-1]
-    halved = 4 in (x.type.bits, node.type.bits)
-    if packed is None or node.shape[-1] != channels or channels < 4 or (halved and channels % 2):
-        return None
-    return replace(packed, scratch_bytes=8 * prod(node.window.kernel))
