@@ -126,7 +126,7 @@ def test_padding_wider_than_all_columns_of_a_row_of_outputs(kernels):
             assert alone.Call(graph, node, kernel, packed, values).on_host(kernels) == bytes([0x55] * 4), kernel.name
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("dtype", ["u4", "s4", "u8", "s8"])
 def test_depthwise_rows_that_need_several_planes(dtype, kernels):
     """Outputs whose window does not fit into what a kernel gathers at a time, and one that does not fit at all."""
     rng = np.random.default_rng(5)
