@@ -8,9 +8,11 @@ import os
 
 import numpy as np
 import pytest
+import torch
 from numpy.testing import assert_array_equal
 
 from mixcomp_edge.errors import TaskError
+from mixcomp_edge.train.networks import TextEncoder
 from mixcomp_edge.train.tasks import load_task, text
 from mixcomp_edge.train.tasks.tokens import vocabulary
 
@@ -112,3 +114,14 @@ def test_the_words_of_a_task_are_those_of_its_training_set(name, sizes, classes)
     words = task.model.embedding.num_embeddings
     assert set(np.unique(task.train.x)) >= set(range(2, words))  # sst2's words come from validation phrases too
     assert max(split.x.max() for split in splits) < words
+
+
+def test_what_fills_a_sentence_up_does_not_count():
+    model = TextEncoder(9, 6, 3).eval()
+    tokens = torch.tensor([[4, 5, 0, 0, 0, 0]])
+    with torch.no_grad():
+        before = model(tokens)
+        model.position[2:, 0] += 3.0
+        assert torch.allclose(model(tokens), before, atol=1e-6)
+        model.position[1, 0] += 3.0
+        assert not torch.allclose(model(tokens), before, atol=1e-3)

@@ -11,7 +11,7 @@ from torch import nn
 from mixcomp_edge import LayerPlan, QuantPlan, Recipe, quantize
 from mixcomp_edge.errors import PlanError, UnsupportedError
 from mixcomp_edge.train.loop.fit import evaluate, fit
-from mixcomp_edge.train.networks import EncoderLayer, Gru, TextEncoder
+from mixcomp_edge.train.networks import Gru
 from mixcomp_edge.train.quantized_modules import Value, prepare_modules
 from sdk.training.tasks_for_tests import corners
 
@@ -132,7 +132,7 @@ def test_a_task_without_c_makes_no_bundle():
         quantize(corners(exportable=False))
 
 
-# The networks out of linear layers
+# The network out of linear layers
 
 
 def test_the_gru_equals_torchs():
@@ -142,36 +142,3 @@ def test_the_gru_equals_torchs():
     gru.load_state_dict({ours: other.state_dict()[theirs] for ours, theirs in names.items()})
     x = torch.randn(3, 6, 5)
     assert torch.allclose(gru(x), other(x)[0], atol=1e-6)
-
-
-def test_the_encoder_layer_equals_torchs():
-    ours = EncoderLayer(8, 2, 16, 0.0).eval()
-    other = nn.TransformerEncoderLayer(8, 2, 16, 0.0, batch_first=True, norm_first=True).eval()
-    state, qkv = ours.state_dict(), ("query", "key", "value")
-    theirs = {
-        f"self_attn.in_proj_{kind}": torch.cat([state[f"{name}.{kind}"] for name in qkv]) for kind in ("weight", "bias")
-    }
-    for name, path in (
-        ("out", "self_attn.out_proj"),
-        ("up", "linear1"),
-        ("down", "linear2"),
-        ("norm1", "norm1"),
-        ("norm2", "norm2"),
-    ):
-        theirs |= {f"{path}.{kind}": state[f"{name}.{kind}"] for kind in ("weight", "bias")}
-    other.load_state_dict(theirs)
-    x, present = torch.randn(4, 5, 8), torch.arange(5) < torch.tensor([[5], [3], [1], [4]])
-    a, b = ours(x, present), other(x, src_key_padding_mask=~present)
-    assert torch.allclose(a[present], b[present], atol=1e-5)
-
-
-def test_what_fills_a_sentence_up_does_not_count():
-    model = TextEncoder(9, 6, 3).eval()
-    tokens = torch.tensor([[4, 5, 0, 0, 0, 0]])
-    with torch.no_grad():
-        before = model(tokens)
-        model.position[2:, 0] += 3.0
-        assert torch.allclose(model(tokens), before, atol=1e-6)
-        model.position[1, 0] += 3.0
-        assert not torch.allclose(model(tokens), before, atol=1e-3)
-        assert torch.isfinite(model(torch.zeros(1, 6, dtype=torch.int64))).all()

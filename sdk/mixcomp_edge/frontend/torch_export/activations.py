@@ -183,7 +183,8 @@ def _comparison(importer: Importer, node: fx.Node) -> None:
 @handles("logical_not.default", "bitwise_not.default")
 def _not(importer: Importer, node: fx.Node) -> None:
     only_booleans(node)
-    lookup(importer, node, "affine", -1, 1)
+    half = Step("constant", (), (computed_masks.HALF,))
+    importer.pointwise(node, Lookup, function=(half, Step(computed_masks.FALSE, (0, 1))))
 
 
 @handles("where.self", "where.ScalarSelf", "where.ScalarOther", "where.Scalar")

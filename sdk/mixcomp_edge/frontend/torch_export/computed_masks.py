@@ -15,6 +15,7 @@ from mixcomp_edge.frontend.torch_export.pairs import joined
 from mixcomp_edge.frontend.torch_export.values import Stored
 from mixcomp_edge.ir.nodes import Doubles, FloatNode
 from mixcomp_edge.numerics.functions import Formula, Step, evaluate
+from mixcomp_edge.numerics.functions import joined as join
 from mixcomp_edge.operators.blend import OPEN, Blend, Masked
 from mixcomp_edge.operators.input import BYTE, TokenInput
 from mixcomp_edge.operators.lookup import Lookup
@@ -26,23 +27,46 @@ from mixcomp_edge.operators.transpose import Transpose
 
 MOVES = (Reshape, Slice, Transpose)
 BOOLEAN = ("above", "from", "below", "up_to", "equal", "unequal")
-TRUE, FALSE = "unequal", "equal"  # to 0
+TRUE, FALSE, HALF = "above", "up_to", 0.5  # of 0 and 1, which integers hold to their rounding
+
+
+def _choice(function: str, number: float, there: float, elsewhere: float) -> Formula:
+    """One number where the comparison with `number` holds, else the other."""
+    constants = tuple(Step("constant", (), (value,)) for value in (number, there, elsewhere))
+    return (*constants, Step(function, (0, 1)), Step("choice", (4, 2, 3)))
 
 
 def _limit(function: str, number: float) -> Formula:
-    """-OPEN where the comparison holds, else OPEN."""
-    constants = tuple(Step("constant", (), (value,)) for value in (number, -OPEN, OPEN))
-    return (*constants, Step(function, (0, 1)), Step("choice", (4, 2, 3)))
+    return _choice(function, number, -OPEN, OPEN)
 
 
 def left_out(
     importer: Importer, node: fx.Node, value: Stored, mask: Stored, out: str, least: float, *, adds: bool
 ) -> Stored:
     """The value without the elements that a softmax is to leave out: where a mask of 0 and 1 is TRUE, or FALSE."""
-    name = importer.unique(f"{importer.place(node)}_mask")
-    shape = importer.nodes[mask.node].shape
-    importer.nodes[name] = Lookup(name=name, inputs=(mask.node,), shape=shape, function=_limit(out, 0.0))
-    return _below(importer, node, value, replace(mask, node=name), least, adds=adds)
+    limits = _table(importer, node, mask.node, _limit(out, HALF), "mask")
+    return _below(importer, node, value, replace(mask, node=limits), least, adds=adds)
+
+
+def _table(importer: Importer, node: fx.Node, name: str, function: Formula, what: str) -> str:
+    """A function of a value, or rather of what that itself is a function of: it need not be there."""
+    root = name
+    inner: Formula = ()
+    while (read := _pointwise(importer, root)) is not None:
+        root, inner = read[0], join(inner, [read[1]]) if inner else read[1]
+    made = Lookup(
+        name=importer.unique(f"{importer.place(node)}_{what}"), inputs=(root,), shape=importer.nodes[name].shape,
+        function=join(function, [inner]),
+    )  # fmt: skip
+    return importer.once(made, (what, made.function)).name
+
+
+def _pointwise(importer: Importer, name: str) -> tuple[str, Formula] | None:
+    """The only value of which a node is a function, and the function."""
+    node = importer.nodes[name]
+    if isinstance(node, FloatNode) and len(node.inputs) == 1 and node.formula is not None:
+        return node.inputs[0], node.formula
+    return None
 
 
 def _below(importer: Importer, node: fx.Node, value: Stored, limits: Stored, least: float, *, adds: bool) -> Stored:
@@ -55,20 +79,16 @@ def added(importer: Importer, node: fx.Node, value: Stored, mask: Stored) -> Sto
     values = _values(importer, mask.node)
     if values is None or np.any((values != 0) & (values > OUT)) or len({*values[values != 0].tolist()}) != 1:
         return None
-    limits = replace(mask, node=_limits(importer, mask.node, f"{importer.place(node)}_mask"))
+    limits = replace(mask, node=_limits(importer, node, mask.node))
     return _below(importer, node, value, limits, float(values.min()), adds=True)
 
 
 def replaced(importer: Importer, node: fx.Node, value: Stored, mask: Stored, out: str, number: float) -> Stored:
     """The value with a number where a mask of 0 and 1 is TRUE, or FALSE."""
-    shape = importer.nodes[mask.node].shape
 
     def table(what: str, there: float, elsewhere: float) -> Stored:
-        constants = tuple(Step("constant", (), (v,)) for v in (0.0, there, elsewhere))
-        formula: Formula = (*constants, Step(out, (0, 1)), Step("choice", (4, 2, 3)))
-        name = importer.unique(f"{importer.place(node)}_{what}")
-        importer.nodes[name] = Lookup(name=name, inputs=(mask.node,), shape=shape, function=formula)
-        return replace(mask, node=name)
+        chosen = _choice(out, HALF, there, elsewhere)
+        return replace(mask, node=_table(importer, node, mask.node, chosen, what))
 
     kept = joined(importer, node, Mul, value, table("kept", 0.0, 1.0))
     if number == 0.0:
@@ -110,16 +130,15 @@ def _values(importer: Importer, name: str) -> Doubles | None:
     return values
 
 
-def _limits(importer: Importer, name: str, what: str) -> str:
+def _limits(importer: Importer, node: fx.Node, name: str) -> str:
     """The node of what a mask of zeros and very negative numbers says, made before it is moved."""
-    node = importer.nodes[name]
-    if isinstance(node, MOVES):
-        source = _limits(importer, node.inputs[0], what)
-        moved = replace(node, name=importer.unique(f"{what}_moved"), inputs=(source,))
-        return importer.nodes.setdefault(moved.name, moved).name
+    made = importer.nodes[name]
+    if isinstance(made, MOVES):
+        source = _limits(importer, node, made.inputs[0])
+        moved = replace(made, name=importer.unique(f"{source}_moved"), inputs=(source,))
+        return importer.once(moved, (name,)).name
     _says_no_more(importer, name)
-    made = Lookup(name=importer.unique(what), inputs=(name,), shape=node.shape, function=_limit("up_to", OUT))
-    return importer.nodes.setdefault(made.name, made).name
+    return _table(importer, node, name, _limit("up_to", OUT), "mask")
 
 
 def _says_no_more(importer: Importer, name: str) -> None:

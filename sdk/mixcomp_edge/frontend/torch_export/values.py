@@ -111,7 +111,7 @@ class Values:
         name = self.unique(node.name)
         return self.nodes.setdefault(name, replace(node, name=name, shape=values.shape, values=values.copy()))
 
-    def once(self, node: Node, what: tuple[int, ...]) -> Node:
+    def once(self, node: Node, what: tuple[Any, ...]) -> Node:
         """The node itself, or an earlier one that does the same."""
         name = self.copies.setdefault((type(node), node.inputs, what), node.name)
         return self.nodes.setdefault(name, node)

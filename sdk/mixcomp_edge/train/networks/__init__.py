@@ -11,7 +11,7 @@ from mixcomp_edge.train.networks.resnet8 import ResNet8
 from mixcomp_edge.train.networks.resnet20 import ResNet20
 from mixcomp_edge.train.networks.small import DigitsCnn, FashionCnn
 from mixcomp_edge.train.networks.tcn import Tcn
-from mixcomp_edge.train.networks.text_encoder import EncoderLayer, TextEncoder
+from mixcomp_edge.train.networks.text_encoder import TextEncoder
 from mixcomp_edge.train.networks.tiny_yolo import TinyYolo
 from mixcomp_edge.train.networks.unet import UNet
 from mixcomp_edge.train.networks.vibration_cnn import VibrationCnn
@@ -22,7 +22,6 @@ __all__ = [
     "DigitsGru",
     "DsCnn",
     "EfficientNetLite",
-    "EncoderLayer",
     "FashionCnn",
     "Gru",
     "MobileNet",

@@ -14,6 +14,7 @@ from mixcomp_edge.errors import ImportMismatch
 from mixcomp_edge.frontend.torch_export import BATCH, Imported
 from mixcomp_edge.frontend.torch_export.calls import module_stack, operator_of
 from mixcomp_edge.frontend.torch_export.importer import CASTS
+from mixcomp_edge.frontend.torch_export.masks import OUT
 from mixcomp_edge.train.proof.float_graph import as_read, as_stored, size, value
 from mixcomp_edge.train.samples import Samples, count, each, take
 
@@ -35,9 +36,12 @@ def check_calls(imported: Imported, x: Samples) -> None:
         if call.target is operator.getitem:
             made_by, item = call.args  # type: ignore[assignment]
         probes: dict[str, Tensor] = {}
-        for argument in made_by.all_input_nodes:
-            if argument in imported.stands_for and imported.stands_for[argument].node not in probes:
-                source = imported.stands_for[argument]
+        read = {argument: imported.stands_for[argument] for argument in made_by.all_input_nodes
+                if argument in imported.stands_for}  # fmt: skip
+        if any(source.node not in graph.by_name for source in read.values()):  # made anew of the model's inputs
+            probes = _inputs(imported, values)
+        for argument, source in read.items():
+            if source.node not in probes and source.node in graph.by_name:
                 shape = graph[source.node].shape
                 probes[source.node] = as_stored(_probe(values[argument], random), source.placement, shape)
         result_of_probes = _result(made_by, _probed(imported, values, probes))
@@ -79,18 +83,30 @@ def _result(call: fx.Node, given: Callable[[fx.Node], Any]) -> Any:
 
 def _probed(imported: Imported, values: dict[fx.Node, Any], probes: dict[str, Tensor]) -> Callable[[fx.Node], Any]:
     def given(argument: fx.Node) -> Any:
-        if argument not in imported.stands_for:
+        source = imported.stands_for.get(argument)
+        if source is None or source.node not in probes:
             return _wide(values[argument])
-        source = imported.stands_for[argument]
         return as_read(probes[source.node], source.placement)
 
     return given
 
 
+def _inputs(imported: Imported, values: dict[fx.Node, Any]) -> dict[str, Tensor]:
+    """The model's inputs as the graph stores them."""
+    found = {}
+    for call in imported.program.graph.nodes:
+        if call.op == "placeholder" and (source := imported.stands_for.get(call)) is not None:
+            found[source.node] = as_stored(_wide(values[call]), source.placement, imported.graph[source.node].shape)
+    return found
+
+
 def _probe(result: Any, random: torch.Generator) -> Tensor:
-    """The first sample's value as it is, and random values in place of the others'; whole numbers as they all are."""
+    """The first sample's value as it is, and random values in place of the others'; whole numbers, and masks of zeros
+    and very negative numbers, as they all are."""
     probe = _wide(_first(result)).clone()
     if not probe.is_floating_point() and probe.dtype != torch.bool:
+        return probe
+    if probe.dtype != torch.bool and ((probe == 0) | (probe <= OUT)).all():
         return probe
     scale = 2.0 ** (SIZES * (2 * torch.rand(probe.shape, generator=random, dtype=torch.float64) - 1))
     probe[1:] = (scale * torch.randn(probe.shape, generator=random, dtype=torch.float64))[1:]

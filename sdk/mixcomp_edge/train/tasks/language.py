@@ -1,5 +1,5 @@
 """Which of 150 intents a query has, and whether a sentence likes its film: a small transformer encoder, trained from
-scratch. Quantized in torch; there is no C for attention yet."""
+scratch."""
 
 from __future__ import annotations
 
@@ -49,5 +49,4 @@ def _task(
         test=test,
         to_input=to_tokens,
         float_recipe=Recipe(epochs=epochs[0], batch_size=64, lr=0.02),
-        exportable=False,
     )
