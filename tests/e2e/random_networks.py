@@ -52,7 +52,8 @@ class Step:
 @dataclass(frozen=True)
 class Network:
     """Drawn by `networks`. `low` and `spread` place the inputs: low < 0 gives negative ones. `inputs` of them, each a
-    part of `shape`, are joined before the first step; the values behind the steps of `taps` leave the network, too."""
+    part of `shape`, are joined before the first step; the values behind the steps of `taps` leave the network, too.
+    With `words` (C, L) is made of L tokens below it, by a table; where `masked`, token 0 becomes zeros."""
 
     shape: Shape
     steps: tuple[Step, ...]
@@ -64,6 +65,8 @@ class Network:
     seed: int
     inputs: int = 1
     taps: tuple[int, ...] = ()
+    words: int = 0
+    masked: bool = False
 
     def bundle(self) -> Bundle:
         """The network with seeded weights, calibrated on 16 inputs, as integers."""
@@ -75,7 +78,9 @@ class Network:
                 self.low + self.spread * torch.rand(16, channels // self.inputs, *rest) for _ in range(self.inputs)
             )
             calibration = tuple(parts)
-        kinds = nn.Conv1d | nn.Conv2d | nn.ConvTranspose1d | nn.ConvTranspose2d | nn.Linear
+            if self.words:
+                calibration = (torch.randint(0, self.words, (16, self.shape[1])),)
+        kinds = nn.Conv1d | nn.Conv2d | nn.ConvTranspose1d | nn.ConvTranspose2d | nn.Linear | nn.Embedding
         names = [name for name, module in model.named_modules() if isinstance(module, kinds)]
         layers = {
             name: {
@@ -95,16 +100,21 @@ class Module(nn.Module):
         super().__init__()
         shapes = [network.shape, *(step.shape for step in network.steps)]
         self.layers = nn.ModuleList(Layer(step, shape) for step, shape in zip(network.steps, shapes, strict=False))
-        self.taps = network.taps
+        self.taps, self.masked = network.taps, network.masked
+        self.table = nn.Embedding(network.words, network.shape[0]) if network.words else None
         self.eval()
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
-        x, outputs = torch.cat(inputs, 1), []
+        x, outputs = torch.cat(inputs, 1) if self.table is None else self.looked_up(*inputs), []
         for index, layer in enumerate(self.layers):
             x = layer(x)
             if index in self.taps:
                 outputs.append(x)
         return (*outputs, x)
+
+    def looked_up(self, tokens: Tensor) -> Tensor:
+        rows = self.table(tokens)
+        return (rows.masked_fill((tokens == 0)[..., None], 0.0) if self.masked else rows).transpose(1, 2)
 
 
 class Layer(nn.Module):
@@ -375,6 +385,7 @@ def networks(draw: Any, family: str) -> Network:
         drawing.dense()
     if len(drawing.shape) == 1 and draw(st.booleans()):
         drawing.add("softmax", drawing.shape)
+    words = draw(st.sampled_from([0, 0, 2, 40, 300])) if len(shape) == 2 else 0
     inner = [i for i, step in enumerate(drawing.steps[:-1]) if step.kind != "flatten"]
     return Network(
         shape=shape,
@@ -385,6 +396,8 @@ def networks(draw: Any, family: str) -> Network:
         low=draw(st.sampled_from([0.0, -1.0, -0.3, -3.0, 0.5])),
         spread=draw(st.sampled_from([1.0, 2.0, 6.0])),
         seed=draw(st.integers(0, 2**16)),
-        inputs=draw(st.sampled_from([1, 1, *(n for n in (2, 3) if shape[0] % n == 0)])),
+        inputs=1 if words else draw(st.sampled_from([1, 1, *(n for n in (2, 3) if shape[0] % n == 0)])),
         taps=draw(st.sampled_from([(), (), tuple(inner[:1]), tuple(inner)])),
+        words=words,
+        masked=draw(st.booleans()) if words else False,
     )

@@ -35,7 +35,7 @@ from mixcomp_edge.targets.boards import board
 from mixcomp_edge.train.loop import checkpoint as checkpoints
 from mixcomp_edge.train.recipe import Recipe, load_recipe
 from mixcomp_edge.verification import make_inputs
-from support.bundle_files import forked, signed, taken_apart, whole
+from support.bundle_files import forked, signed, taken_apart, whole, worded
 from support.mutants import damage, mutate, toml
 
 LIMIT_S, LIMIT_KIB = 10, 1 << 20
@@ -95,11 +95,11 @@ def text(tree: object) -> bytes:
 
 
 def bundles(folder: Path, count: int) -> None:
-    intact, several = whole(), forked()  # one input and output, and several
-    both = [taken_apart(intact), taken_apart(several)]
+    intact, several, tokens = whole(), forked(), worded()  # one input and output, several, and whole numbers
+    all_ = [taken_apart(intact), taken_apart(several), taken_apart(tokens)]
 
     def structured(rng: random.Random) -> bytes:
-        mutant = deepcopy(rng.choice(both))
+        mutant = deepcopy(rng.choice(all_))
         mutate(mutant.content if rng.random() < 0.2 else mutant.content["graph"], rng)
         for name in list(mutant.tensors) if rng.random() < 0.2 else []:
             if rng.random() < 0.2:
@@ -121,7 +121,7 @@ def bundles(folder: Path, count: int) -> None:
         "bundle",
         count,
         write(folder / "in" / "m.mce", b""),
-        either(structured, lambda r: damage(r.choice([intact, several]), r)),
+        either(structured, lambda r: damage(r.choice([intact, several, tokens]), r)),
         use,
     )
     assert {path.name for path in folder.iterdir()} == around | {"in"}

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from mixcomp_edge.bundle import Bundle
-from support.integer_graphs import forked_graph, small_graph
+from support.integer_graphs import forked_graph, small_graph, worded_graph
 
 DTYPES = {"U8": "|u1", "I8": "|i1", "U16": "<u2", "I16": "<i2", "I32": "<i4", "I64": "<i8", "F32": "<f4", "BOOL": "|b1"}
 
@@ -41,6 +41,11 @@ def whole() -> bytes:
 def forked() -> bytes:
     """Of several inputs and outputs."""
     return Bundle(forked_graph()).to_bytes()
+
+
+def worded() -> bytes:
+    """Of tokens."""
+    return Bundle(worded_graph()).to_bytes()
 
 
 def taken_apart(data: bytes) -> Parts:

@@ -23,8 +23,9 @@ from mixcomp_edge.operators.conv2d import QConv2d, QConv2dAdd
 from mixcomp_edge.operators.conv2d_transpose import QConv2dTranspose
 from mixcomp_edge.operators.dense import QDense
 from mixcomp_edge.operators.dwconv2d import QDwConv2d
+from mixcomp_edge.operators.embedding import QEmbedding
 from mixcomp_edge.operators.gather import QGather
-from mixcomp_edge.operators.input import QInput
+from mixcomp_edge.operators.input import QInput, QTokenInput
 from mixcomp_edge.operators.log_softmax import QLogSoftmax
 from mixcomp_edge.operators.lookup import QLookup
 from mixcomp_edge.operators.matmul import QMatMul
@@ -39,6 +40,7 @@ from mixcomp_edge.operators.reshape import QReshape
 from mixcomp_edge.operators.resize import QResize
 from mixcomp_edge.operators.slice import QSlice
 from mixcomp_edge.operators.softmax import QSoftmax
+from mixcomp_edge.operators.tokens import QLengthMask, QTokenOffset
 from mixcomp_edge.operators.transpose import QTranspose
 
 TOP = 2**31 - 1
@@ -548,7 +550,26 @@ def forked_graph() -> Graph:
     return Graph("forked_net", (image, state, conv, flat, concat, cell, head), outputs)
 
 
+def worded_graph() -> Graph:
+    """Tokens of 16 bits and a length, seeded; what is made of them leaves the graph."""
+    rng = np.random.default_rng(13)
+    tokens = QTokenInput(name="tokens", inputs=(), shape=(6,), type=QType("u16", 1.0), words=300)
+    length = QTokenInput(name="length", inputs=(), shape=(1,), type=QType("u8", 1.0), words=7)
+    s4, u8 = QType("s4", 0.1), QType("u8", 1.0)
+    table = QEmbedding(
+        name="table", inputs=("tokens",), shape=(6, 5), type=s4,
+        weights=Weights(
+            codebook("posit4"), rng.integers(0, 8, (300, 5)).astype(np.uint8), np.zeros(0, np.int32),
+            requant(rng, 16, s4, 300),
+        ),
+    )  # fmt: skip
+    offset = QTokenOffset(name="offset", inputs=("tokens",), shape=(6,), type=u8, start=255)
+    places = QLengthMask(name="places", inputs=("length",), shape=(6,), type=u8, start=0)
+    outputs = {"rows": "table", "around": "offset", "within": "places"}
+    return Graph("worded_net", (tokens, length, table, offset, places), outputs)
+
+
 def samples(graph: Graph, count: int = 3, seed: int = 0) -> tuple[np.ndarray, ...]:
     """(count, *shape) random integers for each input."""
     rng = np.random.default_rng(seed)
-    return tuple(rng.integers(n.type.low, n.type.high + 1, (count, *n.shape)) for n in graph.inputs)
+    return tuple(rng.integers(n.ends[0], n.ends[1] + 1, (count, *n.shape)) for n in graph.inputs)

@@ -88,9 +88,14 @@ def made(function, *, bits: int = 8, weights: str = "int8", words: int = WORDS, 
 
 
 BYTES = ("a mean", "the negation", "places below a length")  # of which the same is tried with tokens of 8 bits
+OFTEN = ("scaled", "learned positions", "a token far up", "the same, as masked_fill", "what lies beyond it")
+WAYS = [
+    *(pytest.param(how, WORDS, marks=[pytest.mark.long] * (how not in OFTEN)) for how in [*ONE, *TWO]),
+    *((how, 40) for how in BYTES),
+]
 
 
-@pytest.mark.parametrize(("how", "words"), [*((how, WORDS) for how in [*ONE, *TWO]), *((how, 40) for how in BYTES)])
+@pytest.mark.parametrize(("how", "words"), WAYS)
 def test_integers_are_near_the_model_whatever_reads_its_tokens(how, words):
     inputs = 1 if how in ONE else 2
     model, quantized, given = made((ONE | TWO)[how], words=words, inputs=inputs)
@@ -102,9 +107,10 @@ def test_integers_are_near_the_model_whatever_reads_its_tokens(how, words):
     assert np.sqrt(np.mean((found - real) ** 2)) < 0.06 * real.std()
 
 
-@pytest.mark.parametrize("bits", [4, 8])
-@pytest.mark.parametrize("granularity", ["channel", "tensor"])
-@pytest.mark.parametrize("weights", ["fixp4", "posit4sc4", "nf4", "lut4"])
+@pytest.mark.parametrize(
+    ("weights", "granularity", "bits"),
+    [("fixp4", "channel", 8), ("posit4sc4", "tensor", 4), ("nf4", "channel", 4), ("lut4", "tensor", 8)],
+)
 def test_the_rows_of_an_embedding_are_codes_of_any_format(weights, granularity, bits):
     torch.manual_seed(0)
     plan = QuantPlan(LayerPlan(act_bits=bits, weights=weights, granularity=granularity))
@@ -135,6 +141,7 @@ def test_training_leaves_the_row_of_the_padding_alone():
 
 REFUSED = {
     "arithmetic": (lambda m, t: m.fc(t.float() / 10 @ m.table[0, :LENGTH]), "computes with the tokens of 'input'"),
+    "tokens joined": (lambda m, t: m.fc(m.embedding(torch.cat([t, t], 1)).mean(1)), "embedding of computed numbers"),
     "a bag": (lambda m, t: m.fc(F.embedding_bag(t, m.embedding.weight)), "embedding_bag"),
 }  # fmt: skip
 
@@ -158,7 +165,7 @@ def test_tokens_given_as_real_numbers_are_told_apart_from_pixels():
 
 
 @pytest.mark.skipif(shutil.which("gcc") is None, reason="gcc is not installed")
-@pytest.mark.parametrize("words", [40, WORDS])
+@pytest.mark.parametrize("words", [pytest.param(40, marks=pytest.mark.long), WORDS])
 def test_c_refuses_a_token_beyond_the_table_before_it_reads_anything(words, tmp_path):
     _, quantized, (tokens,) = made(ONE["a mean of what is no padding"], words=words, weights="fixp4")
     bundle = convert(quantized)

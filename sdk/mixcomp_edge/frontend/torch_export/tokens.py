@@ -17,6 +17,7 @@ from mixcomp_edge.frontend.torch_export.layout import viewed
 from mixcomp_edge.frontend.torch_export.orders import placed
 from mixcomp_edge.frontend.torch_export.values import Stored
 from mixcomp_edge.ir.graph import Graph, Node
+from mixcomp_edge.ir.nodes import FloatNode
 from mixcomp_edge.numerics.functions import Formula, Step
 from mixcomp_edge.operators.embedding import Embedding
 from mixcomp_edge.operators.input import BYTE, MOST_WORDS, TokenInput
@@ -36,6 +37,8 @@ def _embedding(importer: Importer, node: fx.Node) -> None:
     table, read = importer.tensor(weight), importer.read(node, 1)
     if table is None:
         raise refused(node, "an embedding whose table is computed")
+    if not _is_whole(importer, read.node):
+        raise refused(node, "an embedding of computed numbers", "only tokens that are given, and argmax, have rows")
     if len(table) > MOST_WORDS:
         raise refused(node, f"an embedding of {len(table)} rows", f"tokens have 16 bits: {MOST_WORDS} rows at most")
     made = Embedding(
@@ -43,6 +46,13 @@ def _embedding(importer: Importer, node: fx.Node) -> None:
         weight=table, bias=np.zeros(0, np.float32), padding=int(padding),
     )  # fmt: skip
     importer.add(node, made, (*read.order, len(read.order)))
+
+
+def _is_whole(importer: Importer, node: Node) -> bool:
+    """Whether a value is of numbers that nothing has rounded."""
+    while node.keeps_type and len(node.inputs) == 1:
+        node = importer.nodes[node.inputs[0]]
+    return isinstance(node, FloatNode) and node.fixed_step == 1.0
 
 
 def compared(importer: Importer, node: fx.Node, function: str) -> bool:
