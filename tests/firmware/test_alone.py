@@ -26,6 +26,7 @@ from mixcomp_edge.numerics.packing import pack_elements
 from mixcomp_edge.operators.conv2d import QConv2d
 from mixcomp_edge.operators.dwconv2d import QDwConv2d
 from mixcomp_edge.operators.input import QInput
+from mixcomp_edge.operators.maxpool2d import QMaxPool2d
 from mixcomp_edge.plan.kernels import Kernel, catalogue
 from mixcomp_edge.plan.packing import Packed
 from mixcomp_edge.plan.packing.quad import quad_decoded
@@ -143,6 +144,28 @@ def test_depthwise_rows_that_need_several_planes(dtype, kernels):
         weights = Weights(codebook("fixp4"), codes, rng.integers(-200, 200, 9).astype(np.int32), by)
         shape = (*window.output_size(height, width), 9)
         node = QDwConv2d(name="y", inputs=("x",), shape=shape, type=x.type, weights=weights, window=window)
+        graph = verify(Graph("alone", (x, node), "y"))
+        value = rng.integers(x.type.low, x.type.high + 1, x.shape)
+        want = pack_elements(interp.run(graph, value[None])[0], node.type.bits)
+        served = [(k, packed) for k in catalogue() if (packed := k.pack(graph, node)) is not None]
+        assert {"c", "dsp"} <= {kernel.isa for kernel, _ in served}
+        for kernel, packed in served:
+            assert alone.Call(graph, node, kernel, packed, {"x": value}).on_host(kernels) == want, kernel.name
+
+
+@pytest.mark.parametrize("dtype", ["u4", "s4", "u8", "s8"])
+@pytest.mark.parametrize("channels", [1, 2, 5, 8, 33])
+def test_rows_of_a_maximum_that_need_several_strips(dtype, channels, kernels):
+    rng = np.random.default_rng(channels)
+    windows = [
+        ((3, 2400 // channels), Window((2, 2), (2, 2))),
+        ((4, 2200 // channels), Window((3, 3), (1, 1), (1, 1), (1, 1, 1, 1))),
+        ((1, 2600 // channels), Window((1, 7), (1, 3), (1, 2), (0, 5, 0, 4))),
+    ]
+    for (height, width), window in windows:
+        x = QInput(name="x", inputs=(), shape=(height, width, channels), type=QType(dtype, 1.0))
+        shape = (*window.output_size(height, width), channels)
+        node = QMaxPool2d(name="y", inputs=("x",), shape=shape, type=x.type, window=window)
         graph = verify(Graph("alone", (x, node), "y"))
         value = rng.integers(x.type.low, x.type.high + 1, x.shape)
         want = pack_elements(interp.run(graph, value[None])[0], node.type.bits)

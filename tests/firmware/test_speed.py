@@ -24,6 +24,7 @@ from mixcomp_edge.operators.dwconv2d import QDwConv2d
 from mixcomp_edge.operators.input import QInput
 from mixcomp_edge.operators.lookup import QLookup
 from mixcomp_edge.operators.matmul import QMatMul
+from mixcomp_edge.operators.maxpool2d import QMaxPool2d
 from mixcomp_edge.operators.mul import QMul
 from mixcomp_edge.operators.prelu import QPRelu
 from mixcomp_edge.operators.rescale import QRescale
@@ -35,7 +36,7 @@ from mixcomp_sim import Machine
 
 SHAPE = (8, 8, 32)
 CORE = target("cortex-m4")
-BOUNDS = {  # operator: at 8 bits, at 4 bits; of matmul and depthwise a multiply-accumulate
+BOUNDS = {  # operator: at 8 bits, at 4 bits; of matmul and depthwise a multiply-accumulate, of a pool a window element
     "add": (12, 12),
     "minimum": (15, 15),
     "mul": (12, 12),
@@ -48,11 +49,19 @@ BOUNDS = {  # operator: at 8 bits, at 4 bits; of matmul and depthwise a multiply
     "transpose of short rows": (4.5, 8),
     "slice": (4, 8),
     "matmul": (2.5, 3.2),
+    "max pool": (2.5, 2.5),
+    "max pool of 8 channels": (2.5, 2.5),
+    "max pool in one dimension": (2.5, 2.5),
     "depthwise 1x3": (6, 4),
     "depthwise 1x7": (6, 4),
     "depthwise 5x5": (6, 4),
     "depthwise 7x7, stride 2": (6, 4),
     "depthwise 3x3, dilated": (6, 4),
+}
+POOLS = {
+    "max pool": ((16, 16, 32), Window((3, 3), (2, 2), padding=(1, 1, 1, 1))),
+    "max pool of 8 channels": ((16, 16, 8), Window((2, 2), (2, 2))),
+    "max pool in one dimension": ((128, 8), Window((1, 2), (1, 2))),
 }
 DEPTHWISE = {
     "depthwise 1x3": ((128, 32), Window((1, 3), padding=(0, 1, 0, 1))),
@@ -67,6 +76,12 @@ def layer(what: str, dtype: str) -> Graph:
     type_ = QType(dtype, 0.1)
     if what in DEPTHWISE:
         return depthwise(*DEPTHWISE[what], type_)
+    if what in POOLS:
+        shape, window = POOLS[what]
+        size = window.output_size(*(1, *shape)[-3:-1])[3 - len(shape) :]
+        x = QInput(name="x", inputs=(), shape=shape, type=type_)
+        node = QMaxPool2d(name="y", inputs=("x",), shape=(*size, shape[-1]), type=type_, window=window)
+        return verify(Graph("alone", (x, node), "y"))
     x = QInput(name="x", inputs=(), shape=(64, 64) if what == "matmul" else SHAPE, type=type_)
     z = QRescale(name="z", inputs=("x",), shape=x.shape, type=type_, requant=Requant.of(0.9))
     one, two = ({"name": "y", "inputs": inputs, "shape": SHAPE, "type": type_} for inputs in (("x",), ("x", "z")))
@@ -135,4 +150,5 @@ def test_an_operator_takes_no_more_instructions_than(what, dtype, core):
     counting = Counting(machine)
     found = alone.Call(graph, node, kernel, packed, values).on_core(counting, kernels.index(kernel))
     assert found == pack_elements(values["y"], node.type.bits)
-    assert counting.total / (node.macs or node.elements) <= BOUNDS[what][dtype == "u4"]
+    work = node.macs or node.elements * prod(POOLS[what][1].kernel if what in POOLS else ())
+    assert counting.total / work <= BOUNDS[what][dtype == "u4"]

@@ -10,7 +10,6 @@ extern "C" {
 
 void mce_maxpool2d__c(const mce_pool2d *p, const uint8_t *x, uint8_t *y);
 
-/* scratch: a row of x. */
 void mce_maxpool2d_words__dsp(const mce_pool2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
 
 #ifdef __cplusplus

@@ -21,6 +21,7 @@ from mixcomp_edge.plan.packing.dsp import (
     pair,
     pair_table,
     rows_in_halves,
+    strip_of_columns,
     strips_of_terms,
     strips_of_values,
 )
@@ -42,7 +43,7 @@ from mixcomp_edge.plan.packing.mve import (
 )
 from mixcomp_edge.plan.packing.packed import Packed
 from mixcomp_edge.plan.packing.phases import by_phases
-from mixcomp_edge.plan.packing.portable import rows, rows3x3, rows_gathered, strips, whole_pixels, words
+from mixcomp_edge.plan.packing.portable import rows, rows3x3, rows_gathered, strips, words
 from mixcomp_edge.plan.packing.quad import quad
 from mixcomp_edge.plan.packing.swar import dense_swar, rows_joined, swar
 
@@ -77,7 +78,7 @@ PACKINGS: dict[str, Callable[[Any, QNode], Packed | None]] = {
     "strips_of_values": strips_of_values,
     "strips_of_terms": strips_of_terms,
     "rows_in_halves": rows_in_halves,
-    "whole_pixels": whole_pixels,
+    "strip_of_columns": strip_of_columns,
     "cells": cells,
     "byte_cells": partial(cells, bits=8),
     "channel_fours": channel_fours,

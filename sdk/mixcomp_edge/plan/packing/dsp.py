@@ -10,6 +10,8 @@ import numpy as np
 from mixcomp_edge.ir.broadcast import QPair
 from mixcomp_edge.ir.nodes import QNode
 from mixcomp_edge.ir.weighted import Weighted
+from mixcomp_edge.ir.windows import plane
+from mixcomp_edge.operators.maxpool2d import QMaxPool2d
 from mixcomp_edge.plan.packing.depthwise import plane_width, rows_within, taps
 from mixcomp_edge.plan.packing.packed import (
     Int,
@@ -24,6 +26,7 @@ from mixcomp_edge.plan.packing.packed import (
 from mixcomp_edge.plan.packing.quad import BLOCK_BYTES, blocks_within, quad_in_place
 
 ROW_MIN, ROW_MAX = -1024, 1023  # the upper row's field of internal/dwconv2d_packed_dsp.h
+STRIP_BYTES = 1024  # of `strip_of_columns`
 HALVES_BYTES = 2048  # of `rows_in_halves`
 TWO_MOST_INPUTS = 512  # of `dense_two`, which takes a byte a weight: half a kilobyte more at most
 
@@ -147,6 +150,19 @@ def rows_in_halves(node: Summed, x: QNode) -> Packed | None:
     length = -(-node.count // 4) * 4
     wanted = [2 * length * (rows + 1) for rows in (8, 4)]
     return next((Packed(scratch_bytes=size) for size in wanted if size <= HALVES_BYTES), None)
+
+
+def strip_of_columns(node: QNode, x: QNode) -> Packed:
+    """For a maximum over windows: room for the columns of x that some outputs of a row need, and for a copy of them
+    where they begin in half bytes."""
+    assert isinstance(node, QMaxPool2d)
+    (_, k), (_, stride), (_, dilation) = node.window.kernel, node.window.stride, node.window.dilation
+    parts = x.type.bits == 4 and x.shape[-1] % 2 == 1
+    pixel, reach = x.shape[-1] // (2 if x.type.bits == 4 and not parts else 1), (k - 1) * dilation + 1
+    room = STRIP_BYTES // pixel
+    outputs = min((room - reach) // stride + 1 if room > reach else 1, plane(node.shape)[1])
+    line = ((outputs - 1) * stride + reach) * pixel + 4
+    return Packed(scratch_bytes=(2 if parts else 1) * line)
 
 
 class Shifted(Protocol):

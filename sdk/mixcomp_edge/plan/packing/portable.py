@@ -58,9 +58,3 @@ def words(node: QNode, x: QNode) -> Packed | None:
 def strips(node: QNode, x: QNode) -> Packed:
     """For kernels that take two values strip by strip: room for 128 codes of each."""
     return Packed(scratch_bytes=256)
-
-
-def whole_pixels(node: QNode, x: QNode) -> Packed | None:
-    """For what reads words at any address: a pixel is whole bytes, four at least. Scratch for a row."""
-    bits = x.shape[-1] * x.type.bits
-    return Packed(scratch_bytes=bits * x.shape[-2] // 8) if bits >= 32 and bits % 8 == 0 else None
