@@ -8,10 +8,10 @@ from typing import Protocol
 import numpy as np
 
 from mixcomp_edge.ir.broadcast import QPair
+from mixcomp_edge.ir.graph import Shape, Window
 from mixcomp_edge.ir.nodes import QNode
 from mixcomp_edge.ir.weighted import Weighted
 from mixcomp_edge.ir.windows import plane
-from mixcomp_edge.operators.maxpool2d import QMaxPool2d
 from mixcomp_edge.plan.packing.depthwise import plane_width, rows_within, taps
 from mixcomp_edge.plan.packing.packed import (
     Int,
@@ -152,10 +152,18 @@ def rows_in_halves(node: Summed, x: QNode) -> Packed | None:
     return next((Packed(scratch_bytes=size) for size in wanted if size <= HALVES_BYTES), None)
 
 
-def strip_of_columns(node: QNode, x: QNode) -> Packed:
+class Windowed(Protocol):
+    """What goes over windows."""
+
+    @property
+    def window(self) -> Window: ...
+    @property
+    def shape(self) -> Shape: ...
+
+
+def strip_of_columns(node: Windowed, x: QNode) -> Packed:
     """For a maximum over windows: room for the columns of x that some outputs of a row need, and for a copy of them
     where they begin in half bytes."""
-    assert isinstance(node, QMaxPool2d)
     (_, k), (_, stride), (_, dilation) = node.window.kernel, node.window.stride, node.window.dilation
     parts = x.type.bits == 4 and x.shape[-1] % 2 == 1
     pixel, reach = x.shape[-1] // (2 if x.type.bits == 4 and not parts else 1), (k - 1) * dilation + 1
