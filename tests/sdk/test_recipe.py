@@ -11,7 +11,7 @@ from mixcomp_edge.train.recipe import Recipe, load_recipe
 RANGES = {  # lowest, highest
     "epochs": (0, 100_000), "batch_size": (1, 1_000_000), "lr": (0.0, 10.0), "lr_step": (0.0, 10.0),
     "weight_decay": (0.0, 1.0), "warmup": (0.0, 1.0), "distill": (0.0, 1.0), "temperature": (0.1, 100.0),
-    "dampen": (0.0, 1.0), "seed": (0, 2**63 - 1),
+    "dampen": (0.0, 1.0), "features": (0.0, 100.0), "seed": (0, 2**63 - 1),
     "threads": (0, 1024),
 }  # fmt: skip
 CHOICES = {

@@ -145,14 +145,16 @@ class Objective:
             f"target), or one of {', '.join(LOSSES)}."
         )
 
-    def distance(self, output: Any, soft: Any, temperature: float) -> Tensor:
+    def distance(self, output: Any, soft: Any, temperature: float, *, relative: bool = False) -> Tensor:
         """From a teacher's outputs, both softened by the temperature T: T^2 times the cross entropy of classes (Hinton
-        et al., arXiv 1503.02531) or of single labels; the squared error of any other outputs. Of several the sum."""
+        et al., arXiv 1503.02531) or of single labels; of any other outputs the squared error, or `relative_error`. Of
+        several the sum."""
         if self.structure is None:
-            return _distance(self.kind, self.ends.get(OUTPUT), output, soft, temperature)
+            return _distance(self.kind, self.ends.get(OUTPUT), output, soft, temperature, relative)
         ours, theirs, ends = self.structure.parts(output), self.structure.parts(soft), self.ends
         each = [
-            _distance(kind, ends.get(name), ours[name], theirs[name], temperature) for name, kind in self.kinds.items()
+            _distance(kind, ends.get(name), ours[name], theirs[name], temperature, relative)
+            for name, kind in self.kinds.items()
         ]
         return torch.stack(each).sum()
 
@@ -166,7 +168,7 @@ class Objective:
         return torch.tensor(torch.nan)
 
 
-def _distance(kind: Kind | None, end: End | None, output: Tensor, soft: Tensor, t: float) -> Tensor:
+def _distance(kind: Kind | None, end: End | None, output: Tensor, soft: Tensor, t: float, relative: bool) -> Tensor:
     if end is not None:  # it says more than the targets: probabilities are of classes or of labels
         kind = Kind.LABELS if end is End.CHANCES else Kind.CLASSES
         output, soft = end.logits(output), end.logits(soft)
@@ -174,7 +176,13 @@ def _distance(kind: Kind | None, end: End | None, output: Tensor, soft: Tensor, 
         return t * t * F.cross_entropy(output / t, (soft / t).softmax(dim=1))
     if kind in (Kind.BINARY, Kind.LABELS):
         return t * t * F.binary_cross_entropy_with_logits(output / t, (soft / t).sigmoid())
-    return F.mse_loss(output, soft)
+    return relative_error(output, soft) if relative else F.mse_loss(output, soft)
+
+
+def relative_error(found: Tensor, wanted: Tensor) -> Tensor:
+    """Mean squared error as a share of the variance of what is wanted, or of a thousandth of its mean square."""
+    size = torch.maximum(wanted.var(correction=0), 1e-3 * wanted.square().mean())
+    return F.mse_loss(found, wanted) / size.clamp_min(torch.finfo(wanted.dtype).tiny)
 
 
 def as_metric(value: object, kind: Kind | None) -> Metric | None:

@@ -73,6 +73,7 @@ class QuantizedModel(nn.Module):
         self.probabilities = _last_probabilities(graph, self.owner)
         self.logits = frozenset(self.owner[graph[name].inputs[0]] for name in self.probabilities)
         self.quantizing, self.is_learning = True, False
+        self.observe: Callable[[str, Tensor], None] | None = None  # of forward(), as that of run()
 
     @property
     def macs(self) -> dict[str, int]:
@@ -86,7 +87,7 @@ class QuantizedModel(nn.Module):
         return self.activations[_key(name)]  # type: ignore[return-value]
 
     def forward(self, *inputs: Tensor) -> Any:
-        return self.run(inputs)
+        return self.run(inputs, self.observe)
 
     def run(self, x: Samples, observe: Callable[[str, Tensor], None] | None = None) -> Any:
         """The forward pass; observe(name, value) sees each value before its quantizer."""

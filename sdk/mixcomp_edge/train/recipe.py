@@ -26,6 +26,7 @@ class Recipe:
     warmup: float = 0.05  # share of all steps
     distill: float = 0.0  # share of the loss that follows the float model's output instead of the labels
     temperature: float = 1.0  # of the softmax on both sides of the distillation
+    features: float = 0.0  # weight, beside that loss, of following the float model's values inside, layer by layer
     dampen: float = 0.0  # strength, at the end, of the pull of weights towards their levels: train/loop/losses.py
     augment: bool = True
     quantizer_even: str = "learned"  # of fixp4 and int8 weights where the plan leaves it open: quant_plan.QUANTIZERS
@@ -38,7 +39,7 @@ class Recipe:
         bounds = {
             "epochs": (0, 100_000), "batch_size": (1, 1_000_000), "lr": (0.0, 10.0), "lr_step": (0.0, 10.0),
             "weight_decay": (0.0, 1.0), "warmup": (0.0, 1.0), "distill": (0.0, 1.0), "temperature": (0.1, 100.0),
-            "dampen": (0.0, 1.0), "seed": (0, 2**63 - 1),
+            "dampen": (0.0, 1.0), "features": (0.0, 100.0), "seed": (0, 2**63 - 1),
             "threads": (0, 1024),
         }  # fmt: skip
         for key, (low, high) in bounds.items():

@@ -22,12 +22,12 @@ def floats(*shape):
     return RNG.normal(size=shape).astype(np.float32)
 
 
-def save(path, nodes, constants=(), shape=IMAGE, opset=OPSET, outputs=("y",)):
+def save(path, nodes, constants=(), shape=IMAGE, opset=OPSET, outputs=("y",), kind=TensorProto.FLOAT):
     """A file of nodes that read x and the constants and make y."""
     graph = helper.make_graph(
         nodes,
         "net",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)],
+        [helper.make_tensor_value_info("x", kind, shape)],
         [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in outputs],
         [numpy_helper.from_array(np.asarray(array), name) for name, array in dict(constants).items()],
     )
@@ -102,6 +102,13 @@ CASES = [  # kind, attributes, constants, opset
     ("Resize", {"mode": "linear", "coordinate_transformation_mode": "align_corners"},
      {"r": np.zeros(0, np.float32), "s": np.array([1, 1, 2, 2], np.float32)}, 17),
     ("Upsample", {}, {"s": np.array([1, 1, 2, 2], np.float32)}, 9),
+    ("ReduceL1", {"axes": [1, 3]}, {}, 17),
+    ("ReduceLogSumExp", {"axes": [2], "keepdims": 0}, {}, 17),
+    ("LpNormalization", {"axis": 1}, {}, 17),
+    ("Einsum", {"equation": "n c h w, wd -> n c h d"}, {"w": floats(10, 3)}, 17),
+    ("Mean", {}, {"c": floats(6, 1, 1), "d": floats(10)}, 17),
+    ("Atan", {}, {}, 17),
+    ("Asinh", {}, {}, 17),
     *((kind, {}, {}, 20) for kind in ("Relu", "Sigmoid", "Tanh", "HardSwish", "Mish", "Softplus", "Gelu", "Elu", "Selu",
                                       "LeakyRelu", "Erf", "Exp", "Abs", "Neg", "Identity")),
 ]  # fmt: skip
@@ -204,6 +211,21 @@ def test_a_setting_without_counterpart_is_refused_by_name(tmp_path, nodes, messa
         OnnxModule(save(tmp_path / "m.onnx", nodes))
 
 
+def test_integers_are_moved_and_cast_but_arithmetic_on_them_is_refused(tmp_path):
+    """In the file's integers 7 / 2 is 3, and 200 + 100 is 44."""
+    moved = [node("Transpose", "x", perm=[0, 2, 3, 1], out="a"), node("MaxPool", "a", kernel_shape=[2, 2], out="b")]
+    cast = [node("Cast", "b", to=1, out="c"), node("Div", "c", "w")]
+    x = np.random.default_rng(0).integers(0, 256, IMAGE).astype(np.uint8)
+    path = save(tmp_path / "m.onnx", [*moved, *cast], {"w": np.float32(3.0)}, kind=TensorProto.UINT8)
+    np.testing.assert_allclose(OnnxModule(path)(torch.from_numpy(x).float()).numpy(), judged(path, x)[0], rtol=1e-6)
+    for kind in ("Div", "Add", "Neg", "AveragePool"):
+        operands = ("b", "w") if kind in ("Div", "Add") else ("b",)
+        last = node(kind, *operands, **({"kernel_shape": [2, 2]} if kind == "AveragePool" else {}))
+        path = save(tmp_path / "m.onnx", [*moved, last], {"w": np.uint8(3)}, kind=TensorProto.UINT8)
+        with pytest.raises(UnsupportedError, match=f"the ONNX operator {kind} on integers.*cast them to float"):
+            OnnxModule(path)
+
+
 def test_a_file_that_was_computed_otherwise_is_caught_by_the_proof(tmp_path):
     module = OnnxModule(
         save(tmp_path / "m.onnx", [node("Conv", "x", "w", out="a"), node("Tanh", "a")], {"w": floats(4, 6, 3, 3)})
@@ -297,3 +319,8 @@ def test_broken_files_are_told_in_one_sentence(tmp_path):
             OnnxModule(path)
         assert "\n" not in str(caught.value)
         assert path.stem in str(caught.value)
+
+
+def test_an_input_without_a_dimension_of_its_own_is_told(tmp_path):
+    with pytest.raises(ModelFileError, match=r"has one dimension, taken for the samples.*second one: \(N, 1\)"):
+        OnnxModule(save(tmp_path / "m.onnx", [node("Relu", "x")], shape=(5,)))

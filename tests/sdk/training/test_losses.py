@@ -8,7 +8,7 @@ import torch
 
 from mixcomp_edge import LayerPlan, QuantPlan, Recipe, prepare
 from mixcomp_edge.train.loop.fit import fit
-from mixcomp_edge.train.loop.losses import Dampening, mixed_loss
+from mixcomp_edge.train.loop.losses import Dampening, Inside, mixed_loss
 from sdk.training.tasks_for_tests import corners
 
 OUTPUT = torch.tensor([[2.0, -1.0, 0.5], [0.0, 1.0, 3.0]])
@@ -64,3 +64,39 @@ def test_dampened_training_ends_nearer_to_the_levels():
         fit(quantized, corners(), Recipe(epochs=10, batch_size=20, lr=0.05, dampen=dampen))
         ends.append(distance(quantized))
     assert ends[1] < 0.5 * ends[0]
+
+
+def in_float(x):
+    """What the two layers of the task's float model make, and the outputs, by the user's own modules."""
+    parts = corners().model.eval()
+    with torch.no_grad():
+        hidden = parts[2](parts[1](parts[0](x)))
+        return hidden.numpy().astype(np.float64), parts[3](hidden)
+
+
+def test_the_distance_inside_is_the_mean_share_of_the_float_values_variance():
+    quantized, x = model(), corners().calibration[:40]
+    inside = Inside(quantized)
+    hidden, outputs = in_float(x)
+    quantized.layer("0").bias.data += 0.05  # the teacher stays as it was
+    seen = {}
+    quantized.run(x, seen.__setitem__)
+    quantized(x)
+    soft, beside = inside.answers(x)
+    error = np.mean((seen["0"].detach().numpy() - hidden) ** 2) / np.var(hidden)
+    assert inside.names == ["0"]
+    assert float(beside.detach()) == pytest.approx(error, rel=1e-3)
+    torch.testing.assert_close(soft, outputs, rtol=1e-4, atol=1e-5)
+
+
+def test_what_follows_inside_ends_nearer_to_the_float_model_there_and_watches_no_more():
+    x, errors = corners().calibration, []
+    for features in (0.0, 5.0):
+        quantized = model()
+        fit(quantized, corners(), Recipe(epochs=8, batch_size=20, lr=0.02, features=features))
+        assert quantized.observe is None
+        with torch.no_grad():
+            judge = Inside(model())
+            quantized.run(x, judge.found.__setitem__)
+            errors.append(float(judge.answers(x)[1]))
+    assert errors[1] < 0.7 * errors[0]

@@ -109,6 +109,24 @@ def _layer_norm(call: Call, x: Tensor, gamma: Tensor, beta: Tensor | None = None
     return F.layer_norm(x, tuple(x.shape[axis:]), gamma, beta, call.get("epsilon", 1e-5))
 
 
+@onnx_operator("RMSNormalization")
+def _rms_norm(call: Call, x: Tensor, gamma: Tensor) -> Tensor:
+    axis = call.get("axis", -1) % x.dim()
+    return F.rms_norm(x, tuple(x.shape[axis:]), gamma, call.get("epsilon", 1e-5))
+
+
+@onnx_operator("LpNormalization")
+def _lp_norm(call: Call, x: Tensor) -> Tensor:
+    if call.get("p", 2) != 2:
+        raise call.refuse(f"p = {call.get('p')}")
+    return F.normalize(x, dim=call.get("axis", -1), eps=1e-12)
+
+
+@onnx_operator("Einsum")
+def _einsum(call: Call, *operands: Any) -> Tensor:
+    return torch.einsum(call.get("equation").replace(" ", ""), *tensors(*operands))
+
+
 @onnx_operator("GroupNormalization")
 def _group_norm(call: Call, x: Tensor, gamma: Tensor, beta: Tensor) -> Tensor:
     groups = int(call.get("num_groups"))

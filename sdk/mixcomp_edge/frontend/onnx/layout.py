@@ -156,6 +156,8 @@ REDUCTIONS: dict[str, Callable[[Tensor, tuple[int, ...], bool], Tensor]] = {
     "ReduceMin": lambda x, axes, keep: x.amin(axes, keepdim=keep),
     "ReduceL2": lambda x, axes, keep: torch.linalg.vector_norm(x, 2, axes, keepdim=keep),
     "ReduceSumSquare": lambda x, axes, keep: (x * x).sum(axes, keepdim=keep),
+    "ReduceL1": lambda x, axes, keep: x.abs().sum(axes, keepdim=keep),
+    "ReduceLogSumExp": lambda x, axes, keep: torch.logsumexp(x, axes, keepdim=keep),
 }
 
 

@@ -23,6 +23,12 @@ from mixcomp_edge.frontend.torch_export.refusals import Refusal, Refused, unsupp
 
 SHAPES = ("Shape", "Size")
 TYPES = ("float32", "float16", "float64", "uint8", "int8")  # of inputs; data is taken as float32
+TO_FLOAT = ("Cast", "DequantizeLinear")
+SAME_IN_FLOAT = (  # of integers: what moves or chooses them; sums wrap around, and quotients are cut off
+    "ArgMax", "Clip", "Concat", "DepthToSpace", "Expand", "Flatten", "Gather", "Identity", "Max", "MaxPool", "Min",
+    "Pad", "ReduceMax", "ReduceMin", "Reshape", "Slice", "SpaceToDepth", "Split", "Squeeze", "Tile", "Transpose",
+    "Unsqueeze",
+)  # fmt: skip
 
 
 class OnnxModule(nn.Module):
@@ -112,6 +118,7 @@ class OnnxModule(nn.Module):
     def _build(self) -> None:
         """Folds what is constant, and makes a submodule of each operation on data."""
         constants, shapes = self.constants, set[str]()
+        whole = {port.name for port in self.document.inputs if port.type in ("uint8", "int8")}  # data that is integers
         refusals: list[Refusal] = []
         for operation in self.document.operations:
             read = [name for name in operation.inputs if name]
@@ -128,7 +135,12 @@ class OnnxModule(nn.Module):
             elif (handler := HANDLERS.get(operation.kind)) is None:
                 what = f"the ONNX operator {shown(operation.kind)} is not supported"
                 refusals.append(Refusal(what, operation.kind.lower(), place, place))
+            elif whole.intersection(read) and operation.kind not in (*TO_FLOAT, *SAME_IN_FLOAT):
+                what, remedy = f"the ONNX operator {operation.kind} on integers", "cast them to float before it"
+                refusals.append(Refusal(what, operation.kind.lower(), place, place, remedy))
             else:
+                if whole.intersection(read) and operation.kind not in TO_FLOAT:
+                    whole.update(operation.outputs)
                 arrays = [constants.get(name) for name in operation.inputs]
                 try:
                     module = Weighted(Call(operation, self.document.opset, self.batch), handler, arrays)
@@ -190,6 +202,11 @@ def _shapes(path: Path, network: Document, given: Mapping[str, tuple[int, ...]])
             what = "text, a sequence or the like" if not port.type else f"{port.type}; tokens and indices have no C yet"
             raise ModelFileError(f"{path}: its input '{shown(port.name)}' takes {what}.")
         shape = given.get(port.name, port.shape[1:])
+        if not shape and len(port.shape) == 1:
+            raise ModelFileError(
+                f"{path}: its input '{shown(port.name)}' has one dimension, taken for the samples, and none for what a "
+                "sample holds. Give it a second one: (N, 1) for a number each."
+            )
         if not shape or None in shape:
             sizes = ", ".join("?" if size is None else str(size) for size in port.shape)
             raise ModelFileError(

@@ -18,6 +18,8 @@ UNARY: dict[str, Callable[[Tensor], Tensor]] = {
     "Softplus": F.softplus, "Softsign": F.softsign, "Neg": torch.neg, "Abs": torch.abs, "Exp": torch.exp,
     "Log": torch.log, "Sqrt": torch.sqrt, "Reciprocal": torch.reciprocal, "Erf": torch.erf, "Sin": torch.sin,
     "Cos": torch.cos, "Floor": torch.floor, "Ceil": torch.ceil, "Round": torch.round, "Sign": torch.sign,
+    "Tan": torch.tan, "Asin": torch.asin, "Acos": torch.acos, "Atan": torch.atan, "Sinh": torch.sinh,
+    "Cosh": torch.cosh, "Asinh": torch.asinh, "Acosh": torch.acosh, "Atanh": torch.atanh,
 }  # fmt: skip
 ROUNDINGS = ("QuantizeLinear", "DequantizeLinear")
 BINARY: dict[str, Callable[[Any, Any], Tensor]] = {
@@ -40,9 +42,16 @@ def _binary(call: Call, a: Any, b: Any) -> Tensor:
     return BINARY[call.operation.kind](a, b)
 
 
-@onnx_operator("Sum")
+@onnx_operator("Sum", "Mean")
 def _sum(call: Call, *operands: Any) -> Tensor:
-    return reduce(lambda a, b: a + b, tensors(*operands))
+    total = reduce(lambda a, b: a + b, tensors(*operands))
+    return total / len(operands) if call.operation.kind == "Mean" else total
+
+
+@onnx_operator("Swish")
+def _swish(call: Call, x: Tensor) -> Tensor:
+    alpha = call.get("alpha", 1.0)
+    return F.silu(x) if alpha == 1.0 else x * torch.sigmoid(alpha * x)
 
 
 @onnx_operator("Min", "Max")

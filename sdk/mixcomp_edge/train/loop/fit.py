@@ -17,11 +17,11 @@ from mixcomp_edge.errors import TaskError
 from mixcomp_edge.train.loop import checkpoint as checkpoints
 from mixcomp_edge.train.loop.batches import batches, epoch_seed, steps_per_epoch
 from mixcomp_edge.train.loop.engine import Engine, OneProcess
-from mixcomp_edge.train.loop.losses import Dampening, mixed_loss
+from mixcomp_edge.train.loop.losses import Dampening, Inside, mixed_loss
 from mixcomp_edge.train.method.quantizers import WeightQuantizer
-from mixcomp_edge.train.quantized_model import learning
+from mixcomp_edge.train.quantized_model import QuantizedModel, learning
 from mixcomp_edge.train.recipe import Recipe
-from mixcomp_edge.train.samples import change, each, join
+from mixcomp_edge.train.samples import Samples, change, each, join
 from mixcomp_edge.train.task import Split, Task
 
 
@@ -76,7 +76,11 @@ def _fit(
     per_epoch = steps_per_epoch(split, recipe)
     steps = recipe.epochs * per_epoch
     key = checkpoints.fingerprint(model, task, recipe, stage)
-    teacher = teacher.eval().to(engine.device) if teacher is not None and recipe.distill > 0.0 else None
+    inside = Inside(model) if recipe.features > 0.0 and isinstance(model, QuantizedModel) else None
+    teacher = teacher.eval() if teacher is not None and recipe.distill > 0.0 and inside is None else None
+    for followed in (teacher, inside.teacher if inside is not None else None):
+        if followed is not None:
+            followed.to(engine.device)
     optimizer = torch.optim.Adam(groups)
     scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _schedule(step, steps, recipe.warmup))
     model.to(engine.device)
@@ -95,9 +99,8 @@ def _fit(
             for step, (x, target, weight) in enumerate(parts, start=epoch * per_epoch + 1):
                 x, target = _moved(x, engine.device), _moved(target, engine.device)
                 output = step_model(*each(x))
-                with torch.no_grad():
-                    soft = teacher(*each(x)) if teacher is not None else None
-                loss = weight * mixed_loss(task, recipe, output, target, soft)
+                soft, beside = inside.answers(x) if inside is not None else (_answers(teacher, x), 0.0)
+                loss = weight * (mixed_loss(task, recipe, output, target, soft) + recipe.features * beside)
                 step_optimizer.zero_grad(set_to_none=True)
                 engine.backward(loss + dampening(step / steps))
                 step_optimizer.step()
@@ -109,9 +112,16 @@ def _fit(
         if checkpoint is not None and engine.rank == 0:
             checkpoints.save(checkpoint, key, epoch + 1, training)
     engine.barrier()
+    if inside is not None:
+        inside.model.observe = None
     if teacher is not None:
         teacher.to("cpu")
     return model.to("cpu").eval()
+
+
+@torch.no_grad()
+def _answers(teacher: nn.Module | None, x: Samples) -> Any:
+    return None if teacher is None else teacher(*each(x))
 
 
 def _moved(tree: T, device: torch.device) -> T:

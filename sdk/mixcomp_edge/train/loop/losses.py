@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from typing import Any, Protocol, cast
 
@@ -9,7 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from mixcomp_edge.train.method.quantizers import WeightQuantizer
+from mixcomp_edge.train.objective import relative_error
+from mixcomp_edge.train.quantized_model import QuantizedModel
 from mixcomp_edge.train.recipe import Recipe
+from mixcomp_edge.train.samples import Samples
 from mixcomp_edge.train.task import Task
 
 
@@ -18,10 +22,34 @@ def mixed_loss(task: Task, recipe: Recipe, output: Any, target: Any, soft: Any) 
     objective = task.objective
     if soft is None or recipe.distill == 0.0:
         return objective.loss(output, target)
-    follow = objective.distance(output, soft, recipe.temperature)
+    follow = objective.distance(output, soft, recipe.temperature, relative=recipe.features > 0.0)
     if recipe.distill == 1.0:
         return follow
     return recipe.distill * follow + (1.0 - recipe.distill) * objective.loss(output, target)
+
+
+class Inside:
+    """The values inside a quantized model, followed to where the float model has them: few samples say more so than by
+    their outputs alone (as FitNets, arXiv 1412.6550, with each layer its own hint). The float model is this one as it
+    is now, without quantizers; it gives the outputs to follow, too."""
+
+    def __init__(self, model: QuantizedModel) -> None:
+        shared = {id(part): part for part in (model.graph, model.structure)}
+        self.model, self.teacher = model, copy.deepcopy(model, shared).requires_grad_(False)
+        last = {model.owner[name] for name in model.graph.leaving}
+        own = (node.name for node in model.graph.nodes if not node.is_input and model.owner[node.name] == node.name)
+        self.names = [name for name in own if name not in last]
+        self.found: dict[str, Tensor] = {}
+        model.observe = self.found.__setitem__
+
+    def answers(self, x: Samples) -> tuple[Any, Tensor]:
+        """The float model's outputs for x, and how far inside the quantized one is from it, having just seen the same:
+        the mean relative error of its values."""
+        wanted: dict[str, Tensor] = {}
+        with torch.no_grad(), self.teacher.floating():
+            soft = self.teacher.run(x, wanted.__setitem__)
+        errors = [relative_error(self.found[name], wanted[name]) for name in self.names]
+        return soft, torch.stack(errors).mean() if errors else torch.zeros(())
 
 
 class QuantizedLayer(Protocol):

@@ -21,13 +21,14 @@ from mixcomp_edge.train.task import Split, Task
 from mixcomp_edge.train.tasks.doors import Opened, open_model
 from mixcomp_edge.train.tasks.holdout import hold_out
 from mixcomp_edge.train.tasks.images import SAMPLE, sample
+from mixcomp_edge.train.tasks.patches import with_patches
 from mixcomp_edge.train.tasks.samples import Samples, read_samples
 from mixcomp_edge.train.tasks.source import Source
 
 TEST_SHARE = 0.2  # of each class, where the file has no test samples
-STEPS, BATCH = 1500, 32  # of teaching without labels
+STEPS, BATCH = 2000, 32  # of teaching without labels
 NOISE, NOISE_ELEMENTS = 64, 1 << 22  # samples where there is no data, and their elements together
-TAUGHT = Recipe(batch_size=BATCH, lr=3e-3, distill=1.0)
+TAUGHT = Recipe(batch_size=BATCH, lr=6e-3, distill=1.0, features=1.0)
 
 
 class Normalized(nn.Module):
@@ -137,6 +138,7 @@ def _taught(samples: Samples, model: nn.Module, source: Source) -> dict[str, Any
         "test": test,
         "calibration": change(sample(train, SAMPLE), as_float),
         "recipe": TAUGHT.with_(epochs=max(1, round(STEPS * BATCH / len(train)))),
+        "augment": with_patches,
         "loss": None if several else "mse",
         "metric": AGREEMENT if classes else DISTANCE,
         "warnings": (f"{source.data}: has no labels; the figures say how far the integers follow the float model.",),
