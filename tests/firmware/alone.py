@@ -15,10 +15,9 @@ from firmware import build, structs
 from firmware.structs import MCE_TYPES, Memory, garbage, tensor
 from mixcomp_edge.build.cross import toolchains
 from mixcomp_edge.ir import c_view
-from mixcomp_edge.ir.graph import Graph
+from mixcomp_edge.ir.graph import Q32, Graph
 from mixcomp_edge.ir.nodes import QNode
 from mixcomp_edge.ir.types import Requant
-from mixcomp_edge.ir.weighted import Weighted
 from mixcomp_edge.numerics.packing import pack_elements
 from mixcomp_edge.operators.conv2d import QConv2dAdd
 from mixcomp_edge.operators.dense import QDense
@@ -49,20 +48,20 @@ class Call:
         self.name, self.keep = kernel.name, []
         sources = [graph[name] for name in node.inputs]
         buffers = [self.hold(c_uint8, pack_elements(values[s.name], s.type.bits)) for s in sources]
-        self.y = buffers[1] if in_place else garbage(node.nbytes)
+        self.y = buffers[-1] if in_place else garbage(node.nbytes)
         scratch = [] if packed.scratch_bytes is None else [garbage(packed.scratch_bytes)]
         self.steps: list[tuple[ctypes.Structure, list[Memory]]]
-        if isinstance(node, Weighted) and node.struct not in structs.BY_NAME:
+        view = node.view(sources, graph.contract)
+        if view.calls[0].struct in structs.WEIGHTED and graph.contract == Q32:
             self.steps = [(self.struct(graph, node, packed), [*buffers, self.y, *scratch])]
             return
         at = dict(zip(node.inputs, buffers, strict=True))
-        held = (*packed.arrays, *node.constants)
+        held = (*packed.arrays, *view.constants)
         arrays = {array.name: self.hold(CTYPES[array.ctype], array.values) for array in held}
         if packed.table:
             arrays["levels"] = self.table(node, packed)
         self.steps = [
-            (filled(call, arrays), [*(at[name] for name in call.reads), self.y, *scratch])
-            for call in node.calls(sources)
+            (filled(call, arrays), [*(at[name] for name in call.reads), self.y, *scratch]) for call in view.calls
         ]
 
     def hold(self, ctype: type, values: object) -> Memory:
@@ -151,7 +150,7 @@ def filled(call: c_view.Call, arrays: dict[str, Memory]) -> ctypes.Structure:
         types = dict(ctype._fields_)
         return ctype(**{name: made(types[name], value) for name, value in table.items()}, **more)
 
-    whole = structs.BY_NAME[call.struct]
+    whole = (structs.BY_NAME | structs.WEIGHTED)[call.struct]
     table = {name: value for line in call.lines for name, value in line.items()}
     if not call.member:
         return struct(whole, table)

@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 
 from mixcomp_edge.codegen.kernels import kernel_source
+from mixcomp_edge.ir.graph import CONTRACTS
 from mixcomp_edge.plan.kernels import Kernel, catalogue
 
 FIRMWARE = Path(__file__).parents[2] / "firmware"
@@ -28,7 +29,7 @@ def source(kernel: Kernel) -> Path:
     return path
 
 
-SOURCES = [source(kernel) for kernel in catalogue()]
+SOURCES = [source(kernel) for kernel in {k.name: k for c in CONTRACTS for k in catalogue(c)}.values()]
 
 
 def host_compiler() -> list[str]:

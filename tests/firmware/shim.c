@@ -22,6 +22,7 @@
 #include "mixcomp/softmax.h"
 #include "mixcomp/strided.h"
 #include "mixcomp/token_offset.h"
+#include "mixcomp/tflm.h"
 
 int32_t test_q32(int32_t acc, int32_t m, int32_t s)
 { return mce_q32(acc, m, s); }
@@ -72,6 +73,12 @@ int32_t test_sizeof(int32_t which)
         (int32_t)sizeof(mce_conv2d_transpose),
         (int32_t)sizeof(mce_embedding),
         (int32_t)sizeof(mce_token_offset),
+        (int32_t)sizeof(mce_terms),
+        (int32_t)sizeof(mce_tflm_softmax),
     };
     return sizes[which];
 }
+
+#include "mixcomp/internal/tflm.h" /* from here on mce_q32 is another */
+int32_t test_tflm(int32_t acc, int32_t m, int32_t shift)
+{ return mce_tflm(acc, m, shift); }

@@ -191,6 +191,24 @@ class OfTokens(ctypes.Structure):
     _fields_ = [("x", Tensor), ("y", Tensor), ("start", c_int32)]
 
 
+class Factor(ctypes.Structure):
+    _fields_ = [("m", c_int32), ("shift", c_int32)]
+
+
+class Terms(ctypes.Structure):
+    _fields_ = [
+        ("a", Operand),
+        ("b", Operand),
+        ("y_type", c_int),
+        *((k, c_int32) for k in ("y_zero", "n", "a_sign", "b_sign")),
+        *((k, Factor) for k in ("a_by", "b_by", "y_by")),
+    ]
+
+
+class TflmSoftmax(ctypes.Structure):
+    _fields_ = [("x", Tensor), ("table", POINTER(c_int32))]
+
+
 BY_NAME = {  # of the operators that say of themselves what their structs hold
     "mce_adaptive2d": Adaptive2d,
     "mce_add": Add,
@@ -212,12 +230,19 @@ BY_NAME = {  # of the operators that say of themselves what their structs hold
     "mce_resize": Resize,
     "mce_softmax": Softmax,
     "mce_strided": Strided,
+    "mce_terms": Terms,
+    "mce_tflm_softmax": TflmSoftmax,
     "mce_token_offset": OfTokens,
 }
+WEIGHTED = {
+    "mce_conv2d": Conv2d,
+    "mce_conv2d_add": Conv2dAdd,
+    "mce_dense": Dense,
+}  # so do these in contract tflm; in q32 tests fill them
 STRUCTS = (  # as in shim.c
     Tensor, Requant, Window, Conv2d, Dense, Add, Rescale, Concat, Pool2d, Pad, Softmax, Reduce, Normalize,
     MatMul, LogSoftmax, Pair, Lookup, PRelu, Strided,
-    Gather, Resize, Adaptive2d, Conv2dTranspose, Embedding, OfTokens,
+    Gather, Resize, Adaptive2d, Conv2dTranspose, Embedding, OfTokens, Terms, TflmSoftmax,
 )  # fmt: skip
 
 _libc = ctypes.CDLL(None)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from hypothesis import assume
 from hypothesis import strategies as st
@@ -11,6 +13,7 @@ from mixcomp_edge.ir import tflite
 from mixcomp_edge.ir.graph import Graph
 from mixcomp_edge.ir.nodes import FloatNode, QNode
 from mixcomp_edge.ir.types import QType, Requant
+from mixcomp_edge.ir.verify import verify as check
 from mixcomp_edge.operators.add import Add
 from mixcomp_edge.operators.avgpool2d import AvgPool2d
 from mixcomp_edge.operators.blend import Blend, Maximum, Minimum
@@ -32,6 +35,11 @@ BY_NAME: dict[str, type[FloatNode]] = {
     "add": Add, "avgpool2d": AvgPool2d, "blend": Blend, "minimum": Minimum, "maximum": Maximum, "concat": Concat,
     "matmul": MatMul, "mul": Mul, "prelu": PRelu, "reduce_sum": ReduceSum, "rescale": Relu, "softmax": Softmax,
 }  # fmt: skip
+
+
+def by_tflm(graph: Graph) -> Graph:
+    """The same in contract tflm."""
+    return check(replace(graph, contract="tflm"))
 
 
 class Scaled(Builder):

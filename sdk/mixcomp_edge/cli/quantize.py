@@ -107,7 +107,8 @@ def register(app: typer.Typer) -> None:
             typer.Option("--fall-back", help="Train all in FixP4 too; keep what validates better."),
         ] = False,
         contract: Annotated[
-            Contract, typer.Option("--contract", help="How integers round: q32 for C, or as TFLite Micro does.")
+            Contract,
+            typer.Option("--contract", help="How integers round: q32 (fastest) or tflm (as TFLite Micro)."),
         ] = Contract.q32,
         json: JsonFlag = False,
     ) -> None:

@@ -16,8 +16,9 @@ _INCLUDE = re.compile(r'^#include "(mixcomp/[^"]+)"', re.M)
 def kernel_source(kernel: Kernel) -> str:
     """The text of <name>.c."""
     if not kernel.body:
-        path = resources.firmware() / "kernels" / kernel.isa / f"{kernel.name}.c"
-        return path.read_text(encoding="utf-8")
+        path = resources.firmware() / "kernels" / kernel.isa / f"{kernel.of}.c"
+        text = path.read_text(encoding="utf-8")
+        return _by(kernel, text) if kernel.requantizer else text
     return environment().get_template("kernel.c.j2").render(kernel=kernel, head=_head(kernel))
 
 
@@ -31,6 +32,15 @@ def kernel_headers(kernel: Kernel) -> tuple[str, ...]:
         found |= dict.fromkeys(new)
         texts += [(resources.firmware() / path).read_text(encoding="utf-8") for path in new]
     return tuple(sorted(found))
+
+
+def _by(kernel: Kernel, text: str) -> str:
+    """The file of q32's kernel by another contract; parameters stay below one another."""
+    before, of, rest = text.partition(kernel.of)
+    head, brace, body = rest.partition("\n{")
+    more = " " * (len(kernel.name) - len(of))
+    head = head.replace("\n ", f"\n {more}")
+    return f'#include "mixcomp/internal/{kernel.requantizer}"\n{before}{kernel.name}{head}{brace}{body}'
 
 
 def _head(kernel: Kernel) -> str:

@@ -9,10 +9,11 @@ from typing import ClassVar
 
 from mixcomp_edge.errors import GraphError
 from mixcomp_edge.ir import c_view
-from mixcomp_edge.ir.c_view import Call, CValue, Fields
+from mixcomp_edge.ir.c_view import Call, CValue, Fields, View
 from mixcomp_edge.ir.graph import Node, Shape
 from mixcomp_edge.ir.nodes import Activated, QNode
 from mixcomp_edge.numerics.functions import Formula
+from mixcomp_edge.numerics.tflm import Factors
 
 
 def broadcast_shape(node: Node, shapes: list[Shape]) -> Shape:
@@ -36,6 +37,26 @@ def operand(source: QNode, shape: Shape) -> CValue:
     if not joined:  # one element
         steps[3] = 1
     return (c_view.type_of(source.type), source.type.zero_point, tuple(sizes), tuple(steps))
+
+
+def ordered(sources: list[QNode]) -> list[int]:
+    """The places of two values as kernels take them: what repeats comes second, so that they prepare it once."""
+    return sorted((0, 1), key=lambda i: -sources[i].elements)
+
+
+def terms(
+    node: QNode, sources: list[QNode], by: tuple[Factors, Factors], signs: tuple[int, int], total: Factors
+) -> View:
+    """An mce_terms, of contract tflm: each value times a factor, with its sign, and what they make times another."""
+    first, second = ordered(sources)
+    lines: tuple[Fields, ...] = (
+        {"a": operand(sources[first], node.shape)},
+        {"b": operand(sources[second], node.shape)},
+        {"y_type": c_view.type_of(node.type), "y_zero": node.type.zero_point, "n": node.elements},
+        {"a_sign": signs[first], "b_sign": signs[second]},
+        {"a_by": tuple(by[first].words), "b_by": tuple(by[second].words), "y_by": tuple(total.words)},
+    )
+    return View((), (Call("mce_terms", lines, (sources[first].name, sources[second].name)),))
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -81,10 +102,8 @@ class QPair(QNode):
         raise NotImplementedError
 
     def calls(self, sources: list[QNode]) -> tuple[Call, ...]:
-        """What repeats comes second: kernels prepare it once."""
         multipliers, shift = self.factors[:2], self.factors[2]
-        order = sorted((0, 1), key=lambda i: -sources[i].elements)
-        (a, ma), (b, mb) = ((sources[i], multipliers[i]) for i in order)
+        (a, ma), (b, mb) = ((sources[i], multipliers[i]) for i in ordered(sources))
         lines: tuple[Fields, ...] = (
             {"a": operand(a, self.shape)},
             {"b": operand(b, self.shape)},

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from math import prod
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from mixcomp_edge.ir.graph import Shape, Window
@@ -50,6 +49,14 @@ class Call:
     suffix: str = ""
 
 
+@dataclass(frozen=True, eq=False)
+class View:
+    """A node as C sees it in a contract."""
+
+    constants: tuple[Array, ...]
+    calls: tuple[Call, ...]
+
+
 def type_of(type_: QType) -> str:
     """An mce_type."""
     return f"MCE_{type_.dtype.upper()}"
@@ -73,9 +80,9 @@ def window(w: Window) -> CValue:
 
 def multiplier(requant: Requant, name: str = "multiplier") -> Array:
     """The array that `requantizer` points to."""
-    return Array(name, "int32_t", requant.multiplier)
+    return Array(name, "int32_t", requant.words)
 
 
 def requantizer(requant: Requant, name: str = "multiplier") -> CValue:
     """An mce_requant: multipliers, whether there is one a channel, shift."""
-    return (Ref(name), int(np.size(requant.multiplier) > 1), requant.shift)
+    return (Ref(name), int(requant.per_channel), requant.shift)

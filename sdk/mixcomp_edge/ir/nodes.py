@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from mixcomp_edge.errors import GraphError, LoweringError
 from mixcomp_edge.ir import c_view, tflite
-from mixcomp_edge.ir.c_view import Array, Call, CValue
-from mixcomp_edge.ir.graph import Node, Shape
+from mixcomp_edge.ir.c_view import Array, Call, CValue, View
+from mixcomp_edge.ir.graph import TFLM, Node, Shape
 from mixcomp_edge.ir.tflite import Operations
 from mixcomp_edge.ir.types import QType, QuantizedWeights, Requant
 from mixcomp_edge.numerics.functions import Formula, Step
@@ -217,6 +217,19 @@ class QNode(Node):
     def calls(self, sources: list[QNode]) -> tuple[Call, ...]:
         """The calls of its kernel; nothing for a view."""
         return ()
+
+    def view(self, sources: list[QNode], contract: str) -> View:
+        """The node as kernels of the contract see it."""
+        return self.by_tflm(sources) if contract == TFLM else View(self.constants, self.calls(sources))
+
+    def by_tflm(self, sources: list[QNode]) -> View:
+        """In contract tflm: as in q32, unless it rounds."""
+        return View(self.constants, self.calls(sources))
+
+    def seen(self, sources: list[QNode], **fields: Any) -> View:
+        """With other fields."""
+        node = replace(self, **fields)
+        return View(node.constants, node.calls(sources))
 
     def tflite(self, sources: list[QNode]) -> Operations:
         """How TensorFlow Lite Micro makes its value of those of its sources; the last operation's output is

@@ -221,4 +221,7 @@ def operations(node: QNode, sources: list[QNode]) -> Operations:
                 raise refuse(node, f"{node.title or node.op} of {len(each.shape) - 1} dimensions")
             if prod(each.shape) == 0:
                 raise refuse(node, "empty values")
+    for value_ in (node, *sources):
+        if value_.type.bits > 8:
+            raise refuse(node, f"{node.title or node.op} of {value_.type.dtype}")
     return found

@@ -22,10 +22,12 @@ from mixcomp_edge.ir.tflite import (
     Tensor,
     offset,
     operations,
+    rescaled,
     shape_of,
     written,
 )
 from mixcomp_edge.numerics import tflm
+from mixcomp_edge.numerics.tflm import Factors
 
 if TYPE_CHECKING:
     from mixcomp_edge.ir.nodes import QNode
@@ -107,10 +109,45 @@ def _patches(op: Operation, x: Value, kernel: tuple[int, int], fill: int) -> Val
     return windows[:, :: strides[0], :: strides[1], :, :: dilation[0], :: dilation[1]][:, :oh, :ow]
 
 
+def factors(op: Operation) -> tuple[Factors, ...]:
+    """Those by which the kind multiplies, in its order. Of products of two scales some are float32s."""
+    y = _exactly(op.output)
+    match op.kind:
+        case "FULLY_CONNECTED" | "BATCH_MATMUL" if len(_scale(op.inputs[1])) == 1:
+            return (Factors.of((_scale(op.inputs[0]) * _scale(op.inputs[1])).astype(np.float64) / y),)
+        case "CONV_2D" | "DEPTHWISE_CONV_2D" | "FULLY_CONNECTED" | "MUL":
+            return (Factors.of(_exactly(op.inputs[0]) * _exactly(op.inputs[1]) / y),)
+        case "TRANSPOSE_CONV":
+            return (Factors.of(_exactly(op.inputs[2]) * _exactly(op.inputs[1]) / y),)
+        case "QUANTIZE":
+            return (Factors.of(_exactly(op.inputs[0]) / y),)
+        case "ADD" | "SUB":  # both in a step of twice the larger scale, 2**20 times finer
+            a, b = map(_exactly, op.inputs)
+            twice = 2 * np.maximum(a, b)
+            return Factors.of(a / twice), Factors.of(b / twice), Factors.of(twice / (2.0**ADD_SHIFT * y))
+        case "SUM" | "MEAN":
+            by, axes = Factors.of(_exactly(op.inputs[0]) / y), op.inputs[1].data
+            assert axes is not None
+            return (by.over(prod(op.inputs[0].shape[axis] for axis in axes)) if op.kind == "MEAN" else by,)
+        case "PRELU":  # what is not below 0, and what is
+            x, slope = map(_exactly, op.inputs)
+            return Factors.of(x / y), Factors.of(x * slope / y)
+    return ()
+
+
+def all_factors(made_by: Operations) -> list[Factors]:
+    """Of operations, one after the other."""
+    return [found for operation in made_by for found in factors(operation)]
+
+
+def rescaling(x: Tensor, y: Tensor) -> Factors:
+    """From the type of one tensor to that of another."""
+    return next(iter(all_factors(rescaled(x, y)[1])), Factors.of(1.0))
+
+
 def _requantized(op: Operation, acc: Value) -> Value:
-    """Per channel: factors of exact products."""
-    x, weights = op.inputs[:2]
-    return tflm.scaled(acc, _exactly(x) * _exactly(weights) / _exactly(op.output)) + op.output.zero_point
+    """By one factor, or one a channel."""
+    return factors(op)[0].times(acc) + op.output.zero_point
 
 
 def _sums(x: Value, weights: Value) -> Value:
@@ -146,47 +183,35 @@ def _transposed(op: Operation, shape: Value, weights: Value, x: Value, bias: Val
     for i in range(kh):
         for j in range(kw):
             acc[:, i : i + (h - 1) * sh + 1 : sh, j : j + (w - 1) * sw + 1 : sw] += _sums(read, weights[:, i, j])
-    factors = _exactly(op.inputs[2]) * _exactly(op.inputs[1]) / _exactly(op.output)
-    return tflm.scaled(acc[:, :height, :width] + bias, factors) + op.output.zero_point
+    return _requantized(op, acc[:, :height, :width] + bias)
 
 
 @rule("FULLY_CONNECTED")
 def _dense(op: Operation, x: Value, weights: Value, bias: Value) -> Value:
-    """With one scale the product of both scales is a float32."""
-    source, filters = op.inputs[:2]
-    acc = _sums((x - source.zero_point).reshape(len(x), -1), weights) + bias
-    if len(_scale(filters)) > 1:
-        return _requantized(op, acc)
-    product = (_scale(source) * _scale(filters)).astype(np.float64)
-    return tflm.scaled(acc, product / _exactly(op.output)) + op.output.zero_point
+    return _requantized(op, _sums((x - op.inputs[0].zero_point).reshape(len(x), -1), weights) + bias)
 
 
 @rule("ADD", "SUB")
 def _sum(op: Operation, a: Value, b: Value) -> Value:
-    """Both in a step of twice the larger scale, 2**20 times finer; int32 as it is."""
+    """int32 as it is."""
     if op.output.type == "INT32":
         return a + b
-    scales = [_exactly(x) for x in op.inputs]
-    twice = 2 * np.maximum(*scales)
+    by_a, by_b, by = factors(op)
     a, b = (
-        tflm.scaled((v - x.zero_point) << ADD_SHIFT, scale / twice)
-        for v, x, scale in zip((a, b), op.inputs, scales, strict=True)
+        part.times((v - x.zero_point) << ADD_SHIFT) for v, x, part in zip((a, b), op.inputs, (by_a, by_b), strict=True)
     )
-    total = a + b if op.kind == "ADD" else a - b
-    return tflm.scaled(total, twice / (2.0**ADD_SHIFT * _exactly(op.output))) + op.output.zero_point
+    return by.times(a + b if op.kind == "ADD" else a - b) + op.output.zero_point
 
 
 @rule("MUL")
 def _product(op: Operation, a: Value, b: Value) -> Value:
     x, y = op.inputs
-    factors = _exactly(x) * _exactly(y) / _exactly(op.output)
-    return tflm.scaled((a - x.zero_point) * (b - y.zero_point), factors) + op.output.zero_point
+    return _requantized(op, (a - x.zero_point) * (b - y.zero_point))
 
 
 @rule("QUANTIZE")
 def _quantize(op: Operation, x: Value) -> Value:
-    (source,) = op.inputs
-    return tflm.scaled(x - source.zero_point, _exactly(source) / _exactly(op.output)) + op.output.zero_point
+    return _requantized(op, x - op.inputs[0].zero_point)
 
 
 @rule("AVERAGE_POOL_2D")
@@ -258,10 +283,7 @@ def _arg_max(op: Operation, x: Value, axis: Value) -> Value:
 
 @rule("SUM", "MEAN")
 def _total(op: Operation, x: Value, axes: Value) -> Value:
-    source, count = op.inputs[0], prod(x.shape[axis] for axis in axes)
-    total = (x - source.zero_point).sum(axis=tuple(axes), keepdims=True)
-    factor = float((_exactly(source) / _exactly(op.output))[0])
-    return tflm.share(total, factor, count if op.kind == "MEAN" else 1) + op.output.zero_point
+    return _requantized(op, (x - op.inputs[0].zero_point).sum(axis=tuple(axes), keepdims=True))
 
 
 @rule("REDUCE_MAX", "REDUCE_MIN")
@@ -272,20 +294,13 @@ def _extreme(op: Operation, x: Value, axes: Value) -> Value:
 
 @rule("BATCH_MATMUL")
 def _matmul(op: Operation, a: Value, b: Value) -> Value:
-    """The product of both scales is a float32."""
-    x, y = op.inputs
     a, b = (v - t.zero_point for v, t in zip((a, b), op.inputs, strict=True))
     a = a.swapaxes(-1, -2) if op.settings["adjX"] else a
     b = b if op.settings["adjY"] else b.swapaxes(-1, -2)
-    product = (_scale(x) * _scale(y)).astype(np.float64)
-    return tflm.scaled(a @ b.swapaxes(-1, -2), product / _exactly(op.output)) + op.output.zero_point
+    return _requantized(op, a @ b.swapaxes(-1, -2))
 
 
 @rule("PRELU")
 def _prelu(op: Operation, x: Value, slope: Value) -> Value:
-    """Below 0 by one factor, else by another."""
-    source, slopes = op.inputs
-    v, y = x - source.zero_point, _exactly(op.output)
-    above = tflm.scaled(v, _exactly(source) / y)
-    below = tflm.scaled(v * slope, _exactly(source) * _exactly(slopes) / y)
-    return np.where(v >= 0, above, below) + op.output.zero_point
+    (above, below), v = factors(op), x - op.inputs[0].zero_point
+    return np.where(v >= 0, above.times(v), below.times(v * slope)) + op.output.zero_point

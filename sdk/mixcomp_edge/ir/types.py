@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 
 from mixcomp_edge.numerics import Codebook
 from mixcomp_edge.numerics.requant import q32_parameters
+from mixcomp_edge.numerics.tflm import Factors
 
 DTYPES = ("u4", "s4", "u8", "s8")
 WIDE = ("u16", "s16")  # of what operators make and read that say so
@@ -76,7 +78,16 @@ class Requant:
     @classmethod
     def of(cls, scale: NDArray[np.floating] | float) -> Requant:
         """The nearest one to a real factor, or to one a channel."""
-        return cls(*q32_parameters(np.atleast_1d(np.asarray(scale, np.float64))))
+        return Requant(*q32_parameters(np.atleast_1d(np.asarray(scale, np.float64))))
+
+    @property
+    def per_channel(self) -> bool:
+        return len(self.multiplier) > 1
+
+    @property
+    def words(self) -> NDArray[np.int32]:
+        """What kernels read."""
+        return self.multiplier
 
     def widened(self, x: QType, y: QType) -> Requant:
         """From the wide form of x to the wide form of y."""
@@ -91,6 +102,26 @@ class Requant:
     def scaled(self, factor: float) -> Requant:
         """The nearest one to so many times its real factors."""
         return Requant(*q32_parameters(self.real * factor))
+
+
+@dataclass(frozen=True, eq=False)
+class TflmRequant(Requant):
+    """In contract tflm: multiplier (1,) or (C,) with a shift each, `shifts`, of which `shift` is the first; before them
+    kernels read what else the operator needs, and behind them."""
+
+    shifts: NDArray[np.int32]
+    before: tuple[int, ...] = ()
+    behind: tuple[int, ...] = ()
+
+    @classmethod
+    def by(cls, factors: Factors, before: Iterable[int] = (), behind: Iterable[int] = ()) -> TflmRequant:
+        multiplier, shifts = factors.multiplier.astype(np.int32), factors.shift.astype(np.int32)
+        return cls(multiplier, int(shifts[0]), shifts, tuple(before), tuple(behind))
+
+    @property
+    def words(self) -> NDArray[np.int32]:
+        pairs = np.stack([self.multiplier, self.shifts], axis=1).ravel()
+        return np.array([*self.before, *pairs, *self.behind], np.int32)
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixcomp_edge.errors import GraphError, LoweringError
-from mixcomp_edge.ir import c_view, tflite
+from mixcomp_edge.ir import c_view, tflite, tflm
 from mixcomp_edge.ir.bounds import check_requant
-from mixcomp_edge.ir.c_view import Array, Call, Fields, Ref
+from mixcomp_edge.ir.c_view import Array, Call, Fields, Ref, View
 from mixcomp_edge.ir.nodes import Activated, Activation, Doubles, FloatNode, Floats, QNode, Value
 from mixcomp_edge.ir.tflite import Tensor
-from mixcomp_edge.ir.types import QType, QuantizedWeights, Requant, Weights
+from mixcomp_edge.ir.types import QType, QuantizedWeights, Requant, TflmRequant, Weights
 
 SMALLEST = 1e-20  # scale in a file: of weights that do not matter, whose multiplier is 0
 
@@ -152,6 +152,10 @@ class Weighted(QNode):
             {"requant": c_view.requantizer(self.weights.requant), "blocks": Ref("blocks")},
         )
         return (Call(self.struct, lines, self.inputs),)
+
+    def by_tflm(self, sources: list[QNode]) -> View:
+        (by,) = tflm.all_factors(self.tflite(sources))
+        return self.seen(sources, weights=replace(self.weights, requant=TflmRequant.by(by)))
 
     def tflite_weights(
         self, x: QType, levels: NDArray[np.int64], axis: int, *, four_bits: bool = True, folded: bool = True

@@ -3,6 +3,8 @@ numbers. All in int64, equal to the bit to its C++."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,17 +20,33 @@ EXP_POWERS = (1672461947, 1302514674, 790015084, 290630308, 39332535, 720401, 24
 DIVISION_START, DIVISION_SLOPE = 1515870810, -1010580540  # 48/17 and -32/17 in Q2.29
 
 
-def scaled(acc: Integers, factors: NDArray[np.float64]) -> Integers:
-    """acc (..., C), rounded twice, times factors (1,) or (C,)."""
-    parameters = np.array([tflm_parameters(float(f)) if f > 0 else (0, 0) for f in factors], np.int64)
-    return tflm(acc, parameters[:, 0], parameters[:, 1])
+@dataclass(frozen=True, eq=False)
+class Factors:
+    """By which accumulators (..., C) are multiplied, rounding twice: multiplier, shift (1,) or (C,)."""
 
+    multiplier: Integers
+    shift: Integers
 
-def share(total: Integers, factor: float, count: int) -> Integers:
-    """A sum times a factor over a count, which goes into the multiplier, rounded down."""
-    multiplier, shift = tflm_parameters(factor)
-    bits = min(count.bit_length() - 1, 32, 31 + shift)
-    return tflm(total, np.array((multiplier << bits) // count, np.int64), shift - bits)
+    @classmethod
+    def of(cls, real: NDArray[np.float64] | float) -> Factors:
+        """The nearest ones to real numbers, one or one a channel; what is not above 0 counts as 0."""
+        parameters = [tflm_parameters(float(f)) if f > 0 else (0, 0) for f in np.atleast_1d(real)]
+        multiplier, shift = np.array(parameters, np.int64).T
+        return cls(multiplier, shift)
+
+    def over(self, count: int) -> Factors:
+        """One over a count, which goes into the multiplier, rounded down."""
+        (multiplier,), (shift,) = self.multiplier.tolist(), self.shift.tolist()
+        bits = min(count.bit_length() - 1, 32, 31 + shift)
+        return Factors(np.array([(multiplier << bits) // count]), np.array([shift - bits]))
+
+    def times(self, acc: Integers) -> Integers:
+        return tflm(acc, self.multiplier, self.shift)
+
+    @property
+    def words(self) -> list[int]:
+        """A multiplier and its shift, of each."""
+        return [int(word) for pair in zip(self.multiplier, self.shift, strict=True) for word in pair]
 
 
 def mean(total: Integers, count: Integers | int) -> Integers:
@@ -37,17 +55,22 @@ def mean(total: Integers, count: Integers | int) -> Integers:
     return np.where(total > 0, size, -size)
 
 
-def softmax(x: Integers, scale: float) -> Integers:
-    """0 … 256 for probabilities over the last axis; scale: of a step of x, a float32."""
+def exponentials(scale: float, count: int) -> Integers:
+    """(count,) exp of minus 0, 1, 2, ... steps in Q0.31; scale: of a step, a float32. Too far below they count as 0."""
     factor = min(scale * 2.0 ** (31 - DIFFERENCE_BITS), TOP)
     multiplier, shift = tflm_parameters(factor)
     least = -np.floor((2.0**DIFFERENCE_BITS - 1) * 2.0 ** (31 - DIFFERENCE_BITS) / 2.0**shift)
-    d = x - x.max(axis=-1, keepdims=True)
+    d = -np.arange(count)
     counts = d >= least
-    e = _exp(_high(np.where(counts, d, 0) << shift, multiplier))
-    total = np.where(counts, _shifted(e, SUM_BITS), 0).sum(axis=-1, keepdims=True)
-    inverse, above = _reciprocal(total)
-    return np.where(counts, _shifted(_high(inverse, e), above + 31 - 8), 0)
+    return np.where(counts, _exp(_high(np.where(counts, d, 0) << shift, multiplier)), 0)
+
+
+def softmax(x: Integers, scale: float) -> Integers:
+    """0 … 256 for probabilities over the last axis; scale: of a step of x, a float32."""
+    d = x.max(axis=-1, keepdims=True) - x
+    e = exponentials(scale, int(d.max()) + 1)[d]
+    inverse, above = _reciprocal(_shifted(e, SUM_BITS).sum(axis=-1, keepdims=True))
+    return _shifted(_high(inverse, e), above + 31 - 8)
 
 
 def _high(a: Integers, b: Integers | int) -> Integers:

@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from mixcomp_edge.errors import GraphError, LoweringError
-from mixcomp_edge.ir import tflite
+from mixcomp_edge.ir import tflite, tflm
 from mixcomp_edge.ir.bounds import INT32_MAX
-from mixcomp_edge.ir.c_view import Call
+from mixcomp_edge.ir.broadcast import terms
+from mixcomp_edge.ir.c_view import Call, View
 from mixcomp_edge.ir.graph import Node, Shape
 from mixcomp_edge.ir.nodes import Activated, QNode, Value
 from mixcomp_edge.ir.tflite import Operation, Operations
@@ -84,6 +85,10 @@ class QAdd(QNode):
         tensors = {"a": a.tensor, "b": b.tensor, "y": self.tensor}
         factors = {"a_multiplier": self.a_multiplier, "b_multiplier": self.b_multiplier, "shift": self.shift}
         return (Call("mce_add", (tensors, {**factors}), self.inputs),)
+
+    def by_tflm(self, sources: list[QNode]) -> View:
+        a, b, by = tflm.all_factors(self.tflite(sources))
+        return terms(self, sources, (a, b), (1, 1), by)
 
     def tflite(self, sources: list[QNode]) -> Operations:
         steps = [source.type.scale / self.type.scale for source in sources]

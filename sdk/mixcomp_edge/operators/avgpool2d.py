@@ -8,13 +8,14 @@ from typing import ClassVar
 
 import numpy as np
 
-from mixcomp_edge.ir import c_view, tflite
-from mixcomp_edge.ir.bounds import check_requant
-from mixcomp_edge.ir.c_view import Array, Call, Fields
+from mixcomp_edge.errors import LoweringError
+from mixcomp_edge.ir import c_view, tflite, tflm
+from mixcomp_edge.ir.bounds import INT32_MAX, check_requant
+from mixcomp_edge.ir.c_view import Array, Call, Fields, View
 from mixcomp_edge.ir.graph import Shape, Window
 from mixcomp_edge.ir.nodes import Doubles, FloatNode, QNode, Value
 from mixcomp_edge.ir.tflite import Operation, Operations
-from mixcomp_edge.ir.types import QType, QuantizedWeights, Requant
+from mixcomp_edge.ir.types import QType, QuantizedWeights, Requant, TflmRequant
 from mixcomp_edge.ir.windows import plane, planes, pooled_shape, taps
 
 
@@ -98,6 +99,16 @@ class QAvgPool2d(QNode):
             {"requant": c_view.requantizer(self.requant)},
         )
         return (Call("mce_pool2d", lines, self.inputs),)
+
+    def by_tflm(self, sources: list[QNode]) -> View:
+        """Words of internal/tflm_mean.h."""
+        (x,), size = sources, prod(self.window.kernel)
+        if size * tflite.HIGH * 2 > INT32_MAX:
+            raise LoweringError(f"{self.name}: a sum of {size} elements of 8 bits leaves int32.")
+        wide = tflite.tensor(self.name, self.shape, x.type.wide)
+        by = tflm.rescaling(wide, tflite.value(self))
+        counted = 0 if len(self.requant.multiplier) > 1 else size
+        return self.seen(sources, requant=TflmRequant.by(by, (x.type.finer, wide.zero_point, counted)))
 
     def tflite(self, sources: list[QNode]) -> Operations:
         """TFLM's mean keeps the type of what it reads, which is widened to 8 bits before."""

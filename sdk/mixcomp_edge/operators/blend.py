@@ -10,14 +10,16 @@ from typing import Any, ClassVar
 import numpy as np
 
 from mixcomp_edge.errors import GraphError, LoweringError
-from mixcomp_edge.ir import tflite
+from mixcomp_edge.ir import tflite, tflm
 from mixcomp_edge.ir.bounds import INT32_MAX
-from mixcomp_edge.ir.broadcast import Pair, QPair
+from mixcomp_edge.ir.broadcast import Pair, QPair, terms
+from mixcomp_edge.ir.c_view import View
 from mixcomp_edge.ir.nodes import Activation, Doubles, QNode, Value
 from mixcomp_edge.ir.tflite import Operation, Operations
 from mixcomp_edge.ir.types import QType, QuantizedWeights
 from mixcomp_edge.numerics.functions import Formula, Step
 from mixcomp_edge.numerics.requant import add_parameters
+from mixcomp_edge.numerics.tflm import Factors
 
 OPEN = 1024.0  # beyond what differences of a softmax's numbers are
 NOTHING = 6.3  # so far below the largest number of its row a softmax gives less than half of 1 / 256, which is 0
@@ -136,6 +138,12 @@ class QBlend(QPair):
         steps = [QType(wide.dtype, 1 / x.finer, wide.zero_point) for x in inputs for wide in (x.wide,)]
         return replace(self, **_multipliers(QType(self.type.dtype, 1 / y.finer), steps, factors))
 
+    def by_tflm(self, sources: list[QNode]) -> View:
+        (operation,) = self.tflite(sources)
+        signs, by = self.tflite_factors(sources), tflm.factors(operation)
+        first = 0 if operation.inputs[0].name == sources[0].name else 1
+        return terms(self, sources, (by[first], by[1 - first]), signs, by[2])
+
     def tflite(self, sources: list[QNode]) -> Operations:
         """A sum or a difference; TFLM knows no other factors."""
         y, values = tflite.value(self), tuple(map(tflite.value, sources))
@@ -154,6 +162,11 @@ class QBlend(QPair):
         real = np.array([self.a_multiplier, self.b_multiplier]) / steps
         a, b = np.where(np.isclose(np.abs(real), 1, rtol=1e-4), np.sign(real), 0).astype(int)
         return int(a), int(b)
+
+    def by_tflm_picked(self, sources: list[QNode]) -> View:
+        """Of two values that are rescaled first."""
+        a, b = (tflm.rescaling(tflite.value(x), tflite.value(self)) for x in sources)
+        return terms(self, sources, (a, b), (1, 1), Factors.of(1.0))
 
     def tflite_pick(self, kind: str, sources: list[QNode]) -> Operations:
         """MINIMUM or MAXIMUM of both in the type of y: what rounds and clamps, keeps an order."""
@@ -179,6 +192,9 @@ class QMinimum(QBlend):
     def tflite(self, sources: list[QNode]) -> Operations:
         return self.tflite_pick("MINIMUM", sources)
 
+    def by_tflm(self, sources: list[QNode]) -> View:
+        return self.by_tflm_picked(sources)
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class QMaximum(QBlend):
@@ -191,6 +207,9 @@ class QMaximum(QBlend):
 
     def tflite(self, sources: list[QNode]) -> Operations:
         return self.tflite_pick("MAXIMUM", sources)
+
+    def by_tflm(self, sources: list[QNode]) -> View:
+        return self.by_tflm_picked(sources)
 
 
 def _multipliers(y: QType, inputs: list[QType], factors: Doubles) -> dict[str, Any]:

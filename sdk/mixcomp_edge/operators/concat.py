@@ -9,13 +9,13 @@ from typing import ClassVar
 import numpy as np
 
 from mixcomp_edge.errors import GraphError
-from mixcomp_edge.ir import c_view, tflite
+from mixcomp_edge.ir import c_view, tflite, tflm
 from mixcomp_edge.ir.bounds import check_requant
-from mixcomp_edge.ir.c_view import Array, Call, Fields
+from mixcomp_edge.ir.c_view import Array, Call, Fields, View
 from mixcomp_edge.ir.graph import Node, Shape
 from mixcomp_edge.ir.nodes import FloatNode, QNode, Value
 from mixcomp_edge.ir.tflite import Operation, Operations
-from mixcomp_edge.ir.types import QType, QuantizedWeights, Requant
+from mixcomp_edge.ir.types import QType, QuantizedWeights, Requant, TflmRequant
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -96,6 +96,11 @@ class QConcat(QNode):
             calls.append(Call("mce_concat", lines, (x.name,), suffix=f"_{i}"))
             offset += block
         return tuple(calls)
+
+    def by_tflm(self, sources: list[QNode]) -> View:
+        y = tflite.value(self)
+        by = (TflmRequant.by(tflm.rescaling(tflite.value(x), y)) for x in sources)
+        return self.seen(sources, requants=tuple(by))
 
     def tflite(self, sources: list[QNode]) -> Operations:
         """TFLM joins values of one type."""

@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixcomp_edge.errors import GraphError, LoweringError
-from mixcomp_edge.ir import c_view, tflite
+from mixcomp_edge.ir import c_view, tflite, tflm
 from mixcomp_edge.ir.bounds import INT32_MAX
-from mixcomp_edge.ir.c_view import Call, Fields
+from mixcomp_edge.ir.c_view import Call, Fields, View
 from mixcomp_edge.ir.graph import Node, Shape, Window
 from mixcomp_edge.ir.nodes import Doubles, QNode, Value
 from mixcomp_edge.ir.tflite import Operation, Operations, Tensor
-from mixcomp_edge.ir.types import QType, QuantizedWeights, Requant
+from mixcomp_edge.ir.types import QType, QuantizedWeights, Requant, TflmRequant
 from mixcomp_edge.ir.weighted import Layer, Weighted, exact
 from mixcomp_edge.ir.windows import check_window, met, plane, planes, taps, windowed_shape
 from mixcomp_edge.numerics.requant import MAX_SHIFT
@@ -186,6 +186,13 @@ class QConv2dAdd(QConv2d):
             "r_shift": self.residual_shift,
         }
         return (replace(conv, struct="mce_conv2d_add", member="conv", behind=behind),)
+
+    def by_tflm(self, sources: list[QNode]) -> View:
+        operations = self.tflite(sources)
+        by, *terms = tflm.all_factors(operations)
+        before = [operations[-2].output.zero_point, *(word for term in terms for word in term.words)]
+        weights = replace(self.weights, requant=TflmRequant.by(by, before))
+        return self.seen(sources, weights=weights, residual_multiplier=0, residual_shift=0)
 
     def tflite(self, sources: list[QNode]) -> Operations:
         """The convolution by itself, in 8 bits that reach as far as the residual can bring back; then the sum."""

@@ -10,14 +10,15 @@ from typing import Any, ClassVar
 import numpy as np
 
 from mixcomp_edge.errors import GraphError
-from mixcomp_edge.ir import c_view, tflite
+from mixcomp_edge.ir import c_view, tflite, tflm
 from mixcomp_edge.ir.bounds import MAX_RANK, check_requant
-from mixcomp_edge.ir.c_view import Array, Call, CValue, Fields
+from mixcomp_edge.ir.c_view import Array, Call, CValue, Fields, View
 from mixcomp_edge.ir.graph import Node, Shape
 from mixcomp_edge.ir.nodes import Activated, Activation, Doubles, QNode, Value
 from mixcomp_edge.ir.tflite import Operation, Operations, Tensor
-from mixcomp_edge.ir.types import QType, QuantizedWeights, Requant
+from mixcomp_edge.ir.types import QType, QuantizedWeights, Requant, TflmRequant
 from mixcomp_edge.ir.weighted import exact
+from mixcomp_edge.numerics.tflm import Factors
 
 MAX_SUMMED = 2  # axes
 
@@ -138,6 +139,12 @@ class QMatMul(Contracted, QNode):
                 steps.append(0 if at is None else prod(shape[at + 1 :]))
             found.append((max(sizes), *steps))
         return (*[(1, 0, 0)] * (room - len(found)), *found)
+
+    def by_tflm(self, sources: list[QNode]) -> View:
+        """Words of internal/tflm_matmul.h."""
+        product, *rest = tflm.all_factors(self.tflite(sources))
+        times, by = (tflite.HIGH, rest[0]) if rest else (1, Factors.of(1.0))
+        return self.seen(sources, requant=TflmRequant.by(product, behind=(times, *by.words)))
 
     def tflite(self, sources: list[QNode]) -> Operations:
         """Of matrices that lie as TFLM takes them. It knows no factor: the product comes in the step that has it, and

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from mixcomp_edge.ir import tflite
+from mixcomp_edge.ir import tflite, tflm
 from mixcomp_edge.ir.bounds import check_requant
 from mixcomp_edge.ir.broadcast import Pair, QPair
+from mixcomp_edge.ir.c_view import View
 from mixcomp_edge.ir.nodes import QNode, Value
 from mixcomp_edge.ir.tflite import Operation, Operations
-from mixcomp_edge.ir.types import QType, QuantizedWeights, Requant
+from mixcomp_edge.ir.types import QType, QuantizedWeights, Requant, TflmRequant
 from mixcomp_edge.numerics.functions import Formula, Step
 
 
@@ -57,6 +58,10 @@ class QMul(QPair):
         """The multiplier is the product's, whichever operand comes first."""
         multiplier = int(self.requant.multiplier[0])
         return multiplier, multiplier, self.requant.shift
+
+    def by_tflm(self, sources: list[QNode]) -> View:
+        (by,) = tflm.all_factors(self.tflite(sources))
+        return self.seen(sources, requant=TflmRequant.by(by))
 
     def tflite(self, sources: list[QNode]) -> Operations:
         a, b = sources

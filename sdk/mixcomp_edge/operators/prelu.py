@@ -8,13 +8,13 @@ from typing import ClassVar
 import numpy as np
 
 from mixcomp_edge.errors import GraphError
-from mixcomp_edge.ir import c_view, tflite
+from mixcomp_edge.ir import c_view, tflite, tflm
 from mixcomp_edge.ir.bounds import check_requant
-from mixcomp_edge.ir.c_view import Array, Call
+from mixcomp_edge.ir.c_view import Array, Call, View
 from mixcomp_edge.ir.graph import Node, Shape
 from mixcomp_edge.ir.nodes import Doubles, FloatNode, QNode, Value
 from mixcomp_edge.ir.tflite import Operation, Operations, Tensor
-from mixcomp_edge.ir.types import QType, QuantizedWeights, Requant
+from mixcomp_edge.ir.types import QType, QuantizedWeights, Requant, TflmRequant
 from mixcomp_edge.numerics.requant import q32
 
 
@@ -76,6 +76,15 @@ class QPRelu(QNode):
     def calls(self, sources: list[QNode]) -> tuple[Call, ...]:
         tensors = {"x": sources[0].tensor, "y": self.tensor}
         return (Call("mce_prelu", (tensors, {"requant": c_view.requantizer(self.requant)}), self.inputs),)
+
+    def by_tflm(self, sources: list[QNode]) -> View:
+        """Words of kernels/c/mce_prelu_tflm__c.c."""
+        (operation,) = self.tflite(sources)
+        above, below = tflm.factors(operation)
+        slopes = operation.inputs[1].data
+        assert slopes is not None
+        by = TflmRequant.by(above, behind=(*below.words, *slopes.ravel().tolist()))
+        return self.seen(sources, requant=by)
 
     def tflite(self, sources: list[QNode]) -> Operations:
         """TFLM's slopes are bytes, too."""

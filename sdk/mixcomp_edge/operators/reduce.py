@@ -9,14 +9,14 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from mixcomp_edge.errors import GraphError, LoweringError
-from mixcomp_edge.ir import c_view, tflite
+from mixcomp_edge.ir import c_view, tflite, tflm
 from mixcomp_edge.ir.bounds import check_requant
-from mixcomp_edge.ir.c_view import Array, Call, CValue, Fields
+from mixcomp_edge.ir.c_view import Array, Call, CValue, Fields, View
 from mixcomp_edge.ir.graph import Node, Shape
 from mixcomp_edge.ir.nests import along, check_axes, nest, without
 from mixcomp_edge.ir.nodes import Activated, Doubles, FloatNode, QNode, Value
 from mixcomp_edge.ir.tflite import Operation, Operations
-from mixcomp_edge.ir.types import QType, QuantizedWeights, Requant
+from mixcomp_edge.ir.types import QType, QuantizedWeights, Requant, TflmRequant
 from mixcomp_edge.numerics.roots import integer_sqrt
 
 ROOT_BITS = 8  # behind the point of a root
@@ -156,6 +156,10 @@ class QReduceSum(Requantized):
 
     def evaluate(self, inputs: list[Value], types: list[QType]) -> Value:
         return self.requantize((inputs[0] - types[0].zero_point).sum(self.dims, keepdims=True), self.requant)
+
+    def by_tflm(self, sources: list[QNode]) -> View:
+        (by,) = tflm.all_factors(self.tflite(sources))
+        return self.seen(sources, requant=TflmRequant.by(by))
 
     def tflite(self, sources: list[QNode]) -> Operations:
         factor = sources[0].type.scale / self.type.scale

@@ -7,12 +7,12 @@ from typing import ClassVar
 
 import numpy as np
 
-from mixcomp_edge.ir import c_view, tflite
+from mixcomp_edge.ir import c_view, tflite, tflm
 from mixcomp_edge.ir.bounds import check_requant
-from mixcomp_edge.ir.c_view import Array, Call
+from mixcomp_edge.ir.c_view import Array, Call, View
 from mixcomp_edge.ir.nodes import Activated, Activation, Doubles, QNode, Value
 from mixcomp_edge.ir.tflite import Operation, Operations
-from mixcomp_edge.ir.types import QType, QuantizedWeights, Requant
+from mixcomp_edge.ir.types import QType, QuantizedWeights, Requant, TflmRequant
 from mixcomp_edge.numerics.functions import Formula
 
 
@@ -60,6 +60,10 @@ class QRescale(QNode):
     def calls(self, sources: list[QNode]) -> tuple[Call, ...]:
         tensors = {"x": sources[0].tensor, "y": self.tensor}
         return (Call("mce_rescale", (tensors, {"requant": c_view.requantizer(self.requant)}), self.inputs),)
+
+    def by_tflm(self, sources: list[QNode]) -> View:
+        (by,) = tflm.all_factors(self.tflite(sources))
+        return self.seen(sources, requant=TflmRequant.by(by))
 
     def tflite(self, sources: list[QNode]) -> Operations:
         tflite.check_factor(self, self.requant.real, sources[0].type.scale / self.type.scale)

@@ -10,13 +10,15 @@ from numpy.typing import NDArray
 
 from mixcomp_edge.errors import GraphError
 from mixcomp_edge.ir import tflite
-from mixcomp_edge.ir.c_view import Array, Call, Ref
+from mixcomp_edge.ir.c_view import Array, Call, Ref, View
 from mixcomp_edge.ir.nodes import FloatNode, QNode, Value
 from mixcomp_edge.ir.tflite import Operation, Operations
 from mixcomp_edge.ir.types import QType, QuantizedWeights
+from mixcomp_edge.numerics import tflm
 from mixcomp_edge.numerics.softmax import ONE, exponentials
 
 SCALE = 1 / 256  # of what it makes
+MAX_SUMMED = 4095  # exponentials that TFLM's sum in Q12.19 holds
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -76,7 +78,15 @@ class QSoftmax(QNode):
     def calls(self, sources: list[QNode]) -> tuple[Call, ...]:
         return (Call("mce_softmax", ({"x": sources[0].tensor, "table": Ref("table")},), self.inputs),)
 
+    def by_tflm(self, sources: list[QNode]) -> View:
+        (x,) = sources
+        table = tflm.exponentials(float(np.float32(x.type.scale)), len(self.table))
+        call = Call("mce_tflm_softmax", ({"x": x.tensor, "table": Ref("table")},), self.inputs)
+        return View((Array("table", "int32_t", table.astype(np.int32)),), (call,))
+
     def tflite(self, sources: list[QNode]) -> Operations:
+        if self.shape[-1] > MAX_SUMMED:
+            raise tflite.refuse(self, f"softmax of more than {MAX_SUMMED} elements")
         expected = exponentials(sources[0].type.scale, len(self.table))
         tflite.check_factor(self, self.table / ONE, expected / ONE)
         return (Operation("SOFTMAX", (tflite.value(sources[0]),), tflite.value(self), {"beta": 1.0}),)

@@ -10,7 +10,7 @@ from typing import Any
 from mixcomp_edge import resources
 from mixcomp_edge.documents import read_toml
 from mixcomp_edge.errors import ExportError, TargetError
-from mixcomp_edge.ir.graph import Graph, Node
+from mixcomp_edge.ir.graph import Q32, TFLM, Graph, Node
 from mixcomp_edge.ir.nodes import QNode
 from mixcomp_edge.ir.verify import home
 from mixcomp_edge.ir.weighted import Weighted
@@ -19,7 +19,8 @@ from mixcomp_edge.plan.packing import PACKINGS, Packed
 
 @dataclass(frozen=True)
 class Kernel:
-    """One C function: a file of firmware/kernels, or a call of `body`; see catalogue.toml."""
+    """One C function: a file of firmware/kernels, or a call of `body`; see catalogue.toml. `of`: the name that it has
+    there. `requantizer`: the header that comes first, where it is q32's C by another contract."""
 
     name: str
     op: str
@@ -33,12 +34,15 @@ class Kernel:
     body: str = ""
     body_header: str = ""
     define: str = ""
+    contracts: tuple[str, ...] = (Q32,)
+    of: str = ""
+    requantizer: str = ""
 
     def pack(self, graph: Graph, node: Node) -> Packed | None:
         """The node's weights as this kernel reads them; None if the kernel cannot serve the node."""
         sources = graph.sources(node)[:1] if isinstance(node, Weighted) else graph.sources(node)
         dtypes = {source.type.dtype for source in sources if isinstance(source, QNode)}
-        if self.op != node.op or not dtypes <= set(self.act):
+        if graph.contract not in self.contracts or self.op != node.op or not dtypes <= set(self.act):
             return None
         if isinstance(node, Weighted) and node.weights.bits > self.weight_bits:
             return None
@@ -55,25 +59,30 @@ Choices = dict[str, tuple[Kernel, Packed]]  # of each layer
 
 
 @cache
-def catalogue() -> tuple[Kernel, ...]:
-    """All kernels, those of an operator and instruction set in the order in which they are preferred."""
+def catalogue(contract: str = Q32) -> tuple[Kernel, ...]:
+    """All kernels of a contract, those of an operator and instruction set in the order in which they are preferred."""
     table = read_toml(resources.firmware() / "kernels" / "catalogue.toml", TargetError)
-    return tuple(
-        kernel for op, entry in table.items() for line in entry["kernels"] for kernel in _kernels(op, entry, line)
-    )
+    lines = ((op, entry, line) for op, entry in table.items() for line in entry["kernels"])
+    return tuple(kernel for each in lines for kernel in _kernels(*each) if contract in kernel.contracts)
 
 
 def _kernels(op: str, entry: dict[str, Any], line: dict[str, Any]) -> Iterator[Kernel]:
-    """The kernels of a line of the catalogue: one for each type where its name holds {act}."""
+    """The kernels of a line of the catalogue: one for each type where its name holds {act}, and as many more where the
+    same C serves contract tflm."""
     acts = line["act"].split()
     for each in [(act,) for act in acts] if "{act}" in line["name"] else [tuple(acts)]:
         name, body, define = (
             line.get(key, "").format(act=each[0], ACT=each[0].upper()) for key in ("name", "body", "define")
         )
-        yield Kernel(
+        contracts = tuple(line.get("contracts", entry.get("contracts", Q32)).split())
+        kernel = Kernel(
             name, op, each, name.partition("__")[2], entry["spec"], line.get("packing", ""), line.get("weight_bits", 4),
-            entry.get("in_place", False), entry.get("parameters", ""), body, line.get("from", ""), define,
+            entry.get("in_place", False), entry.get("parameters", ""), body, line.get("from", ""), define, contracts,
+            name,
         )  # fmt: skip
+        yield kernel
+        if "tflm" in line:
+            yield replace(kernel, name=f"_{TFLM}__".join(name.split("__")), contracts=(TFLM,), requantizer=line["tflm"])
 
 
 def candidates(
@@ -86,13 +95,14 @@ def candidates(
     if weight_bits is None and isinstance(node, Weighted):
         weight_bits = node.weights.bits
     for isa in isas:
-        for kernel in catalogue():
+        for kernel in catalogue(graph.contract):
             wanted = kernel.weight_bits == weight_bits or not isinstance(node, Weighted)
             packed = kernel.pack(graph, node) if kernel.isa == isa and wanted else None
             if packed is not None and not (packed.reads_words and _reads_the_callers(graph, node)):
                 found.append((kernel, packed))
     if not found:
-        raise ExportError(f"{node.name}: no kernel for {node.op} and its types among those for {', '.join(isas)}.")
+        by = "" if graph.contract == Q32 else f" by contract {graph.contract}"
+        raise ExportError(f"{node.name}: no kernel for {node.op} and its types{by} among those for {', '.join(isas)}.")
     return found
 
 

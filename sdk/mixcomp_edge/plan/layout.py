@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from mixcomp_edge.errors import ExportError
-from mixcomp_edge.ir.graph import Q32, Graph
+from mixcomp_edge.ir.c_view import View
+from mixcomp_edge.ir.graph import Graph
 from mixcomp_edge.ir.nodes import QNode
 from mixcomp_edge.ir.verify import symbol
 from mixcomp_edge.ir.weighted import Weighted
@@ -22,22 +23,24 @@ GROWTH = (8, 7)  # an arena may grow by a seventh for layers that run faster wit
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """One layer as it runs: `index` counts the nodes that compute something, which a view does not."""
+    """One layer as it runs: `index` counts the nodes that compute something, which a view does not. `seen`: its node as
+    C sees it."""
 
     index: int
     node: QNode
+    seen: View
     kernel: Kernel
     packed: Packed
 
     @property
     def constant_bytes(self) -> int:
         """Flash for its codes, biases, multipliers and tables."""
-        return self.packed.nbytes + sum(array.values.nbytes for array in self.node.constants)
+        return self.packed.nbytes + sum(array.values.nbytes for array in self.seen.constants)
 
     @property
     def arrays(self) -> dict[str, str]:
         """The C names of the arrays that it reads, by what its node calls them."""
-        own = {a.name: f"{symbol(self.node.name)}_{a.name}" for a in (*self.packed.arrays, *self.node.constants)}
+        own = {a.name: f"{symbol(self.node.name)}_{a.name}" for a in (*self.packed.arrays, *self.seen.constants)}
         if isinstance(self.node, Weighted) and self.packed.table:
             own["levels"] = f"{self.packed.table}_{self.node.weights.codebook.symbol}"
         return own
@@ -78,11 +81,6 @@ def lay_out(
 ) -> Layout:
     """Plans the arena. kernels: layer -> name of its kernel; a layer that is not there gets the one that `thrifty`
     gives it. weight_bits: of all layers, in a build to compare with, which takes the preferred kernels."""
-    if graph.contract != Q32:
-        raise ExportError(
-            f"{graph.name}: rounds by contract {graph.contract}, which no kernel computes. Export it --as tflite, or "
-            "quantize it for C, without --contract."
-        )
     nodes = {node.name: node for node in graph.nodes if isinstance(node, QNode) and _runs(node)}
     if not nodes:
         raise ExportError(f"{graph.name}: the model computes nothing.")
@@ -92,11 +90,16 @@ def lay_out(
             found[name] = [_named(options, name, (kernels or {})[name])]
     preferred = {name: options[0] for name, options in found.items()}
     choices = thrifty(graph, target, found) if weight_bits is None else preferred
-    steps = [Step(index, node, *choices[name]) for index, (name, node) in enumerate(nodes.items())]
+    seen = {name: node.view(_sources(graph, node), graph.contract) for name, node in nodes.items()}
+    steps = [Step(index, node, seen[name], *choices[name]) for index, (name, node) in enumerate(nodes.items())]
     layout = _placed(graph, target, steps)
     most = layout.arena.total_bytes * GROWTH[0] // GROWTH[1]
     roomier = _placed(graph, target, [_with_room(layout, step, most) for step in steps])
     return roomier if roomier.arena.total_bytes <= most else layout
+
+
+def _sources(graph: Graph, node: QNode) -> list[QNode]:
+    return [source for source in graph.sources(node) if isinstance(source, QNode)]
 
 
 def _runs(node: QNode) -> bool:

@@ -54,7 +54,7 @@ class Quantized:
 
 
 def convert(model: QuantizedModel, origin: dict[str, Any] | None = None, contract: str = Q32) -> Bundle:
-    """The integer graph of a prepared (and trained) model, as a bundle. contract: q32 for C, tflm for TFLite Micro."""
+    """The integer graph of a prepared (and trained) model, as a bundle. contract: q32, or tflm, TFLite Micro's."""
     return Bundle(lower(model.quantized_graph(), contract), {"plan": model.plan.as_dict(), **(origin or {})})
 
 

@@ -20,13 +20,9 @@ from mixcomp_edge.tflite.proof import pairs
 from mixcomp_edge.verification import make_inputs
 from sdk.codegen import zoo
 from support.integer_graphs import small_graph
-from support.scaled_graphs import OPS, graphs
+from support.scaled_graphs import OPS, by_tflm, graphs
 
 NETWORKS = ["branches", "branches8", "dense", "one"]
-
-
-def by_tflm(graph: Graph) -> Graph:
-    return check(replace(graph, contract="tflm"))
 
 
 def differences(graph: Graph, count: int = 4) -> list[str]:
@@ -98,9 +94,20 @@ def test_verify_on_tflm_counts_every_tensor_and_refuses_other_contracts(tmp_path
         verify(tmp_path / "q.mce", on="tflm")
 
 
-def test_c_is_refused_with_what_to_do(tmp_path):
-    with pytest.raises(ExportError, match=r"which no kernel computes\. Export it --as tflite"):
-        export(Bundle(by_tflm(zoo.graph("dense"))), "cortex-m4", tmp_path / "c")
+@pytest.mark.parametrize("on", ["host", "emulator"])
+def test_exported_c_computes_what_the_contract_says(on, tmp_path):
+    save_bundle(Bundle(by_tflm(zoo.graph("branches"))), tmp_path / "m.mce")
+    verdict = verify(tmp_path / "m.mce", on=on, target_name="cortex-m4", count=3)
+    assert verdict.mismatches == 0
+    assert verdict.elements > 5000
+
+
+def test_an_export_calls_the_kernels_of_its_contract_and_brings_their_headers(tmp_path):
+    export(Bundle(by_tflm(zoo.graph("branches"))), "cortex-m4", tmp_path / "c")
+    names = {path.stem for path in (tmp_path / "c" / "src").glob("mce_*__*.c")}
+    assert any(name.endswith("_tflm__c") for name in names)
+    assert not any("dsp" in name for name in names)
+    assert (tmp_path / "c" / "include" / "mixcomp" / "internal" / "tflm.h").is_file()
 
 
 def test_a_graph_whose_factors_are_not_its_scales_is_refused():

@@ -3,8 +3,8 @@
 #define MIXCOMP_INTERNAL_CONV2D_W4_H
 
 #include "mixcomp/internal/dot_w4.h"
+#include "mixcomp/internal/residual.h"
 #include "mixcomp/internal/window.h"
-#include "mixcomp/conv2d_add.h"
 
 /* patch[i,j,c] = X[row + i*dh, column + j*dw, channel + c], c < depth; X is x.zero in the padding */
 MCE_INLINE void mce_conv2d_gather(mce_type type, const mce_conv2d *p, const uint8_t *x, /* [x.h][x.w][x.c] */
@@ -26,20 +26,6 @@ MCE_INLINE void mce_conv2d_gather(mce_type type, const mce_conv2d *p, const uint
             patch += depth;
         }
     }
-}
-
-/* y[i] = clamp(y.zero + ((acc << s) * m[o] + ((r[i] - r.zero) << t) * n + 2^31) >> 32)                SPEC.md 4.12
- * Both products stay below 2^62: acc << s and (r - r.zero) << t fit in int32, m and n are below 2^31.
- * y may be r: only element i of r is read before only element i of y is written. */
-MCE_INLINE void mce_conv2d_store_sum(const mce_conv2d_add *p, const uint8_t *r, uint8_t *y, int32_t i, int32_t n,
-                                     int32_t acc, int32_t channel)
-{
-    const mce_conv2d *const conv = &p->conv;
-    const int32_t m = conv->requant.multiplier[conv->requant.per_channel != 0 ? channel : 0];
-    const int32_t residual = (mce_load(p->r.type, r, i) - p->r.zero) * ((int32_t)1 << p->r_shift);
-    const int32_t scaled = acc * ((int32_t)1 << conv->requant.shift);
-    const int32_t v = mce_round32((int64_t)scaled * m + (int64_t)residual * p->r_multiplier);
-    mce_store_any(conv->y.type, y, i, n, mce_clamp(conv->y.type, conv->y.zero + v));
 }
 
 /* Output i, of channel o. */
