@@ -12,6 +12,7 @@ from onnx import TensorProto, helper, numpy_helper  # noqa: E402
 
 from mixcomp_edge.errors import ModelFileError, UnsupportedError  # noqa: E402
 from mixcomp_edge.frontend.onnx import OnnxModule, prove  # noqa: E402
+from mixcomp_edge.train.quantized_model import prepare  # noqa: E402
 
 RNG = np.random.default_rng(0)
 IMAGE = (2, 6, 8, 10)
@@ -324,3 +325,34 @@ def test_broken_files_are_told_in_one_sentence(tmp_path):
 def test_an_input_without_a_dimension_of_its_own_is_told(tmp_path):
     with pytest.raises(ModelFileError, match=r"has one dimension, taken for the samples.*second one: \(N, 1\)"):
         OnnxModule(save(tmp_path / "m.onnx", [node("Relu", "x")], shape=(5,)))
+
+
+@pytest.mark.parametrize("opset", [9, 17])
+def test_factors_of_a_resize_are_no_weights(tmp_path, opset):
+    """Exported with the module, they would be data that its shapes depend on."""
+    factors = np.array([1, 1, 2, 3], np.float32)
+    nodes, constants = [node("Conv", "x", "w", out="a")], {"w": floats(4, 6, 3, 3), "s": factors}
+    if opset == 9:
+        nodes.append(node("Upsample", "a", "s"))
+    else:
+        nodes.append(node("Resize", "a", "", "s", coordinate_transformation_mode="asymmetric", nearest_mode="floor"))
+    module = OnnxModule(save(tmp_path / "m.onnx", nodes, constants, opset=opset))
+    quantized = prepare(module, torch.randn(4, *IMAGE[1:]))
+    with torch.no_grad():
+        assert quantized(torch.randn(2, *IMAGE[1:])).shape == (2, 4, 12, 24)
+
+
+def test_layers_take_the_place_of_their_module_in_torchs_names(tmp_path):
+    """As TorchScript's exporter writes scopes: a padding beside its layer, modules within lists."""
+    nodes = [
+        helper.make_node("Pad", ["x", "p"], ["a"], name="/layer1/layer1.0/conv/Pad"),
+        helper.make_node("Conv", ["a", "w"], ["b"], name="/layer1/layer1.0/conv/Conv"),
+        helper.make_node("Relu", ["b"], ["c"], name="/layer1/layer1.0/Relu"),
+        helper.make_node("Conv", ["c", "v"], ["d"], name="/layer1/layer1.1/conv/Conv"),
+        helper.make_node("Relu", ["d"], ["y"], name="/layer1/layer1.1/relu/Relu"),
+    ]
+    constants = {"p": np.array([0, 0, 1, 1, 0, 0, 1, 1]), "w": floats(6, 6, 3, 3), "v": floats(4, 6, 1, 1)}
+    module = OnnxModule(save(tmp_path / "m.onnx", nodes, constants))
+    assert [place for _, place in module.plan] == [
+        "layer1.0.conv_pad", "layer1.0.conv", "layer1.0_relu", "layer1.1.conv", "layer1.1.relu"
+    ]  # fmt: skip

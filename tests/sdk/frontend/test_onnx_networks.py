@@ -9,6 +9,7 @@ import warnings
 import numpy as np
 import pytest
 import torch
+from torch.utils._pytree import tree_leaves
 
 pytest.importorskip("onnx")
 from mixcomp_edge import LayerPlan, QuantPlan, convert, load_task, prepare
@@ -16,9 +17,11 @@ from mixcomp_edge.bundle import Bundle
 from mixcomp_edge.frontend.onnx import OnnxModule
 from mixcomp_edge.train.samples import each, take
 
+runtime = pytest.importorskip("onnxruntime")
 SMALL = ("digits",)
+CHANGED = {("dscnn", False)}  # written as another network: half of a negative number is rounded to the other side
 NETWORKS = (
-    "fashion", "spoken_digits", "bearings", "resnet8", "resnet20", "dscnn", "mobilenet", "autoencoder", "vibration",
+    "fashion", "spoken_digits", "bearings", "resnet8", "resnet20", "dscnn", "mobilenet", "autoencoder",
     "mobilenet_v3", "efficientnet", "tiny_yolo", "unet", "tcn", "resnet1d",
 )  # fmt: skip
 
@@ -33,8 +36,13 @@ def test_a_network_comes_back_from_onnx_as_it_was(name, dynamo, tmp_path):
     export(model, x, tmp_path / "m.onnx", dynamo)
     module = OnnxModule(tmp_path / "m.onnx")
     with torch.no_grad():
-        y, expected = module(*x), model(*x)
-    assert (y - expected).abs().max() <= 1e-5 * expected.abs().max()
+        outputs, wanted = (tree_leaves(network(*x)) for network in (module, model))
+    for y, expected, of_file in zip(outputs, wanted, by_onnxruntime(tmp_path / "m.onnx", x), strict=True):
+        size = max(1.0, float(expected.abs().max()))
+        if (of_file - expected).abs().max() > 1e-5 * size:
+            assert (name, dynamo) in CHANGED
+            expected = of_file
+        assert (y - expected).abs().max() <= 1e-5 * size
 
     plan = QuantPlan(LayerPlan(granularity="tensor"))
     ours, theirs = (prepare(network, x, plan, name) for network in (model, module))
@@ -44,6 +52,12 @@ def test_a_network_comes_back_from_onnx_as_it_was(name, dynamo, tmp_path):
     assert list(ours.macs.values()) == list(theirs.macs.values())
     if unchanged(ours, theirs):
         assert same_bits(convert(ours), convert(theirs))
+
+
+def by_onnxruntime(path, x):
+    session = runtime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    names = [entry.name for entry in session.get_inputs()]
+    return map(torch.from_numpy, session.run(None, dict(zip(names, (part.numpy() for part in x), strict=True))))
 
 
 def export(model, x, path, dynamo):

@@ -20,6 +20,7 @@ Handler = Callable[..., Any]  # (call, *operands); an operand that is left out i
 Preparation = Callable[["Call", list[Any]], list[Any]]
 HANDLERS: dict[str, Handler] = {}
 PREPARATIONS: dict[str, Preparation] = {}  # of the constants, once, while the module is built
+SETTINGS: set[str] = set()  # whose constants say what to do, and are no weights
 NAMES = {1: "weight", 2: "bias", 3: "running_mean", 4: "running_var"}
 
 
@@ -45,9 +46,12 @@ class Call:
         return Refused(Refusal(f"the ONNX operator {kind} with {what}", kind.lower(), name, name, remedy))
 
 
-def onnx_operator(*kinds: str, prepare: Preparation | None = None) -> Callable[[Handler], Handler]:
+def onnx_operator(
+    *kinds: str, prepare: Preparation | None = None, settings: bool = False
+) -> Callable[[Handler], Handler]:
     def register(handler: Handler) -> Handler:
         HANDLERS.update(dict.fromkeys(kinds, handler))
+        SETTINGS.update(kinds if settings else ())
         if prepare is not None:
             PREPARATIONS.update(dict.fromkeys(kinds, prepare))
         return handler
@@ -67,7 +71,7 @@ class Weighted(nn.Module):
         prepared = PREPARATIONS[kind](self.call, list(arrays)) if kind in PREPARATIONS else list(arrays)
         self.slots: list[str | NDArray[Any] | None] = []  # a parameter's name, an array, None for what comes in
         for index, array in enumerate(prepared):
-            if array is None or array.dtype.kind != "f" or array.ndim == 0:
+            if array is None or array.dtype.kind != "f" or array.ndim == 0 or kind in SETTINGS:
                 self.slots.append(array)
                 continue
             name, tensor = NAMES.get(index, f"operand{index}"), torch.from_numpy(np.array(array, np.float32))

@@ -23,6 +23,7 @@ from mixcomp_edge.frontend.torch_export.refusals import Refusal, Refused, unsupp
 
 SHAPES = ("Shape", "Size")
 TYPES = ("float32", "float16", "float64", "uint8", "int8")  # of inputs; data is taken as float32
+LAYERS = ("Conv", "ConvTranspose", "Gemm", "MatMul")
 TO_FLOAT = ("Cast", "DequantizeLinear")
 SAME_IN_FLOAT = (  # of integers: what moves or chooses them; sums wrap around, and quotients are cut off
     "ArgMax", "Clip", "Concat", "DepthToSpace", "Expand", "Flatten", "Gather", "Identity", "Max", "MaxPool", "Min",
@@ -162,12 +163,18 @@ class OnnxModule(nn.Module):
 
 def _place(operation: Operation, constants: Mapping[str, Any]) -> str:
     """A module path: that of the weights where the file names them, layer1.0.conv for layer1.0.conv.weight, else the
-    node's own name."""
+    node's own name. Torch's exporters name a node by the modules that it lies in, /layer1/layer1.0/conv/Conv, and what
+    else is computed there like a layer, /layer1/layer1.0/conv/Pad: only layers take the module's place."""
     named = (name for name in operation.inputs if name in constants and name.endswith((".weight", ".bias")))
     text = next((name.rpartition(".")[0] for name in named), "") or operation.name or operation.outputs[0]
-    place = path_of(text)
+    parts = text.split("/") if text.startswith("/") else [text]
+    inner = [part for part, next_ in zip(parts, [*parts[1:], ""], strict=True) if not next_.startswith(f"{part}.")]
+    place = path_of("/".join(inner))
     folder, _, last = place.rpartition(".")
-    return folder if folder and re.fullmatch(rf"{operation.kind}(_\d+)?", last) else place  # /stem/conv/Conv
+    if not folder or not re.fullmatch(rf"{operation.kind}(_\d+)?", last):
+        return place
+    alone = folder.rpartition(".")[2].lower() == operation.kind.lower()  # a module relu, around a Relu
+    return folder if alone or operation.kind in LAYERS else f"{folder}_{last.lower()}"
 
 
 def _shape(operation: Operation, x: Tensor) -> Value:

@@ -79,7 +79,7 @@ def _global_max(call: Call, x: Tensor) -> Tensor:
     return x.amax(tuple(range(2, x.dim())), keepdim=True)
 
 
-@onnx_operator("Resize", "Upsample")
+@onnx_operator("Resize", "Upsample", settings=True)
 def _resize(call: Call, x: Tensor, *operands: Any) -> Tensor:
     """Where torch takes its samples at the same places. Its rule knows sizes only, so a factor must give whole ones."""
     old = call.operation.kind == "Upsample" or call.opset < 11  # Upsample(x, scales); Resize(x, scales)
