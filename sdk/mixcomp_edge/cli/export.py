@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -48,6 +49,13 @@ EnergyOption = Annotated[
     bool,
     typer.Option("--energy", help="MLPerf Tiny's energy mode: times are marked on the board's timestamp pin."),
 ]
+
+
+class Posit(StrEnum):
+    """How weights lie in a .tflite file that no int4 holds."""
+
+    INT8 = "int8"
+    DECODE = "decode"
 
 
 PACKAGE_NEXT = {
@@ -108,6 +116,15 @@ def register(app: typer.Typer) -> None:
                 "--approximate", help="With --as tflite: TFLite Micro may round otherwise; how far off is told."
             ),
         ] = False,
+        posit: Annotated[
+            Posit | None,
+            typer.Option(
+                "--posit",
+                help="With --as tflite: 4-bit weights beyond int4 as int8, or as codes and a table that TFLM_DECODE "
+                "reads, which takes less flash and more RAM.",
+                show_default="int8",
+            ),
+        ] = None,
         force: ForceFlag = False,
         json: JsonFlag = False,
     ) -> None:
@@ -140,11 +157,15 @@ def register(app: typer.Typer) -> None:
         if packaging is Packaging.TFLITE:
             given = (target, board, profile, baud, toolchain, optimize, flash_budget, max_instructions, like)
             if len(bundles) > 1 or energy or any(option is not None for option in given):
-                raise ExportError("--as tflite writes one model, for no target: give only M.mce, -o, --approximate.")
-            _export_tflite(bundles[0], folder, approximate=approximate, json=json)
+                raise ExportError(
+                    "--as tflite writes one model, for no target: give M.mce, -o, --approximate, --posit alone."
+                )
+            _export_tflite(bundles[0], folder, approximate=approximate, decode=posit is Posit.DECODE, json=json)
             return
         if approximate:
             raise ExportError("--approximate is for --as tflite: C computes the same integers everywhere.")
+        if posit is not None:
+            raise ExportError("--posit is for --as tflite: C has 4-bit weights whatever their format.")
         if optimize is None and (flash_budget or max_instructions):
             optimize = Goal.speed if flash_budget else Goal.size
         if optimize is not None and like is not None:
@@ -198,7 +219,7 @@ def register(app: typer.Typer) -> None:
         show_next(f"mixcomp-edge flash {folder}" if the_board else f"mixcomp-edge verify {folder} {runs}")
 
 
-def _export_tflite(bundle: Path, path: Path, *, approximate: bool, json: bool) -> None:
+def _export_tflite(bundle: Path, path: Path, *, approximate: bool, decode: bool, json: bool) -> None:
     from mixcomp_edge.bundle import load_bundle
     from mixcomp_edge.ir.graph import Q32
     from mixcomp_edge.storage import check_file
@@ -212,7 +233,7 @@ def _export_tflite(bundle: Path, path: Path, *, approximate: bool, json: bool) -
             "Quantize with --contract tflm, or pass --approximate to write the file and be told by how much."
         )
     check_file(path)
-    network, data = write(loaded, path)
+    network, data = write(loaded, path, decode=decode)
     found = _difference(loaded, network, data)
     if json:
         told = {"model": network.name, "file": str(path), "bytes": len(data), "operations": len(network.operations)}

@@ -8,21 +8,23 @@ from pathlib import Path
 from mixcomp_edge import __version__
 from mixcomp_edge.bundle import Bundle
 from mixcomp_edge.storage import write_file
+from mixcomp_edge.tflite.decode import decoded
 from mixcomp_edge.tflite.network import Network, network
 from mixcomp_edge.tflite.writer import write
 
 METADATA = "mixcomp-edge"  # its entry in the file: JSON with the version that wrote it and the digest of the bundle
 
 
-def content(bundle: Bundle) -> tuple[Network, bytes]:
-    """The network and the bytes of its file. UnsupportedError for what TensorFlow Lite Micro lacks."""
+def content(bundle: Bundle, *, decode: bool = False) -> tuple[Network, bytes]:
+    """The network and the bytes of its file. decode: weights of 4 bits that no int4 holds as codes and a table.
+    UnsupportedError for what TensorFlow Lite Micro lacks."""
     origin = {"bundle_sha256": bundle.sha256, "model": bundle.graph.name, "version": __version__}
-    found = network(bundle.graph)
+    found = decoded(network(bundle.graph)) if decode else network(bundle.graph)
     return found, write(found, {METADATA: json.dumps(origin, sort_keys=True).encode()})
 
 
-def export(bundle: Bundle, path: Path) -> tuple[Network, bytes]:
+def export(bundle: Bundle, path: Path, *, decode: bool = False) -> tuple[Network, bytes]:
     """Writes it, whole or not at all; StorageError where it cannot be written."""
-    found, data = content(bundle)
+    found, data = content(bundle, decode=decode)
     write_file(path, data)
     return found, data

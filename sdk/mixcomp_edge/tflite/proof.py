@@ -22,20 +22,21 @@ Integers = NDArray[np.int64]
 Pair = tuple[str, Integers, Integers]  # a tensor's name, what it should hold, what it holds
 
 
-def pairs(bundle: Bundle, inputs: Values) -> Iterator[list[Pair]]:
-    """For each input the tensors in the file's order. ExportError for another contract, or without tflite-micro."""
+def pairs(bundle: Bundle, inputs: Values, *, decode: bool = False) -> Iterator[list[Pair]]:
+    """For each input the tensors in the file's order. decode: of the file with weights as codes and a table.
+    ExportError for another contract, or without tflite-micro."""
     graph = bundle.graph
     if graph.contract != TFLM:
         raise ExportError(
             f"{graph.name}: rounds by contract {graph.contract}, TensorFlow Lite Micro by its own. Quantize with "
             "--contract tflm, or see how far apart they are by export --as tflite --approximate."
         )
-    network, data = content(bundle)
+    network, data = content(bundle, decode=decode)
     micro = Micro(network, data)
     for x in zip(*inputs, strict=True):
         expected = _tensors(graph, tuple(value[None] for value in x))
         made = micro.run([int8(node, value) for node, value in zip(graph.inputs, x, strict=True)])
-        yield [(name, expected[name].ravel(), found.ravel()) for name, found in made.items()]
+        yield [(name, expected[name].ravel(), found.ravel()) for name, found in made.items() if name in expected]
 
 
 def _tensors(graph: Graph, inputs: Values) -> dict[str, Integers]:

@@ -20,7 +20,7 @@ SUBGRAPH = {"tensors": 0, "inputs": 1, "outputs": 2, "operators": 3, "name": 4}
 TENSOR = {"shape": 0, "type": 1, "buffer": 2, "name": 3, "quantization": 4}
 QUANTIZATION = {"scale": 2, "zeroPoint": 3, "quantizedDimension": 6}
 OPERATOR = {"opcodeIndex": 0, "inputs": 1, "outputs": 2, "builtinOptionsType": 3, "builtinOptions": 4}
-CODE = {"deprecatedBuiltinCode": 0, "version": 2, "builtinCode": 3}
+CODE = {"deprecatedBuiltinCode": 0, "customCode": 1, "version": 2, "builtinCode": 3}
 BUFFER = {"data": 0}
 METADATA = {"name": 0, "buffer": 1}
 
@@ -36,6 +36,8 @@ class Kind:
     options: int = 0
     settings: dict[str, tuple[int, str]] = field(default_factory=dict)
 
+
+CUSTOM = 32  # the number of all that TensorFlow Lite has no number for, and knows by name
 
 _CONV = {
     "padding": (0, "int8"), "strideW": (1, "int32"), "strideH": (2, "int32"),
@@ -80,6 +82,7 @@ KINDS = {
     "SOFTMAX": Kind(25, "AddSoftmax", 2, 9, {"beta": (0, "float32")}),
     "SUB": Kind(41, "AddSub", 2, 28),
     "SUM": Kind(74, "AddSum", 2, 27, _REDUCER),
+    "TFLM_DECODE": Kind(CUSTOM, "AddDecode"),
     "TRANSPOSE": Kind(39, "AddTranspose", 2, 26),
     "TRANSPOSE_CONV": Kind(67, "AddTransposeConv", 3, 49, _TRANSPOSED),
 }

@@ -94,9 +94,10 @@ class _Writer:
 
     def code(self, kind: str, version: int) -> int:
         number = schema.KINDS[kind].code
+        name: dict[str, Field] = {"customCode": ("offset", self.text(kind))} if number == schema.CUSTOM else {}
         return self.table(
             schema.CODE, deprecatedBuiltinCode=("int8", min(number, 127)), version=("int32", version),
-            builtinCode=("int32", number),
+            builtinCode=("int32", number), **name,
         )  # fmt: skip
 
     def entry(self, name: str, content: bytes) -> int:

@@ -6,16 +6,19 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from torch import nn
 
-from mixcomp_edge import Bundle, load_bundle, save_bundle, verify
+from mixcomp_edge import Bundle, LayerPlan, QuantPlan, convert, load_bundle, prepare, save_bundle, verify
 from mixcomp_edge.bundle import parse_bundle
 from mixcomp_edge.codegen.project import export
 from mixcomp_edge.errors import ExportError, MixcompError, UnsupportedError
 from mixcomp_edge.ir import interp, tflm
 from mixcomp_edge.ir.graph import Graph
 from mixcomp_edge.ir.verify import verify as check
+from mixcomp_edge.tflite.export import content
 from mixcomp_edge.tflite.proof import pairs
 from mixcomp_edge.verification import make_inputs
 from sdk.codegen import zoo
@@ -80,6 +83,23 @@ def test_a_bundle_keeps_its_contract_and_its_outputs(tmp_path):
     assert loaded.graph.contract == "tflm"
     np.testing.assert_array_equal(interp.run(loaded.graph, x), interp.run(graph, x))
     assert Bundle(graph).sha256 != Bundle(zoo.graph("branches8")).sha256
+
+
+@pytest.mark.parametrize("granularity", ["channel", "tensor"])
+def test_weights_in_codes_and_a_table_compute_the_same_in_a_smaller_file(granularity):
+    pytest.importorskip("tflite_micro", reason="the package tflite-micro is missing")
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Conv2d(21, 9, 3), nn.ReLU(), nn.Conv2d(9, 21, 3), nn.Flatten(), nn.Linear(21 * 3 * 2, 16))
+    plan = QuantPlan(LayerPlan(weights="posit4", granularity=granularity))
+    bundle = convert(prepare(net, torch.rand(8, 21, 7, 6), plan, name="net"), contract="tflm")
+    (plain, whole), (network, small) = (content(bundle, decode=decode) for decode in (False, True))
+    assert [op.kind for op in network.operations].count("TFLM_DECODE") == 3
+    assert len(small) < len(whole) - 200
+    assert "resolver.AddDecode();" in network.resolver
+    x = make_inputs(bundle.graph, 3)
+    compared = [tensor for tensors in pairs(bundle, x, decode=True) for tensor in tensors]
+    assert len(compared) == 3 * len(plain.operations)
+    assert all(np.array_equal(want, got) for _, want, got in compared)
 
 
 def test_verify_on_tflm_counts_every_tensor_and_refuses_other_contracts(tmp_path):

@@ -48,5 +48,7 @@ def test_a_q32_bundle_asks_for_approximate_and_is_told_how_far_off_it_is(tmp_pat
 def test_what_is_for_c_does_not_go_with_a_file_for_tensorflow_lite(tmp_path, command):
     code, _, why = command("m.mce", "--as", "tflite", "-t", "cortex-m4", "-o", tmp_path / "m.tflite")
     assert (code, "for no target" in why) == (2, True)
+    code, _, why = command("m.mce", "--posit", "decode", "-o", tmp_path / "c")
+    assert (code, "is for --as tflite" in why) == (2, True)
     code, _, why = command("m.mce", "--approximate", "-o", tmp_path / "c")
     assert (code, "is for --as tflite" in why) == (2, True)

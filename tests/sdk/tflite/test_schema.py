@@ -38,7 +38,7 @@ def test_the_fields_of_a_table_lie_where_the_schema_has_them(table):
 @pytest.mark.parametrize("kind", schema.KINDS)
 def test_an_operator_has_the_schemas_number_and_settings(kind):
     ours = schema.KINDS[kind]
-    assert ours.code == getattr(litert.BuiltinOperator, kind)
+    assert ours.code == getattr(litert.BuiltinOperator, "CUSTOM" if kind == "TFLM_DECODE" else kind)
     if ours.options:
         [table] = [name for name, number in vars(litert.BuiltinOptions).items() if number == ours.options]
         assert {name: placed(table, name) for name in ours.settings} == ours.settings
