@@ -126,7 +126,9 @@ def open_transport(on: str, project: Path, layout: Layout, chain_name: str | Non
             return BoardTransport(on, place, layout, bundle.sha256)
         the_board, build_id = read_firmware(project)
         return BoardTransport(on, place, layout, bundle.sha256, build_id, baud=the_board.baud)
-    raise ExportError(f"unknown transport '{on}'; known are host, emulator, qemu:BOARD, serial:PORT and tflm.")
+    raise ExportError(
+        f"unknown transport '{on}'; known are host, emulator, qemu:BOARD, serial:PORT, tflm, litert and tensorflow."
+    )
 
 
 def _qemu_board(name: str, project: Path, layout: Layout, chain_name: str | None) -> Transport:

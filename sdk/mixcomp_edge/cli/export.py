@@ -243,11 +243,7 @@ def _export_tflite(bundle: Path, path: Path, *, approximate: bool, decode: bool,
     if found is None:
         warn(f"how far it is from the bundle is not measured: the package tflite-micro is missing. {INSTALL}")
     else:
-        output.print(
-            f"TensorFlow Lite Micro on {found.inputs} inputs: {found.differing} of {found.elements} output elements "
-            f"differ, by {found.steps} steps at most; the largest element is the same one for {found.same_largest}.",
-            highlight=False,
-        )
+        output.print(f"TensorFlow Lite Micro: {found}", highlight=False)
     output.print(network.resolver, highlight=False, markup=False)
 
 

@@ -28,7 +28,11 @@ def register(app: typer.Typer) -> None:
         source: SourceArgument,
         on: Annotated[
             str,
-            typer.Option("--on", help="Where the C runs: host, emulator, qemu:BOARD, serial:PORT. Or tflm."),
+            typer.Option(
+                "--on",
+                help="Where the C runs: host, emulator, qemu:BOARD, serial:PORT. Or what runs the .tflite file: "
+                "tflm; litert and tensorflow, which are measured.",
+            ),
         ] = "host",
         target: TargetOption = None,
         model: ModelOption = None,
@@ -45,14 +49,21 @@ def register(app: typer.Typer) -> None:
         On a board (qemu:BOARD or serial:PORT, a device or a pyserial URL) the firmware of `export --board` must run;
         each layer is compared by its CRC-32, and fetched where that differs.
 
+        LiteRT and TensorFlow round in ways of their own: --on litert and tensorflow tell how far off they are.
+
         Examples: mixcomp-edge verify resnet8.mce --on emulator --target cortex-m0plus
 
         mixcomp-edge verify resnet8_tflm.mce --on tflm
+
+        mixcomp-edge verify resnet8_tflm.mce --on litert
 
         mixcomp-edge verify resnet8_fw --on serial:/dev/ttyACM0 --count 20
         """
         from mixcomp_edge.verification import verify as check
 
+        if on in ("litert", "tensorflow"):
+            _measure(source, on, count, seed, json=json)
+            return
         with progress_bar() as tell:
             verdict = check(
                 source, on=on, target_name=target, model=model, count=count, chain_name=toolchain, seed=seed,
@@ -76,3 +87,22 @@ def register(app: typer.Typer) -> None:
             else:
                 show_next(f"mixcomp-edge simulate {source}{f' -t {target}' if target else ''} --per-layer")
         raise typer.Exit(1 if verdict.mismatches else 0)
+
+
+def _measure(source: Path, on: str, count: int, seed: int, *, json: bool) -> None:
+    """How far an interpreter that proves nothing is."""
+    from mixcomp_edge.bundle import load_bundle
+    from mixcomp_edge.errors import ExportError
+    from mixcomp_edge.tflite.others import differences
+    from mixcomp_edge.verification import make_inputs
+
+    if source.is_dir():
+        raise ExportError(f"{source} is a folder of C; --on {on} takes a bundle.")
+    bundle = load_bundle(source)
+    found = differences(bundle, on, make_inputs(bundle.graph, count, seed))
+    if json:
+        print_json({"transport": on, "proof": False, "differences": {way: d.as_dict() for way, d in found.items()}})
+        return
+    for way, difference in found.items():
+        output.print(f"{on}, {way}: {difference}", highlight=False)
+    output.print(f"No proof either way: {on} rounds as its kernels do. --on tflm proves.", highlight=False)
