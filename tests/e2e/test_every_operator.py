@@ -11,12 +11,12 @@ import pytest
 from firmware.layers import layer
 from mixcomp_edge import Bundle, save_bundle, verify
 from mixcomp_edge.ir.graph import Graph, Node
-from mixcomp_edge.ir.types import DTYPES
+from mixcomp_edge.ir.types import DTYPES, WIDE
 from mixcomp_edge.ir.verify import verify as checked
 from mixcomp_edge.plan.kernels import catalogue
 from mixcomp_edge.targets import targets
 
-READ = {act: sorted({kernel.op for kernel in catalogue() if act in kernel.act}) for act in (*DTYPES, "u16")}
+READ = {act: sorted({kernel.op for kernel in catalogue() if act in kernel.act}) for act in (*DTYPES, *WIDE)}
 CORES = [name for name, target in targets().items() if target.core]
 
 

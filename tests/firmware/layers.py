@@ -353,17 +353,22 @@ def _of_tokens(op: str, dtype: str, y_type: QType, rng: Rng) -> Graph:
 
 
 def _transpose(type_: QType, rng: Rng) -> Graph:
-    """Up to four axes, some of 1, some long, some that stay neighbours."""
-    shape = tuple(int(n) for n in rng.choice([1, 2, 2, 3, 4, 5, 8, 13], int(rng.integers(1, 5))))
+    """Up to four axes, some of 1, some long, some that stay neighbours; three of 16 bits."""
+    shape = tuple(int(n) for n in rng.choice([1, 2, 2, 3, 4, 5, 8, 13], int(rng.integers(1, _axes(type_) + 1))))
     axes = tuple(int(n) for n in rng.permutation(len(shape)))
     x = QInput(name="x", inputs=(), shape=shape, type=type_)
     y = QTranspose(name="y", inputs=("x",), shape=tuple(shape[axis] for axis in axes), type=type_, axes=axes)
     return Graph("alone", (x, y), "y")
 
 
+def _axes(type_: QType) -> int:
+    """Of values that are moved."""
+    return 3 if type_.bits == 16 else 4
+
+
 def _slice(type_: QType, rng: Rng) -> Graph:
     """Forwards and backwards, in steps of any size, and of none."""
-    shape = tuple(int(n) for n in rng.choice([1, 2, 3, 4, 8, 13], int(rng.integers(1, 5))))
+    shape = tuple(int(n) for n in rng.choice([1, 2, 3, 4, 8, 13], int(rng.integers(1, _axes(type_) + 1))))
     start = tuple(int(rng.integers(0, n)) for n in shape)
     step = tuple(int(rng.choice([0, 1, 1, 1, 2, -1, -2, 3])) for _ in shape)
     step = tuple(max(-n, min(n, s)) for s, n in zip(step, shape, strict=True))

@@ -12,8 +12,12 @@ from mixcomp_edge.plan.kernels import catalogue
 from mixcomp_edge.plan.packing import PACKINGS
 
 KERNELS = catalogue()
-TOKENS = ("embedding", "token_offset", "length_mask")  # they read whole numbers
 ALL = tuple({kernel.name: kernel for contract in CONTRACTS for kernel in catalogue(contract)}.values())
+PLAIN = ("u4", "s4", "u8", "s8")
+READ = {  # what else they read
+    **dict.fromkeys(("embedding", "token_offset", "length_mask"), ("u8", "u16")),
+    **dict.fromkeys(("slice", "transpose"), (*PLAIN, "u16", "s16")),
+}
 NAMES = [kernel.name for kernel in KERNELS]
 
 
@@ -51,7 +55,7 @@ def test_a_catalogue_entry_says_what_its_name_says(kernel):
     )
     op, act, weights, isa = name.groups()
     assert (kernel.op, kernel.isa) == (op, isa)
-    assert kernel.act == ((act,) if act else ("u8", "u16") if op in TOKENS else ("u4", "s4", "u8", "s8"))
+    assert kernel.act == ((act,) if act else READ.get(op, PLAIN))
     assert kernel.weight_bits == (8 if weights == "w8" else 4)
     assert kernel.packing in (*PACKINGS, "")
     assert bool(weights) <= bool(kernel.packing)
@@ -60,10 +64,7 @@ def test_a_catalogue_entry_says_what_its_name_says(kernel):
 
 def test_every_operator_and_type_has_a_portable_kernel():
     portable = {(kernel.op, act) for kernel in KERNELS if kernel.isa == "c" for act in kernel.act}
-    plain = ("u4", "s4", "u8", "s8")
-    assert portable == {
-        (kernel.op, act) for kernel in KERNELS for act in (("u8", "u16") if kernel.op in TOKENS else plain)
-    }
+    assert portable == {(kernel.op, act) for kernel in KERNELS for act in READ.get(kernel.op, PLAIN)}
 
 
 def test_headers_are_exactly_what_the_compiler_reads():

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 
+from mixcomp_edge.errors import GraphError
 from mixcomp_edge.ir import c_view
 from mixcomp_edge.ir.bounds import MAX_RANK
 from mixcomp_edge.ir.c_view import Call, Fields
@@ -33,9 +34,12 @@ def copy(node: QNode, start: int, x_steps: tuple[int, ...]) -> tuple[Call, ...]:
 
     Axes that walk on where the one inside them ends are one loop. Bytes go in the order of y where many stay together,
     else the longest loop inside, so that it costs little to enter; half bytes in the order of y, or two at a time as
-    bytes where they stay together."""
+    bytes where they stay together. Elements of 16 bits are two bytes that stay together."""
     loops = _joined(node.shape, x_steps)
     type_ = c_view.type_of(node.type)
+    if node.type.bits == 16:
+        wide = [Loop(loop.size, 2 * loop.x_step, 2 * loop.y_step) for loop in loops]
+        loops, start, type_ = _joined_loops([*wide, Loop(2, 1, 1)]), 2 * start, f"MCE_{node.type.dtype[0].upper()}8"
     if node.type.bits == 4 and (halved := _halved(loops, start)) is not None:
         loops, start, type_ = halved, start // 2, f"MCE_{node.type.dtype[0].upper()}8"
     if type_.endswith("8") and not (loops[-1].x_step == 1 and loops[-1].size >= TOGETHER):
@@ -48,17 +52,28 @@ def copy(node: QNode, start: int, x_steps: tuple[int, ...]) -> tuple[Call, ...]:
     return (Call("mce_strided", lines, node.inputs),)
 
 
+def check_wide(node: QNode) -> None:
+    """GraphError for elements of 16 bits that may need more loops than C has."""
+    if node.type.bits == 16 and len(node.shape) == MAX_RANK:
+        raise GraphError(
+            f"{node.name}: {node.op} moves {node.type.dtype} of up to {MAX_RANK - 1} axes, not {node.shape}."
+        )
+
+
 def _joined(shape: Shape, x_steps: tuple[int, ...]) -> list[Loop]:
     """The loops in the order of y, the outermost first; one at least."""
-    loops: list[Loop] = []
-    for size, x_step, y_step in zip(shape, x_steps, steps(shape), strict=True):
-        if size == 1:
-            continue
-        if loops and loops[-1].x_step == size * x_step:
-            loops[-1] = Loop(loops[-1].size * size, x_step, y_step)
+    axes = zip(shape, x_steps, steps(shape), strict=True)
+    return _joined_loops([Loop(*axis) for axis in axes if axis[0] > 1]) or [Loop(1, 0, 1)]
+
+
+def _joined_loops(loops: list[Loop]) -> list[Loop]:
+    joined: list[Loop] = []
+    for loop in loops:
+        if joined and joined[-1].x_step == loop.size * loop.x_step:
+            joined[-1] = replace(loop, size=joined[-1].size * loop.size)
         else:
-            loops.append(Loop(size, x_step, y_step))
-    return loops or [Loop(1, 0, 1)]
+            joined.append(loop)
+    return joined
 
 
 def _halved(loops: list[Loop], start: int) -> list[Loop] | None:

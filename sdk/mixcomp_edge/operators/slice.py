@@ -53,12 +53,17 @@ class QSlice(QNode):
 
     op: ClassVar[str] = "slice"
     keeps_type: ClassVar[bool] = True
+    makes_16_bits: ClassVar[bool] = True
+    reads_16_bits: ClassVar[bool] = True
 
     start: Steps
     step: Steps
 
     def output_shape(self, shapes: list[Shape]) -> Shape:
         return _output_shape(self, self.start, self.step, shapes[0])
+
+    def check(self, inputs: list[QType]) -> None:
+        strided.check_wide(self)
 
     def evaluate(self, inputs: list[Value], types: list[QType]) -> Value:
         y = inputs[0]

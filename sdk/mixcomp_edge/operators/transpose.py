@@ -55,11 +55,16 @@ class QTranspose(QNode):
 
     op: ClassVar[str] = "transpose"
     keeps_type: ClassVar[bool] = True
+    makes_16_bits: ClassVar[bool] = True
+    reads_16_bits: ClassVar[bool] = True
 
     axes: tuple[int, ...]
 
     def output_shape(self, shapes: list[Shape]) -> Shape:
         return _output_shape(self, self.axes, shapes[0])
+
+    def check(self, inputs: list[QType]) -> None:
+        strided.check_wide(self)
 
     def evaluate(self, inputs: list[Value], types: list[QType]) -> Value:
         return inputs[0].transpose(0, *(1 + axis for axis in self.axes))

@@ -58,6 +58,10 @@ ONE = {
     "the same, as masked_fill": lambda m, t: m.fc(
         m.embedding(t).masked_fill((t == 0)[..., None], 0.0).sum(1) / (t > 0).sum(1, keepdim=True).clamp(min=1)),
     "the negation": lambda m, t: m.fc(mean(m.embedding(t), ~(t == 0))),
+    "the first ones": lambda m, t: m.fc(m.embedding(t[:, :4]).mean(1)),
+    "every other one, backwards": lambda m, t: m.fc(
+        m.embedding(t.flip(1)[:, ::2]).masked_fill((t.flip(1)[:, ::2] == 0)[..., None], 0).sum(1)),
+    "two sentences": lambda m, t: m.fc(m.embedding(t.view(-1, 2, 3).transpose(1, 2)).amax((1, 2))),
     "a token far up": lambda m, t: m.fc(mean(m.embedding(t), (t != 299).logical_not() | (t < 290))),
 }  # fmt: skip
 TWO = {
@@ -88,7 +92,15 @@ def made(function, *, bits: int = 8, weights: str = "int8", words: int = WORDS, 
 
 
 BYTES = ("a mean", "the negation", "places below a length")  # of which the same is tried with tokens of 8 bits
-OFTEN = ("scaled", "learned positions", "a token far up", "the same, as masked_fill", "what lies beyond it")
+OFTEN = (
+    "scaled",
+    "every other one, backwards",
+    "two sentences",
+    "learned positions",
+    "a token far up",
+    "the same, as masked_fill",
+    "what lies beyond it",
+)
 WAYS = [
     *(pytest.param(how, WORDS, marks=[pytest.mark.long] * (how not in OFTEN)) for how in [*ONE, *TWO]),
     *((how, 40) for how in BYTES),

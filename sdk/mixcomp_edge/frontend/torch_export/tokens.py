@@ -23,11 +23,14 @@ from mixcomp_edge.operators.embedding import Embedding
 from mixcomp_edge.operators.input import BYTE, MOST_WORDS, TokenInput
 from mixcomp_edge.operators.lookup import Lookup
 from mixcomp_edge.operators.reshape import Reshape
+from mixcomp_edge.operators.slice import Slice
 from mixcomp_edge.operators.tokens import LengthMask, TokenOffset
+from mixcomp_edge.operators.transpose import Transpose
 
 TURNED = {"below": "above", "above": "below", "up_to": "from", "from": "up_to"}
 PLACES = {"below": (0, False), "up_to": (1, False), "above": (1, True), "from": (0, True)}  # before by, whether not
 READERS = (Embedding, LengthMask, TokenOffset)  # of tokens beyond a byte
+MOVES = (Reshape, Slice, Transpose)
 
 
 @handles("embedding.default")
@@ -37,7 +40,8 @@ def _embedding(importer: Importer, node: fx.Node) -> None:
     table, read = importer.tensor(weight), importer.read(node, 1)
     if table is None:
         raise refused(node, "an embedding whose table is computed")
-    if not _is_whole(importer, read.node):
+    root = _root(importer, read.node)
+    if not isinstance(root, FloatNode) or root.fixed_step != 1.0:
         raise refused(node, "an embedding of computed numbers", "only tokens that are given, and argmax, have rows")
     if len(table) > MOST_WORDS:
         raise refused(node, f"an embedding of {len(table)} rows", f"tokens have 16 bits: {MOST_WORDS} rows at most")
@@ -48,11 +52,11 @@ def _embedding(importer: Importer, node: fx.Node) -> None:
     importer.add(node, made, (*read.order, len(read.order)))
 
 
-def _is_whole(importer: Importer, node: Node) -> bool:
-    """Whether a value is of numbers that nothing has rounded."""
-    while node.keeps_type and len(node.inputs) == 1:
+def _root(importer: Importer, node: Node) -> Node:
+    """What made a value that was moved since."""
+    while isinstance(node, MOVES):
         node = importer.nodes[node.inputs[0]]
-    return isinstance(node, FloatNode) and node.fixed_step == 1.0
+    return node
 
 
 def compared(importer: Importer, node: fx.Node, function: str) -> bool:
@@ -62,7 +66,7 @@ def compared(importer: Importer, node: fx.Node, function: str) -> bool:
     if turned:
         value, constant = constant, value
     stored = importer.alias.get(value) if isinstance(value, fx.Node) else None
-    if stored is None or not isinstance(importer.nodes[stored.node], TokenInput):
+    if stored is None or not isinstance(_root(importer, importer.nodes[stored.node]), TokenInput):
         return False
     given = importer.constants.get(constant) if isinstance(constant, fx.Node) else constant
     if given is None:
@@ -145,8 +149,8 @@ def _words(graph: Graph, node: TokenInput) -> int:
 
 
 def _readers(graph: Graph, name: str) -> list[Node]:
-    """What reads a value, under whatever shape."""
+    """What reads a value, wherever it is moved."""
     found: list[Node] = []
     for user in graph.users[name]:
-        found += _readers(graph, user.name) if isinstance(user, Reshape) else [user]
+        found += _readers(graph, user.name) if isinstance(user, MOVES) else [user]
     return found

@@ -113,8 +113,8 @@ def _spread(moved: Callable[[], list[Tensor]], ys: list[Tensor]) -> list[Tensor]
     draws = zip(*(moved() for _ in range(DRAWS)), strict=True)
     allowed = []
     for y, others in zip(ys, draws, strict=True):
-        off = torch.stack([(other - y).abs().amax(0, keepdim=True) for other in others]).amax(0)
-        allowed.append(SPREAD * (off + UNIT * y.abs().amax(0, keepdim=True)))
+        off = torch.stack([(other - y).abs().nan_to_num(0, 0).amax(0, keepdim=True) for other in others]).amax(0)
+        allowed.append(SPREAD * (off + UNIT * y.abs().nan_to_num(0, 0).amax(0, keepdim=True)))
     return allowed
 
 
