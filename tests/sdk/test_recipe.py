@@ -99,9 +99,11 @@ def test_the_built_in_recipes_have_names_and_leave_a_task_its_epochs():
     paper, best = load_recipe("paper", task), load_recipe("best", task)
     assert (paper.quantizer_even, paper.quantizer_uneven, paper.estimator) == ("entropy", "max", "tanh")
     assert (paper.distill, best.quantizer_even, best.quantizer_uneven) == (0.0, "learned", "learned")
+    calibrate = load_recipe("calibrate", task)
+    assert (calibrate.distill, calibrate.features, calibrate.epochs, calibrate.seed) == (1.0, 1.0, 9, 5)
     for recipe in (paper, best):
         assert (recipe.epochs, recipe.batch_size, recipe.seed) == (9, 7, 5)
-    with pytest.raises(RecipeError, match="recipe papers: No such file; built-in recipes are best and paper"):
+    with pytest.raises(RecipeError, match="recipe papers: No such file; built-in recipes are best, calibrate, paper"):
         load_recipe("papers")
 
 

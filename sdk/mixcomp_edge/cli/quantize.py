@@ -42,7 +42,9 @@ GranularityOption = Annotated[
 EpochsOption = Annotated[int | None, typer.Option("--epochs", help="Epochs of retraining; 0 calibrates only.", min=0)]
 RecipeOption = Annotated[
     str | None,
-    typer.Option("--recipe", help="How to train: paper, best, or a TOML file.", show_default="the task's own"),
+    typer.Option(
+        "--recipe", help="How to train: paper, best, calibrate, or a TOML file.", show_default="the task's own"
+    ),
 ]
 DevicesOption = Annotated[
     str, typer.Option("--devices", help="Where to train: cpu, cpu:N, gpu, gpu:N, or gpu:NxM for M nodes.")

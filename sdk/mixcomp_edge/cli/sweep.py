@@ -36,7 +36,7 @@ def register(app: typer.Typer) -> None:
             typer.Option("--eta", help="Share of Posit, layers by analyze on the plan's default; repeatable."),
         ] = None,
         recipe: Annotated[
-            list[str] | None, typer.Option("--recipe", help="paper, best, or a TOML file; repeatable.")
+            list[str] | None, typer.Option("--recipe", help="paper, best, calibrate, or a TOML file; repeatable.")
         ] = None,
         seeds: Annotated[str, typer.Option("--seeds", help="Seeds, as in 0,1,2.")] = "0",
         epochs: Annotated[int | None, typer.Option("--epochs", help="Epochs of retraining.", min=0)] = None,

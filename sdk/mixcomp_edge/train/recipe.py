@@ -68,11 +68,11 @@ FOLDER = Path(__file__).with_name("recipes")
 
 
 def load_recipe(name: str | Path, base: Recipe | None = None) -> Recipe:
-    """The recipe `paper` or `best`, or that of a TOML file; keys that it leaves out come from base."""
+    """The recipe `paper`, `best` or `calibrate`, or that of a TOML file; keys that it leaves out come from base."""
     known = sorted(path.stem for path in FOLDER.glob("*.toml"))
     path = FOLDER / f"{name}.toml" if str(name) in known else Path(name)
     if not os.path.exists(path):
-        raise RecipeError(f"recipe {name}: No such file; built-in recipes are {' and '.join(known)}.")
+        raise RecipeError(f"recipe {name}: No such file; built-in recipes are {', '.join(known)}.")
     entries = read_toml(path, RecipeError, "recipe")
     keys = [field.name for field in fields(Recipe)]
     for key in entries:

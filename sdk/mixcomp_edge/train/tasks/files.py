@@ -15,7 +15,7 @@ from torch.utils._pytree import tree_leaves
 from mixcomp_edge.errors import TaskError
 from mixcomp_edge.train.arrays import as_float
 from mixcomp_edge.train.metrics import SHARE, Metric
-from mixcomp_edge.train.recipe import Recipe
+from mixcomp_edge.train.recipe import load_recipe
 from mixcomp_edge.train.samples import change, count, each, join, take
 from mixcomp_edge.train.task import Split, Task
 from mixcomp_edge.train.tasks.doors import Opened, open_model
@@ -26,9 +26,8 @@ from mixcomp_edge.train.tasks.samples import Samples, read_samples
 from mixcomp_edge.train.tasks.source import Source
 
 TEST_SHARE = 0.2  # of each class, where the file has no test samples
-STEPS, BATCH = 2000, 32  # of teaching without labels
+STEPS = 2000  # of teaching without labels
 NOISE, NOISE_ELEMENTS = 64, 1 << 22  # samples where there is no data, and their elements together
-TAUGHT = Recipe(batch_size=BATCH, lr=6e-3, distill=1.0, features=1.0)
 
 
 class Normalized(nn.Module):
@@ -132,12 +131,13 @@ def _taught(samples: Samples, model: nn.Module, source: Source) -> dict[str, Any
     targets = _answers(model, x)
     train, test = hold_out(Split(x, targets), 0.1)
     several = not isinstance(train.y, np.ndarray)
+    recipe = load_recipe("calibrate")
     classes = not several and train.y.ndim == 2 and train.y.shape[1] > 1
     return {
         "train": train,
         "test": test,
         "calibration": change(sample(train, SAMPLE), as_float),
-        "recipe": TAUGHT.with_(epochs=max(1, round(STEPS * BATCH / len(train)))),
+        "recipe": recipe.with_(epochs=max(1, round(STEPS * recipe.batch_size / len(train)))),
         "augment": with_patches,
         "loss": None if several else "mse",
         "metric": AGREEMENT if classes else DISTANCE,
