@@ -22,7 +22,7 @@ from mixcomp_edge.numerics.requant import add_parameters
 from mixcomp_edge.numerics.tflm import Factors
 
 OPEN = 1024.0  # beyond what differences of a softmax's numbers are
-NOTHING = 6.3  # so far below the largest number of its row a softmax gives less than half of 1 / 256, which is 0
+NOTHING = 7.0  # so far below the largest number of its row a softmax gives 0; from 6.3 on, but rounding moves rows
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -15,6 +15,7 @@ from mixcomp_edge import Bundle, LayerPlan, QuantPlan, convert, prepare
 from mixcomp_edge.errors import UnsupportedError
 
 WORDS, T, WIDTH, HEADS = 300, 6, 8, 2
+NEVER = torch.full((T, T), -torch.inf).triu(1)  # of what comes later
 
 
 class Attention(nn.Module):
@@ -81,6 +82,8 @@ BY_TOKENS = {
     "nn.TransformerEncoder": Whole(encoder(), lambda m, x, pad: m(x, src_key_padding_mask=pad)),
     "nn.TransformerEncoder, norm first": Whole(
         encoder(norm_first=True, activation="gelu"), lambda m, x, pad: m(x, src_key_padding_mask=pad)),
+    "nn.TransformerEncoder, causal, too": Whole(
+        encoder(), lambda m, x, pad: m(x, mask=NEVER, src_key_padding_mask=pad, is_causal=True)),
     "nn.MultiheadAttention": Whole(
         nn.MultiheadAttention(WIDTH, HEADS, batch_first=True), lambda m, x, pad: m(x, x, x, key_padding_mask=pad)[0]),
     "nn.MultiheadAttention without weights": Whole(

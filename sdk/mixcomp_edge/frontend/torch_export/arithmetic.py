@@ -10,7 +10,7 @@ import numpy as np
 from torch import fx
 
 from mixcomp_edge.frontend.torch_export.calls import arguments, only_booleans, operator_of, refused, torch_shape
-from mixcomp_edge.frontend.torch_export.computed_masks import added
+from mixcomp_edge.frontend.torch_export.computed_masks import added, with_constant
 from mixcomp_edge.frontend.torch_export.importer import Importer, handles
 from mixcomp_edge.frontend.torch_export.masks import before_softmax, is_mask, with_mask
 from mixcomp_edge.frontend.torch_export.pairs import joined
@@ -39,6 +39,17 @@ def _arithmetic(importer: Importer, node: fx.Node) -> None:
         return None if _is_masked(importer, node) else _of_two(importer, node)
     value = values[0] if values else 0
     source = importer.stored(node, value)
+    other = operands[1 - value]
+    if (
+        operator == "add"
+        and isinstance(other, fx.Node)
+        and other in importer.constants
+        and _factors(node) == (1.0, 1.0)
+    ):
+        masks = with_constant(importer, node, source, other)
+        if masks is not None:
+            importer.alias[node] = masks
+            return None
     product = operator in ("mul", "div")
     constant = importer.constant(node, operands[1 - value], finite=product or not before_softmax(node))
     if operator == "div" and value == 1:

@@ -7,16 +7,18 @@ from dataclasses import replace
 from functools import partial
 
 import numpy as np
-from torch import fx
+from torch import Tensor, fx
 
 from mixcomp_edge.frontend.torch_export.importer import Importer
 from mixcomp_edge.frontend.torch_export.masks import OUT
 from mixcomp_edge.frontend.torch_export.pairs import joined
 from mixcomp_edge.frontend.torch_export.values import Stored
+from mixcomp_edge.ir.graph import Node
 from mixcomp_edge.ir.nodes import Doubles, FloatNode
 from mixcomp_edge.numerics.functions import Formula, Step, evaluate
 from mixcomp_edge.numerics.functions import joined as join
-from mixcomp_edge.operators.blend import OPEN, Blend, Masked
+from mixcomp_edge.operators.blend import OPEN, Blend, Masked, Minimum
+from mixcomp_edge.operators.constant import Constant
 from mixcomp_edge.operators.input import BYTE, TokenInput
 from mixcomp_edge.operators.lookup import Lookup
 from mixcomp_edge.operators.mul import Mul
@@ -77,10 +79,27 @@ def added(importer: Importer, node: fx.Node, value: Stored, mask: Stored) -> Sto
     """The value without what a sum with a mask of zeros and very negative numbers leaves out of a softmax; None where
     it is none."""
     values = _values(importer, mask.node)
-    if values is None or np.any((values != 0) & (values > OUT)) or len({*values[values != 0].tolist()}) != 1:
+    if values is None or not _is_mask(values) or len({*values[values != 0].tolist()}) != 1:
         return None
     limits = replace(mask, node=_limits(importer, node, mask.node))
     return _below(importer, node, value, limits, float(values.min()), adds=True)
+
+
+def with_constant(importer: Importer, node: fx.Node, mask: Stored, constant: fx.Node) -> Stored | None:
+    """The sum of a computed mask and one that is known, such as a causal one; None where one of them is none. What a
+    softmax makes of it needs neither."""
+    values = _values(importer, mask.node)
+    addend = importer.constants[constant]
+    numbers = addend.double().numpy() if isinstance(addend, Tensor) else np.zeros(1)
+    if values is None or not (_is_mask(values) and _is_mask(numbers) and (numbers != 0).any()):
+        return None
+    held = importer.flash(node, constant, importer.constant(node, constant, finite=False))
+    return joined(importer, node, partial(Blend, factors=np.ones(2)), mask, held)
+
+
+def _is_mask(values: Doubles) -> bool:
+    """Whether there are but zeros and very negative numbers."""
+    return bool(((values == 0) | (values <= OUT)).all())
 
 
 def replaced(importer: Importer, node: fx.Node, value: Stored, mask: Stored, out: str, number: float) -> Stored:
@@ -121,6 +140,10 @@ def _values(importer: Importer, name: str) -> Doubles | None:
         return np.arange(BYTE, dtype=np.float64)
     if isinstance(node, TokenInput):  # a mask of 0 and 1, if it is one
         return np.array([0.0, 1.0])
+    if _is_sum(importer, node):
+        mask, held = _parts(importer, node)
+        read = _values(importer, mask)
+        return None if read is None else np.unique(read[:, None] + held.values.ravel())
     if not isinstance(node, FloatNode) or len(node.inputs) != 1:
         return None
     read = _values(importer, node.inputs[0])
@@ -133,12 +156,33 @@ def _values(importer: Importer, name: str) -> Doubles | None:
 def _limits(importer: Importer, node: fx.Node, name: str) -> str:
     """The node of what a mask of zeros and very negative numbers says, made before it is moved."""
     made = importer.nodes[name]
+    if _is_sum(importer, made):
+        mask, held = _parts(importer, made)
+        limits = np.where(held.values <= OUT, -OPEN, OPEN)
+        known = importer.once(replace(held, name=importer.unique(f"{held.name}_mask"), values=limits), (held.name,))
+        inputs = (_limits(importer, node, mask), known.name)
+        lower = Minimum(name=importer.unique(f"{importer.place(node)}_masks"), inputs=inputs, shape=made.shape)
+        return importer.once(lower, (name,)).name
     if isinstance(made, MOVES):
         source = _limits(importer, node, made.inputs[0])
         moved = replace(made, name=importer.unique(f"{source}_moved"), inputs=(source,))
         return importer.once(moved, (name,)).name
     _says_no_more(importer, name)
     return _table(importer, node, name, _limit("up_to", OUT), "mask")
+
+
+def _is_sum(importer: Importer, node: Node) -> bool:
+    """Whether it is what `with_constant` makes."""
+    return isinstance(node, Blend) and any(
+        isinstance(held := importer.nodes[name], Constant) and np.isinf(held.values).any() for name in node.inputs
+    )
+
+
+def _parts(importer: Importer, node: Node) -> tuple[str, Constant]:
+    """The computed mask and the known one of a sum."""
+    constants = [held for name in node.inputs if isinstance(held := importer.nodes[name], Constant)]
+    (mask,) = (name for name in node.inputs if name != constants[0].name)
+    return mask, constants[0]
 
 
 def _says_no_more(importer: Importer, name: str) -> None:
