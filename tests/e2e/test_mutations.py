@@ -114,9 +114,8 @@ CORES = list(
 @pytest.mark.parametrize(
     ("weights", "act_bits"),
     [
-        ("fixp4", 4),
         ("posit4", 8),
-        *(pytest.param(*two, marks=pytest.mark.long) for two in (("fixp4", 8), ("posit4", 4))),
+        *(pytest.param(*two, marks=pytest.mark.long) for two in (("fixp4", 4), ("fixp4", 8), ("posit4", 4))),
     ],
 )
 @pytest.mark.parametrize("core", CORES)

@@ -72,7 +72,7 @@ def test_each_kind_of_task_goes_all_the_way_and_its_metric_keeps_its_name(functi
     assert one_object(command("simulate", "c", "--json"))["bit_exact"]
 
 
-@pytest.mark.parametrize("function", ["regression", "degrees", "unknown"])
+@pytest.mark.parametrize("function", ["regression", pytest.param("degrees", marks=pytest.mark.long), "unknown"])
 def test_runs_table_and_report_call_no_error_an_accuracy_or_percent(function):
     done = command("run", f"task.py:{function}", "-o", "out", "--emulate", "5")
     assert done.returncode == 0, done.stderr
