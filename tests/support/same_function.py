@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from mixcomp_edge import QuantPlan, Recipe
-from mixcomp_edge.frontend.torch_export import import_model
+from mixcomp_edge.frontend.torch_export import import_model, import_program
 from mixcomp_edge.lower import simplify
 from mixcomp_edge.train.quantized_model import QuantizedModel
 
@@ -54,10 +54,11 @@ def assert_same_function(model: nn.Module, shape: tuple[int, ...]):
     torch.manual_seed(0)
     model = settled(model)
     x = 2 * torch.randn(5, *shape)
-    graph = import_model(model, shape, "m")
+    imported = import_program(model, shape, "m")
+    graph, structure = imported.graph, imported.structure
     with torch.no_grad():
         expected = model(x)
-        simple = QuantizedModel(simplify(graph), QuantPlan(), Recipe(), input_positive=False)
+        simple = QuantizedModel(simplify(graph), QuantPlan(), Recipe(), input_positive=False, structure=structure)
         with simple.floating():
             y = simple(x)
     assert y.shape == expected.shape

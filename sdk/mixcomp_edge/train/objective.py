@@ -107,8 +107,8 @@ class LossOfEach:
 @dataclass(frozen=True)
 class Objective:
     """kind: None where targets and outputs do not say it. A loss or metric that nobody named and that cannot be told
-    is None. structure: of outputs that are more than one tensor; `kinds` holds what is known of each, by name. ends:
-    by name, of those that are probabilities."""
+    is None. structure: of the outputs, where it is known; of more than one tensor `kinds` holds what is known of each,
+    by name. ends: by name, of those that are probabilities."""
 
     task: str
     kind: Kind | None
@@ -149,7 +149,7 @@ class Objective:
         """From a teacher's outputs, both softened by the temperature T: T^2 times the cross entropy of classes (Hinton
         et al., arXiv 1503.02531) or of single labels; of any other outputs the squared error, or `relative_error`. Of
         several the sum."""
-        if self.structure is None:
+        if self.structure is None or not self.kinds:  # a tensor alone
             return _distance(self.kind, self.ends.get(OUTPUT), output, soft, temperature, relative)
         ours, theirs, ends = self.structure.parts(output), self.structure.parts(soft), self.ends
         each = [

@@ -54,19 +54,19 @@ def objective_of(
     plain: list[Any] = [change(y, lambda part: stored(part, None, None)) for y in targets.values()]
     if outputs is None:
         return Objective(task, None, loss, as_metric(metric, None)), plain
+    structure = structure_of(tree_flatten(outputs)[1], tree_leaves(outputs))
     if not isinstance(outputs, Tensor):
-        return _of_several(task, targets, structure_of(tree_flatten(outputs)[1], tree_leaves(outputs)), outputs, loss,
-                           metric, plain)  # fmt: skip
+        return _of_several(task, targets, structure, outputs, loss, metric, plain)
     if any(map(is_several, targets.values())):
-        return Objective(task, None, loss, as_metric(metric, None)), plain
+        return Objective(task, None, loss, as_metric(metric, None), structure), plain
     shape, end = tuple(outputs.shape[1:]), end_of(outputs)
-    kind = kind_of(targets, shape, loss)
+    kind = kind_of(targets, shape or (1,), loss)
     judged = as_metric(metric, kind)
     if kind is not None:
         judged = default_metric(kind) if judged is None else judged
         loss = usual_loss(kind, end) if loss is None else through(loss, end)
     ends = {} if end is None else {OUTPUT: end}
-    return Objective(task, kind, loss, judged, ends=ends), [stored(y, kind, shape) for y in targets.values()]
+    return Objective(task, kind, loss, judged, structure, ends=ends), [stored(y, kind, shape) for y in targets.values()]
 
 
 def _of_several(

@@ -215,7 +215,7 @@ def output_of(model: nn.Module, calibration: Samples) -> Any:
         for module, training in modes.items():
             module.training = training
     leaves = [leaf for leaf in tree_leaves(output) if leaf is not None]
-    fine = all(isinstance(leaf, Tensor) and leaf.dim() > 1 and len(leaf) == LOOK for leaf in leaves)
+    fine = all(isinstance(leaf, Tensor) and leaf.dim() > 0 and len(leaf) == LOOK for leaf in leaves)
     return output if leaves and fine else None
 
 

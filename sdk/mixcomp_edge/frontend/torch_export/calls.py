@@ -62,17 +62,17 @@ def torch_shape(node: fx.Node) -> Shape:
 
 
 def shape_of(node: fx.Node) -> Shape:
-    """Channels-last shape without the batch of a call's value (N, C, ...)."""
+    """Channels-last shape without the batch of a call's value (N, C, ...); of one number a sample, (N,), (1,)."""
     shape = torch_shape(node)
-    if not 2 <= len(shape) <= 1 + MAX_RANK or shape[0] != BATCH:
+    if not 1 <= len(shape) <= 1 + MAX_RANK or shape[0] != BATCH:
         raise refused(node, unstorable(shape))
-    return (*shape[2:], shape[1])
+    return (*shape[2:], *shape[1:2]) or (1,)
 
 
 def unstorable(shape: tuple[int, ...]) -> str:
     """What is wrong with a value of a shape that no node may have."""
     return (
-        f"a value of shape {written(shape)} (expected (N, F), (N, C, L), (N, C, H, W) or (N, C, D, H, W), "
+        f"a value of shape {written(shape)} (expected (N,), (N, F), (N, C, L), (N, C, H, W) or (N, C, D, H, W), "
         "with the samples first and apart)"
     )
 

@@ -109,7 +109,8 @@ class Importer(Values):
         results = [
             result for spec, result in zip(specs, last.args[0], strict=True) if spec.kind is OutputKind.USER_OUTPUT
         ]
-        structure = structure_of(self.program.call_spec.out_spec, results)
+        leaves = [value_of(result) if isinstance(result, fx.Node) else result for result in results]
+        structure = structure_of(self.program.call_spec.out_spec, leaves)
         found = {name: value for name, value in zip(structure.names, results, strict=True) if name is not None}
         for value in found.values() if found else [None]:
             if not isinstance(value, fx.Node):

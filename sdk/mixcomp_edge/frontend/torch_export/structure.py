@@ -7,9 +7,9 @@ import inspect
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 from torch.utils._pytree import (
     GetAttrKey,
     KeyEntry,
@@ -24,7 +24,6 @@ from torch.utils._pytree import (
 from mixcomp_edge.ir.graph import OUTPUT
 from mixcomp_edge.ir.verify import end_symbol
 
-T = TypeVar("T")
 MAX_NAME = 88  # characters; the IR allows 96, and `_unique` may add a number
 
 
@@ -62,14 +61,17 @@ def names_of(model: nn.Module, count: int) -> tuple[str, ...]:
 @dataclass(frozen=True)
 class Structure:
     """How a model returns its outputs: the tree of tuples, lists, dicts and named tuples, and the name of each of its
-    leaves; None for one that is None. A lone output is called `output`, wherever it lies."""
+    leaves; None for one that is None. A lone output is called `output`, wherever it lies. flat: the names of those of
+    one number a sample, (N,), which a graph has as (N, 1)."""
 
     tree: TreeSpec
     names: tuple[str | None, ...]
+    flat: frozenset[str] = frozenset()
 
-    def build(self, values: Mapping[str, T]) -> Any:
-        """Values by name in the tree; one alone in place of a lone leaf."""
-        return tree_unflatten([None if name is None else values[name] for name in self.names], self.tree)
+    def build(self, values: Mapping[str, Any]) -> Any:
+        """Values (N, C, ...) by name in the tree, as the model itself gives them; one alone in place of a lone leaf."""
+        leaves = {name: value.reshape(-1) if name in self.flat else value for name, value in values.items()}
+        return tree_unflatten([None if name is None else leaves[name] for name in self.names], self.tree)
 
     def parts(self, output: Any) -> dict[str, Any]:
         """The inverse."""
@@ -84,12 +86,13 @@ def plain(outputs: Iterable[str]) -> Structure:
 
 
 def structure_of(tree: TreeSpec, results: list[Any]) -> Structure:
-    """Of a model that returns these leaves."""
+    """Of a model that returns these leaves, tensors or None."""
     paths = [path for path, _ in tree_flatten_with_path(tree_unflatten(list(range(tree.num_leaves)), tree))[0]]
     found = [i for i, result in enumerate(results) if result is not None]
     given = _unique(OUTPUT, [_name(paths[i]) for i in found]) if len(found) > 1 else (OUTPUT,) * len(found)
     names = dict(zip(found, given, strict=True))
-    return Structure(tree, tuple(names.get(i) for i in range(len(results))))
+    flat = frozenset(name for i, name in names.items() if isinstance(results[i], Tensor) and results[i].dim() == 1)
+    return Structure(tree, tuple(names.get(i) for i in range(len(results))), flat)
 
 
 def _name(path: tuple[KeyEntry, ...]) -> str:

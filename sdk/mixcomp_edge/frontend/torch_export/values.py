@@ -86,10 +86,10 @@ class Values:
 
     def _ordered(self, stored: Stored, order: Order | None, reader: fx.Node) -> Node:
         shape = stored.placement.shape
-        if stored.placement.dims[0] != (0,) or not 2 <= len(shape) <= 1 + MAX_RANK:
+        if stored.placement.dims[0] != (0,) or not 1 <= len(shape) <= 1 + MAX_RANK:
             raise refused(reader, f"reading {unstorable(shape)}")
         order = canonical(len(shape) - 1) if order is None else order
-        return self.brought(stored, placed(shape, order), tuple(shape[1 + dim] for dim in order))
+        return self.brought(stored, placed(shape, order), tuple(shape[1 + dim] for dim in order) or (1,))
 
     def shaped(self, node: Node, shape: Shape, call: str) -> Node:
         """The same elements under another shape; `call` names the reshape where one is needed."""
