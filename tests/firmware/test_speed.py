@@ -38,15 +38,17 @@ SHAPE = (8, 8, 32)
 CORE = target("cortex-m4")
 BOUNDS = {  # operator: at 8 bits, at 4 bits; of matmul and depthwise a multiply-accumulate, of a pool a window element
     "add": (12, 12),
-    "minimum": (15, 15),
+    "add of mixed widths": (12, 12),
+    "minimum": (13.5, 12),
     "mul": (12, 12),
+    "mul of mixed widths": (12, 12.5),
     "rescale": (8, 8),
     "concat": (8, 8),
     "concat of one type": (3, 3),
     "lookup": (6, 6),
     "prelu": (13, 13),
     "transpose": (4, 8),
-    "transpose of short rows": (4.5, 8),
+    "transpose of short rows": (4, 8),
     "slice": (4, 8),
     "matmul": (2.5, 3.2),
     "max pool": (2.5, 2.5),
@@ -83,7 +85,8 @@ def layer(what: str, dtype: str) -> Graph:
         node = QMaxPool2d(name="y", inputs=("x",), shape=(*size, shape[-1]), type=type_, window=window)
         return verify(Graph("alone", (x, node), "y"))
     x = QInput(name="x", inputs=(), shape=(64, 64) if what == "matmul" else SHAPE, type=type_)
-    z = QRescale(name="z", inputs=("x",), shape=x.shape, type=type_, requant=Requant.of(0.9))
+    other = QType("u4" if dtype == "u8" else "u8", 0.1) if "mixed" in what else type_
+    z = QRescale(name="z", inputs=("x",), shape=x.shape, type=other, requant=Requant.of(0.9))
     one, two = ({"name": "y", "inputs": inputs, "shape": SHAPE, "type": type_} for inputs in (("x",), ("x", "z")))
     blended = two | {"a_multiplier": 1 << 20, "b_multiplier": 1 << 20, "shift": 21}
     nodes: dict[str, QNode] = {
@@ -102,7 +105,8 @@ def layer(what: str, dtype: str) -> Graph:
             **two | {"shape": (64, 64)}, a_axes=(0, 2), b_axes=(2, 1), count=64, requant=Requant.of(0.01)
         ),
     }  # fmt: skip
-    return verify(Graph("alone", (x, z, nodes[what]) if "z" in nodes[what].inputs else (x, nodes[what]), "y"))
+    node = nodes[what.removesuffix(" of mixed widths")]
+    return verify(Graph("alone", (x, z, node) if "z" in node.inputs else (x, node), "y"))
 
 
 def depthwise(shape: tuple[int, ...], window: Window, type_: QType) -> Graph:

@@ -10,6 +10,7 @@ extern "C" {
 
 /* x and y never overlap. */
 void mce_transpose__c(const mce_strided *p, const uint8_t *x, uint8_t *y);
+void mce_transpose__dsp(const mce_strided *p, const uint8_t *x, uint8_t *y);
 
 #ifdef __cplusplus
 }

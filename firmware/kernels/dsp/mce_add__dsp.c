@@ -21,5 +21,5 @@ void mce_add__dsp(const mce_add *p, const uint8_t *a, const uint8_t *b, uint8_t 
     pair.a_multiplier = p->a_multiplier;
     pair.b_multiplier = p->b_multiplier;
     pair.shift = p->shift;
-    mce_pairs_dsp(&pair, a, b, y, scratch, mce_join_sum, 1);
+    mce_pairs_dsp(&pair, a, b, y, scratch, mce_join_sum, 1, 1);
 }

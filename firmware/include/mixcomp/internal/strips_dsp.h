@@ -22,6 +22,10 @@ MCE_INLINE void mce_part_nibbles(uint32_t v, uint8_t *to)
     mce_put_word(to + 4, outer >> 16 | (inner & 0xFFFF0000u));
 }
 
+/* Whether x lies as y does, an element beside the other, all n of them, in bytes or half bytes as they are wanted. */
+MCE_INLINE int32_t mce_lies(const mce_operand *x, int32_t n, int32_t nibbles)
+{ return x->size[3] >= n && x->step[3] != 0 && mce_is_packed(x->type) == nibbles; }
+
 /* Codes of elements at.. of an operand to places k.. of a strip, n of them. */
 MCE_SHARED void mce_fill_strip(const mce_operand *x, const uint8_t *from, int32_t at, int32_t n, int32_t nibbles,
                                uint8_t *strip, int32_t k)
