@@ -208,6 +208,23 @@ def test_the_header_says_how_many_tokens_there_are(tmp_path):
     assert "mce_net_input_set(mce_net_input *in, int32_t i, int32_t token)" in header
 
 
+@pytest.mark.skipif(shutil.which("gcc") is None, reason="gcc is not installed")
+def test_the_sample_of_the_readme_takes_tokens_and_tells_of_unknown_ones(tmp_path):
+    _, quantized, (tokens,) = made(ONE["a mean"])
+    bundle = convert(quantized)
+    export(bundle, "generic", tmp_path / "c")
+    sample = (tmp_path / "c" / "README.md").read_text().split("```c\n")[1].split("```")[0]
+    (tmp_path / "sample.c").write_text(sample)
+    sources = [*sorted((tmp_path / "c" / "src").glob("*.c")), tmp_path / "sample.c"]
+    strict = ["-std=c99", "-Wall", "-Wextra", "-Werror", "-fPIC", "-shared"]
+    subprocess.run(["gcc", *strict, f"-I{tmp_path}/c/include", *sources, "-o", tmp_path / "net.so"], check=True)
+    infer, y = ctypes.CDLL(str(tmp_path / "net.so")).infer, (ctypes.c_uint8 * 3)()
+    for sentence in tokens[:8]:
+        expected = interp.run(bundle.graph, sentence[None].numpy())[0].argmax()
+        assert infer((ctypes.c_int32 * LENGTH)(*sentence.tolist()), y) == expected
+    assert infer((ctypes.c_int32 * LENGTH)(1, 2, WORDS), y) == -1
+
+
 def test_predict_takes_tokens_and_refuses_what_is_none():
     model, quantized, (tokens,) = made(ONE["a mean"])
     bundle = convert(quantized)
