@@ -19,6 +19,7 @@ from mixcomp_edge.train.recipe import load_recipe
 from mixcomp_edge.train.samples import change, count, each, join, take
 from mixcomp_edge.train.task import Split, Task
 from mixcomp_edge.train.tasks.doors import Opened, open_model
+from mixcomp_edge.train.tasks.effort import steps_for
 from mixcomp_edge.train.tasks.holdout import hold_out
 from mixcomp_edge.train.tasks.images import SAMPLE, sample
 from mixcomp_edge.train.tasks.patches import with_patches
@@ -26,7 +27,6 @@ from mixcomp_edge.train.tasks.samples import Samples, read_samples
 from mixcomp_edge.train.tasks.source import Source
 
 TEST_SHARE = 0.2  # of each class, where the file has no test samples
-STEPS = 2000  # of teaching without labels
 NOISE, NOISE_ELEMENTS = 64, 1 << 22  # samples where there is no data, and their elements together
 
 
@@ -131,13 +131,13 @@ def _taught(samples: Samples, model: nn.Module, source: Source) -> dict[str, Any
     targets = _answers(model, x)
     train, test = hold_out(Split(x, targets), 0.1)
     several = not isinstance(train.y, np.ndarray)
-    recipe = load_recipe("calibrate")
+    recipe, steps = load_recipe("calibrate"), steps_for(model, change(take(_in_order(x), slice(1)), as_float))
     classes = not several and train.y.ndim == 2 and train.y.shape[1] > 1
     return {
         "train": train,
         "test": test,
         "calibration": change(sample(train, SAMPLE), as_float),
-        "recipe": recipe.with_(epochs=max(1, round(STEPS * recipe.batch_size / len(train)))),
+        "recipe": recipe.with_(epochs=max(1, round(steps * recipe.batch_size / len(train)))),
         "augment": with_patches,
         "loss": None if several else "mse",
         "metric": AGREEMENT if classes else DISTANCE,
@@ -148,10 +148,15 @@ def _taught(samples: Samples, model: nn.Module, source: Source) -> dict[str, Any
 @torch.no_grad()
 def _answers(model: nn.Module, x: Any) -> Any:
     """What the model gives for all samples, as arrays, several as it returns them."""
-    given = tuple(x.values()) if isinstance(x, dict) else (x,)
+    given = _in_order(x)
     starts = range(0, count(x), 64)
     parts = [model(*(as_float(part) for part in take(given, slice(start, start + 64)))) for start in starts]
     return change(join(parts), lambda tensor: tensor.numpy())
+
+
+def _in_order(x: Any) -> tuple[Any, ...]:
+    """Samples as the model is called with them."""
+    return tuple(x.values()) if isinstance(x, dict) else (x,)
 
 
 AGREEMENT = Metric(
