@@ -16,6 +16,9 @@ def register(app: typer.Typer) -> None:
     def report(
         source: SourceArgument,
         out: Annotated[Path, typer.Option("-o", "--output", help="The page to write.", metavar="REPORT.html")],
+        other: Annotated[
+            Path | None, typer.Argument(help="A second bundle or folder, to compare with.", metavar="[OTHER]")
+        ] = None,
         target: TargetOption = None,
         chip: Annotated[
             str | None,
@@ -30,12 +33,18 @@ def register(app: typer.Typer) -> None:
 
         The page stands alone: it loads nothing, and works from a mail or a stick.
 
-        Example: mixcomp-edge report resnet8.mce --chip stm32l4r5 --compare -o resnet8.html
+        With a second model the page puts both side by side, in total and layer by layer.
+
+        Examples: mixcomp-edge report resnet8.mce --chip stm32l4r5 --compare -o resnet8.html
+
+        mixcomp-edge report resnet8.mce resnet8_tflm.mce -o both.html
         """
         from mixcomp_edge.report import report as make
 
         check_file(out)
-        text = make(source, target_name=target, model=model, chain_name=toolchain, chip_name=chip, compare=compare)
+        text = make(
+            source, target_name=target, model=model, chain_name=toolchain, chip_name=chip, compare=compare, other=other
+        )
         write_file(out, text)
         if json:
             print_json({"report": str(out), "bytes": len(text.encode())})

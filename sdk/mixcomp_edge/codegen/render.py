@@ -116,8 +116,8 @@ class _Placement:
     def __init__(self, layout: Layout) -> None:
         self.layout = layout
         graph, one = layout.graph, layout.graph.has_one_of_each
-        ends_ = {end.node.name: "x" if one else end.parameter for end in ends.inputs(graph)}
-        ends_ |= {end.node.name: "y" if one else end.parameter for end in ends.outputs(graph)}
+        ends_ = {end.node.name: "x" if one else f"(const uint8_t *){end.parameter}" for end in ends.inputs(graph)}
+        ends_ |= {end.node.name: "y" if one else f"(uint8_t *){end.parameter}" for end in ends.outputs(graph)}
         self.callers: dict[str, str] = {}
         for buffer, _ in layout.arena.buffers:
             for value in buffer.values:
@@ -132,7 +132,7 @@ class _Placement:
 
     def scratch(self, name: str) -> str:
         offset = self.layout.arena.scratch.get(name)
-        return "NULL" if offset is None else f"(void *)({self.at(offset)})"
+        return "NULL" if offset is None else f"(mce_scratch *)(void *)({self.at(offset)})"
 
     @staticmethod
     def at(offset: int) -> str:

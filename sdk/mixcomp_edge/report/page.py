@@ -14,6 +14,7 @@ from mixcomp_edge.bundle import Bundle
 from mixcomp_edge.codegen.environment import environment
 from mixcomp_edge.plan.layout import Layout
 from mixcomp_edge.report import drawing
+from mixcomp_edge.report.beside import Beside, beside
 from mixcomp_edge.simulation import Simulation, chip_for, measure_core
 from mixcomp_edge.storage import sealed_page
 from mixcomp_edge.verification import emulated_core, make_inputs, opened
@@ -50,20 +51,33 @@ def report(
     chip_name: str | None = None,
     compare: bool = False,
     scored: Scored | None = None,
+    other: str | Path | None = None,
 ) -> str:
-    """The page of a bundle or an exported folder: simulated on the chip, and as int8 beside it where `compare`."""
+    """The page of a bundle or an exported folder: simulated on the chip, and as int8 beside it where `compare`.
+
+    other: a second one, on the same chip, beside it."""
     with opened(Path(source), target_name, model=model) as (bundle, layout, project):
-        core = emulated_core(project, layout, chain_name)
-        try:
-            found = measure_core(core, layout, make_inputs(bundle.graph, 1), chip_for(chip_name, layout))
-        finally:
-            core.close()
-        comparison = None
+        found = _measured(bundle, layout, project, chain_name, chip_name)
+        comparison, second = None, None
+        if other is not None:
+            with opened(Path(other), layout.target.name) as (its_bundle, its_layout, its_project):
+                its = _measured(its_bundle, its_layout, its_project, chain_name, chip_name)
+            second = beside((Path(source).name, Path(other).name), found, its)
         if compare:
             from mixcomp_edge.bench.int8 import compare_int8
 
             comparison = compare_int8(Path(source), found, chain_name=chain_name)
-        return render_report(bundle, layout, found, comparison, scored)
+        return render_report(bundle, layout, found, comparison, scored, second)
+
+
+def _measured(
+    bundle: Bundle, layout: Layout, project: Path, chain_name: str | None, chip_name: str | None
+) -> Simulation:
+    core = emulated_core(project, layout, chain_name)
+    try:
+        return measure_core(core, layout, make_inputs(bundle.graph, 1), chip_for(chip_name, layout))
+    finally:
+        core.close()
 
 
 def render_report(
@@ -72,6 +86,7 @@ def render_report(
     found: Simulation,
     comparison: Comparison | None = None,
     scored: Scored | None = None,
+    second: Beside | None = None,
 ) -> str:
     """The page of figures that are there."""
     jinja = environment()
@@ -88,6 +103,7 @@ def render_report(
         arena=drawing.arena_map(layout),
         lower_bound=layout.arena.lower_bound_bytes,
         comparison=comparison,
+        second=second,
         scored=scored,
         origin=_origin(bundle),
         style=parts["style.css"],

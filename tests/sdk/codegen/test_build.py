@@ -25,7 +25,9 @@ from mixcomp_edge.transports.emulator import EmulatedCore
 from mixcomp_edge.verification import verify
 from mixcomp_sim import EmulatorError, foreign_instructions, image_memory
 from sdk.codegen import zoo
+from support.integer_graphs import forked_graph
 from support.kernels import preferred
+from support.scaled_graphs import by_tflm
 
 STRICT = ["-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror"]
 SANITIZE = ["-std=c99", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
@@ -110,6 +112,18 @@ def test_drops_into_a_firmware_as_a_cmake_folder(folder, tmp_path):
     )
     run("cmake", "-S", tmp_path, "-B", tmp_path / "build")
     run("cmake", "--build", tmp_path / "build")
+
+
+@pytest.mark.parametrize(
+    "graph", [zoo.graph("residual"), by_tflm(zoo.graph("branches")), forked_graph()], ids=["q32", "tflm", "outputs"]
+)
+def test_all_sources_are_cplusplus_too(graph, tmp_path):
+    """And compute the same."""
+    export(Bundle(graph), "generic", tmp_path / "c")
+    words = ["-x", "c++", "-std=c++20", "-Wall", "-Wextra", "-Wpedantic", "-Werror", f"-I{tmp_path}/c/include"]
+    files = [*sources(tmp_path / "c"), tmp_path / "c" / "test" / "selftest.c"]
+    run(needs("g++"), *words, *files, "-o", tmp_path / "selftest")
+    assert " 0 of " in run(tmp_path / "selftest")
 
 
 def test_the_header_serves_cplusplus(folder, tmp_path):

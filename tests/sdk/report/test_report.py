@@ -12,9 +12,11 @@ import pytest
 from mixcomp_edge import save_bundle
 from mixcomp_edge.bundle import Bundle
 from mixcomp_edge.report import Scored, drawing, render_report, report
+from mixcomp_edge.report.beside import beside
 from mixcomp_edge.simulation import simulate
 from mixcomp_edge.verification import opened
 from sdk.codegen import zoo
+from support.scaled_graphs import by_tflm
 
 
 class Page(HTMLParser):
@@ -118,3 +120,33 @@ def test_what_people_write_is_text_and_never_markup(file, found):
     assert "<i>accuracy" not in text
     assert "<u>" not in text
     assert Page(text).parts["script"].startswith("for (const table")
+
+
+def test_a_second_model_stands_beside_the_first_with_its_own_figures(file, found, tmp_path):
+    other = tmp_path / "by_tflm.mce"
+    save_bundle(Bundle(by_tflm(zoo.graph("branches"))), other)
+    page = Page(report(file, other=other))
+    its = simulate(other)
+    assert its.instructions > found.instructions  # it rounds twice, in portable C
+    told = [text.strip() for text in page.texts if text.strip()]
+    assert f"{file.name} beside {other.name}" in told
+    at = told.index("instructions", told.index(f"{file.name} beside {other.name}"))
+    ratio = f"{found.instructions / its.instructions:.2f}"
+    assert told[at + 1 : at + 4] == [f"{found.instructions:,}", f"{its.instructions:,}", ratio]
+    tables = [attributes for name, attributes in page.tags if name == "table" and attributes.get("class") == "sortable"]
+    assert len(tables) == 2
+    for layer in (*found.layers, *its.layers):
+        assert told.count(layer.name) >= 2
+
+
+def test_a_layer_that_only_one_has_is_shown_without_a_ratio(found, tmp_path):
+    path = tmp_path / "dense.mce"
+    save_bundle(zoo.bundle("dense"), path)
+    its = simulate(path)
+    both = beside(("a", "b"), found, its)
+    names = [layer.name for layer in both.layers]
+    assert names[: len(found.layers)] == [layer.name for layer in found.layers]
+    assert sorted(set(names)) == sorted({layer.name for layer in (*found.layers, *its.layers)})
+    alone = next(layer for layer in both.layers if layer.name not in {other.name for other in its.layers})
+    assert alone.forms[1] == "–"
+    assert all(row.other is None and row.ratio is None for row in alone.figures)
