@@ -61,7 +61,7 @@ class Minimum(Pair):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Masked(Pair):
-    """What a softmax leaves out: where the second value, a constant of OPEN and -OPEN, is negative, `least`, or with
+    """What a softmax or a maximum leaves out: where the second value, of OPEN and -OPEN, is negative, `least`, or with
     `adds` the first value and that. Its type reaches only as far down as a softmax tells numbers apart; the minimum
     with -OPEN is then its lowest number, and becomes 0."""
 
@@ -70,6 +70,7 @@ class Masked(Pair):
 
     least: float
     adds: bool
+    reach: float = NOTHING  # infinite where a maximum reads it: then down to the least number that stays
 
     @property
     def formula(self) -> None:
@@ -77,7 +78,7 @@ class Masked(Pair):
 
     @property
     def tells_apart(self) -> float:
-        return NOTHING
+        return self.reach
 
     def is_skewed(self, inputs: list[bool]) -> bool:
         return True

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from mixcomp_edge.frontend.torch_export import import_program
+from mixcomp_edge.frontend.torch_export.masks import OUT
 from mixcomp_edge.frontend.torch_export.structure import Structure, plain
 from mixcomp_edge.ir import weighted
 from mixcomp_edge.ir.graph import Graph, Node
@@ -192,7 +193,12 @@ def _last_probabilities(graph: Graph, owner: Mapping[str, str]) -> frozenset[str
 def _told_apart(node: Node, value: Tensor) -> Tensor:
     """A node's value (N, C, ...), of which each row along the last axis reaches no further down than it needs to."""
     reach = node.tells_apart if isinstance(node, FloatNode) else None
-    return value if reach is None else torch.maximum(value, value.amax(1, keepdim=True) - reach)
+    if reach is None:
+        return value
+    if reach < np.inf:
+        return torch.maximum(value, value.amax(1, keepdim=True) - reach)
+    low = torch.where(value <= OUT, torch.inf, value).flatten(1).amin(1).nan_to_num(posinf=0.0)
+    return torch.maximum(value, low.reshape(-1, *[1] * (value.dim() - 1)))
 
 
 def _key(name: str) -> str:

@@ -157,6 +157,26 @@ def test_a_mask_that_is_given_holds_0_and_1_alone_where_other_numbers_would_mean
     assert given.words == 2
 
 
+POOLED = {
+    "a maximum": lambda x, pad: x.masked_fill(pad[..., None], -torch.inf).amax(1),
+    "a maximum, by a large number": lambda x, pad: x.masked_fill(pad[..., None], -1e4).max(1).values,
+    "attention": lambda x, pad: (x[..., :1].masked_fill(pad[..., None], -torch.inf).softmax(1) * x).sum(1),
+    "attention of vectors": lambda x, pad: (x[..., 0].masked_fill(pad, -torch.inf).softmax(1)[..., None] * x).sum(1),
+}
+
+
+@pytest.mark.parametrize("how", [pytest.param(how, marks=[pytest.mark.long] * ("of" in how)) for how in POOLED])
+def test_a_sentence_is_pooled_without_its_padding(how):
+    model, (tokens, _) = Whole(nn.Identity(), lambda m, x, pad: POOLED[how](x, pad)[:, None]), data()
+    bundle = bundle_of(model, (tokens,))
+    with torch.no_grad():
+        real = model(tokens).numpy()
+    found = bundle.predict(tokens.numpy())
+    assert np.sqrt(np.mean((found - real) ** 2)) < 0.05 * real.std()
+    if "maximum" not in how:
+        assert np.array_equal(with_other_padding(bundle).predict(tokens.numpy()), found)
+
+
 def test_what_is_infinite_elsewhere_is_refused():
     model = Whole(nn.Identity(), lambda m, x, pad: x.masked_fill(pad[..., None], -torch.inf))
     with pytest.raises(UnsupportedError, match="-inf in place of some elements"):

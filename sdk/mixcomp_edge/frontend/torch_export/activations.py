@@ -13,7 +13,7 @@ from torch import fx
 from mixcomp_edge.frontend.torch_export import computed_masks
 from mixcomp_edge.frontend.torch_export.calls import arguments, only_booleans, operator_of, refused, torch_shape
 from mixcomp_edge.frontend.torch_export.importer import Importer, handles
-from mixcomp_edge.frontend.torch_export.masks import OUT, before_softmax, left_out, replaced
+from mixcomp_edge.frontend.torch_export.masks import OUT, leaves_out, left_out, replaced
 from mixcomp_edge.frontend.torch_export.tokens import compared
 from mixcomp_edge.ir.nodes import Activation
 from mixcomp_edge.numerics.functions import Formula, Step
@@ -209,12 +209,14 @@ def _choice(importer: Importer, node: fx.Node, mask: Any, there: Any, elsewhere:
     places = np.moveaxis(importer.constant(node, mask), -1, 0) != 0
     stored, places = importer.stored(node, value), places if value is elsewhere else ~places
     number = _number(importer, node, number)
-    if number <= OUT and before_softmax(node):
+    if number <= OUT and leaves_out(node):
         importer.alias[node] = left_out(importer, node, stored, places, number, adds=False)
     elif math.isfinite(number):
         importer.alias[node] = replaced(importer, node, stored, places, number)
     else:
-        raise refused(node, f"{number} in place of some elements, not right before a softmax", SCALE_BEFORE)
+        raise refused(
+            node, f"{number} in place of some elements, not right before a softmax or a maximum", SCALE_BEFORE
+        )
     return None
 
 
@@ -228,12 +230,12 @@ def _by_mask(importer: Importer, node: fx.Node, mask: fx.Node, there: Any, elsew
     if stored.placement.shape != torch_shape(node) or not computed_masks.apart(importer, places, stored):
         return False
     least = _number(importer, node, number)
-    if least <= OUT and before_softmax(node):
+    if least <= OUT and leaves_out(node):
         importer.alias[node] = computed_masks.left_out(importer, node, stored, places, out, least, adds=False)
     elif math.isfinite(least):
         importer.alias[node] = computed_masks.replaced(importer, node, stored, places, out, least)
     else:
-        raise refused(node, f"{least} in place of some elements, not right before a softmax", SCALE_BEFORE)
+        raise refused(node, f"{least} in place of some elements, not right before a softmax or a maximum", SCALE_BEFORE)
     return True
 
 

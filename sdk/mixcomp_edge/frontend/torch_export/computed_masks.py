@@ -10,7 +10,7 @@ import numpy as np
 from torch import Tensor, fx
 
 from mixcomp_edge.frontend.torch_export.importer import Importer
-from mixcomp_edge.frontend.torch_export.masks import OUT
+from mixcomp_edge.frontend.torch_export.masks import OUT, reach, toward_reader
 from mixcomp_edge.frontend.torch_export.pairs import joined
 from mixcomp_edge.frontend.torch_export.values import Stored
 from mixcomp_edge.ir.graph import Node
@@ -18,6 +18,7 @@ from mixcomp_edge.ir.nodes import Doubles, FloatNode
 from mixcomp_edge.numerics.functions import Formula, Step, evaluate
 from mixcomp_edge.numerics.functions import joined as join
 from mixcomp_edge.operators.blend import OPEN, Blend, Masked, Minimum
+from mixcomp_edge.operators.concat import Concat
 from mixcomp_edge.operators.constant import Constant
 from mixcomp_edge.operators.input import BYTE, TokenInput
 from mixcomp_edge.operators.lookup import Lookup
@@ -72,7 +73,8 @@ def _pointwise(importer: Importer, name: str) -> tuple[str, Formula] | None:
 
 
 def _below(importer: Importer, node: fx.Node, value: Stored, limits: Stored, least: float, *, adds: bool) -> Stored:
-    return joined(importer, node, partial(Masked, least=float(least), adds=adds), value, limits)
+    make = partial(Masked, least=float(least), adds=adds, reach=reach(node))
+    return joined(importer, node, make, toward_reader(importer, node, value), limits)
 
 
 def added(importer: Importer, node: fx.Node, value: Stored, mask: Stored) -> Stored | None:
@@ -144,6 +146,11 @@ def _values(importer: Importer, name: str) -> Doubles | None:
         mask, held = _parts(importer, node)
         read = _values(importer, mask)
         return None if read is None else np.unique(read[:, None] + held.values.ravel())
+    if isinstance(node, Constant):
+        return np.unique(node.values) if np.isin(node.values, (0.0, 1.0)).all() else None
+    if isinstance(node, Concat):
+        parts = [_values(importer, source) for source in node.inputs]
+        return None if any(part is None for part in parts) else np.unique(np.concatenate(parts))  # type: ignore[arg-type]
     if not isinstance(node, FloatNode) or len(node.inputs) != 1:
         return None
     read = _values(importer, node.inputs[0])

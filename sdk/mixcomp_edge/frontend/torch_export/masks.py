@@ -3,25 +3,28 @@ written as a sum with very negative numbers, as masked_fill or where, or as the 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, fx
 
-from mixcomp_edge.frontend.torch_export.calls import operator_of, refused
+from mixcomp_edge.frontend.torch_export.calls import operator_of, refused, value_of
 from mixcomp_edge.frontend.torch_export.importer import Importer
 from mixcomp_edge.frontend.torch_export.orders import placed
 from mixcomp_edge.frontend.torch_export.values import Stored
 from mixcomp_edge.ir.graph import Node
 from mixcomp_edge.ir.nodes import Doubles
 from mixcomp_edge.operators.add import Add
-from mixcomp_edge.operators.blend import OPEN, Blend, Masked
+from mixcomp_edge.operators.blend import NOTHING, OPEN, Blend, Masked
 from mixcomp_edge.operators.constant import Constant
 from mixcomp_edge.operators.mul import Mul
 
 OUT, FAR_OUT = -30.0, -1000.0  # what is added to leave an element out: exp of it is nothing
+MAXIMA = ("amax", "max")
 THROUGH = ("view", "reshape", "_unsafe_view", "unsqueeze", "squeeze", "permute", "transpose", "clone", "alias",
            "detach", "_to_copy", "type_as", "add", "sub", "masked_fill", "where")  # fmt: skip
 
@@ -44,14 +47,47 @@ def _out(addend: Doubles) -> Any:
 
 def before_softmax(node: fx.Node) -> bool:
     """Whether nothing but a softmax reads the call's value, in whatever shape."""
-    reader = node.meta.get("lifted", node)
+    return _reader(node)[0] == "softmax"
+
+
+def leaves_out(node: fx.Node) -> bool:
+    """Whether very negative numbers in the call's value leave elements out: of a softmax or a maximum."""
+    return _reader(node)[0] in ("softmax", *MAXIMA)
+
+
+def _reader(node: fx.Node) -> tuple[str, int | None]:
+    """What alone reads the call's value, in whatever shape, and the dimension along which it goes, where that is one of
+    the value itself."""
+    start = reader = node.meta.get("lifted", node)
     while len(reader.users) == 1:
         (reader,) = reader.users
-        if operator_of(reader) == "softmax":
-            return True
-        if operator_of(reader) not in THROUGH:
+        name, dims = operator_of(reader), reader.args[1:2]
+        if name == "softmax" or (name in MAXIMA and dims):
+            named = dims[0] if isinstance(dims[0], int) else None
+            now, before = value_of(reader.args[0]), value_of(start)
+            same = start is node and now is not None and before is not None and now.shape == before.shape
+            return name, named if same else None
+        if name not in THROUGH:
             break
-    return False
+    return "", None
+
+
+def toward_reader(importer: Importer, node: fx.Node, value: Stored) -> Stored:
+    """The value with the dimension innermost along which a softmax goes."""
+    shape = value.placement.shape
+    name, dim = _reader(node)
+    if name != "softmax" or value.placement.dims[0] != (0,) or len(shape) < 2:
+        return value
+    last = (len(shape) - 1 if dim is None else dim % len(shape)) - 1
+    order = (*(d for d in range(len(shape) - 1) if d != last), last)
+    if last < 0 or (importer.nodes[value.node].shape[-1] == shape[1 + last] and value.placement.is_innermost(1 + last)):
+        return value
+    return Stored(importer.source_as(node, value, order).name, placed(shape, order), value.call)
+
+
+def reach(node: fx.Node) -> float:
+    """Of the call's value, how far below the largest number of a row its reader tells numbers apart."""
+    return math.inf if _reader(node)[0] in MAXIMA else NOTHING
 
 
 def with_mask(importer: Importer, node: fx.Node, value: Stored, addend: Doubles) -> Stored:
@@ -70,11 +106,10 @@ def with_mask(importer: Importer, node: fx.Node, value: Stored, addend: Doubles)
 
 
 def left_out(importer: Importer, node: fx.Node, value: Stored, out: Any, least: float, *, adds: bool) -> Stored:
-    """The value without the elements that a softmax is to leave out."""
+    """The value without the elements that a softmax or a maximum is to leave out."""
     limits = np.where(out, -OPEN, OPEN)
-    return with_constant(
-        importer, node, value, limits, lambda **common: Masked(**common, least=float(least), adds=adds), "mask"
-    )
+    make = partial(Masked, least=float(least), adds=adds, reach=reach(node))
+    return with_constant(importer, node, toward_reader(importer, node, value), limits, make, "mask")
 
 
 def replaced(importer: Importer, node: fx.Node, value: Stored, where: Any, number: float) -> Stored:
