@@ -232,7 +232,7 @@ MCE_INLINE void mce_dw_cell(mce_type type, uint32_t word, uint32_t mask, mce_wor
 }
 
 /* n cells of words, `bytes` apart, to cells `on` words apart. */
-MCE_SHARED void mce_dw_cells(mce_type type, const uint8_t *from, int32_t bytes, int32_t n, mce_word *to, int32_t on)
+MCE_INLINE void mce_dw_cells(mce_type type, const uint8_t *from, int32_t bytes, int32_t n, mce_word *to, int32_t on)
 {
     uint32_t mask = 0x000F000Fu;
     MCE_IN_REGISTER(mask);
@@ -282,30 +282,55 @@ MCE_INLINE void mce_dw_fill(int32_t pairs, uint32_t v, int32_t n, mce_word *to, 
     }
 }
 
-/* The plane of channels c..: n places along from a on, a dilation apart, times the window across from b on. */
-MCE_SHARED void mce_dw_plane_of(mce_type type, const mce_conv2d *p, const mce_dw_axis *along, const mce_dw_axis *across,
-                                const uint8_t *x, int32_t c, int32_t a, int32_t n, int32_t b, mce_word *plane)
+/* What the planes of a run have in common, whatever its place across. */
+typedef struct mce_dw_places {
+    int32_t c;                   /* the first channel */
+    int32_t before, inside, end; /* places along before x, in it, and behind it */
+    int32_t at, step;            /* elements of x from its start to the first one inside, and from one to the next */
+    int32_t apart;               /* where mce_dw_cells_apart is needed */
+    uint32_t around;             /* what lies around x, twice */
+} mce_dw_places;
+
+/* n places along from a on, a dilation apart. */
+MCE_INLINE mce_dw_places mce_dw_places_of(mce_type type, const mce_conv2d *p, const mce_dw_axis *along, int32_t c,
+                                          int32_t a, int32_t n)
+{
+    const mce_span within = mce_taps_inside(a, along->d, n, along->x);
+    const int32_t together = mce_dw_together(type), halved = mce_is_packed(type) && (p->x.c & 1) != 0;
+    const uint32_t zero = (uint32_t)(type == MCE_S4 ? p->x.zero + 8 : p->x.zero) & 0xFFFFu;
+    const mce_dw_places places = {c,
+                                  within.first,
+                                  within.end - within.first,
+                                  n - within.end,
+                                  (a + within.first * along->d) * along->x_step,
+                                  along->d * along->x_step,
+                                  p->y.c < together || p->y.c != p->x.c || halved,
+                                  zero | zero << 16};
+    return places;
+}
+
+/* Their plane, times the window across from b on. */
+MCE_SHARED void mce_dw_plane_of(mce_type type, const mce_conv2d *p, const mce_dw_places *places,
+                                const mce_dw_axis *across, const uint8_t *x, int32_t b, mce_word *plane)
 {
     const int32_t packed = mce_is_packed(type), pairs = mce_dw_together(type) / 2, on = pairs * across->k;
-    const int32_t step = along->d * along->x_step;
-    const int32_t apart = p->y.c < 2 * pairs || p->y.c != p->x.c || (packed && (p->x.c & 1) != 0);
-    const uint32_t zero = (uint32_t)(type == MCE_S4 ? p->x.zero + 8 : p->x.zero) & 0xFFFFu, around = zero | zero << 16;
-    const mce_span within = mce_taps_inside(a, along->d, n, along->x);
-    for (mce_word *const end = plane + on; plane != end; b += across->d, plane += pairs) {
+    const int32_t before = places->before, inside = places->inside, end = places->end;
+    const uint32_t around = places->around;
+    for (int32_t i = across->k; i > 0; i--, b += across->d, plane += pairs) {
         if (!mce_inside(b, across->x)) {
-            mce_dw_fill(pairs, around, n, plane, on);
+            mce_dw_fill(pairs, around, before + inside + end, plane, on);
             continue;
         }
-        const int32_t at = (a + within.first * along->d) * along->x_step + b * across->x_step;
-        const int32_t m = within.end - within.first;
-        mce_word *const to = plane + within.first * on;
-        mce_dw_fill(pairs, around, within.first, plane, on);
-        if (apart) {
-            mce_dw_cells_apart(type, p, x, at, step, c, m, to, on);
+        const int32_t at = places->at + b * across->x_step;
+        mce_word *const to = plane + before * on;
+        mce_dw_fill(pairs, around, before, plane, on);
+        if (places->apart) {
+            mce_dw_cells_apart(type, p, x, at, places->step, places->c, inside, to, on);
         } else {
-            mce_dw_cells(type, x + mce_pair_bytes(packed, at + c), mce_pair_bytes(packed, step), m, to, on);
+            const uint8_t *const from = x + mce_pair_bytes(packed, at + places->c);
+            mce_dw_cells(type, from, mce_pair_bytes(packed, places->step), inside, to, on);
         }
-        mce_dw_fill(pairs, around, n - within.end, to + m * on, on);
+        mce_dw_fill(pairs, around, end, to + inside * on, on);
     }
 }
 
@@ -405,13 +430,15 @@ MCE_INLINE void mce_dwconv2d_words(mce_type type, int32_t bits, const mce_conv2d
     for (int32_t from = 0; from < channels; from += together, codes += taps * together * bits / 16) {
         const int32_t c = from + together <= channels || channels < together ? from : channels - together;
         job.end = mce_dw_weights(type, bits, p, codes, c, w);
-        for (int32_t i = 0; i < across.y; i++) {
-            for (int32_t phase = 0; phase < along.d; phase++) {
-                for (int32_t v = phase; v < along.y; v += most * along.d) {
-                    const int32_t left = (along.y - v + along.d - 1) / along.d, n = left < most ? left : most;
-                    const int32_t at = i * across.y_step + v * along.y_step + c;
-                    mce_dw_plane_of(type, p, &along, &across, x, c, v * along.s - along.before,
-                                    (n - 1) * along.s + along.k, i * across.s - across.before, plane);
+        for (int32_t phase = 0; phase < along.d && phase < along.y; phase++) {
+            const int32_t count = (along.y - phase + along.d - 1) / along.d;
+            for (int32_t done = 0; done < count; done += most) {
+                const int32_t n = count - done < most ? count - done : most, v = phase + done * along.d;
+                const mce_dw_places places =
+                    mce_dw_places_of(type, p, &along, c, v * along.s - along.before, (n - 1) * along.s + along.k);
+                int32_t at = v * along.y_step + c, b = -across.before;
+                for (int32_t i = across.y; i > 0; i--, at += across.y_step, b += across.s) {
+                    mce_dw_plane_of(type, p, &places, &across, x, b, plane);
                     job.y = scattered ? apart : y + mce_pair_bytes(packed, at);
                     job.last = job.y + n * job.y_step;
                     mce_dw_run(together, packed, &job);
