@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from e2e.random_layouts import LAYOUTS
 from e2e.random_sequences import SEQUENCES
 from mixcomp_edge import Bundle, LayerPlan, QuantPlan, convert, prepare
 
@@ -34,7 +35,7 @@ FUNCTIONS = {
     "clamp": lambda x: x.clamp(-0.5, 2.0), "leaky_relu": lambda x: F.leaky_relu(x, 0.1),
     "chain": lambda x: 2 * torch.exp(-x.abs()) - 0.5, "where": lambda x: torch.where(x > 0.1, x, 0.0),
 }  # fmt: skip
-FAMILIES = ("convolutions", "depthwise", "joins", "windows", "products", "sequences", "dense")
+FAMILIES = ("convolutions", "depthwise", "joins", "windows", "products", "sequences", "layouts", "dense")
 ROOM = 2000  # elements of one value at most: keeps the interpreter quick
 
 Shape = tuple[int, ...]  # (C, H, W), (C, L) or (F,), as in PyTorch
@@ -160,6 +161,8 @@ class Layer(nn.Module):
                 return ACTIVATIONS[s["act"]](self.conv(x))
             case "sequence":
                 return SEQUENCES[s["what"]](x, s)
+            case "layout":
+                return LAYOUTS[s["what"]](x, s)
             case "dense" | "rows":
                 return ACTIVATIONS[s["act"]](self.fc(x))
             case "max":
@@ -333,6 +336,18 @@ class _Drawing:
         y = SEQUENCES[settings["what"]](torch.zeros(2, *self.shape), settings)  # norms refuse one value alone
         self.add("sequence", tuple(y.shape[1:]), **settings)
 
+    def layout(self) -> None:
+        rank = len(self.shape)
+        axis = self.draw(st.integers(1, rank))
+        settings = {
+            "what": self.pick(*LAYOUTS), "axis": axis, "order": self.draw(st.permutations(range(1, rank + 1))),
+            "start": self.draw(st.integers(0, self.shape[axis - 1] - 1)), "step": self.pick(1, 2, 3),
+            "by": self.draw(st.integers(-3, 9)), "groups": self.pick(*_divisors(self.shape[0])),
+        }  # fmt: skip
+        self.add(
+            "layout", tuple(LAYOUTS[settings["what"]](torch.zeros(2, *self.shape), settings).shape[1:]), **settings
+        )
+
     def rows(self) -> None:
         features = self.draw(st.integers(1, 9))
         self.add(
@@ -355,9 +370,21 @@ FIRST = {
     "products": ("join",),
     "windows": ("max", "average", "pad", "slice", "relu", "function", "prelu", *RESAMPLING),
     "sequences": ("sequence", "sequence", "rows"),
+    "layouts": ("layout",),
     "dense": ("dense",),
 }
-ANYTHING = ("conv", "conv", "depthwise", "residual", "concat", "join", *FIRST["windows"], *FIRST["sequences"], "dense")
+ANYTHING = (
+    "conv",
+    "conv",
+    "depthwise",
+    "residual",
+    "concat",
+    "join",
+    *FIRST["windows"],
+    *FIRST["sequences"],
+    "layout",
+    "dense",
+)
 
 
 @st.composite

@@ -218,7 +218,7 @@ class QNode(Node):
         """The calls of its kernel; nothing for a view."""
         return ()
 
-    def view(self, sources: list[QNode], contract: str) -> View:
+    def c_view(self, sources: list[QNode], contract: str) -> View:
         """The node as kernels of the contract see it."""
         return self.by_tflm(sources) if contract == TFLM else View(self.constants, self.calls(sources))
 

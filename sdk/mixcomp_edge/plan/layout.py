@@ -90,7 +90,7 @@ def lay_out(
             found[name] = [_named(options, name, (kernels or {})[name])]
     preferred = {name: options[0] for name, options in found.items()}
     choices = thrifty(graph, target, found) if weight_bits is None else preferred
-    seen = {name: node.view(_sources(graph, node), graph.contract) for name, node in nodes.items()}
+    seen = {name: node.c_view(_sources(graph, node), graph.contract) for name, node in nodes.items()}
     steps = [Step(index, node, seen[name], *choices[name]) for index, (name, node) in enumerate(nodes.items())]
     layout = _placed(graph, target, steps)
     most = layout.arena.total_bytes * GROWTH[0] // GROWTH[1]
