@@ -356,3 +356,16 @@ def test_layers_take_the_place_of_their_module_in_torchs_names(tmp_path):
     assert [place for _, place in module.plan] == [
         "layer1.0.conv_pad", "layer1.0.conv", "layer1.0_relu", "layer1.1.conv", "layer1.1.relu"
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Equal"])
+def test_a_choice_by_comparison_becomes_one_function(tmp_path, kind):
+    nodes = [node("Conv", "x", "w", out="a"), node(kind, "a", "c", out="m"), node("Where", "m", "d", "a")]
+    constants = {"w": floats(4, 6, 3, 3), "c": np.float32(0.5), "d": np.float32(-1.0)}
+    path = save(tmp_path / "m.onnx", nodes, constants)
+    x = floats(*IMAGE)
+    module = OnnxModule(path)
+    with torch.no_grad():
+        np.testing.assert_allclose(module(torch.from_numpy(x)).numpy(), judged(path, x)[0], rtol=1e-4, atol=1e-5)
+        prepared = prepare(module, torch.from_numpy(x))
+    assert [n.op for n in prepared.graph.nodes] == ["input", "conv2d", "lookup"]

@@ -28,6 +28,11 @@ BINARY: dict[str, Callable[[Any, Any], Tensor]] = {
     "Mul": lambda a, b: a * b,
     "Div": lambda a, b: a / b,
     "Pow": lambda a, b: a**b,
+    "Greater": lambda a, b: a > b,
+    "GreaterOrEqual": lambda a, b: a >= b,
+    "Less": lambda a, b: a < b,
+    "LessOrEqual": lambda a, b: a <= b,
+    "Equal": lambda a, b: a == b,
 }
 
 
@@ -40,6 +45,13 @@ def _unary(call: Call, x: Tensor) -> Tensor:
 def _binary(call: Call, a: Any, b: Any) -> Tensor:
     a, b = tensors(a, b)
     return BINARY[call.operation.kind](a, b)
+
+
+@onnx_operator("Where")
+def _where(call: Call, chosen: Any, a: Any, b: Any) -> Tensor:
+    a, b = tensors(a, b)
+    result: Tensor = torch.where(torch.as_tensor(chosen), a, b)
+    return result
 
 
 @onnx_operator("Sum", "Mean")
