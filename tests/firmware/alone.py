@@ -51,7 +51,7 @@ class Call:
         self.y = buffers[-1] if in_place else garbage(node.nbytes)
         scratch = [] if packed.scratch_bytes is None else [garbage(packed.scratch_bytes)]
         self.steps: list[tuple[ctypes.Structure, list[Memory]]]
-        view = node.view(sources, graph.contract)
+        view = node.c_view(sources, graph.contract)
         if view.calls[0].struct in structs.WEIGHTED and graph.contract == Q32:
             self.steps = [(self.struct(graph, node, packed), [*buffers, self.y, *scratch])]
             return
