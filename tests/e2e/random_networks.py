@@ -35,7 +35,10 @@ FUNCTIONS = {
     "clamp": lambda x: x.clamp(-0.5, 2.0), "leaky_relu": lambda x: F.leaky_relu(x, 0.1),
     "chain": lambda x: 2 * torch.exp(-x.abs()) - 0.5, "where": lambda x: torch.where(x > 0.1, x, 0.0),
 }  # fmt: skip
-FAMILIES = ("convolutions", "depthwise", "joins", "windows", "products", "sequences", "layouts", "dense")
+RECURRENT = {
+    "gru": nn.GRU, "lstm": nn.LSTM, "rnn": nn.RNN, "rectified": lambda *a, **k: nn.RNN(*a, nonlinearity="relu", **k),
+}  # fmt: skip
+FAMILIES = ("convolutions", "depthwise", "joins", "windows", "products", "sequences", "recurrent", "layouts", "dense")
 ROOM = 2000  # elements of one value at most: keeps the interpreter quick
 
 Shape = tuple[int, ...]  # (C, H, W), (C, L) or (F,), as in PyTorch
@@ -141,6 +144,9 @@ class Layer(nn.Module):
             self.conv = (nn.ConvTranspose1d if len(shape) == 2 else nn.ConvTranspose2d)(
                 shape[0], s["channels"], **words
             )
+        elif self.kind == "recurrent":
+            words = {key: v for key, v in s.items() if key not in ("what", "last")}
+            self.rnn = RECURRENT[s["what"]](shape[0], **words)
         elif self.kind == "rows":
             self.fc = nn.Linear(shape[-1], s["features"], bias=s["bias"])
         elif self.kind == "dense":
@@ -159,6 +165,12 @@ class Layer(nn.Module):
                 return torch.cat([ACTIVATIONS[s["act"]](self.conv(x)), *[x] * s["copies"]], s["dim"])
             case "transposed":
                 return ACTIVATIONS[s["act"]](self.conv(x))
+            case "recurrent":
+                x = x.flatten(2)
+                y, last = self.rnn(x.transpose(1, 2) if s["batch_first"] else x.permute(2, 0, 1))
+                if s["last"]:
+                    return torch.cat(tuple(last[0] if s["what"] == "lstm" else last), 1)
+                return y.transpose(1, 2) if s["batch_first"] else y.permute(1, 2, 0)
             case "sequence":
                 return SEQUENCES[s["what"]](x, s)
             case "layout":
@@ -348,6 +360,17 @@ class _Drawing:
             "layout", tuple(LAYOUTS[settings["what"]](torch.zeros(2, *self.shape), settings).shape[1:]), **settings
         )
 
+    def recurrent(self) -> None:
+        settings = {
+            "what": self.pick(*RECURRENT), "hidden_size": self.draw(st.integers(1, 9)),
+            "num_layers": self.pick(1, 1, 2), "bidirectional": self.pick(True, False),
+            "batch_first": self.pick(True, False), "bias": self.pick(True, False),
+            "last": self.pick(True, False),
+        }  # fmt: skip
+        width = settings["hidden_size"] * (2 if settings["bidirectional"] else 1)
+        shape = (settings["num_layers"] * width,) if settings["last"] else (width, prod(self.shape[1:]))
+        self.add("recurrent", shape, **settings)
+
     def rows(self) -> None:
         features = self.draw(st.integers(1, 9))
         self.add(
@@ -371,6 +394,7 @@ FIRST = {
     "windows": ("max", "average", "pad", "slice", "relu", "function", "prelu", *RESAMPLING),
     "sequences": ("sequence", "sequence", "rows"),
     "layouts": ("layout",),
+    "recurrent": ("recurrent",),
     "dense": ("dense",),
 }
 ANYTHING = (
@@ -383,6 +407,7 @@ ANYTHING = (
     *FIRST["windows"],
     *FIRST["sequences"],
     "layout",
+    "recurrent",
     "dense",
 )
 
@@ -407,7 +432,8 @@ def networks(draw: Any, family: str) -> Network:
             drawing.shape, drawing.steps = before[0], drawing.steps[: before[1]]
             drawing.max() if len(drawing.shape) > 1 else drawing.dense()
     if not any(
-        step.kind in ("conv", "residual", "concat", "join", "transposed", "rows", "dense") for step in drawing.steps
+        step.kind in ("conv", "residual", "concat", "join", "transposed", "rows", "recurrent", "dense")
+        for step in drawing.steps
     ):
         drawing.dense()
     if len(drawing.shape) == 1 and draw(st.booleans()):

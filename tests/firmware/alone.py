@@ -125,8 +125,8 @@ class Call:
             packed = _bytes(params, places)
             core.write(at, packed)
             arguments = [index, at, *(places[b.address] for b in buffers)]
-            arguments += [0] * (6 - len(arguments))
-            core.write(at + len(packed), struct.pack("<6I", *arguments))
+            arguments += [0] * (7 - len(arguments))
+            core.write(at + len(packed), struct.pack("<7I", *arguments))
             core.call("mce_call", at + len(packed))
         return bytes(core.read(places[self.y.address], len(self.y.bytes())))
 
@@ -182,16 +182,16 @@ def _bytes(value: ctypes.Structure, places: dict[int, int]) -> bytes:
 
 
 def image_source(names: list[str], nbytes: int = 1 << 20) -> str:
-    """C whose entry calls kernel a[0] with five words; a function of fewer parameters does not look at the rest."""
+    """C whose entry calls kernel a[0] with six words; a function of fewer parameters does not look at the rest."""
     table = "".join(f"    (kernel){name},\n" for name in names)
-    return f"""{build.INCLUDES}typedef void (*kernel)(uint32_t, uint32_t, uint32_t, uint32_t, uint32_t);
+    return f"""{build.INCLUDES}typedef void (*kernel)(uint32_t, uint32_t, uint32_t, uint32_t, uint32_t, uint32_t);
 static const kernel kernels[] = {{
 {table}}};
 uint32_t mce_memory[{nbytes // 4}];
 uint32_t *mce_call(const uint32_t *a);
 uint32_t *mce_call(const uint32_t *a)
 {{
-    kernels[a[0]](a[1], a[2], a[3], a[4], a[5]);
+    kernels[a[0]](a[1], a[2], a[3], a[4], a[5], a[6]);
     return mce_memory;
 }}
 """

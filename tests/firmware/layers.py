@@ -27,9 +27,11 @@ from mixcomp_edge.operators.dense import QDense
 from mixcomp_edge.operators.dwconv2d import QDwConv2d
 from mixcomp_edge.operators.embedding import QEmbedding
 from mixcomp_edge.operators.gather import QGather
+from mixcomp_edge.operators.gru import QGru
 from mixcomp_edge.operators.input import QInput, QTokenInput
 from mixcomp_edge.operators.log_softmax import QLogSoftmax
 from mixcomp_edge.operators.lookup import QLookup
+from mixcomp_edge.operators.lstm import QLstm
 from mixcomp_edge.operators.matmul import QMatMul
 from mixcomp_edge.operators.maxpool2d import QMaxPool2d
 from mixcomp_edge.operators.mul import QMul
@@ -39,6 +41,7 @@ from mixcomp_edge.operators.prelu import QPRelu
 from mixcomp_edge.operators.reduce import QReduceMax, QReduceNorm, QReduceSum
 from mixcomp_edge.operators.rescale import QRescale
 from mixcomp_edge.operators.resize import QResize
+from mixcomp_edge.operators.rnn import QRnn
 from mixcomp_edge.operators.slice import QSlice
 from mixcomp_edge.operators.softmax import QSoftmax
 from mixcomp_edge.operators.tokens import QLengthMask, QTokenOffset
@@ -49,6 +52,7 @@ BOOKS = tuple(
     codebook(name) for name in ("fixp4", "fixp4", "posit4", "posit4sc8", "posit4e1", "e2m1", "nf4", "int8", "int8")
 )
 LEARNED = learned((0, 127, -127, 126, -126, 1, -1, 2, 100, 64, -64, 0, 17, -33, 50, -51))
+RECURRENT = {"gru": QGru, "lstm": QLstm, "rnn": QRnn}
 SPATIAL = ("gather", "resize", "adaptiveavg2d", "adaptivemax2d")
 TOKENS = ("embedding", "token_offset", "length_mask")
 CHANNELS = (*range(1, 18), 8, 16, 16, 24, 32, 40)
@@ -95,6 +99,8 @@ def _graph(op: str, dtype: str, rng: Rng) -> Graph | None:
         return _normalized(x_type, y_type, rng)
     if op == "matmul":
         return _multiplied(x_type, y_type, rng)
+    if op in RECURRENT:
+        return _recurrent(op, y_type, x_type, rng)
     if op in ("mul", "blend", "minimum", "maximum"):
         return _pair(op, x_type, y_type, rng)
     group_channels, groups = int(rng.choice(CHANNELS)), int(rng.choice([1, 1, 2, 3]))
@@ -308,6 +314,27 @@ def _multiplied(x_type: QType, y_type: QType, rng: Rng) -> Graph:
         b_axes=b_axes, count=count, requant=_requant(x_type.peak * z_type.peak * count, y_type, rng, 1),
     )  # fmt: skip
     return Graph("alone", (x, z, node), "y")
+
+
+def _recurrent(op: str, x_type: QType, y_type: QType, rng: Rng) -> Graph:
+    """Forwards and backwards, of states that are given, as two parts of what goes in, or not. Kernels are of y's type,
+    which comes second here."""
+    kind, size, steps = RECURRENT[op], int(rng.choice(CHANNELS)), int(rng.integers(1, 6))
+    x = QInput(name="x", inputs=(), shape=(steps, kind.gates * size), type=x_type)
+    states = [
+        QSlice(name=f"z{i}", inputs=("x",), shape=(1, size), type=x_type, start=(steps - 1, i), step=(0, 1))
+        for i in range(kind.states)
+    ]  # fmt: skip
+    given = [] if rng.random() < 0.5 else states
+    held = _weights((kind.gates * size, size), kind.gates * size, y_type, QType("s16", 1.0), rng)
+    node = kind(
+        name="y", inputs=("x", *(state.name for state in given)), shape=(steps, size), type=y_type, weights=held,
+        backward=int(rng.integers(0, 2)), x_requant=_requant(x_type.peak, QType("s16", 1.0), rng, 1),
+        y_requant=_requant(1 << 15, y_type, rng, 1),
+        initial=tuple(_requant(x_type.peak, QType("s16", 1.0), rng, 1) for _ in given),
+        **({"relu": int(rng.integers(0, 2))} if kind is QRnn else {}),
+    )  # fmt: skip
+    return Graph("alone", (x, *given, node), "y")
 
 
 def _pair(op: str, x_type: QType, y_type: QType, rng: Rng) -> Graph:

@@ -16,6 +16,7 @@
 #include "mixcomp/pair.h"
 #include "mixcomp/pool2d.h"
 #include "mixcomp/prelu.h"
+#include "mixcomp/recurrent.h"
 #include "mixcomp/reduce.h"
 #include "mixcomp/rescale.h"
 #include "mixcomp/resize.h"
@@ -75,6 +76,8 @@ int32_t test_sizeof(int32_t which)
         (int32_t)sizeof(mce_token_offset),
         (int32_t)sizeof(mce_terms),
         (int32_t)sizeof(mce_tflm_softmax),
+        (int32_t)sizeof(mce_initial),
+        (int32_t)sizeof(mce_recurrent),
     };
     return sizes[which];
 }

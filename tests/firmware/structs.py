@@ -209,6 +209,21 @@ class TflmSoftmax(ctypes.Structure):
     _fields_ = [("x", Tensor), ("table", POINTER(c_int32))]
 
 
+class Initial(ctypes.Structure):
+    _fields_ = [("type", c_int), ("zero", c_int32), ("requant", Requant)]
+
+
+class Recurrent(ctypes.Structure):
+    _fields_ = [
+        ("product", Dense),
+        ("x_type", c_int),
+        *((k, c_int32) for k in ("x_zero", "steps", "backward", "relu", "given")),
+        ("x_requant", Requant),
+        ("y_requant", Requant),
+        ("initial", Initial * 2),
+    ]
+
+
 BY_NAME = {  # of the operators that say of themselves what their structs hold
     "mce_adaptive2d": Adaptive2d,
     "mce_add": Add,
@@ -225,6 +240,7 @@ BY_NAME = {  # of the operators that say of themselves what their structs hold
     "mce_pair": Pair,
     "mce_pool2d": Pool2d,
     "mce_prelu": PRelu,
+    "mce_recurrent": Recurrent,
     "mce_reduce": Reduce,
     "mce_rescale": Rescale,
     "mce_resize": Resize,
@@ -242,7 +258,7 @@ WEIGHTED = {
 STRUCTS = (  # as in shim.c
     Tensor, Requant, Window, Conv2d, Dense, Add, Rescale, Concat, Pool2d, Pad, Softmax, Reduce, Normalize,
     MatMul, LogSoftmax, Pair, Lookup, PRelu, Strided,
-    Gather, Resize, Adaptive2d, Conv2dTranspose, Embedding, OfTokens, Terms, TflmSoftmax,
+    Gather, Resize, Adaptive2d, Conv2dTranspose, Embedding, OfTokens, Terms, TflmSoftmax, Initial, Recurrent,
 )  # fmt: skip
 
 _libc = ctypes.CDLL(None)

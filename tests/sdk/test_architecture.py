@@ -64,6 +64,7 @@ NAMED = {  # who names operators all the same: what joins several, and how weigh
     "plan/packing/packed.py": {"conv2d", "dense"},
     "plan/packing/phases.py": {"conv2d", "conv2d_transpose"},
     "plan/packing/portable.py": {"avgpool2d", "dwconv2d"},
+    "plan/packing/steps.py": {"dense", "recurrent"},
 }
 WATCHED = {"torch", "mixcomp_sim", "mixcomp_edge"}
 

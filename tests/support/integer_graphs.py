@@ -25,9 +25,11 @@ from mixcomp_edge.operators.dense import QDense
 from mixcomp_edge.operators.dwconv2d import QDwConv2d
 from mixcomp_edge.operators.embedding import QEmbedding
 from mixcomp_edge.operators.gather import QGather
+from mixcomp_edge.operators.gru import QGru
 from mixcomp_edge.operators.input import QInput, QTokenInput
 from mixcomp_edge.operators.log_softmax import QLogSoftmax
 from mixcomp_edge.operators.lookup import QLookup
+from mixcomp_edge.operators.lstm import QLstm
 from mixcomp_edge.operators.matmul import QMatMul
 from mixcomp_edge.operators.maxpool2d import QMaxPool2d
 from mixcomp_edge.operators.mul import QMul
@@ -38,6 +40,7 @@ from mixcomp_edge.operators.reduce import QReduceMax, QReduceNorm, QReduceSum
 from mixcomp_edge.operators.rescale import QRescale
 from mixcomp_edge.operators.reshape import QReshape
 from mixcomp_edge.operators.resize import QResize
+from mixcomp_edge.operators.rnn import QRnn
 from mixcomp_edge.operators.slice import QSlice
 from mixcomp_edge.operators.softmax import QSoftmax
 from mixcomp_edge.operators.tokens import QLengthMask, QTokenOffset
@@ -50,6 +53,7 @@ WINDOWED = ("conv2d", "conv2d_add", "dwconv2d", "avgpool2d", "maxpool2d")
 REDUCING = ("arg_max", "reduce_sum", "reduce_max", "reduce_norm")
 PAIRS = ("mul", "blend", "minimum", "maximum")
 SPATIAL = ("gather", "resize", "adaptiveavg2d", "adaptivemax2d", "conv2d_transpose")
+RECURRENT = ("gru", "lstm", "rnn")
 COMPUTING = (
     *WINDOWED,
     *REDUCING,
@@ -58,6 +62,7 @@ COMPUTING = (
     "matmul",
     "log_softmax",
     "dense",
+    *RECURRENT,
     "add",
     *PAIRS,
     "rescale",
@@ -176,6 +181,33 @@ class Builder:
         out, y = self.size(1, 9), self.type()
         packed = weights(self.rng, (out, prod(x.shape)), out, x.type, y, self.format())
         return self.put(QDense, [x], (out,), y, weights=packed)
+
+    def gru(self, x: QNode) -> QNode:
+        return self.recurrent(QGru, x)
+
+    def lstm(self, x: QNode) -> QNode:
+        return self.recurrent(QLstm, x)
+
+    def rnn(self, x: QNode) -> QNode:
+        return self.recurrent(QRnn, x, relu=self.size(0, 1))
+
+    def recurrent(self, cls: type, x: QNode, **more) -> QNode:
+        """The first elements of x as rows of gates, or one of them again and again where these are too few; the first
+        states are other values as large, or 0."""
+        steps, size, elements = self.size(1, 4), self.size(1, 5), prod(x.shape)
+        count = steps * cls.gates * size
+        flat = self.put(QReshape, [x], (elements,), x.type)
+        part = self.put(QSlice, [flat], (count,), x.type, start=(0,), step=(int(count <= elements),))
+        x, gates, y = self.put(QReshape, [part], (steps, cls.gates * size), x.type), cls.gates, self.type()
+        near = [v for v in self.values if prod(v.shape) == size]
+        given = [self.draw(st.sampled_from(near)) for _ in range(cls.states)] if near and self.size(0, 1) else []
+        gate = QType("s16", 1.0)
+        packed = weights(self.rng, (gates * size, size), gates * size, y, gate, self.format())
+        return self.put(
+            cls, [x, *given], (x.shape[0], size), y, weights=packed, backward=self.size(0, 1),
+            x_requant=requant(self.rng, x.type.peak, gate), y_requant=requant(self.rng, 1 << 15, y),
+            initial=tuple(requant(self.rng, v.type.peak, gate) for v in given), **more,
+        )  # fmt: skip
 
     def add(self, x: QNode) -> QNode:
         other = self.draw(st.sampled_from([v for v in self.values if v.shape == x.shape]))

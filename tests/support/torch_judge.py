@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import isqrt, prod
+from math import exp, isqrt, prod
 
 import numpy as np
 import torch
@@ -354,3 +354,82 @@ def _softmax(node, x, *, types):
 
     flat = x.reshape(-1, x.shape[-1]).to(torch.int64).tolist()
     return torch.tensor([row(values) for values in flat], dtype=torch.float64).reshape(x.shape)
+
+
+def _gru(node, *xs, types):
+    def step(x, h, state):
+        r, z = (_sigmoid(_clamp16(x[i] + h[i])) for i in (0, 1))
+        n = _tanh(_clamp16(x[2] + (r * h[2] + 2**14) // 2**15))
+        return [((2**15 - z) * n + 2 * z * state[0] + 2**15) // 2**16]
+
+    return _steps(node, xs, types, 3, 1, step)
+
+
+def _lstm(node, *xs, types):
+    def step(x, h, state):
+        i, f, g, o = (_clamp16(a + b) for a, b in zip(x, h, strict=True))
+        new = (_sigmoid(i) * _tanh(g) + 8) // 16
+        cell = _clamp16((_sigmoid(f) * state[1] + new + 2**14) // 2**15)
+        return [(_sigmoid(o) * _tanh(_clamp16(2 * cell)) + 2**14) // 2**15, cell]
+
+    return _steps(node, xs, types, 4, 2, step)
+
+
+def _rnn(node, *xs, types):
+    def step(x, h, state):
+        u = _clamp16(x[0] + h[0])
+        return [max(u, 0) if node.relu else _tanh(u)]
+
+    return _steps(node, xs, types, 1, 1, step)
+
+
+def _steps(node, xs, types, gates, states, step):
+    """Unit by unit in Python's integers; step(gates of x, gates of the state, states) makes a unit's states."""
+    size, by = node.shape[-1], node.weights.requant
+    levels, bias, ms = (v.tolist() for v in (_levels(node).long(), node.weights.bias, by.multiplier))
+    result = []
+    for values in zip(*(x.to(torch.int64).flatten(1).tolist() for x in xs), strict=True):
+        x, *given = (
+            [_q32(v - type_.zero_point, r) for v in value]
+            for value, type_, r in zip(values, types, (node.x_requant, *node.initial), strict=True)
+        )
+        before = [[_clamp16(v) for v in value] for value in given] or [[0] * size] * states
+        rows = [x[t * gates * size :][: gates * size] for t in range(node.shape[0])]
+        made = []
+        for row in rows[::-1] if node.backward else rows:
+            stored = [_stored(node, v) for v in before[0]]
+            h = []
+            for o, line in enumerate(levels):
+                acc = bias[o] + sum(w * v for w, v in zip(line, stored, strict=True))
+                h.append(_clamp16((acc * 2**by.shift * ms[o if len(ms) > 1 else 0] + 2**31) // 2**32))
+            units = (step(row[i::size], h[i::size], [v[i] for v in before]) for i in range(size))
+            before = [list(v) for v in zip(*units, strict=True)]
+            made.append([_stored(node, v) for v in before[0]])
+        result.append(made[::-1] if node.backward else made)
+    return torch.tensor(result, dtype=torch.float64)
+
+
+def _stored(node, state: int) -> int:
+    low, high = RANGE[node.type.dtype]
+    return min(max(node.type.zero_point + _q32(state, node.y_requant), low), high)
+
+
+def _q32(v: int, by) -> int:
+    return (v * 2**by.shift * int(by.multiplier[0]) + 2**31) // 2**32
+
+
+def _clamp16(v: int) -> int:
+    return min(max(v, -(2**15)), 2**15 - 1)
+
+
+def _sigmoid(u: int) -> int:
+    """By straight lines between places a sixteenth apart; u in 2**-12."""
+    place, part = divmod(abs(u), 256)
+    a, b = (round(2**15 / (1 + exp(-i / 16))) for i in (place, place + 1))
+    right = a + ((b - a) * part + 128) // 256
+    return right if u >= 0 else 2**15 - right
+
+
+def _tanh(u: int) -> int:
+    right = 2 * _sigmoid(min(2 * abs(u), 2**16 - 1)) - 2**15
+    return right if u >= 0 else -right

@@ -137,7 +137,9 @@ class FloatNode(Node):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Activated(FloatNode):
-    """A node that takes in the ReLU behind it."""
+    """A node that takes in the ReLU behind it, unless it says otherwise."""
+
+    takes_activation: ClassVar[bool] = True
 
     activation: Activation = Activation.NONE
 
@@ -190,6 +192,10 @@ class QNode(Node):
     def macs(self) -> int:
         """Multiply-accumulates, padding counted as in the literature; 0 where there are no sums of products."""
         return 0
+
+    def kernel_types(self, sources: list[QNode]) -> set[str]:
+        """The types that the catalogue's `act` is about."""
+        return {source.type.dtype for source in sources}
 
     def check(self, inputs: list[QType]) -> None:
         """Raises GraphError for a field out of its range, LoweringError where an accumulator could leave int32."""

@@ -29,6 +29,8 @@ def exact(integers: NDArray[np.integer]) -> Doubles:
 class Layer(Activated):
     """weight (O, ...), bias (O,)."""
 
+    feeds_back: ClassVar[bool] = False  # it reads its own value, as that is stored
+
     weight: Floats
     bias: Floats
 
@@ -110,6 +112,9 @@ class Weighted(QNode):
         |bias[o]| + sum |level| * max|x|."""
         size: NDArray[np.int64] = np.abs(self.reduction).sum(axis=1) * max(abs(x.low), abs(x.high))
         return int(np.max(np.abs(self.weights.bias.astype(np.int64)) + size))
+
+    def kernel_types(self, sources: list[QNode]) -> set[str]:
+        return {sources[0].type.dtype}
 
     def check(self, inputs: list[QType]) -> None:
         weights, out = self.weights, self.shape[-1]

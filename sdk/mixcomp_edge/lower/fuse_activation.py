@@ -26,7 +26,7 @@ def _fuse_one(graph: Graph) -> Graph | None:
         producer = graph[relu.inputs[0]]
         if graph.only_user(producer) is not relu:
             continue
-        if isinstance(producer, Activated):
+        if isinstance(producer, Activated) and producer.takes_activation:
             fused = replace(producer, activation=producer.activation.then(relu.activation))
             nodes = [fused if node is producer else node for node in graph.nodes]
             return graph.with_nodes(nodes).without({relu.name: producer.name})

@@ -40,15 +40,14 @@ class Kernel:
 
     def pack(self, graph: Graph, node: Node) -> Packed | None:
         """The node's weights as this kernel reads them; None if the kernel cannot serve the node."""
-        sources = graph.sources(node)[:1] if isinstance(node, Weighted) else graph.sources(node)
-        dtypes = {source.type.dtype for source in sources if isinstance(source, QNode)}
-        if graph.contract not in self.contracts or self.op != node.op or not dtypes <= set(self.act):
+        assert isinstance(node, QNode)
+        sources = [source for source in graph.sources(node) if isinstance(source, QNode)]
+        served = self.op == node.op and graph.contract in self.contracts
+        if not served or not node.kernel_types(sources) <= set(self.act):
             return None
         if isinstance(node, Weighted) and node.weights.bits > self.weight_bits:
             return None
-        source = sources[0]
-        assert isinstance(source, QNode)
-        packed = PACKINGS[self.packing](node, source) if self.packing else Packed()
+        packed = PACKINGS[self.packing](node, sources[0]) if self.packing else Packed()
         if packed is None or not packed.table or not isinstance(node, Weighted):
             return packed
         return replace(packed, book=node.weights.codebook.symbol)

@@ -100,7 +100,8 @@ class QuantizedModel(nn.Module):
             inputs = inputs or [*given.values()][:1]  # a constant is of the samples' type
             is_layer = isinstance(node, weighted.Layer)
             parameters = (self.weight(node.name), self.layer(node.name).bias) if is_layer else ()
-            value = forward(node, inputs, *parameters)
+            stored = self.stored(node)
+            value = forward(node, inputs, *parameters, *([] if stored is None else [stored]))
             if observe is not None:
                 observe(node.name, value)
             exact = self.is_learning and node.name in self.probabilities
@@ -112,6 +113,11 @@ class QuantizedModel(nn.Module):
                     value = quantize(value)
             values[node.name] = value
         return self.structure.build({name: values[node] for name, node in self.graph.outputs.items()})
+
+    def stored(self, node: Node) -> ActivationQuantizer | None:
+        """What makes the value of a node that reads it itself what it is when it is stored."""
+        feeds_back = isinstance(node, weighted.Layer) and node.feeds_back
+        return self.quantizer(node.name) if self.quantizing and feeds_back else None
 
     def weight(self, name: str) -> Tensor:
         layer = self.layer(name)

@@ -12,7 +12,7 @@ from torch import fx
 from mixcomp_edge.frontend.torch_export.calls import arguments, pair, refused, shape_of
 from mixcomp_edge.frontend.torch_export.importer import Importer, handles
 from mixcomp_edge.frontend.torch_export.orders import placed
-from mixcomp_edge.frontend.torch_export.values import Stored
+from mixcomp_edge.frontend.torch_export.values import Operand, Stored
 from mixcomp_edge.ir.graph import Window
 from mixcomp_edge.ir.nodes import Floats
 from mixcomp_edge.ir.windows import plane
@@ -99,9 +99,7 @@ def _linear(importer: Importer, node: fx.Node) -> None:
     return importer.add(node, dense)
 
 
-def positionwise(
-    importer: Importer, node: fx.Node, name: str, w: Floats, bias: Floats, index: int | fx.Node = 0
-) -> None:
+def positionwise(importer: Importer, node: fx.Node, name: str, w: Floats, bias: Floats, index: Operand = 0) -> None:
     """A linear layer on the last dimension, at each position of the others: a 1x1 convolution over these as they lie,
     once the last lies innermost."""
     stored = importer.stored(node, index)

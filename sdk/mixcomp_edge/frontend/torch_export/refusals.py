@@ -10,11 +10,9 @@ from mixcomp_edge.errors import Missing, UnsupportedError
 
 PLACES = 4  # module paths that a message lists for one operator
 OUTSIDE = "replace it there, or cut the model before it and compute the rest outside"
-IN_TORCH = "no C for it yet; quantize the model in torch: mixcomp_edge.prepare_modules, then fit"
 CAST = "only casts among float16, bfloat16, float32 and float64 leave values as they are; " + OUTSIDE
 
 REMEDIES: dict[str, str] = {
-    **dict.fromkeys(("lstm", "gru", "rnn_tanh", "rnn_relu"), IN_TORCH),
     **dict.fromkeys(("_to_copy", "to", "type_as"), CAST),
     "native_dropout": "it drops at random in eval mode, too; use nn.Dropout, which eval() turns off",
 }  # fmt: skip

@@ -45,6 +45,7 @@ from mixcomp_edge.plan.packing.packed import Packed
 from mixcomp_edge.plan.packing.phases import by_phases
 from mixcomp_edge.plan.packing.portable import rows, rows3x3, rows_gathered, strips, words
 from mixcomp_edge.plan.packing.quad import quad
+from mixcomp_edge.plan.packing.steps import by_steps
 from mixcomp_edge.plan.packing.swar import dense_swar, rows_joined, swar
 
 __all__ = ["PACKINGS", "Packed"]
@@ -61,8 +62,16 @@ OF_CONVOLUTIONS: dict[str, Callable[[Any, QNode], Packed | None]] = {
     "byte_rows_gathered": byte_rows_gathered,
     "byte_pairs": byte_pairs,
 }
+OF_STEPS: dict[str, Callable[[Any, QNode], Packed | None]] = {
+    "rows": rows,
+    "byte_rows": byte_rows,
+    "dense_four": dense_four,
+    "dense_table": dense_table,
+    "byte_fours": byte_fours,
+}
 PACKINGS: dict[str, Callable[[Any, QNode], Packed | None]] = {
     **OF_CONVOLUTIONS,
+    **{f"steps_{name}": partial(by_steps, packing=packing) for name, packing in OF_STEPS.items()},
     **{f"phases_{name}": partial(by_phases, packing=packing) for name, packing in OF_CONVOLUTIONS.items()},
     "rows": rows,
     "rows3x3": rows3x3,

@@ -15,8 +15,9 @@ from mixcomp_edge.ir.nodes import Activation
 
 
 @singledispatch
-def forward(node: Node, inputs: list[Tensor], *parameters: Tensor) -> Tensor:
-    """Value of a float node on inputs (N, C, ...); parameters: weight and bias in PyTorch's layout, of a layer."""
+def forward(node: Node, inputs: list[Tensor], *parameters: Any) -> Tensor:
+    """Value of a float node on inputs (N, C, ...); parameters: weight and bias in PyTorch's layout, of a layer; of one
+    that feeds back what makes its value what is stored, too."""
     raise NotImplementedError(node.op)
 
 
