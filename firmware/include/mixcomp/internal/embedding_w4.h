@@ -12,6 +12,7 @@ MCE_INLINE void mce_embedding_rows(mce_type type, int32_t bits, const mce_embedd
                                    uint8_t *y /* [tokens][y.c] */)
 {
     const int32_t tokens = p->x.h * p->x.w * p->x.c, depth = p->y.c, row_bytes = bits == 4 ? (depth + 1) >> 1 : depth;
+    const int32_t packed = mce_is_packed(p->y.type);
     int16_t made[16]; /* the element that each code becomes */
     int32_t made_by = -1, at = 0;
     for (int32_t i = 0; i < tokens; i++) {
@@ -26,7 +27,19 @@ MCE_INLINE void mce_embedding_rows(mce_type type, int32_t bits, const mce_embedd
             }
             made_by = by;
         }
-        for (int32_t d = 0; d < depth; d++) {
+        int32_t d = 0;
+        if (bits == 4 && (packed == 0 || (at & 1) == 0)) { /* a byte of codes makes two bytes of y, or one */
+            for (; d + 1 < depth; d += 2, at += 2) {
+                const int32_t pair = codes[d >> 1], even = made[pair & 15], odd = made[pair >> 4];
+                if (packed) {
+                    y[at >> 1] = (uint8_t)((even & 15) | (odd & 15) << 4);
+                } else {
+                    y[at] = (uint8_t)even;
+                    y[at + 1] = (uint8_t)odd;
+                }
+            }
+        }
+        for (; d < depth; d++) {
             const int32_t v = bits == 4 ? made[(codes[d >> 1] >> ((d & 1) * 4)) & 15]
                                         : mce_requantize(p->y.type, p->y.zero, (int8_t)codes[d], m, s);
             mce_store_next(p->y.type, y, at++, v);
