@@ -221,14 +221,16 @@ MCE_INLINE void mce_dw_cell(mce_type type, uint32_t word, uint32_t mask, mce_wor
         lanes[0] = type == MCE_S8 ? mce_sxtb16(word) : mce_uxtb16(word);
         lanes[1] = type == MCE_S8 ? mce_sxtb16_odd(word) : mce_uxtb16_odd(word);
     }
-    for (int32_t i = 0; i < mce_dw_together(type) / 2; i += 2) {
 #if MCE_DSP
-        __asm__("strd %0, %1, [%2, %3]" : : "r"(lanes[i]), "r"(lanes[i + 1]), "r"(to), "I"(4 * i) : "memory");
-#else
-        to[i] = lanes[i];
-        to[i + 1] = lanes[i + 1];
-#endif
+    __asm__("strd %0, %1, [%2]" : : "r"(lanes[0]), "r"(lanes[1]), "r"(to) : "memory");
+    if (mce_is_packed(type)) {
+        __asm__("strd %0, %1, [%2, #8]" : : "r"(lanes[2]), "r"(lanes[3]), "r"(to) : "memory");
     }
+#else
+    for (int32_t i = 0; i < mce_dw_together(type) / 2; i++) {
+        to[i] = lanes[i];
+    }
+#endif
 }
 
 /* n cells of words, `bytes` apart, to cells `on` words apart. */
