@@ -172,7 +172,7 @@ class Importer(Values):
         """A node of the value's shape, for the walk to go on behind a call that was refused."""
         value = value_of(node)
         try:
-            if value is None or value.dtype not in FLOATS or not value.numel():
+            if value is None or value.dtype not in FLOATS or 0 in torch_shape(node):
                 raise refused(node, "no number")
             self.add(node, Input(name=self.unique(node.name), inputs=(), shape=shape_of(node)))
         except Refused:
