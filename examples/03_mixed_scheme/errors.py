@@ -20,8 +20,8 @@ from run import HERE, note, save
 
 from mixcomp_edge import LayerPlan
 from mixcomp_edge.train.method.quantizers import weight_quantizer
+from mixcomp_edge.train.quantized_model import prepare_task
 from mixcomp_edge.train.recipe import Recipe
-from mixcomp_edge.train.routes import prepare_task
 
 TASKS = ("resnet8", "resnet20", "spoken_digits", "bearings", "clinc150")
 

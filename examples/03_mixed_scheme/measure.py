@@ -19,9 +19,8 @@ from mixcomp_edge.ir import interp
 from mixcomp_edge.train.loop.fit import Progress, evaluate, fit
 from mixcomp_edge.train.method.analyze import Analysis, Options, analyze
 from mixcomp_edge.train.quantize import integer_inputs, score, versions
-from mixcomp_edge.train.quantized_model import QuantizedModel
+from mixcomp_edge.train.quantized_model import QuantizedModel, prepare_task
 from mixcomp_edge.train.recipe import load_recipe
-from mixcomp_edge.train.routes import Quantizable, prepare_task
 
 Tell = Callable[[str], None]
 Results = list[dict[str, Any]]
@@ -126,7 +125,7 @@ def summary(analysis: Analysis) -> dict[str, Any]:
     return {**analysis.as_dict(), "mac_share": analysis.mac_share, "kurtosis": kurtosis}
 
 
-def posit_macs(model: Quantizable) -> float:
+def posit_macs(model: QuantizedModel) -> float:
     """The share of the multiply-accumulates whose weight is not FixP4, 0..1."""
     posit = sum(macs for name, macs in model.macs.items() if model.plan[name].weights != "fixp4")
     return posit / sum(model.macs.values())

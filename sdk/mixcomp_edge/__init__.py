@@ -16,7 +16,6 @@ __version__ = "0.1.0"
 
 _HOME = {
     "prepare": "mixcomp_edge.train.quantized_model",
-    "prepare_modules": "mixcomp_edge.train.quantized_modules",
     "fit": "mixcomp_edge.train.loop.fit",
     "Recipe": "mixcomp_edge.train.recipe",
     "Task": "mixcomp_edge.train.task",

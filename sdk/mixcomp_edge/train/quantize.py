@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 import mixcomp_edge
 from mixcomp_edge.bundle import Bundle
-from mixcomp_edge.errors import PlanError, UnsupportedError
+from mixcomp_edge.errors import PlanError
 from mixcomp_edge.frontend.torch_export.structure import plain
 from mixcomp_edge.ir import ends, interp
 from mixcomp_edge.ir.graph import Q32, Graph
@@ -79,11 +79,6 @@ def quantize(
     `convert`. engine: where the training runs; of several processes each returns the bundle, and the first alone
     measures it."""
     recipe = recipe or task.recipe
-    if not task.exportable:
-        raise UnsupportedError(
-            f"{task.name}: there is no C for its attention, recurrence or embeddings yet, so it makes no bundle. "
-            "Quantize and train it in torch: mixcomp_edge.train.quantized_modules.prepare_modules, then fit."
-        )
     plan = plan or QuantPlan()
     if task.train is None and recipe.epochs > 0:
         raise PlanError(f"{task.name} has no training data; quantize it with --epochs 0 (calibration only).")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Set
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -33,6 +33,9 @@ from mixcomp_edge.train.operators.tokens import check_tokens
 from mixcomp_edge.train.proof import prove
 from mixcomp_edge.train.recipe import Recipe
 from mixcomp_edge.train.samples import Samples, count, each, shapes, take
+
+if TYPE_CHECKING:
+    from mixcomp_edge.train.task import Task
 
 
 class Layer(nn.Module):
@@ -244,3 +247,8 @@ def prepare(
     prove(model, imported, quantized, inputs)
     quantized.calibrate(inputs)
     return quantized
+
+
+def prepare_task(task: Task, plan: QuantPlan | None = None, recipe: Recipe | None = None) -> QuantizedModel:
+    """The task's trained float model, ready for quantized training."""
+    return prepare(task.model, task.calibration, plan, task.name, recipe or task.recipe)

@@ -66,8 +66,7 @@ class Task:
     Several outputs come as the model returns them. Where targets are given for each, by name or in order, the loss is
     the sum of theirs.
 
-    `float_recipe` says how to train the model first when its weights are not pretrained. A task that is not
-    `exportable` has operators without C: `quantized_modules.py` trains it in torch. Raises TaskError."""
+    `float_recipe` says how to train the model first when its weights are not pretrained. Raises TaskError."""
 
     name: str
     model: nn.Module
@@ -82,7 +81,6 @@ class Task:
     loss: Callable[[Any, Any], Tensor] | str | None = None
     metric: Metric | Callable[[Any, Any], float] | str | None = None
     float_recipe: Recipe | None = None
-    exportable: bool = True
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()  # what its user may like to know
     objective: Objective = field(init=False, repr=False, compare=False)

@@ -13,7 +13,7 @@ from torch import nn
 from mixcomp_edge import Task
 
 def task(model):
-    return Task("m", model, (3, 8, 8), torch.randn(16, 3, 8, 8), exportable=True)
+    return Task("m", model, (3, 8, 8), torch.randn(16, 3, 8, 8))
 
 def small():
     return task(nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 2)))

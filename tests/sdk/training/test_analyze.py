@@ -61,24 +61,6 @@ def test_gradients_are_those_of_the_float_model(whole, trained):
     assert found.gradient == pytest.approx(np.mean(np.abs(slopes)), rel=1e-3)
 
 
-def test_a_task_without_c_is_analyzed_module_by_module_alike():
-    """The same layers, without a batch norm that one route folds and the other keeps: the same evidence."""
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        model = torch.nn.Sequential(torch.nn.Linear(2, 8), torch.nn.ReLU(), torch.nn.Linear(8, 3))
-    options = Options(eta=0.5, fall_back=False, batches=2)
-    graph, modules = (
-        analyze(corners(model=model, validation=corners().test, exportable=exportable), options, BASE)
-        for exportable in (True, False)
-    )
-    assert modules.as_dict()["layers"] == [
-        {**layer, "gradient": pytest.approx(layer["gradient"]), "score": pytest.approx(layer["score"])}
-        for layer in graph.as_dict()["layers"]
-    ]
-    assert modules.plan == graph.plan
-    assert modules.mac_share == graph.mac_share
-
-
 def test_errors_and_scores_follow_their_formulas(whole, trained):
     model = prepare(trained.model, trained.calibration, QuantPlan(BASE), "corners")
     for layer in whole.layers:

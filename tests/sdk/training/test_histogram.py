@@ -15,7 +15,6 @@ from mixcomp_edge.bundle import save_bundle
 from mixcomp_edge.errors import TaskError
 from mixcomp_edge.train.method.calibrate import activation_step, input_range
 from mixcomp_edge.train.method.histogram import Histogram
-from mixcomp_edge.train.quantized_modules import prepare_modules
 
 SHAPE = (60, 400)
 random = np.random.default_rng(0)
@@ -178,23 +177,3 @@ def test_a_value_that_overflows_is_named_with_its_sample():
     x[140] = 3.0
     with pytest.raises(TaskError, match=r"^0: its value is not finite in the float model, on calibration sample 140\."):
         prepare(net, x)
-
-
-class Operand(nn.Module):
-    """(N, 300) -> (N, 2): a layer that reads what another wrote."""
-
-    def __init__(self):
-        super().__init__()
-        self.first, self.second = nn.Identity(), nn.Linear(300, 2)
-        self.zero = nn.Linear(300, 300)
-
-    def forward(self, x):
-        return self.second(x + 0 * self.zero(x))
-
-
-def test_an_operand_with_one_negative_number_among_many_is_signed():
-    x = torch.rand(400, 300, generator=torch.Generator().manual_seed(0))
-    x[399, 298] = -0.5
-    assert prepare_modules(Operand(), x).operands["second"].low == -8
-    x[399, 298] = 0.5
-    assert prepare_modules(Operand(), x).operands["second"].low == 0

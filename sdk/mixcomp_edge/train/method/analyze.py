@@ -20,9 +20,8 @@ from mixcomp_edge.quant_plan import LayerPlan, QuantPlan
 from mixcomp_edge.train.method import sensitivity
 from mixcomp_edge.train.method.selector import TABLE_BYTES, Budget, Candidate, code_bytes, select
 from mixcomp_edge.train.method.sensitivity import CRITERIA, FIXED, Evidence, Trials
-from mixcomp_edge.train.quantized_model import learning
+from mixcomp_edge.train.quantized_model import QuantizedModel, learning, prepare_task
 from mixcomp_edge.train.recipe import Recipe
-from mixcomp_edge.train.routes import Quantizable, prepare_task
 from mixcomp_edge.train.samples import change, count, each, take
 from mixcomp_edge.train.task import Split, Task
 from mixcomp_edge.train.tasks.holdout import hold_out
@@ -211,7 +210,7 @@ def _batches(train: Split, options: Options) -> list[Split]:
     return [train.part(np.sort(order[i * size : (i + 1) * size])) for i in range(count)]
 
 
-def check(task: Task, options: Options, base: LayerPlan | None = None, recipe: Recipe | None = None) -> Quantizable:
+def check(task: Task, options: Options, base: LayerPlan | None = None, recipe: Recipe | None = None) -> QuantizedModel:
     """The task's model, prepared, if it can be analyzed with these options: what can be refused is refused here, before
     anything is trained or measured."""
     if task.train is None:
@@ -241,7 +240,7 @@ def _budget(parameters: dict[str, int], macs: dict[str, int], options: Options) 
     )
 
 
-def _trials(model: Quantizable, task: Task, base: LayerPlan, recipe: Recipe, seed: int, tell: Tell) -> Trials:
+def _trials(model: QuantizedModel, task: Task, base: LayerPlan, recipe: Recipe, seed: int, tell: Tell) -> Trials:
     assert task.train is not None
     held_out = task.validation or hold_out(task.train)[1]
     split = held_out.part(np.random.default_rng(0).permutation(len(held_out))[:HELD_OUT])

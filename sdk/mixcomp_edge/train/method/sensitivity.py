@@ -24,7 +24,7 @@ from mixcomp_edge.train.task import Split, Task
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mixcomp_edge.train.routes import Quantizable
+    from mixcomp_edge.train.quantized_model import QuantizedModel
 
 FIXED = "fixp4"
 
@@ -111,7 +111,7 @@ CRITERIA: dict[str, Criterion] = {
 
 
 def measure(
-    model: Quantizable, task: Task, batches: list[Split], variants: tuple[str, ...], base: LayerPlan, recipe: Recipe,
+    model: QuantizedModel, task: Task, batches: list[Split], variants: tuple[str, ...], base: LayerPlan, recipe: Recipe,
     progress: Callable[[int, int], None],
 ) -> list[Evidence]:  # fmt: skip
     """The evidence of each layer, in the model's order; gradients by the task's loss on labelled batches."""
@@ -136,7 +136,7 @@ def measure(
 
 
 def _gradients(
-    model: Quantizable, task: Task, batches: list[Split], names: list[str], progress: Callable[[int, int], None]
+    model: QuantizedModel, task: Task, batches: list[Split], names: list[str], progress: Callable[[int, int], None]
 ) -> tuple[dict[str, float], dict[str, NDArray[np.float64]]]:
     """Of each layer the mean |g|, and g^2 of every weight, averaged over the batches."""
     magnitude = dict.fromkeys(names, 0.0)
@@ -155,7 +155,7 @@ def _gradients(
 
 
 @contextmanager
-def formats(model: Quantizable, chosen: dict[str, str], base: LayerPlan, recipe: Recipe) -> Iterator[None]:
+def formats(model: QuantizedModel, chosen: dict[str, str], base: LayerPlan, recipe: Recipe) -> Iterator[None]:
     """Within it these layers' weights are in these formats."""
     before = {name: model.layer(name).quantizer for name in chosen}
     try:

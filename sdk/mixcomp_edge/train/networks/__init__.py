@@ -3,7 +3,7 @@
 from mixcomp_edge.train.networks.autoencoder import AutoEncoder
 from mixcomp_edge.train.networks.dscnn import DsCnn
 from mixcomp_edge.train.networks.efficientnet import EfficientNetLite
-from mixcomp_edge.train.networks.gru import DigitsGru, Gru
+from mixcomp_edge.train.networks.gru import DigitsGru
 from mixcomp_edge.train.networks.mobilenet import MobileNet
 from mixcomp_edge.train.networks.mobilenet_v3 import MobileNetV3Small
 from mixcomp_edge.train.networks.resnet1d import ResNet1d
@@ -23,7 +23,6 @@ __all__ = [
     "DsCnn",
     "EfficientNetLite",
     "FashionCnn",
-    "Gru",
     "MobileNet",
     "MobileNetV3Small",
     "ResNet1d",

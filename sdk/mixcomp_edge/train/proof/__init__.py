@@ -12,12 +12,11 @@ from torch import nn
 
 from mixcomp_edge.frontend.torch_export import Imported
 from mixcomp_edge.train.proof.calls import check_calls
-from mixcomp_edge.train.proof.whole import check_copy, check_whole
+from mixcomp_edge.train.proof.whole import check_whole
 from mixcomp_edge.train.samples import Samples, count, take
 
 if TYPE_CHECKING:
     from mixcomp_edge.train.quantized_model import QuantizedModel
-    from mixcomp_edge.train.quantized_modules import QuantizedModules
 
 SAMPLES = 16  # of the calibration data, spread over it
 
@@ -30,12 +29,6 @@ def prove(model: nn.Module, imported: Imported, quantized: QuantizedModel, calib
     x = _spread(calibration)
     check_calls(imported, x)
     check_whole(model, imported, quantized, x)
-
-
-def prove_copy(model: nn.Module, quantized: QuantizedModules, calibration: Samples, name: str) -> None:
-    """The same of a copy of the model whose modules are quantized."""
-    with quantized.floating():
-        check_copy(model, quantized, _spread(calibration), name)
 
 
 def _spread(calibration: Samples) -> Samples:

@@ -61,14 +61,6 @@ def check_whole(model: nn.Module, imported: Imported, quantized: QuantizedModel,
         raise ImportMismatch(f"{name}: {difference}: {place(model, imported, quantized, x)}.")
 
 
-def check_copy(model: nn.Module, copy: nn.Module, x: Samples, name: str) -> None:
-    """ImportMismatch unless a copy of the model, with its quantizers at rest, gives what the model does."""
-    for ours, theirs in zip(run(copy, x), _steady(model, x, name), strict=True):
-        difference = _difference(ours, theirs, COPIED * theirs.abs().amax())
-        if difference is not None:
-            raise ImportMismatch(f"{name}: {difference}, in the copy of the model that is to be quantized.")
-
-
 def _steady(model: nn.Module, x: Samples, name: str) -> list[Tensor]:
     """What the model returns for x, if it does so again."""
     first, second = runs(model, x, 2)

@@ -20,15 +20,14 @@ SHIFT = 4  # frames and bands: a few tens of milliseconds, another voice
 
 
 def spoken_digits() -> Task:
-    return _task("spoken_digits", partial(DsCnn, classes=10, strides=(4, 2)), 0.1, RETRAIN, exportable=True)
+    return _task("spoken_digits", partial(DsCnn, classes=10, strides=(4, 2)), 0.1, RETRAIN)
 
 
 def spoken_digits_gru() -> Task:
-    """Quantized in torch; there is no C for a GRU yet."""
-    return _task("spoken_digits_gru", DigitsGru, 0.1, RETRAIN_GRU, exportable=False)
+    return _task("spoken_digits_gru", DigitsGru, 0.1, RETRAIN_GRU)
 
 
-def _task(name: str, network: Callable[[], nn.Module], lr: float, retrain: Recipe, *, exportable: bool) -> Task:
+def _task(name: str, network: Callable[[], nn.Module], lr: float, retrain: Recipe) -> Task:
     train, validation, test = load()
     return Task(
         name=name,
@@ -42,5 +41,4 @@ def _task(name: str, network: Callable[[], nn.Module], lr: float, retrain: Recip
         to_input=raw_pixels,
         augment=Augment(crop=SHIFT, flip=False),
         float_recipe=Recipe(epochs=30, batch_size=64, lr=lr),
-        exportable=exportable,
     )
