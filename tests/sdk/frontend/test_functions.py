@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from mixcomp_edge import LayerPlan, QuantPlan, convert, prepare
-from mixcomp_edge.errors import MixcompError, UnsupportedError
+from mixcomp_edge.errors import MixcompError
 from mixcomp_edge.ir import interp
 from support.same_function import MAP, Then, assert_same_function, kinds
 
@@ -126,7 +126,7 @@ def test_a_batch_norm_between_a_layer_and_a_function_goes_into_the_layer():
     assert kinds(Block(), MAP) == ["conv2d", "lookup"]
 
 
-def test_a_choice_between_two_values_is_refused_by_name():
+def test_a_choice_by_the_sign_of_another_value():
     class Gate(nn.Module):
         def __init__(self):
             super().__init__()
@@ -135,8 +135,7 @@ def test_a_choice_between_two_values_is_refused_by_name():
         def forward(self, x):
             return torch.where(self.a(x) > 0, self.b(x), 0.0)
 
-    with pytest.raises(UnsupportedError, match=r"where: .* two values"):
-        prepare(Gate(), torch.randn(4, *MAP), name="m")
+    assert_same_function(Gate(), MAP)
 
 
 @pytest.mark.parametrize("bits", [4, 8])

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from mixcomp_edge import prepare
 from mixcomp_edge.errors import UnsupportedError
+from support import same_function
 
 MAP = (2, 4, 6)
 
@@ -137,8 +138,11 @@ def test_a_change_of_an_expanded_value_is_seen_in_the_value(alias):
 PARTIAL = {
     "slice_scatter": lambda y: y[:, :1].relu_(),
     "select_scatter": lambda y: y[:, 0].relu_(),
-    "fill": lambda y: y[:, 0].fill_(0.0),
 }
+
+
+def test_a_part_may_be_filled():
+    same_function.assert_same_function(same_function.Then(lambda y: (y[:, 0].fill_(0.5), y)[1]), same_function.MAP)
 
 
 @pytest.mark.parametrize("what", PARTIAL)
