@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 from mixcomp_edge.codegen.kernels import kernel_source
-from mixcomp_edge.ir.graph import CONTRACTS
+from mixcomp_edge.ir.graph import TFLM
 from mixcomp_edge.plan.kernels import Kernel, catalogue
 
 FIRMWARE = Path(__file__).parents[2] / "firmware"
@@ -29,7 +29,8 @@ def source(kernel: Kernel) -> Path:
     return path
 
 
-SOURCES = [source(kernel) for kernel in {k.name: k for c in CONTRACTS for k in catalogue(c)}.values()]
+BUILT = [*catalogue(), *(k for k in catalogue(TFLM) if k.isa == "c" and k not in catalogue())]  # other cores: poe long
+SOURCES = [source(kernel) for kernel in BUILT]
 
 
 def host_compiler() -> list[str]:

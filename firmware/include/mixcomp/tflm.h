@@ -118,6 +118,112 @@ void mce_matmul_tflm__c(const mce_matmul *p, const uint8_t *a, const uint8_t *b,
 void mce_reduce_sum_tflm__c(const mce_reduce *p, const uint8_t *x, uint8_t *y);
 void mce_softmax_tflm__c(const mce_tflm_softmax *p, const uint8_t *x, uint8_t *y);
 
+/* On cores with instructions of their own, whose sums are those of q32; scratch as there. */
+void mce_conv2d_u8_fx4_tflm__dsp(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_conv2d_s8_fx4_tflm__dsp(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_conv2d_u8_w4_tflm__dsp(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_conv2d_s8_w4_tflm__dsp(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_conv2d_u4_w4_pairs_tflm__dsp(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_conv2d_s4_w4_pairs_tflm__dsp(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_conv2d_u4_fx4_tflm__v6m(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_conv2d_s4_fx4_tflm__v6m(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_conv2d_u8_fx4_tflm__v6m(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_conv2d_s8_fx4_tflm__v6m(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_conv2d_u4_fx4_tflm__v7m(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_conv2d_s4_fx4_tflm__v7m(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_conv2d_u8_fx4_tflm__v7m(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_conv2d_s8_fx4_tflm__v7m(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_conv2d_u4_w8_tflm__dsp(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_conv2d_s4_w8_tflm__dsp(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_conv2d_u8_w8_tflm__dsp(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_conv2d_s8_w8_tflm__dsp(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_conv2d_add_u8_fx4_tflm__dsp(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y,
+                                     mce_scratch *scratch);
+void mce_conv2d_add_s8_fx4_tflm__dsp(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y,
+                                     mce_scratch *scratch);
+void mce_conv2d_add_u8_w4_tflm__dsp(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y,
+                                    mce_scratch *scratch);
+void mce_conv2d_add_s8_w4_tflm__dsp(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y,
+                                    mce_scratch *scratch);
+void mce_conv2d_add_u4_w4_pairs_tflm__dsp(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y,
+                                          mce_scratch *scratch);
+void mce_conv2d_add_s4_w4_pairs_tflm__dsp(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y,
+                                          mce_scratch *scratch);
+void mce_conv2d_add_u4_fx4_tflm__v6m(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y,
+                                     mce_scratch *scratch);
+void mce_conv2d_add_s4_fx4_tflm__v6m(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y,
+                                     mce_scratch *scratch);
+void mce_conv2d_add_u8_fx4_tflm__v6m(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y,
+                                     mce_scratch *scratch);
+void mce_conv2d_add_s8_fx4_tflm__v6m(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y,
+                                     mce_scratch *scratch);
+void mce_conv2d_add_u4_fx4_tflm__v7m(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y,
+                                     mce_scratch *scratch);
+void mce_conv2d_add_s4_fx4_tflm__v7m(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y,
+                                     mce_scratch *scratch);
+void mce_conv2d_add_u8_fx4_tflm__v7m(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y,
+                                     mce_scratch *scratch);
+void mce_conv2d_add_s8_fx4_tflm__v7m(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y,
+                                     mce_scratch *scratch);
+void mce_conv2d_add_u4_w8_tflm__dsp(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y,
+                                    mce_scratch *scratch);
+void mce_conv2d_add_s4_w8_tflm__dsp(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y,
+                                    mce_scratch *scratch);
+void mce_conv2d_add_u8_w8_tflm__dsp(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y,
+                                    mce_scratch *scratch);
+void mce_conv2d_add_s8_w8_tflm__dsp(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y,
+                                    mce_scratch *scratch);
+void mce_dwconv2d_u4_w4_3x3_tflm__c(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_dwconv2d_s4_w4_3x3_tflm__c(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_dwconv2d_u8_w4_3x3_tflm__c(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_dwconv2d_s8_w4_3x3_tflm__c(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_dwconv2d_u4_w8_3x3_tflm__c(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_dwconv2d_s4_w8_3x3_tflm__c(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_dense_u4_fx4_tflm__v6m(const mce_dense *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_dense_s4_fx4_tflm__v6m(const mce_dense *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_dense_u8_fx4_tflm__v6m(const mce_dense *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_dense_s8_fx4_tflm__v6m(const mce_dense *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_dense_u4_fx4_tflm__v7m(const mce_dense *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_dense_s4_fx4_tflm__v7m(const mce_dense *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_dense_u8_fx4_tflm__v7m(const mce_dense *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_dense_s8_fx4_tflm__v7m(const mce_dense *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_conv2d_transpose_u8_fx4_tflm__dsp(const mce_conv2d_transpose *p, const uint8_t *x, uint8_t *y,
+                                           mce_scratch *scratch);
+void mce_conv2d_transpose_s8_fx4_tflm__dsp(const mce_conv2d_transpose *p, const uint8_t *x, uint8_t *y,
+                                           mce_scratch *scratch);
+void mce_conv2d_transpose_u8_w4_tflm__dsp(const mce_conv2d_transpose *p, const uint8_t *x, uint8_t *y,
+                                          mce_scratch *scratch);
+void mce_conv2d_transpose_s8_w4_tflm__dsp(const mce_conv2d_transpose *p, const uint8_t *x, uint8_t *y,
+                                          mce_scratch *scratch);
+void mce_conv2d_transpose_u4_w4_pairs_tflm__dsp(const mce_conv2d_transpose *p, const uint8_t *x, uint8_t *y,
+                                                mce_scratch *scratch);
+void mce_conv2d_transpose_s4_w4_pairs_tflm__dsp(const mce_conv2d_transpose *p, const uint8_t *x, uint8_t *y,
+                                                mce_scratch *scratch);
+void mce_conv2d_transpose_u4_fx4_tflm__v6m(const mce_conv2d_transpose *p, const uint8_t *x, uint8_t *y,
+                                           mce_scratch *scratch);
+void mce_conv2d_transpose_s4_fx4_tflm__v6m(const mce_conv2d_transpose *p, const uint8_t *x, uint8_t *y,
+                                           mce_scratch *scratch);
+void mce_conv2d_transpose_u8_fx4_tflm__v6m(const mce_conv2d_transpose *p, const uint8_t *x, uint8_t *y,
+                                           mce_scratch *scratch);
+void mce_conv2d_transpose_s8_fx4_tflm__v6m(const mce_conv2d_transpose *p, const uint8_t *x, uint8_t *y,
+                                           mce_scratch *scratch);
+void mce_conv2d_transpose_u4_fx4_tflm__v7m(const mce_conv2d_transpose *p, const uint8_t *x, uint8_t *y,
+                                           mce_scratch *scratch);
+void mce_conv2d_transpose_s4_fx4_tflm__v7m(const mce_conv2d_transpose *p, const uint8_t *x, uint8_t *y,
+                                           mce_scratch *scratch);
+void mce_conv2d_transpose_u8_fx4_tflm__v7m(const mce_conv2d_transpose *p, const uint8_t *x, uint8_t *y,
+                                           mce_scratch *scratch);
+void mce_conv2d_transpose_s8_fx4_tflm__v7m(const mce_conv2d_transpose *p, const uint8_t *x, uint8_t *y,
+                                           mce_scratch *scratch);
+void mce_conv2d_transpose_u4_w8_tflm__dsp(const mce_conv2d_transpose *p, const uint8_t *x, uint8_t *y,
+                                          mce_scratch *scratch);
+void mce_conv2d_transpose_s4_w8_tflm__dsp(const mce_conv2d_transpose *p, const uint8_t *x, uint8_t *y,
+                                          mce_scratch *scratch);
+void mce_conv2d_transpose_u8_w8_tflm__dsp(const mce_conv2d_transpose *p, const uint8_t *x, uint8_t *y,
+                                          mce_scratch *scratch);
+void mce_conv2d_transpose_s8_w8_tflm__dsp(const mce_conv2d_transpose *p, const uint8_t *x, uint8_t *y,
+                                          mce_scratch *scratch);
+
 #ifdef __cplusplus
 }
 #endif

@@ -106,22 +106,26 @@ class Requant:
 
 @dataclass(frozen=True, eq=False)
 class TflmRequant(Requant):
-    """In contract tflm: multiplier (1,) or (C,) with a shift each, `shifts`, of which `shift` is the first; before them
-    kernels read what else the operator needs, and behind them."""
+    """In contract tflm: multiplier (1,) or (C,) with a shift each, `shifts`; before them kernels read what else the
+    operator needs, and behind them. placed: first the place of each multiplier; else `shift` is the first one's."""
 
     shifts: NDArray[np.int32]
     before: tuple[int, ...] = ()
     behind: tuple[int, ...] = ()
+    placed: bool = False
 
     @classmethod
-    def by(cls, factors: Factors, before: Iterable[int] = (), behind: Iterable[int] = ()) -> TflmRequant:
+    def by(
+        cls, factors: Factors, before: Iterable[int] = (), behind: Iterable[int] = (), *, placed: bool = False
+    ) -> TflmRequant:
         multiplier, shifts = factors.multiplier.astype(np.int32), factors.shift.astype(np.int32)
-        return cls(multiplier, int(shifts[0]), shifts, tuple(before), tuple(behind))
+        return cls(multiplier, 0 if placed else int(shifts[0]), shifts, tuple(before), tuple(behind), placed)
 
     @property
     def words(self) -> NDArray[np.int32]:
-        pairs = np.stack([self.multiplier, self.shifts], axis=1).ravel()
-        return np.array([*self.before, *pairs, *self.behind], np.int32)
+        pairs, count = np.stack([self.multiplier, self.shifts], axis=1).ravel(), len(self.multiplier)
+        places = count + len(self.before) + 2 * np.arange(count) if self.placed else ()
+        return np.array([*places, *self.before, *pairs, *self.behind], np.int32)
 
 
 @dataclass(frozen=True, eq=False)

@@ -160,7 +160,7 @@ class Weighted(QNode):
 
     def by_tflm(self, sources: list[QNode]) -> View:
         (by,) = tflm.all_factors(self.tflite(sources))
-        return self.seen(sources, weights=replace(self.weights, requant=TflmRequant.by(by)))
+        return self.seen(sources, weights=replace(self.weights, requant=TflmRequant.by(by, placed=True)))
 
     def tflite_weights(
         self, x: QType, levels: NDArray[np.int64], axis: int, *, four_bits: bool = True, folded: bool = True

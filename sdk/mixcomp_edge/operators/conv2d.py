@@ -191,7 +191,7 @@ class QConv2dAdd(QConv2d):
         operations = self.tflite(sources)
         by, *terms = tflm.all_factors(operations)
         before = [operations[-2].output.zero_point, *(word for term in terms for word in term.words)]
-        weights = replace(self.weights, requant=TflmRequant.by(by, before))
+        weights = replace(self.weights, requant=TflmRequant.by(by, before, placed=True))
         return self.seen(sources, weights=weights, residual_multiplier=0, residual_shift=0)
 
     def tflite(self, sources: list[QNode]) -> Operations:

@@ -18,6 +18,7 @@ from mixcomp_edge.errors import ExportError, MixcompError, UnsupportedError
 from mixcomp_edge.ir import interp, tflm
 from mixcomp_edge.ir.graph import Graph
 from mixcomp_edge.ir.verify import verify as check
+from mixcomp_edge.plan.kernels import catalogue
 from mixcomp_edge.tflite.export import content
 from mixcomp_edge.tflite.proof import pairs
 from mixcomp_edge.verification import make_inputs
@@ -114,10 +115,12 @@ def test_verify_on_tflm_counts_every_tensor_and_refuses_other_contracts(tmp_path
         verify(tmp_path / "q.mce", on="tflm")
 
 
-@pytest.mark.parametrize("on", ["host", "emulator"])
-def test_exported_c_computes_what_the_contract_says(on, tmp_path):
-    save_bundle(Bundle(by_tflm(zoo.graph("branches"))), tmp_path / "m.mce")
-    verdict = verify(tmp_path / "m.mce", on=on, target_name="cortex-m4", count=3)
+@pytest.mark.parametrize("core", ["cortex-m4", "cortex-m3", "cortex-m0plus", "cortex-m55"])
+@pytest.mark.parametrize("name", ["branches", "branches8"])
+def test_exported_c_computes_what_the_contract_says(name, core, tmp_path):
+    on = "host" if core == "cortex-m55" else "emulator"
+    save_bundle(Bundle(by_tflm(zoo.graph(name))), tmp_path / "m.mce")
+    verdict = verify(tmp_path / "m.mce", on=on, target_name=core, count=3)
     assert verdict.mismatches == 0
     assert verdict.elements > 5000
 
@@ -125,8 +128,8 @@ def test_exported_c_computes_what_the_contract_says(on, tmp_path):
 def test_an_export_calls_the_kernels_of_its_contract_and_brings_their_headers(tmp_path):
     export(Bundle(by_tflm(zoo.graph("branches"))), "cortex-m4", tmp_path / "c")
     names = {path.stem for path in (tmp_path / "c" / "src").glob("mce_*__*.c")}
-    assert any(name.endswith("_tflm__c") for name in names)
-    assert not any("dsp" in name for name in names)
+    assert names <= {kernel.name for kernel in catalogue("tflm")}
+    assert any(name.endswith("_tflm__dsp") for name in names)
     assert (tmp_path / "c" / "include" / "mixcomp" / "internal" / "tflm.h").is_file()
 
 

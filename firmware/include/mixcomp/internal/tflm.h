@@ -1,5 +1,6 @@
-/* Contract tflm in the place of q32: what includes this before its body requantizes as TensorFlow Lite Micro does. The
- * words of an mce_requant are then a multiplier and its shift, of each channel if per_channel; `shift` is the first one. */
+/* Contract tflm in the place of q32: what includes this before its body requantizes as TensorFlow Lite Micro does. Where
+ * there is one factor the words of an mce_requant are then a multiplier and its shift, which is `shift`, too; of layers with
+ * weights, for each channel (for all, if not per_channel) the place of its multiplier and shift among these words. */
 #ifndef MIXCOMP_INTERNAL_TFLM_H
 #define MIXCOMP_INTERNAL_TFLM_H
 
@@ -49,7 +50,7 @@ MCE_INLINE int32_t mce_tflm_requantize(mce_type type, int32_t zero, int32_t acc,
 MCE_INLINE void mce_tflm_store_output(const mce_tensor *to, const mce_requant *requant, uint8_t *y, int32_t i,
                                       int32_t acc, int32_t channel)
 {
-    const int32_t *const by = requant->multiplier + (requant->per_channel != 0 ? 2 * channel : 0);
+    const int32_t *const by = requant->multiplier + requant->multiplier[requant->per_channel != 0 ? channel : 0];
     mce_store_next(to->type, y, i, mce_tflm_requantize(to->type, to->zero, acc, by[0], by[1]));
 }
 
