@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from mixcomp_edge import QuantPlan, Recipe
-from mixcomp_edge.frontend.torch_export import import_model
+from mixcomp_edge.frontend.torch_export import import_program
 from mixcomp_edge.lower import simplify
 from mixcomp_edge.train.quantized_model import QuantizedModel
 
@@ -25,8 +25,9 @@ def operators(model: nn.Module, shape: tuple[int, ...]) -> list[str]:
     """The operators of its simplified graph, behind the input. AssertionError unless that graph computes what the
     module does for inputs (N, *shape), to 1e-5 of the largest output."""
     x = 2 * torch.randn(3, *shape, generator=torch.Generator().manual_seed(0))
-    graph = simplify(import_model(seasoned(model), shape, "m"))
-    imported = QuantizedModel(graph, QuantPlan(), Recipe(), input_positive=False)
+    program = import_program(seasoned(model), shape, "m")
+    graph = simplify(program.graph)
+    imported = QuantizedModel(graph, QuantPlan(), Recipe(), input_positive=False, structure=program.structure)
     with torch.no_grad(), imported.floating():
         expected, y = model(x), imported(x)
     assert y.shape == expected.shape

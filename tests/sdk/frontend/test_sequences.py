@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from mixcomp_edge.errors import UnsupportedError
 from mixcomp_edge.frontend.torch_export import import_model
 from support.imports import operators
-from support.same_function import MAP, Then
+from support.same_function import MAP, Then, assert_same_function
 
 ROWS = (6, 8)  # (T, F)
 
@@ -32,6 +32,7 @@ class Of(nn.Module):
 
 REDUCTIONS = {
     "mean over channels": ("reduce_sum", lambda x: x.mean(1, keepdim=True)),
+    "mean over everything, gone": ("reduce_sum", lambda x: x.mean((1, 2, 3))),
     "mean over channels, gone": ("reduce_sum", lambda x: x.mean(1)),
     "mean over height": ("reduce_sum", lambda x: x.mean(dim=2)),
     "mean over width and channels": ("reduce_sum", lambda x: torch.mean(x, (-1, 1))),
@@ -206,10 +207,13 @@ REFUSED = {
     "over the batch": (lambda x: x.mean(0, keepdim=True).expand(2, -1, -1, -1), "over the batch"),
     "the norm of order 1": (lambda x: x.norm(p=1, dim=1), "a norm of order 1"),
     "where the largest is": (lambda x: x.max(1)[1].float(), "second result"),
-    "a computed mask": (lambda x: F.scaled_dot_product_attention(x, x, x, attn_mask=x @ x.mT), "mask that is computed"),
-    "one number a sample": (lambda x: x.mean((1, 2, 3)), "a value of shape"),
     "three operands": (lambda x: torch.einsum("bchw,bchw,bchw->bc", x, x, x), "einsum"),
 }
+
+
+@pytest.mark.parametrize("mask", [lambda x: x @ x.mT, lambda x: x @ x.mT > 0], ids=["added", "of yes and no"])
+def test_a_mask_of_attention_may_be_computed(mask):
+    assert_same_function(Then(lambda x: F.scaled_dot_product_attention(x, x, x, attn_mask=mask(x))), MAP)
 
 
 @pytest.mark.parametrize(("function", "text"), REFUSED.values(), ids=REFUSED)
