@@ -19,7 +19,7 @@ MCE_INLINE void mce_gru_begin(mce_type type, const mce_recurrent *p, const mce_s
     for (int32_t i = 0; i < s->size; i++) {
         const int32_t h = mce_step_initial(p, 0, h0, i);
         s->state[i] = (int16_t)h;
-        mce_store_any(type, s->stored, i, s->size, mce_step_output(type, p, h));
+        mce_store_any(type, s->stored, i, s->size, mce_step_output(type, s, h));
     }
 }
 
@@ -31,13 +31,13 @@ MCE_INLINE void mce_gru_step(mce_type type, const mce_recurrent *p, const mce_st
 {
     const int32_t size = s->size, from = t * 3 * size;
     for (int32_t i = 0; i < size; i++) {
-        const int32_t r = mce_sigmoid(mce_step_gate(p, s, x, from, i));
-        const int32_t z = mce_sigmoid(mce_step_gate(p, s, x, from, size + i));
+        const int32_t r = mce_sigmoid(mce_step_gate(s, x, from, i));
+        const int32_t z = mce_sigmoid(mce_step_gate(s, x, from, size + i));
         const int32_t kept = (r * s->gates[2 * size + i] + (1 << 14)) >> 15;
-        const int32_t n = mce_tanh(mce_clamp16(mce_step_input(p, x, from + 2 * size + i) + kept));
+        const int32_t n = mce_tanh(mce_clamp16(mce_step_input(s, x, from + 2 * size + i) + kept));
         const int32_t h = ((32768 - z) * n + 2 * z * s->state[i] + (1 << 15)) >> 16;
         s->state[i] = (int16_t)h;
-        mce_step_store(type, p, s, y, t, i, mce_step_output(type, p, h));
+        mce_step_store(type, p, s, y, t, i, mce_step_output(type, s, h));
     }
 }
 

@@ -19,7 +19,7 @@ MCE_INLINE void mce_lstm_begin(mce_type type, const mce_recurrent *p, const mce_
 {
     for (int32_t i = 0; i < s->size; i++) {
         s->state[i] = (int16_t)mce_step_initial(p, 1, c0, i);
-        mce_store_any(type, s->stored, i, s->size, mce_step_output(type, p, mce_step_initial(p, 0, h0, i)));
+        mce_store_any(type, s->stored, i, s->size, mce_step_output(type, s, mce_step_initial(p, 0, h0, i)));
     }
 }
 
@@ -31,14 +31,14 @@ MCE_INLINE void mce_lstm_step(mce_type type, const mce_recurrent *p, const mce_s
 {
     const int32_t size = s->size, from = t * 4 * size;
     for (int32_t k = 0; k < size; k++) {
-        const int32_t i = mce_sigmoid(mce_step_gate(p, s, x, from, k));
-        const int32_t f = mce_sigmoid(mce_step_gate(p, s, x, from, size + k));
-        const int32_t g = mce_tanh(mce_step_gate(p, s, x, from, 2 * size + k));
-        const int32_t o = mce_sigmoid(mce_step_gate(p, s, x, from, 3 * size + k));
+        const int32_t i = mce_sigmoid(mce_step_gate(s, x, from, k));
+        const int32_t f = mce_sigmoid(mce_step_gate(s, x, from, size + k));
+        const int32_t g = mce_tanh(mce_step_gate(s, x, from, 2 * size + k));
+        const int32_t o = mce_sigmoid(mce_step_gate(s, x, from, 3 * size + k));
         const int32_t c = mce_clamp16((f * s->state[k] + ((i * g + 8) >> 4) + (1 << 14)) >> 15);
         const int32_t h = (o * mce_tanh(mce_clamp16(2 * c)) + (1 << 14)) >> 15;
         s->state[k] = (int16_t)c;
-        mce_step_store(type, p, s, y, t, k, mce_step_output(type, p, h));
+        mce_step_store(type, p, s, y, t, k, mce_step_output(type, s, h));
     }
 }
 

@@ -6,13 +6,18 @@
 #include "mixcomp/internal/gates.h"
 #include "mixcomp/recurrent.h"
 
-/* The parts of scratch, of x and of y. */
+/* The parts of scratch, and what each step reads of the parameters: in locals, as bytes that are written may be theirs. */
 typedef struct mce_steps {
-    int32_t size;       /* h */
-    mce_scratch *gates; /* [gates][h], of the state */
-    uint8_t *stored;    /* [h], the state as y has it */
-    mce_scratch *state; /* [h] */
-    mce_scratch *rest;  /* of the dense layer */
+    int32_t size;        /* h */
+    mce_scratch *gates;  /* [gates][h], of the state */
+    uint8_t *stored;     /* [h], the state as y has it */
+    mce_scratch *state;  /* [h] */
+    mce_scratch *rest;   /* of the dense layer */
+    int32_t x_packed;    /* 4 bits an element */
+    int32_t x_sign;      /* value = (bits ^ x_sign) - x_zero + x.zero */
+    int32_t x_zero, x_m; /* of what goes in */
+    int32_t x_shift;
+    int32_t y_zero, y_m, y_shift;
 } mce_steps;
 
 /* type: of y. gates: how many a state. */
@@ -25,16 +30,24 @@ MCE_INLINE mce_steps mce_steps_of(mce_type type, const mce_recurrent *p, int32_t
     s.stored = (uint8_t *)(void *)(s.gates + ((gates * size + 1) & ~1));
     s.state = s.gates + ((gates * size + 1) & ~1) + ((bytes + 3) >> 2) * 2;
     s.rest = s.state + ((size + 1) & ~1);
+    s.x_packed = mce_is_packed(p->x_type);
+    s.x_sign = p->x_type == MCE_S4 ? 8 : p->x_type == MCE_S8 ? 128 : 0;
+    s.x_zero = p->x_zero + s.x_sign;
+    s.x_m = p->x_requant.multiplier[0], s.x_shift = p->x_requant.shift;
+    s.y_zero = p->product.y.zero, s.y_m = p->y_requant.multiplier[0], s.y_shift = p->y_requant.shift;
     return s;
 }
 
 /* Element i of what goes in, as a gate; |.| <= 2^30. */
-MCE_INLINE int32_t mce_step_input(const mce_recurrent *p, const uint8_t *x, int32_t i)
-{ return mce_q32(mce_load(p->x_type, x, i) - p->x_zero, p->x_requant.multiplier[0], p->x_requant.shift); }
+MCE_INLINE int32_t mce_step_input(const mce_steps *s, const uint8_t *x, int32_t i)
+{
+    const int32_t bits = s->x_packed ? (x[i >> 1] >> ((i & 1) * 4)) & 0x0F : x[i];
+    return mce_q32((bits ^ s->x_sign) - s->x_zero, s->x_m, s->x_shift);
+}
 
 /* Gate i, of what goes in, from element `from` of x on, and of the state. */
-MCE_INLINE int32_t mce_step_gate(const mce_recurrent *p, const mce_steps *s, const uint8_t *x, int32_t from, int32_t i)
-{ return mce_clamp16(mce_step_input(p, x, from + i) + s->gates[i]); }
+MCE_INLINE int32_t mce_step_gate(const mce_steps *s, const uint8_t *x, int32_t from, int32_t i)
+{ return mce_clamp16(mce_step_input(s, x, from + i) + s->gates[i]); }
 
 /* Element i of a state that is given, 0 where none is. */
 MCE_INLINE int32_t mce_step_initial(const mce_recurrent *p, int32_t which, const uint8_t *given, int32_t i)
@@ -48,8 +61,8 @@ MCE_INLINE int32_t mce_step_initial(const mce_recurrent *p, int32_t which, const
 }
 
 /* The state as y stores it. */
-MCE_INLINE int32_t mce_step_output(mce_type type, const mce_recurrent *p, int32_t state)
-{ return mce_requantize(type, p->product.y.zero, state, p->y_requant.multiplier[0], p->y_requant.shift); }
+MCE_INLINE int32_t mce_step_output(mce_type type, const mce_steps *s, int32_t state)
+{ return mce_requantize(type, s->y_zero, state, s->y_m, s->y_shift); }
 
 /* Element i of the state after step t becomes v, for the next step and in y. */
 MCE_INLINE void mce_step_store(mce_type type, const mce_recurrent *p, const mce_steps *s, uint8_t *y, int32_t t,

@@ -17,7 +17,7 @@
 MCE_INLINE void mce_rnn_begin(mce_type type, const mce_recurrent *p, const mce_steps *s, const uint8_t *h0)
 {
     for (int32_t i = 0; i < s->size; i++) {
-        mce_store_any(type, s->stored, i, s->size, mce_step_output(type, p, mce_step_initial(p, 0, h0, i)));
+        mce_store_any(type, s->stored, i, s->size, mce_step_output(type, s, mce_step_initial(p, 0, h0, i)));
     }
 }
 
@@ -26,9 +26,9 @@ MCE_INLINE void mce_rnn_step(mce_type type, const mce_recurrent *p, const mce_st
                              int32_t t)
 {
     for (int32_t i = 0; i < s->size; i++) {
-        const int32_t u = mce_step_gate(p, s, x, t * s->size, i);
+        const int32_t u = mce_step_gate(s, x, t * s->size, i);
         const int32_t h = p->relu == 0 ? mce_tanh(u) : u > 0 ? u : 0;
-        mce_step_store(type, p, s, y, t, i, mce_step_output(type, p, h));
+        mce_step_store(type, p, s, y, t, i, mce_step_output(type, s, h));
     }
 }
 
