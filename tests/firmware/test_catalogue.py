@@ -55,7 +55,7 @@ def test_a_catalogue_entry_says_what_its_name_says(kernel):
     )
     op, act, weights, isa = name.groups()
     assert (kernel.op, kernel.isa) == (op, isa)
-    assert kernel.act == ((act,) if act else READ.get(op, PLAIN))
+    assert kernel.act == ((act,) if act else READ.get(op, PLAIN) if isa == "c" else PLAIN)
     assert kernel.weight_bits == (8 if weights == "w8" else 4)
     assert kernel.packing in (*PACKINGS, "")
     assert bool(weights) <= bool(kernel.packing)
