@@ -22,8 +22,8 @@ CORES = [name for name, target in targets().items() if target.core]
 
 
 def every_operator(dtype: str, seed: int) -> list[Graph]:
-    """Side by side in as few graphs as may have so many ends."""
-    rng, count = np.random.default_rng(seed), -(-len(READ[dtype]) // MAX_ENDS)
+    """Side by side in a few graphs, so that each has ends to spare: some operators have several inputs."""
+    rng, count = np.random.default_rng(seed), -(-2 * len(READ[dtype]) // MAX_ENDS)
     return [side_by_side(READ[dtype][i::count], dtype, f"every_{dtype}_{seed}_{i}", rng) for i in range(count)]
 
 
