@@ -44,6 +44,8 @@ def test_a_network_comes_back_from_onnx_as_it_was(name, dynamo, tmp_path):
             expected = of_file
         assert (y - expected).abs().max() <= 1e-5 * size
 
+    if (name, dynamo) in CHANGED:
+        return
     plan = QuantPlan(LayerPlan(granularity="tensor"))
     ours, theirs = (prepare(network, x, plan, name) for network in (model, module))
     modules = dict(model.named_modules())
