@@ -20,10 +20,11 @@ from mixcomp_edge.ir import interp
 from mixcomp_edge.lower.widen import widen
 from mixcomp_edge.numerics import codebook
 from mixcomp_edge.operators.dense import QDense
+from mixcomp_edge.operators.recurrent import QRecurrent
 from mixcomp_edge.simulation import simulate
 from mixcomp_edge.verification import make_inputs
 
-K = {"u4": 17, "s4": 16, "u8": 1, "s8": 1}  # 8-bit steps in one of the type's
+K = {"u4": 17, "s4": 16, "u8": 1, "s8": 1, "u16": 1}  # steps of the wide type in one of the type's
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -33,7 +34,7 @@ def test_each_layer_computes_the_same_in_finer_steps(family, data):
     """A layer that reads k times the integers gives its old output to half an old step, which rounding took away."""
     graph = data.draw(networks(family)).bundle().graph
     wide = widen(graph)
-    assert all(node.type.bits == 8 for node in wide.nodes)
+    assert all(node.type.bits >= 8 for node in wide.nodes)
     values = dict(interp.steps(graph, make_inputs(graph, 3)))
     for node in (node for node in graph.nodes if not node.is_input):
         sources = graph.sources(node)
@@ -43,7 +44,9 @@ def test_each_layer_computes_the_same_in_finer_steps(family, data):
         coarse = values[node.name] * k
         off = np.abs(fine - coarse)
         off[(values[node.name] == node.type.high) & (fine > coarse)] = 0  # s8 has room above 16 * 7
-        same = all(value.type.bits == 8 for value in (node, *sources))
+        same = all(value.type.bits >= 8 for value in (node, *sources))
+        if isinstance(node, QRecurrent) and not same:
+            continue  # it reads its own value again, which is finer
         assert off.max() <= (0 if same else k / 2 + 1), node.name
 
 
