@@ -126,7 +126,7 @@ static void joined(const uint8_t *from, int32_t n, uint32_t flip, uint8_t *y, in
     uint8_t *to = y + (at >> 1);
     const int32_t end = at + n;
     if ((at & 1) != 0) {
-        *to = (uint8_t)((*to & 0x0F) | (uint32_t)(*from++ << 4 ^ (flip & 0xF0u)));
+        *to = (uint8_t)((*to & 0x0F) | ((uint32_t)*from++ << 4 ^ (flip & 0xF0u)));
         to++, n--;
     }
     for (; n > 1; n -= 2, from += 2) {

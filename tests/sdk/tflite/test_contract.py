@@ -72,7 +72,7 @@ def test_a_wrong_weight_is_found_and_named(monkeypatch):
     from mixcomp_edge.tflite import proof
 
     made = proof.content(Bundle(damaged))
-    monkeypatch.setattr(proof, "content", lambda bundle: made)
+    monkeypatch.setattr(proof, "content", lambda bundle, decode: made)
     assert layer.name in differences(graph)
 
 

@@ -7,50 +7,50 @@
 
 /* How codes become terms, code * multiplier + offset, modulo 2^32, and what is made of these becomes y: by SMMLAR, in offset
  * binary. Flips are of four codes. */
-typedef struct mce_terms {
+typedef struct mce_pair_terms {
     uint32_t a_flip, b_flip, y_flip;
     int32_t ma, mb;
     uint32_t a_offset, b_offset;
     int32_t m, zero;
-} mce_terms;
+} mce_pair_terms;
 
-MCE_INLINE mce_terms mce_terms_of(const mce_pair *p)
+MCE_INLINE mce_pair_terms mce_pair_terms_of(const mce_pair *p)
 {
     const mce_worth a = mce_worth_of(&p->a), b = mce_worth_of(&p->b);
     const uint32_t repeated = mce_is_packed(p->y_type) ? 0x11111111u : 0x01010101u;
     const int32_t half = -mce_type_min(p->y_type);
-    const mce_terms terms = {a.flip * 0x01010101u,
-                             b.flip * 0x01010101u,
-                             (uint32_t)half * repeated,
-                             p->a_multiplier,
-                             p->b_multiplier,
-                             (uint32_t)-a.zero * (uint32_t)p->a_multiplier,
-                             (uint32_t)-b.zero * (uint32_t)p->b_multiplier,
-                             (int32_t)((uint32_t)1 << (32 - p->shift)),
-                             p->y_zero + half};
+    const mce_pair_terms terms = {a.flip * 0x01010101u,
+                                  b.flip * 0x01010101u,
+                                  (uint32_t)half * repeated,
+                                  p->a_multiplier,
+                                  p->b_multiplier,
+                                  (uint32_t)-a.zero * (uint32_t)p->a_multiplier,
+                                  (uint32_t)-b.zero * (uint32_t)p->b_multiplier,
+                                  (int32_t)((uint32_t)1 << (32 - p->shift)),
+                                  p->y_zero + half};
     return terms;
 }
 
 /* What becomes of the term u and the code b; the result fits in int32. */
-typedef int32_t mce_join(const mce_terms *t, uint32_t u, uint32_t b);
+typedef int32_t mce_join(const mce_pair_terms *t, uint32_t u, uint32_t b);
 
-MCE_INLINE int32_t mce_join_sum(const mce_terms *t, uint32_t u, uint32_t b)
+MCE_INLINE int32_t mce_join_sum(const mce_pair_terms *t, uint32_t u, uint32_t b)
 { return (int32_t)(u + b * (uint32_t)t->mb); }
 
-MCE_INLINE int32_t mce_join_smaller(const mce_terms *t, uint32_t u, uint32_t b)
+MCE_INLINE int32_t mce_join_smaller(const mce_pair_terms *t, uint32_t u, uint32_t b)
 {
     const int32_t v = (int32_t)(b * (uint32_t)t->mb + t->b_offset), w = (int32_t)u;
     return v < w ? v : w;
 }
 
-MCE_INLINE int32_t mce_join_larger(const mce_terms *t, uint32_t u, uint32_t b)
+MCE_INLINE int32_t mce_join_larger(const mce_pair_terms *t, uint32_t u, uint32_t b)
 {
     const int32_t v = (int32_t)(b * (uint32_t)t->mb + t->b_offset), w = (int32_t)u;
     return v > w ? v : w;
 }
 
 /* A code of y of 4 or 8 bits, in offset binary, of codes of a and b. */
-MCE_INLINE uint32_t mce_joined(const mce_terms *t, mce_join *join, uint32_t a, uint32_t b, int32_t packed)
+MCE_INLINE uint32_t mce_joined(const mce_pair_terms *t, mce_join *join, uint32_t a, uint32_t b, int32_t packed)
 {
     uint32_t u = a * (uint32_t)t->ma + t->a_offset;
     MCE_IN_REGISTER(u); /* or the offset would be added by itself */
@@ -67,7 +67,8 @@ MCE_INLINE uint32_t mce_code_of(mce_codes_in x, uint32_t i)
 { return x.word >> i * x.bits & (x.bits == 4 ? 0x0Fu : 0xFFu); }
 
 /* Four codes of y, side by side. */
-MCE_INLINE uint32_t mce_joined_four(const mce_terms *t, mce_join *join, mce_codes_in a, mce_codes_in b, int32_t packed)
+MCE_INLINE uint32_t mce_joined_four(const mce_pair_terms *t, mce_join *join, mce_codes_in a, mce_codes_in b,
+                                    int32_t packed)
 {
     const uint32_t to = packed ? 4 : 8;
     uint32_t y = mce_joined(t, join, mce_code_of(a, 0), mce_code_of(b, 0), packed);
@@ -77,8 +78,8 @@ MCE_INLINE uint32_t mce_joined_four(const mce_terms *t, mce_join *join, mce_code
 }
 
 /* Codes of a and b, of 4 or 8 bits each, to y, n of them, a multiple of 8. */
-MCE_INLINE void mce_join_strips(const mce_terms *t, mce_join *join, uint32_t a_bits, uint32_t b_bits, const uint8_t *a,
-                                const uint8_t *b, int32_t n, int32_t packed, uint8_t *y)
+MCE_INLINE void mce_join_strips(const mce_pair_terms *t, mce_join *join, uint32_t a_bits, uint32_t b_bits,
+                                const uint8_t *a, const uint8_t *b, int32_t n, int32_t packed, uint8_t *y)
 {
     const uint32_t a_flip = t->a_flip * (a_bits == 4 ? 0x11u : 1u), b_flip = t->b_flip * (b_bits == 4 ? 0x11u : 1u);
     for (const uint8_t *const end = y + mce_pair_bytes(packed, n); y < end; y += packed ? 4 : 8) {
@@ -117,11 +118,11 @@ MCE_INLINE void mce_pairs_dsp(const mce_pair *p, const uint8_t *a, const uint8_t
                               mce_join *join, int32_t sum, int32_t mixed)
 {
     uint8_t *const a_strip = (uint8_t *)scratch, *const b_strip = a_strip + MCE_STRIP;
-    mce_terms terms = mce_terms_of(p);
+    mce_pair_terms terms = mce_pair_terms_of(p);
     const mce_operand *first = &p->a, *second = &p->b;
     if (mce_is_packed(second->type) && !mce_is_packed(first->type)) {
         const uint8_t *const other = a;
-        const mce_terms of = terms;
+        const mce_pair_terms of = terms;
         a = b, b = other;
         first = &p->b, second = &p->a;
         terms.a_flip = of.b_flip, terms.ma = of.mb, terms.a_offset = of.b_offset;

@@ -6,10 +6,10 @@
 #include "mixcomp/internal/pairs.h"
 
 /* What becomes of a less its zero point and b less its, before y's zero point and the clamp. */
-typedef int32_t mce_join(const mce_terms *p, int32_t a, int32_t b);
+typedef int32_t mce_terms_join(const mce_terms *p, int32_t a, int32_t b);
 
 MCE_INLINE void mce_terms_joined(const mce_terms *p, const uint8_t *a, const uint8_t *b, uint8_t *y,
-                                 mce_scratch *scratch, mce_join *join)
+                                 mce_scratch *scratch, mce_terms_join *join)
 {
     uint8_t *const a_strip = (uint8_t *)scratch, *const b_strip = a_strip + MCE_STRIP;
     const mce_worth wa = mce_worth_of(&p->a), wb = mce_worth_of(&p->b);
