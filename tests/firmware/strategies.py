@@ -18,7 +18,7 @@ CODEBOOKS = {
 
 # MCE_TEST_EXAMPLES: fewer cases under the sanitizers
 cases = settings(
-    max_examples=int(os.environ.get("MCE_TEST_EXAMPLES", "100")),
+    max_examples=int(os.environ.get("MCE_TEST_EXAMPLES", "60")),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
