@@ -1,8 +1,10 @@
-"""The folder of the user's machine in which compiled things are kept."""
+"""The folder of the user's machine in which compiled things are kept, each under a name that says what
+it is made of and the digest of its content, so that a damaged one is made again."""
 
 from __future__ import annotations
 
 import atexit
+import hashlib
 import os
 import shutil
 import stat
@@ -10,6 +12,8 @@ import sys
 import tempfile
 from functools import cache
 from pathlib import Path
+
+_LARGEST = 16 << 20  # of a file
 
 
 @cache
@@ -51,3 +55,25 @@ def _is_ours(folder: Path, parent: Path) -> bool:
     if found.st_mode & 0o077:
         folder.chmod(0o700)
     return not above.st_mode & 0o022 or bool(above.st_mode & stat.S_ISVTX)
+
+
+def find(folder: Path, name: str, suffix: str) -> Path | None:
+    """The file that is kept under a name; one that was truncated or damaged goes."""
+    for known in folder.glob(f"{name}-*{suffix}"):
+        if known.name == f"{name}-{_digest(known)}{suffix}":
+            return known
+        known.unlink(missing_ok=True)
+    return None
+
+
+def keep(folder: Path, name: str, suffix: str, made: Path) -> Path:
+    """Moves a file of the same disk to where `find` finds it. Two processes may both make it: each renames its own, and
+    either is right."""
+    return made.replace(folder / f"{name}-{_digest(made)}{suffix}")
+
+
+def _digest(path: Path) -> str:
+    """Of a file's content; empty for what is no file."""
+    found = path.lstat()
+    ours = stat.S_ISREG(found.st_mode) and found.st_size <= _LARGEST
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16] if ours else ""

@@ -11,7 +11,6 @@ import ctypes
 import hashlib
 import os
 import shutil
-import stat
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -24,12 +23,11 @@ import numpy.typing as npt
 from unicorn.unicorn_const import UC_ERR_OK, UC_HOOK_BLOCK
 from unicorn.unicorn_py3.unicorn import uclib
 
-from .cache import cache_folder
+from .cache import cache_folder, find, keep
 from .hostcc import build_shared, host_compiler
 
 _FOLDER = Path(__file__).parent
 _FLAGS = ["-O2", "-std=c99"]
-_LARGEST = 16 << 20  # of a library
 
 
 class _Region(ctypes.Structure):
@@ -57,31 +55,17 @@ class _Counter(ctypes.Structure):
 
 
 def library_path(source: str = "counter.c") -> Path:
-    """A compiled source of this package, built if it and the compiler have not met before. Its name holds the digest of
-    what it is made of and that of its content, so that a damaged one is built again.
-
-    Two processes may both build it: each writes a file of its own and renames it, and either result is right.
-    """
+    """A compiled source of this package, built if it and the compiler have not met before."""
     path, compiler = _FOLDER / source, host_compiler()
     program = shutil.which(compiler[0]) or compiler[0]
     found = os.stat(program)
     key = "\0".join([path.read_text(encoding="utf-8"), *_FLAGS, *compiler, program, sys.platform])
     key += f"\0{found.st_size}\0{found.st_mtime_ns}"
     folder, name = cache_folder("native"), f"{path.stem}-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
-    for known in folder.glob(f"{name}-*.so"):
-        if known.name == f"{name}-{_digest(known)}.so":
-            return known
-        known.unlink(missing_ok=True)  # truncated or damaged
+    if (known := find(folder, name, ".so")) is not None:
+        return known
     with tempfile.TemporaryDirectory(dir=folder) as work:
-        built = build_shared([path], Path(work) / "library.so", _FLAGS, compiler)
-        return built.replace(folder / f"{name}-{_digest(built)}.so")
-
-
-def _digest(path: Path) -> str:
-    """Of a file's content; empty for what is no file."""
-    found = path.lstat()
-    ours = stat.S_ISREG(found.st_mode) and found.st_size <= _LARGEST
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:16] if ours else ""
+        return keep(folder, name, ".so", build_shared([path], Path(work) / "library.so", _FLAGS, compiler))
 
 
 @cache

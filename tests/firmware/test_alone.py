@@ -4,6 +4,7 @@ target would choose."""
 
 from __future__ import annotations
 
+import ctypes
 import os
 import shutil
 from collections.abc import Callable
@@ -127,6 +128,17 @@ def test_padding_wider_than_all_columns_of_a_row_of_outputs(kernels):
             assert alone.Call(graph, node, kernel, packed, values).on_host(kernels) == bytes([0x55] * 4), kernel.name
 
 
+def assert_exact(x: QInput, node: QNode, rng: np.random.Generator, kernels: ctypes.CDLL) -> None:
+    """Every kernel that serves a node of x computes what the interpreter does; portable C and the dsp kernels do."""
+    graph = verify(Graph("alone", (x, node), "y"))
+    value = rng.integers(x.type.low, x.type.high + 1, x.shape)
+    want = pack_elements(interp.run(graph, value[None])[0], node.type.bits)
+    served = [(k, packed) for k in catalogue() if (packed := k.pack(graph, node)) is not None]
+    assert {"c", "dsp"} <= {kernel.isa for kernel, _ in served}
+    for kernel, packed in served:
+        assert alone.Call(graph, node, kernel, packed, {"x": value}).on_host(kernels) == want, kernel.name
+
+
 @pytest.mark.parametrize("dtype", ["u4", "s4", "u8", "s8"])
 def test_depthwise_rows_that_need_several_planes(dtype, kernels):
     """Outputs whose window does not fit into what a kernel gathers at a time, and one that does not fit at all."""
@@ -144,13 +156,7 @@ def test_depthwise_rows_that_need_several_planes(dtype, kernels):
         weights = Weights(codebook("fixp4"), codes, rng.integers(-200, 200, 9).astype(np.int32), by)
         shape = (*window.output_size(height, width), 9)
         node = QDwConv2d(name="y", inputs=("x",), shape=shape, type=x.type, weights=weights, window=window)
-        graph = verify(Graph("alone", (x, node), "y"))
-        value = rng.integers(x.type.low, x.type.high + 1, x.shape)
-        want = pack_elements(interp.run(graph, value[None])[0], node.type.bits)
-        served = [(k, packed) for k in catalogue() if (packed := k.pack(graph, node)) is not None]
-        assert {"c", "dsp"} <= {kernel.isa for kernel, _ in served}
-        for kernel, packed in served:
-            assert alone.Call(graph, node, kernel, packed, {"x": value}).on_host(kernels) == want, kernel.name
+        assert_exact(x, node, rng, kernels)
 
 
 @pytest.mark.parametrize("dtype", ["u4", "s4", "u8", "s8"])
@@ -166,13 +172,7 @@ def test_rows_of_a_maximum_that_need_several_strips(dtype, channels, kernels):
         x = QInput(name="x", inputs=(), shape=(height, width, channels), type=QType(dtype, 1.0))
         shape = (*window.output_size(height, width), channels)
         node = QMaxPool2d(name="y", inputs=("x",), shape=shape, type=x.type, window=window)
-        graph = verify(Graph("alone", (x, node), "y"))
-        value = rng.integers(x.type.low, x.type.high + 1, x.shape)
-        want = pack_elements(interp.run(graph, value[None])[0], node.type.bits)
-        served = [(k, packed) for k in catalogue() if (packed := k.pack(graph, node)) is not None]
-        assert {"c", "dsp"} <= {kernel.isa for kernel, _ in served}
-        for kernel, packed in served:
-            assert alone.Call(graph, node, kernel, packed, {"x": value}).on_host(kernels) == want, kernel.name
+        assert_exact(x, node, rng, kernels)
 
 
 @pytest.fixture(scope="module")

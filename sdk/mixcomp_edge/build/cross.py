@@ -41,23 +41,16 @@ class Toolchain:
         self, sources: list[Path], include: list[Path], target: Target, folder: Path, flags: tuple[str, ...]
     ) -> list[Path]:
         """Object files of the sources, in `folder`."""
-        outputs = []
+        outputs, version = [], self.version() if self.name == "gcc" else ""
         for source in sources:
             output = folder / f"{source.stem}.o"
             words = [*self._compiler(target), *COMMON, *flags, *(f"-I{path}" for path in include)]
             if self.name == "gcc":
-                self._compile_once(words, source, sorted({source.parent, *include}), output)
+                _compile_once(version, words, source, sorted({source.parent, *include}), output)
             else:  # zig itself keeps what it has compiled
                 _run([*words, "-c", str(source), "-o", str(output)])
             outputs.append(output)
         return outputs
-
-    def _compile_once(self, words: list[str], source: Path, folders: list[Path], output: Path) -> None:
-        """Compiles, or takes what was made of the same text before. `folders`: what the text comes from."""
-        words = [*words, *prefix_maps(folders)]
-        text = _run([*words, "-E", str(source)])
-        digest = digest_of([self.version(), *words, source.suffix], text, folders)
-        kept(cache_folder("objects"), digest, output, lambda: _run([*words, "-c", str(source), "-o", str(output)]))
 
     def link(self, objects: list[Path], target: Target, output: Path, script: Path, entry: str) -> Path:
         """An ELF with everything that the entry reaches, and the linker's map beside it. The script finds what it
@@ -123,6 +116,14 @@ def build_image(
     script = folder / "image.ld"
     script.write_text(_memory_script(memory) + sections.read_text(encoding="utf-8"), encoding="utf-8")
     return chain.link(objects, target, folder / "image.elf", script, ENTRY)
+
+
+def _compile_once(version: str, words: list[str], source: Path, folders: list[Path], output: Path) -> None:
+    """Compiles, or takes what was made of the same text before. version: of the compiler; folders: where the text comes
+    from."""
+    words = [*words, *prefix_maps(folders)]
+    digest = digest_of([version, *words, source.suffix], _run([*words, "-E", str(source)]), folders)
+    kept(cache_folder("objects"), digest, output, lambda: _run([*words, "-c", str(source), "-o", str(output)]))
 
 
 def _refuse_foreign_instructions(elf: Path, target: Target) -> None:

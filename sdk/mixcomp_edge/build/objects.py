@@ -12,7 +12,10 @@ from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 
+from mixcomp_sim.cache import find, keep
+
 KEPT = 4_000  # files; the oldest go
+SUFFIX = ".o"
 
 
 def digest_of(words: list[str], text: str, folders: list[Path]) -> str:
@@ -20,7 +23,7 @@ def digest_of(words: list[str], text: str, folders: list[Path]) -> str:
     for folder in folders:
         words = [word.replace(str(folder), folder.name) for word in words]
         text = text.replace(str(folder), folder.name)
-    return sha256("\0".join([*words, text]).encode()).hexdigest()
+    return sha256("\0".join([*words, text]).encode()).hexdigest()[:32]
 
 
 def prefix_maps(folders: list[Path]) -> list[str]:
@@ -29,29 +32,22 @@ def prefix_maps(folders: list[Path]) -> list[str]:
 
 def kept(store: Path, digest: str, output: Path, compile_it: Callable[[], object]) -> None:
     """Writes the object of that digest to `output`: a copy of the stored one, or what `compile_it` makes, which is then
-    stored under the digest and its content's, so that a damaged one is made again."""
-    for found in store.glob(f"{digest[:32]}-*.o"):
-        content = found.read_bytes()
-        if found.stem == _name(digest, content):
-            output.write_bytes(content)
+    stored."""
+    with suppress(OSError):  # another process may take the oldest away
+        if (found := find(store, digest, SUFFIX)) is not None:
+            output.write_bytes(found.read_bytes())
             return
-        found.unlink(missing_ok=True)
     compile_it()
     with suppress(OSError):  # a full disk costs the next one the time
         _store(store, digest, output.read_bytes())
 
 
 def _store(store: Path, digest: str, content: bytes) -> None:
-    """Two processes may both do it: each renames a file of its own, and either is right."""
     with tempfile.TemporaryDirectory(dir=store) as work:
         part = Path(work) / "object"
         part.write_bytes(content)
-        part.replace(store / f"{_name(digest, content)}.o")
-    files = [entry for entry in os.scandir(store) if entry.name.endswith(".o")]
+        keep(store, digest, SUFFIX, part)
+    files = [entry for entry in os.scandir(store) if entry.name.endswith(SUFFIX)]
     if len(files) > KEPT:
         for entry in sorted(files, key=lambda entry: entry.stat().st_mtime)[: KEPT // 4]:
             Path(entry.path).unlink(missing_ok=True)
-
-
-def _name(digest: str, content: bytes) -> str:
-    return f"{digest[:32]}-{sha256(content).hexdigest()[:32]}"

@@ -13,7 +13,6 @@ from mixcomp_edge.ir.bounds import check_requant
 from mixcomp_edge.ir.c_view import Call, Fields, Ref
 from mixcomp_edge.ir.graph import Shape
 from mixcomp_edge.ir.nodes import Activation, Doubles, FloatNode, QNode, Value
-from mixcomp_edge.ir.tflite import Operations
 from mixcomp_edge.ir.types import QType, QuantizedWeights, Requant, Weights
 from mixcomp_edge.ir.weighted import Layer, Weighted
 from mixcomp_edge.numerics.requant import q32
@@ -93,6 +92,3 @@ class QEmbedding(Weighted):
             {"requant": c_view.requantizer(self.weights.requant)},
         )
         return (Call(self.struct, lines, self.inputs),)
-
-    def tflite(self, sources: list[QNode]) -> Operations:
-        return QNode.tflite(self, sources)

@@ -12,6 +12,7 @@ from torch import Tensor, fx
 from mixcomp_edge.frontend.torch_export.importer import Importer
 from mixcomp_edge.frontend.torch_export.masks import OUT, reach, toward_reader
 from mixcomp_edge.frontend.torch_export.pairs import joined
+from mixcomp_edge.frontend.torch_export.tokens import MOVES
 from mixcomp_edge.frontend.torch_export.values import Stored
 from mixcomp_edge.ir.graph import Node
 from mixcomp_edge.ir.nodes import Doubles, FloatNode
@@ -23,12 +24,8 @@ from mixcomp_edge.operators.constant import Constant
 from mixcomp_edge.operators.input import BYTE, TokenInput
 from mixcomp_edge.operators.lookup import Lookup
 from mixcomp_edge.operators.mul import Mul
-from mixcomp_edge.operators.reshape import Reshape
-from mixcomp_edge.operators.slice import Slice
 from mixcomp_edge.operators.tokens import LengthMask, TokenOffset
-from mixcomp_edge.operators.transpose import Transpose
 
-MOVES = (Reshape, Slice, Transpose)
 BOOLEAN = ("above", "from", "below", "up_to", "equal", "unequal")
 TRUE, FALSE, HALF = "above", "up_to", 0.5  # of 0 and 1, which integers hold to their rounding
 
