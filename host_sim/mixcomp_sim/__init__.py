@@ -22,22 +22,29 @@ chip = find_chip("stm32l4r5")
 system = System(Path("firmware.elf"), chip, Start(), output=print)
 report = make_report("firmware.elf", system.image, chip, system.run(Limits(seconds=0.5)))
 print(report.cycles, report.by_cause, report.functions[0])
-"""
 
-from .boards import Memory
-from .chips import Chip, find_chip, read_chip
-from .cores import Core, cores, find_core
-from .counts import Counts
-from .elf import Symbol
-from .emulator import Emulator
-from .errors import EmulatorError
-from .hostcc import BuildError, build_shared, host_compiler
-from .isa import Foreign, foreign_instructions
-from .machine import CallResult, Machine, image_memory, open_machine
-from .outcome import Limits, Outcome, Start
-from .qemu import QemuBoard
-from .report import Report, make_report
-from .system import System
+Each of the names below is imported when it is first used, so that finding a compiler takes no emulator."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .boards import Memory
+    from .chips import Chip, find_chip, read_chip
+    from .cores import Core, find_core
+    from .counts import Counts
+    from .elf import Symbol
+    from .emulator import Emulator
+    from .errors import EmulatorError
+    from .hostcc import BuildError, build_shared, host_compiler
+    from .isa import Foreign, foreign_instructions
+    from .machine import CallResult, Machine, image_memory, open_machine
+    from .outcome import Limits, Outcome, Start
+    from .qemu import QemuBoard
+    from .report import Report, make_report
+    from .system import System
 
 __all__ = [
     "BuildError",
@@ -58,7 +65,6 @@ __all__ = [
     "Symbol",
     "System",
     "build_shared",
-    "cores",
     "find_chip",
     "find_core",
     "foreign_instructions",
@@ -68,3 +74,27 @@ __all__ = [
     "open_machine",
     "read_chip",
 ]
+
+_HOME = {
+    "boards": ("Memory",),
+    "chips": ("Chip", "find_chip", "read_chip"),
+    "cores": ("Core", "find_core"),
+    "counts": ("Counts",),
+    "elf": ("Symbol",),
+    "emulator": ("Emulator",),
+    "errors": ("EmulatorError",),
+    "hostcc": ("BuildError", "build_shared", "host_compiler"),
+    "isa": ("Foreign", "foreign_instructions"),
+    "machine": ("CallResult", "Machine", "image_memory", "open_machine"),
+    "outcome": ("Limits", "Outcome", "Start"),
+    "qemu": ("QemuBoard",),
+    "report": ("Report", "make_report"),
+    "system": ("System",),
+}
+
+
+def __getattr__(name: str) -> Any:
+    for module, names in _HOME.items():
+        if name in names:
+            return getattr(importlib.import_module(f".{module}", __name__), name)
+    raise AttributeError(f"module 'mixcomp_sim' has no attribute {name!r}")

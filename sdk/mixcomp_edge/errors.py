@@ -92,3 +92,12 @@ class MissingTorchError(MixcompError):
             "this imports or trains a model, and PyTorch is not installed. Run pip install 'mixcomp-edge[torch]'; "
             "export, verify, simulate, flash and doctor work without it."
         )
+
+
+class MissingSimulatorError(MixcompError):
+    """What was asked for runs on an emulated core, and a package of the simulator is not installed."""
+
+    PACKAGES = ("unicorn", "capstone", "elftools")
+
+    def __init__(self, package: str | None) -> None:
+        super().__init__(f"emulator: the package {package} is missing. Run pip install 'mixcomp-edge[sim]'.")

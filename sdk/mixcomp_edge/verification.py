@@ -14,7 +14,7 @@ import numpy as np
 from mixcomp_edge.board.wire import WireCost
 from mixcomp_edge.bundle import Bundle, load_bundle
 from mixcomp_edge.codegen.project import check_unedited, export, has_firmware, read_firmware, read_project
-from mixcomp_edge.errors import ExportError, ToolchainError
+from mixcomp_edge.errors import ExportError, MissingSimulatorError
 from mixcomp_edge.ir import ends, interp
 from mixcomp_edge.ir.graph import Graph
 from mixcomp_edge.ir.interp import Values
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from mixcomp_edge.transports.emulator import EmulatedCore
 
 MAX_INPUT_VALUES = 1 << 26  # of all inputs together, 512 MiB
-INSTALL_SIM = "pip install 'mixcomp-edge[sim]'"
 
 
 @dataclass(frozen=True)
@@ -146,7 +145,7 @@ def _qemu_board(name: str, project: Path, layout: Layout, chain_name: str | None
 
 
 def check_tools(target_name: str, chain_name: str | None = None) -> None:
-    """ToolchainError where this machine lacks what running a project here and on the emulated core takes."""
+    """MissingSimulatorError or ToolchainError where what it takes to run a project, here and emulated, is missing."""
     from mixcomp_edge.build.host import check_host_compiler
 
     emulated(target_name)
@@ -167,7 +166,7 @@ def _emulation() -> tuple[Callable[[str | None], Toolchain], type[EmulatedCore]]
         from mixcomp_edge.build.cross import toolchain
         from mixcomp_edge.transports.emulator import EmulatedCore
     except ModuleNotFoundError as error:
-        raise ToolchainError(f"emulator: the package {error.name} is missing. {INSTALL_SIM}") from error
+        raise MissingSimulatorError(error.name) from error
     return toolchain, EmulatedCore
 
 

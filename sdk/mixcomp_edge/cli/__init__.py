@@ -14,7 +14,7 @@ import typer
 
 from mixcomp_edge import __version__
 from mixcomp_edge.cli.common import console, print_json
-from mixcomp_edge.errors import MissingTorchError, MixcompError
+from mixcomp_edge.errors import MissingSimulatorError, MissingTorchError, MixcompError
 
 app = typer.Typer(
     name="mixcomp-edge",
@@ -109,8 +109,7 @@ def main() -> None:
             console.print("interrupted")
         raise
     except Exception as error:
-        if isinstance(error, ModuleNotFoundError) and error.name == "torch":
-            error = MissingTorchError()
+        error = _named(error)
         if not _is_for_the_user(error):
             raise
         if "--json" in sys.argv:
@@ -122,6 +121,17 @@ def main() -> None:
 def _terminate(number: int, frame: FrameType | None) -> None:
     """What a verb has started and half written goes with it, as at Ctrl-C; a machine of QEMU would outlive us."""
     sys.exit(TERMINATED)
+
+
+def _named(error: Exception) -> Exception:
+    """The error itself, or, of a package that is an extra, what to install."""
+    if isinstance(error, ModuleNotFoundError) and error.name is not None:
+        package = error.name.partition(".")[0]
+        if package == "torch":
+            return MissingTorchError()
+        if package in MissingSimulatorError.PACKAGES:
+            return MissingSimulatorError(package)
+    return error
 
 
 def _is_for_the_user(error: Exception) -> bool:

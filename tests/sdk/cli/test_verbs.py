@@ -20,19 +20,21 @@ VERBS = [
     "run", "analyze", "check", "quantize", "sweep", "export", "flash", "verify", "simulate", "bench", "mac", "targets",
     "boards", "doctor",
 ]  # fmt: skip
-NO_TORCH = """
+WITHOUT = """
 import builtins, runpy, sys
 real = builtins.__import__
 def guarded(name, *words, **keywords):
-    if name.split(".")[0] in ("torch", "torchvision", "sklearn"):
+    if name.split(".")[0] in BLOCKED:
         raise ModuleNotFoundError(f"{name} is blocked by the test", name=name.split(".")[0])
     return real(name, *words, **keywords)
 builtins.__import__ = guarded
-sys.modules["torch"] = None
+sys.modules |= dict.fromkeys(BLOCKED)
 sys.argv = ["mixcomp-edge", *sys.argv[1:]]
 from mixcomp_edge.cli import main
 main()
 """
+NO_TORCH = WITHOUT.replace("BLOCKED", '("torch", "torchvision", "sklearn")')
+NO_SIMULATOR = WITHOUT.replace("BLOCKED", '("unicorn", "capstone", "elftools")')
 
 
 def command(*words: object, program: str | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -468,6 +470,13 @@ except mixcomp_edge.MixcompError as error:
 def test_doctor_works_without_torch():
     done = command("doctor", "--json", program=NO_TORCH, MIXCOMP_DATA="")
     assert isinstance(json.loads(done.stdout), dict)
+
+
+def test_the_host_needs_no_package_of_the_simulator_and_what_does_says_which(tiny_mce):
+    assert command("verify", tiny_mce, program=NO_SIMULATOR).returncode == 0
+    for words in (("verify", tiny_mce, "--on", "emulator"), ("simulate", tiny_mce)):
+        told = refusal(command(*words, program=NO_SIMULATOR))
+        assert re.search(r"the package \w+ is missing. Run pip install 'mixcomp-edge\[sim\]'", told)
 
 
 def test_the_simulator_alone_imports_no_torch():
