@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from mixcomp_edge import resources
 from mixcomp_edge.build.cross import toolchain
 from mixcomp_edge.choosing import compiled_bytes
-from mixcomp_edge.plan.kernels import catalogue
+from mixcomp_edge.plan.kernels import Kernel, catalogue
 from mixcomp_edge.targets import target
 
 CORES = {"c": "cortex-m4", "dsp": "cortex-m4", "v7m": "cortex-m3", "v6m": "cortex-m0plus", "mve": "cortex-m55"}
 FILE = resources.firmware() / "kernels" / "sizes.toml"
 
 
-def measured() -> tuple[str, dict[str, int]]:
+def measured(kernels: Sequence[Kernel]) -> tuple[str, dict[str, int]]:
     """(compiler, kernel -> bytes)."""
     chain = toolchain("gcc")
     return chain.version(), {
-        kernel.name: compiled_bytes(kernel, target(CORES[kernel.isa]), chain) for kernel in catalogue()
+        kernel.name: compiled_bytes(kernel, target(CORES[kernel.isa]), chain) for kernel in kernels
     }
 
 
 if __name__ == "__main__":
-    compiler, sizes = measured()
+    compiler, sizes = measured(catalogue())
     rows = "".join(f"{name} = {size}\n" for name, size in sorted(sizes.items()))
     cores = ", ".join(f"{isa} for {core}" for isa, core in CORES.items())
     FILE.write_text(
