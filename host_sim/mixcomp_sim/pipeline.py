@@ -118,6 +118,21 @@ def unlisted(counts: Counts, core: str) -> dict[str, int]:
     return found
 
 
+def executions(counts: Counts, kind: str) -> tuple[int, ...]:
+    """Of instructions of a kind, in each layer, and last in what follows the last layer mark."""
+    return tuple(
+        sum(times for address, times in layer.items() if decode_instruction(counts.instruction(address)).kind == kind)
+        for layer in counts.by_address
+    )
+
+
+def division_range(core: str) -> int:
+    """Cycles between a core's fastest and its slowest division; 0 where it has no instruction for it."""
+    model = core_timing(core)
+    fastest, _, slowest = (column.cycles["div"] for column in model.columns)
+    return round(slowest - fastest) if "div" in model.kinds else 0
+
+
 def spent_by_address(counts: Counts, core: str, layer: int | None = None) -> dict[int, Spent]:
     """Nominal cycles of each executed instruction; of one layer or of all."""
     timing, total = core_timing(core).columns[NOMINAL], dict[int, Spent]()

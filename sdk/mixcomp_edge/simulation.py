@@ -7,26 +7,30 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from mixcomp_edge.errors import TargetError
 from mixcomp_edge.ir import ends, interp
+from mixcomp_edge.ir.graph import Graph
 from mixcomp_edge.ir.interp import Values
 from mixcomp_edge.ir.weighted import Weighted
 from mixcomp_edge.plan.layout import Layout, Step
 from mixcomp_edge.targets import emulated
-from mixcomp_edge.verification import emulated_core, make_inputs, opened
+from mixcomp_edge.verification import emulated_core, make_inputs, most_inputs, opened
 
 if TYPE_CHECKING:
     from mixcomp_edge.transports.emulator import EmulatedCore
     from mixcomp_sim.chips import Chip
-    from mixcomp_sim.cost import Cost, Interval
+    from mixcomp_sim.cost import Interval
+    from mixcomp_sim.counts import Counts
     from mixcomp_sim.duty import Duty
+
+NAMED = 3  # layers whose time depends on their data are named
+TOLD = 0.001  # from this part of a layer's time on
 
 
 @dataclass(frozen=True)
 class LayerCost:
-    """One layer. `instructions` is the mean over the inputs; they differ only where a kernel branches on data."""
+    """One layer. `spread`: the fewest and the most instructions over the inputs, which differ only where a kernel
+    branches on data. `division_cycles`: between its divisions at their fastest and at their slowest."""
 
     name: str
     op: str
@@ -34,20 +38,33 @@ class LayerCost:
     act_bits: int
     macs: int
     instructions: int
+    spread: tuple[int, int]
+    division_cycles: int
     cycles: int
     stall_cycles: int
     energy_uj: float
     flash_bytes: int  # weights, biases, multipliers
     ram_bytes: int  # of the arena, in use while it runs
 
+    @property
+    def timing(self) -> str:
+        """What of its time may depend on its data, where that is a thousandth or more: "a: 0.2 % by branches"."""
+        fewest, most = self.spread
+        parts = (
+            (1 - fewest / most if most else 0.0, "branches"),
+            (self.division_cycles / max(1, self.cycles), "divisions"),
+        )
+        told = [f"{100 * part:.1f} % by {what}" for part, what in parts if part >= TOLD]
+        return f"{self.name}: {', '.join(told)}" if told else ""
+
 
 @dataclass(frozen=True)
 class Simulation:
     """Result of `simulate`. Totals also count the few instructions outside the layers.
 
-    Instructions are counted. cycles, latency and energy are models' figures for the first input on `chip`; `error`
-    holds their relative errors, to the farther of the `bounds`. `stall_cycles` are those of `cycles` in which the core
-    waits for its flash."""
+    Instructions are counted: those of the input that takes the most, between the fewest and the most of `spread`.
+    cycles, latency and energy are models' figures for that input on `chip`; `error` holds their relative errors, to the
+    farther of the `bounds`. `stall_cycles` are those of `cycles` in which the core waits for its flash."""
 
     model: str
     target: str
@@ -57,6 +74,7 @@ class Simulation:
     inputs: int
     bit_exact: bool
     instructions: int
+    spread: tuple[int, int]
     cycles: int
     stall_cycles: int
     latency_ms: float
@@ -71,6 +89,16 @@ class Simulation:
     layers: tuple[LayerCost, ...]
     profile: dict[str, Any]  # Chrome's trace event format
     duty: Duty | None = None  # of one inference every so often
+
+    @property
+    def timing(self) -> str:
+        """How the instructions depend on the data, as far as the inputs tell, and the layers whose time may."""
+        fewest, most = self.spread
+        told = [layer.timing for layer in self.layers if layer.timing]
+        same = f"the same for {self.inputs} inputs" if self.inputs > 1 else "of one input"
+        counted = same if fewest == most else f"the most of {self.inputs} inputs, the fewest {fewest:,}"
+        more = f" and {len(told) - NAMED} more" if len(told) > NAMED else ""
+        return counted + (f"; its data may change the time of {', '.join(told[:NAMED])}{more}" if told else "")
 
     @property
     def fits(self) -> bool:
@@ -88,7 +116,7 @@ def simulate(
     *,
     target_name: str | None = None,
     model: str | None = None,
-    count: int = 1,
+    count: int | None = None,
     chain_name: str | None = None,
     chip_name: str | None = None,
     clock_mhz: float | None = None,
@@ -97,14 +125,15 @@ def simulate(
     battery_mah: float | None = None,
     edited: bool = False,
 ) -> Simulation:
-    """Runs `count` inputs of a bundle or exported folder on the emulated core.
+    """Runs inputs of a bundle or exported folder on the emulated core; see `usual_inputs` for what they are without a
+    `count`.
 
     chip_name: one of mixcomp_sim's chips, or a chip's file (F.toml); by default the one that stands for the target's
     core. clock_mhz: another clock than the chip's own, with the wait states that belong to it; wait_states: others.
     every_s: also a day of an inference every so many seconds, and with battery_mah a battery's life. edited: also of
     a folder whose C was changed since the export."""
     with opened(Path(source), target_name, model=model, edited=edited) as (bundle, layout, project):
-        inputs = make_inputs(bundle.graph, count)
+        inputs = usual_inputs(bundle.graph) if count is None else make_inputs(bundle.graph, count)
         chip = chip_for(chip_name, layout, clock_mhz, wait_states)
         core = emulated_core(project, layout, chain_name)
         try:
@@ -112,6 +141,11 @@ def simulate(
         finally:
             core.close()
     return result if every_s is None else replace(result, duty=_duty(result, chip, every_s, battery_mah))
+
+
+def usual_inputs(graph: Graph) -> Values:
+    """The lowest values everywhere, the highest everywhere, noise; noise alone where inputs are huge."""
+    return make_inputs(graph, 3 if most_inputs(graph) >= 3 else 1)
 
 
 def _duty(result: Simulation, chip: Chip, every_s: float, battery_mah: float | None) -> Duty:
@@ -145,6 +179,7 @@ def measure_core(core: EmulatedCore, layout: Layout, inputs: Values, chip: Chip 
 
     chip: None stands for the core's usual chip as if its flash had no wait states, which saves following it."""
     from mixcomp_sim.cost import costs, total
+    from mixcomp_sim.pipeline import division_range, executions
     from mixcomp_sim.profile import Span, chrome_trace, instructions_by_function
 
     follow_flash, chip = chip is not None, chip or chip_for(None, layout)
@@ -152,7 +187,7 @@ def measure_core(core: EmulatedCore, layout: Layout, inputs: Values, chip: Chip 
     sources, sinks = ends.inputs(graph), ends.outputs(graph)
     exact, stack = True, 0
     runs: list[tuple[int, ...]] = []
-    parts: tuple[Cost, ...] = ()
+    worst: tuple[Counts, bytes] | None = None
     for x in zip(*inputs, strict=True):
         packed = ends.pack(sources, x)
         counts, stack_bytes = core.count(packed)
@@ -160,22 +195,27 @@ def measure_core(core: EmulatedCore, layout: Layout, inputs: Values, chip: Chip 
         stack = max(stack, stack_bytes)
         want = ends.pack(sinks, interp.outputs(graph, tuple(value[None] for value in x)))
         exact &= core.output_bytes() == want
-        if len(runs) == 1:  # after the comparison: following the flash runs the model once more
-            stalls = core.stalls(packed, chip, counts) if follow_flash else None
-            parts = costs(counts, chip, stalls)
-            functions = instructions_by_function(core.elf, counts)
-    mean = np.rint(np.mean(runs, axis=0)).astype(int)
+        if worst is None or counts.total >= worst[0].total:
+            worst = counts, packed
+    assert worst is not None
+    counts, packed = worst
+    parts = costs(counts, chip, core.stalls(packed, chip, counts) if follow_flash else None)
+    functions = instructions_by_function(core.elf, counts)
+    spreads = [(min(of_layer), max(of_layer)) for of_layer in zip(*runs, strict=True)]
+    divided = [n * division_range(chip.core) for n in executions(counts, "div")]
     macs = [step.node.macs for step in layout.steps]
     sections = section_bytes(core.elf)
     code = sections["flash"] - layout.weight_bytes - core.entry_bytes
     whole = total(parts)
     layers = tuple(
         LayerCost(
-            step.node.name, step.node.op, _format(step), step.node.type.bits, m, int(n),
+            step.node.name, step.node.op, _format(step), step.node.type.bits, m, n, spread, divisions,
             round(part.cycles.nominal), round(part.stall_cycles), part.energy_uj.nominal, step.constant_bytes,
             layout.live_bytes(step),
         )
-        for step, m, n, part in zip(layout.steps, macs, mean, parts, strict=False)
+        for step, m, n, spread, divisions, part in zip(
+            layout.steps, macs, counts.layers, spreads, divided, parts, strict=False
+        )
     )  # fmt: skip
     spans = [
         Span(layer.name, part.latency_ms * 1e3, by_function, asdict(layer))
@@ -189,7 +229,8 @@ def measure_core(core: EmulatedCore, layout: Layout, inputs: Values, chip: Chip 
         compiler=core.chain.version(),
         inputs=len(runs),
         bit_exact=exact,
-        instructions=int(mean.sum()),
+        instructions=counts.total,
+        spread=(min(map(sum, runs)), counts.total),
         cycles=round(whole.cycles.nominal),
         stall_cycles=round(whole.stall_cycles),
         latency_ms=whole.latency_ms,

@@ -235,10 +235,15 @@ def make_inputs(graph: Graph, count: int, seed: int = 0) -> Values:
     """(count, *shape) integers for each input, over its whole range: the lowest and the highest value everywhere, then
     in turn white noise and smooth fields."""
     sources, rng = ends.inputs(graph), np.random.default_rng(seed)
-    most = max(1, MAX_INPUT_VALUES // sum(end.node.elements for end in sources))
+    most = most_inputs(graph)
     if not 1 <= count <= most:
         raise ExportError(f"{graph.name}: {count} inputs; between 1 and {most} are possible for its input.")
     return tuple(_made(end.node, count, rng) for end in sources)
+
+
+def most_inputs(graph: Graph) -> int:
+    """How many inputs are made at once at most."""
+    return max(1, MAX_INPUT_VALUES // sum(end.node.elements for end in ends.inputs(graph)))
 
 
 def _made(node: QNode, count: int, rng: np.random.Generator) -> Value:

@@ -76,15 +76,19 @@ def register(app: typer.Typer) -> None:
         compare: Annotated[
             Width | None, typer.Option("--compare", help="Put an int8 build of the same network beside it.")
         ] = None,
-        count: Annotated[int, typer.Option("--count", "-n", help="Inputs to run.", min=1)] = 1,
+        count: Annotated[
+            int | None,
+            typer.Option("--count", "-n", help="Inputs to run.", min=1, show_default="3: extremes and noise"),
+        ] = None,
         toolchain: ChainOption = None,
         edited: EditedFlag = False,
         json: JsonFlag = False,
     ) -> None:
         """Say what one inference costs on a chip: instructions, cycles, time, energy, flash, RAM and stack.
 
-        Instructions are counted on an emulated core; flash and RAM are those of the linked image: exact. Cycles are a
-        model of the core and of the chip's flash and caches, energy one of its run current: each with its error.
+        Instructions are counted on an emulated core, of the input that takes the most; layers whose time may depend on
+        their data are named. Flash and RAM are those of the linked image: exact. Cycles are a model of the core and of
+        the chip's flash and caches, energy one of its run current: each with its error.
 
         --compare int8 builds the same layers with 8-bit weights and activations, by our kernels for bytes; CMSIS-NN's
         instructions stand beside where they are known for the network and core.
@@ -136,7 +140,7 @@ def print_simulation(result: Simulation, *, per_layer: bool = False) -> None:
     stalls = f", {result.stall_cycles:,} of them waiting for flash" if result.stall_cycles else ""
     output.print(
         f"{result.model} on {result.target} ({result.compiler}), {result.chip} at {result.clock_hz / 1e6:g} MHz\n"
-        f"{result.instructions:,} instructions, {result.macs:,} MAC\n"
+        f"{result.instructions:,} instructions, {result.macs:,} MAC; {result.timing}\n"
         f"{result.cycles:,} cycles{stalls}: {result.latency_ms:.2f} ms ({_between(bounds['latency_ms'])})\n"
         f"{result.energy_uj:,.0f} µJ ({_between(bounds['energy_uj'])})\n"
         f"flash {flash['total']:,} B = weights {flash['weights']:,} + code and tables {flash['code']:,}\n"

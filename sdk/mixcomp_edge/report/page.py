@@ -15,9 +15,9 @@ from mixcomp_edge.codegen.environment import environment
 from mixcomp_edge.plan.layout import Layout
 from mixcomp_edge.report import drawing
 from mixcomp_edge.report.beside import Beside, beside
-from mixcomp_edge.simulation import Simulation, chip_for, measure_core
+from mixcomp_edge.simulation import Simulation, chip_for, measure_core, usual_inputs
 from mixcomp_edge.storage import sealed_page
-from mixcomp_edge.verification import emulated_core, make_inputs, opened
+from mixcomp_edge.verification import emulated_core, opened
 
 if TYPE_CHECKING:
     from mixcomp_edge.bench.int8 import Comparison
@@ -75,7 +75,7 @@ def _measured(
 ) -> Simulation:
     core = emulated_core(project, layout, chain_name)
     try:
-        return measure_core(core, layout, make_inputs(bundle.graph, 1), chip_for(chip_name, layout))
+        return measure_core(core, layout, usual_inputs(bundle.graph), chip_for(chip_name, layout))
     finally:
         core.close()
 

@@ -111,7 +111,7 @@ def run_task(
     scores, differing = Scores(task.objective.name, task.objective.unit), 0
     if task.test is not None:
         scores, differing = _test_set(task, task.test, layout, project, quantized, emulated_inputs, chain_name, stage)
-    result = RunResult(task.name, scores, differing, verdicts, simulate(project, count=1, chain_name=chain_name))
+    result = RunResult(task.name, scores, differing, verdicts, simulate(project, chain_name=chain_name))
     write_file(folder / RESULTS, sealed(result.as_dict()))
     return result
 

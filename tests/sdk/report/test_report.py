@@ -94,6 +94,17 @@ def test_the_verdict_and_the_totals_stand_on_top(text, found):
     assert f"{found.instructions:,}" in text
     assert f"{found.flash_bytes['total']:,} B" in text
     assert "Beside int8" in text
+    assert f"({found.timing})" in text
+
+
+def test_layers_that_branch_on_their_data_are_named_and_the_most_counts(found):
+    fewest, most = found.spread
+    assert fewest < most == found.instructions
+    assert found.timing.startswith(
+        f"the most of 3 inputs, the fewest {fewest:,}; its data may change the time of right: "
+    )
+    for layer in found.layers:
+        assert (f"{layer.name}: " in found.timing) == (layer.spread[0] < 0.999 * layer.spread[1])
 
 
 def test_every_buffer_of_the_arena_lies_in_the_picture(file):
