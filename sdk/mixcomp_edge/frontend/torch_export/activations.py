@@ -13,6 +13,7 @@ from torch import fx
 from mixcomp_edge.frontend.torch_export import computed_masks
 from mixcomp_edge.frontend.torch_export.calls import arguments, only_booleans, operator_of, refused, torch_shape
 from mixcomp_edge.frontend.torch_export.importer import Importer, handles
+from mixcomp_edge.frontend.torch_export.lifting import Lift
 from mixcomp_edge.frontend.torch_export.masks import OUT, leaves_out, left_out, replaced
 from mixcomp_edge.frontend.torch_export.tokens import compared
 from mixcomp_edge.ir.nodes import Activation
@@ -187,12 +188,12 @@ def _not(importer: Importer, node: fx.Node) -> None:
     importer.pointwise(node, Lookup, function=(half, Step(computed_masks.FALSE, (0, 1))))
 
 
-@handles("where.self", "where.ScalarSelf", "where.ScalarOther", "where.Scalar")
+@handles("where.self", "where.ScalarSelf", "where.ScalarOther", "where.Scalar", lift=Lift.BROADCAST)
 def _where(importer: Importer, node: fx.Node) -> None:
     _choice(importer, node, *node.args[:3])
 
 
-@handles("masked_fill.Scalar", "masked_fill.Tensor")
+@handles("masked_fill.Scalar", "masked_fill.Tensor", lift=Lift.BROADCAST)
 def _masked_fill(importer: Importer, node: fx.Node) -> None:
     x, mask, value = node.args
     _choice(importer, node, mask, value, x)
@@ -239,12 +240,12 @@ def _by_mask(importer: Importer, node: fx.Node, mask: fx.Node, there: Any, elsew
     return True
 
 
-@handles("softmax.int")
+@handles("softmax.int", lift=Lift.ALONG)
 def _softmax(importer: Importer, node: fx.Node) -> None:
     _along_one(importer, node, Softmax)
 
 
-@handles("log_softmax.int")
+@handles("log_softmax.int", lift=Lift.ALONG)
 def _log_softmax(importer: Importer, node: fx.Node) -> None:
     _along_one(importer, node, LogSoftmax)
 

@@ -12,6 +12,7 @@ from torch import fx
 from mixcomp_edge.frontend.torch_export.calls import arguments, only_booleans, operator_of, refused, torch_shape
 from mixcomp_edge.frontend.torch_export.computed_masks import added, with_constant
 from mixcomp_edge.frontend.torch_export.importer import Importer, handles
+from mixcomp_edge.frontend.torch_export.lifting import Lift
 from mixcomp_edge.frontend.torch_export.masks import before_softmax, is_mask, with_mask
 from mixcomp_edge.frontend.torch_export.pairs import joined
 from mixcomp_edge.frontend.torch_export.values import Stored
@@ -29,7 +30,7 @@ OF_TWO: dict[str, Callable[..., Node]] = {
 }  # fmt: skip
 
 
-@handles(*(f"{name}.{kind}" for name in (*ARITHMETIC, *ALIASES) for kind in ("Tensor", "Scalar")))
+@handles(*(f"{name}.{kind}" for name in (*ARITHMETIC, *ALIASES) for kind in ("Tensor", "Scalar")), lift=Lift.BROADCAST)
 def _arithmetic(importer: Importer, node: fx.Node) -> None:
     """Two values; or a value and a constant: one number, or one a channel, goes to fold_affine, others go to flash."""
     operator = _name(node)
@@ -113,14 +114,16 @@ def _factors(node: fx.Node) -> tuple[float, float]:
 
 
 @handles("logical_and.default", "bitwise_and.Tensor", "__and__.Tensor", "logical_or.default", "bitwise_or.Tensor",
-         "__or__.Tensor")  # fmt: skip
+         "__or__.Tensor", lift=Lift.BROADCAST)  # fmt: skip
 def _both_or_either(importer: Importer, node: fx.Node) -> None:
     only_booleans(node)
     a, b = (_operand(importer, node, index) for index in (0, 1))
     importer.alias[node] = joined(importer, node, Minimum if "and" in _name(node) else Maximum, a, b)
 
 
-@handles("minimum.default", "maximum.default", "fmin.default", "fmax.default", "min.other", "max.other")
+@handles(
+    "minimum.default", "maximum.default", "fmin.default", "fmax.default", "min.other", "max.other", lift=Lift.BROADCAST
+)
 def _of_two(importer: Importer, node: fx.Node) -> None:
     operator, (a, b) = _name(node), (_operand(importer, node, index) for index in (0, 1))
     if operator == "div":

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
 from math import prod
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -27,7 +27,7 @@ from mixcomp_edge.frontend.torch_export.calls import (
     torch_shape,
     value_of,
 )
-from mixcomp_edge.frontend.torch_export.lifting import lifted
+from mixcomp_edge.frontend.torch_export.lifting import Lift, lifted
 from mixcomp_edge.frontend.torch_export.orders import canonical, placed
 from mixcomp_edge.frontend.torch_export.refusals import Refusal, Refused, unsupported
 from mixcomp_edge.frontend.torch_export.structure import Structure, structure_of
@@ -166,7 +166,8 @@ class Importer(Values):
         rounds = any(_is_real(source) for source in node.all_input_nodes if source in self.alias)
         if value is not None and value.dtype not in FLOATS and name not in WHOLE and not is_mask and rounds:
             raise refused(node, f"a cast to {str(value.dtype).removeprefix('torch.')}")
-        return None if lifted(self, node, handler) else handler(self, node)
+        lift = _entry(LIFTS, node)
+        return None if lift and lifted(self, node, handler, lift) else handler(self, node)
 
     def _stand_in(self, node: fx.Node) -> None:
         """A node of the value's shape, for the walk to go on behind a call that was refused."""
@@ -277,16 +278,27 @@ def _ancestors(nodes: Iterable[fx.Node]) -> set[fx.Node]:
 
 Handler = Callable[[Importer, fx.Node], None]
 HANDLERS: dict[str, Handler] = {}
+LIFTS: dict[str, Lift] = {}
+Entry = TypeVar("Entry")
 
 
 def handler_of(node: fx.Node) -> Handler | None:
     """What translates a call."""
-    return HANDLERS.get(str(node.target).removeprefix("aten.")) or HANDLERS.get(operator_of(node))
+    return _entry(HANDLERS, node)
 
 
-def handles(*targets: str) -> Callable[[Handler], Handler]:
+def _entry(table: dict[str, Entry], node: fx.Node) -> Entry | None:
+    return table.get(str(node.target).removeprefix("aten.")) or table.get(operator_of(node))
+
+
+def handles(*targets: str, lift: Lift | None = None) -> Callable[[Handler], Handler]:
+    """What translates calls of these targets. lift: how they are made where the samples are no first dimension; without
+    it the handler sees to that itself."""
+
     def register(handler: Handler) -> Handler:
         HANDLERS.update(dict.fromkeys(targets, handler))
+        if lift:
+            LIFTS.update(dict.fromkeys(targets, lift))
         return handler
 
     return register

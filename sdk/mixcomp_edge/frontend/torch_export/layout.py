@@ -9,12 +9,13 @@ from torch import fx
 
 from mixcomp_edge.frontend.torch_export.calls import BATCH, arguments, refused, torch_shape, unstorable, value_of
 from mixcomp_edge.frontend.torch_export.importer import Importer, handles
+from mixcomp_edge.frontend.torch_export.lifting import Lift
 from mixcomp_edge.frontend.torch_export.orders import placed
 from mixcomp_edge.frontend.torch_export.values import Stored
 from mixcomp_edge.operators.concat import Concat
 
 
-@handles("cat.default", "concat.default", "concatenate.default")
+@handles("cat.default", "concat.default", "concatenate.default", lift=Lift.ALONG)
 def _cat(importer: Importer, node: fx.Node) -> None:
     tensors, dim = arguments(node, None, 0)
     axis = int(dim) % len(torch_shape(node))

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -17,31 +18,30 @@ from mixcomp_edge.frontend.torch_export.orders import Placement
 if TYPE_CHECKING:
     from mixcomp_edge.frontend.torch_export.importer import Importer
 
-BROADCAST = ("add", "sub", "rsub", "mul", "div", "multiply", "subtract", "divide", "true_divide", "minimum", "maximum",
-             "fmin", "fmax", "where", "masked_fill", "logical_and", "logical_or", "bitwise_and",
-             "bitwise_or")  # fmt: skip
-ALONG = ("softmax", "log_softmax", "mean", "sum", "amax", "amin", "max", "min", "argmax", "linalg_vector_norm", "var",
-         "std", "var_mean", "std_mean", "cat", "concat", "concatenate", "stack", "split", "split_with_sizes", "chunk",
-         "unbind", "select", "slice", "flip", "roll", "index_select")  # fmt: skip
-LAST = ("layer_norm", "native_layer_norm", "rms_norm")  # over the last dimensions
 DIMS = ("dim", "dims")  # the arguments that name dimensions
 APART = "each sample is computed by itself: name another dimension"
 
 
-def lifted(importer: Importer, node: fx.Node, handler: Callable[[Any, fx.Node], None]) -> bool:
-    """Makes the call with the samples apart; False where they are apart, or the handler needs no such thing."""
-    name = operator_of(node)
-    if name not in (*BROADCAST, *ALONG, *LAST):
-        return False
+class Lift(Enum):
+    """What a call's dimensions are, so that it can be made with the samples apart."""
+
+    BROADCAST = "those of all its operands"
+    ALONG = "it goes along the one or those that an argument names"
+    LAST = "it goes over the last ones"
+
+
+def lifted(importer: Importer, node: fx.Node, handler: Callable[[Any, fx.Node], None], lift: Lift) -> bool:
+    """Makes the call with the samples apart; False where they are apart."""
     values = [source for source in node.all_input_nodes if source in importer.alias]
     placements = [importer.alias[value].placement for value in values]
     if all(placement.dims[0] == (0,) and len(placement.dims) > 1 for placement in placements):
         return False
-    rank = max(len(placement.dims) for placement in placements) if name not in BROADCAST else len(torch_shape(node))
+    ranks = [len(placement.dims) for placement in placements]
+    rank = len(torch_shape(node)) if lift is Lift.BROADCAST else max(ranks)
     samples = {_samples(node, padded(placement, rank)) for placement in placements}
     if len(samples) > 1:
         raise refused(node, "a call on values whose samples are in different dimensions")
-    call = _Lift(importer, node, rank, samples.pop()).call()
+    call = _Lifted(importer, node, lift, rank, samples.pop()).call()
     handler(importer, call)
     if call in importer.alias:
         importer.alias[node] = _lowered(node, importer.alias.pop(call), torch_shape(node))
@@ -81,11 +81,12 @@ def _lowered(node: fx.Node, stored: Any, shape: tuple[int, ...]) -> Any:
 
 
 @dataclass(frozen=True)
-class _Lift:
+class _Lifted:
     """rank: of the operands, or to which they are broadcast; samples: the dimension of that rank that holds them."""
 
     importer: Importer
     node: fx.Node
+    lift: Lift
     rank: int
     samples: int
 
@@ -102,7 +103,7 @@ class _Lift:
 
     def _operand(self, graph: fx.Graph, source: fx.Node) -> fx.Node:
         operand = graph.placeholder(source.name)
-        broadcast = operator_of(self.node) in BROADCAST
+        broadcast = self.lift is Lift.BROADCAST
         if source in self.importer.alias:
             stored = self.importer.alias[source]
             placement = samples_apart(padded(stored.placement, self.rank if broadcast else len(stored.placement.dims)))
@@ -130,17 +131,16 @@ class _Lift:
 
     def _moved(self, given: list[Any], keywords: dict[str, Any]) -> list[Any]:
         """The arguments with dimensions numbered as they are now."""
-        name = operator_of(self.node)
-        if name in LAST:
+        if self.lift is Lift.LAST:
             if len(given[1]) >= self.rank - self.samples:
                 raise refused(self.node, "a norm over the batch", APART)
             return given
-        if name not in ALONG:
+        if self.lift is Lift.BROADCAST:
             return given
         schema = self.node.target._schema.arguments  # type: ignore[union-attr]
         at = next(i for i, argument in enumerate(schema) if argument.name in DIMS)
         given += [argument.default_value for argument in schema[len(given) : at + 1]]
-        dims, new = given[at], name == "stack"
+        dims, new = given[at], operator_of(self.node) == "stack"
         named = [dims] if isinstance(dims, int) else dims or range(self.rank)
         moved = [int(dim) % (self.rank + new) for dim in named]
         if self.samples in moved and not new:

@@ -12,19 +12,20 @@ from torch import fx
 from mixcomp_edge.frontend.torch_export.calls import arguments, refused
 from mixcomp_edge.frontend.torch_export.importer import Importer, handles
 from mixcomp_edge.frontend.torch_export.layers import batch_norm
+from mixcomp_edge.frontend.torch_export.lifting import Lift
 from mixcomp_edge.frontend.torch_export.values import Read
 from mixcomp_edge.operators.normalize import LOOPS, Normalize
 
 Part = tuple[int, bool, bool]  # of an axis: its size, whether it lies in a group, whether gains differ along it
 
 
-@handles("layer_norm.default", "native_layer_norm.default")
+@handles("layer_norm.default", "native_layer_norm.default", lift=Lift.LAST)
 def _layer_norm(importer: Importer, node: fx.Node) -> None:
     _, shape, weight, bias, eps = arguments(node, None, None, None, None, 1e-5)[:5]
     _over_last(importer, node, len(shape), weight, bias, eps=float(eps), centred=True)
 
 
-@handles("rms_norm.default")
+@handles("rms_norm.default", lift=Lift.LAST)
 def _rms_norm(importer: Importer, node: fx.Node) -> None:
     """Without an eps it is the one of float32, which is written down: a proof in float64 is to take the same."""
     x, shape, weight, eps = arguments(node, None, None, None, None)

@@ -12,6 +12,7 @@ from torch import fx
 
 from mixcomp_edge.frontend.torch_export.calls import arguments, operator_of, refused
 from mixcomp_edge.frontend.torch_export.importer import Importer, handles
+from mixcomp_edge.frontend.torch_export.lifting import Lift
 from mixcomp_edge.frontend.torch_export.orders import Order, canonical
 from mixcomp_edge.ir.graph import Node, Shape, Window
 from mixcomp_edge.ir.nests import without
@@ -26,7 +27,7 @@ from mixcomp_edge.operators.reduce import Reduce, ReduceMax, ReduceNorm, ReduceS
 from mixcomp_edge.operators.reshape import Reshape
 
 
-@handles("mean.dim")
+@handles("mean.dim", lift=Lift.ALONG)
 def _mean(importer: Importer, node: fx.Node) -> None:
     _, dims, keepdim = arguments(node, None, None, False)
     order = importer.read(node).order
@@ -48,20 +49,20 @@ def _pool(importer: Importer, node: fx.Node, keepdim: bool) -> None:
         importer.add(node, Reshape(name=name, inputs=(pool.name,), shape=(channels,)))
 
 
-@handles("sum.dim_IntList")
+@handles("sum.dim_IntList", lift=Lift.ALONG)
 def _sum(importer: Importer, node: fx.Node) -> None:
     _, dims, keepdim = arguments(node, None, None, False)
     _reduce(importer, node, ReduceSum, dims, keepdim)
 
 
-@handles("amax.default", "amin.default", "max.dim", "min.dim")
+@handles("amax.default", "amin.default", "max.dim", "min.dim", lift=Lift.ALONG)
 def _extreme(importer: Importer, node: fx.Node) -> None:
     """max and min give positions, too; `getitem` refuses these."""
     _, dims, keepdim = arguments(node, None, [], False)
     _reduce(importer, node, ReduceMax, dims, keepdim, least="min" in str(node.target))
 
 
-@handles("linalg_vector_norm.default")
+@handles("linalg_vector_norm.default", lift=Lift.ALONG)
 def _norm(importer: Importer, node: fx.Node) -> None:
     _, power, dims, keepdim = arguments(node, None, 2, None, False)
     if power != 2:
@@ -69,7 +70,10 @@ def _norm(importer: Importer, node: fx.Node) -> None:
     _reduce(importer, node, ReduceNorm, dims, keepdim)
 
 
-@handles(*(f"{name}.{kind}" for name in ("var", "std", "var_mean", "std_mean") for kind in ("dim", "correction")))
+@handles(
+    *(f"{name}.{kind}" for name in ("var", "std", "var_mean", "std_mean") for kind in ("dim", "correction")),
+    lift=Lift.ALONG,
+)
 def _variance(importer: Importer, node: fx.Node) -> None:
     """The norm of what the mean leaves, by the root of the count: the deviation."""
     _, dims, correction, keepdim = arguments(node, None, None, 1, False)
@@ -99,7 +103,7 @@ def _variance(importer: Importer, node: fx.Node) -> None:
         importer.items[node] = [deviation, replace(deviation, node=mean.name)]
 
 
-@handles("argmax.default")
+@handles("argmax.default", lift=Lift.ALONG)
 def _argmax(importer: Importer, node: fx.Node) -> None:
     _, dim, keepdim = arguments(node, None, None, False)
     _reduce(importer, node, ArgMax, dim, keepdim)

@@ -11,6 +11,7 @@ from torch import fx
 from mixcomp_edge.frontend.torch_export.calls import BATCH, arguments, refused, torch_shape, unstorable
 from mixcomp_edge.frontend.torch_export.importer import Importer, handles
 from mixcomp_edge.frontend.torch_export.layout import join, viewed
+from mixcomp_edge.frontend.torch_export.lifting import Lift
 from mixcomp_edge.frontend.torch_export.orders import Placement, apart, canonical, normal, placed
 from mixcomp_edge.frontend.torch_export.values import Stored
 from mixcomp_edge.ir.bounds import MAX_RANK
@@ -67,7 +68,7 @@ def _dim(node: fx.Node, argument: Any, rank: int) -> int:
     return int(argument) % rank
 
 
-@handles("slice.Tensor")
+@handles("slice.Tensor", lift=Lift.ALONG)
 def _slice(importer: Importer, node: fx.Node) -> None:
     """x[:, :, ::s] of a map is a pooling over 1x1 windows."""
     stored = importer.stored(node)
@@ -81,7 +82,7 @@ def _slice(importer: Importer, node: fx.Node) -> None:
     return None
 
 
-@handles("select.int")
+@handles("select.int", lift=Lift.ALONG)
 def _select(importer: Importer, node: fx.Node) -> None:
     stored = importer.stored(node)
     shape = stored.placement.shape
@@ -90,7 +91,7 @@ def _select(importer: Importer, node: fx.Node) -> None:
     importer.view(node, part, _without(part.placement, dim))
 
 
-@handles("unbind.int")
+@handles("unbind.int", lift=Lift.ALONG)
 def _unbind(importer: Importer, node: fx.Node) -> None:
     stored, (_, dim) = importer.stored(node), arguments(node, None, 0)
     shape = stored.placement.shape
@@ -99,7 +100,7 @@ def _unbind(importer: Importer, node: fx.Node) -> None:
     importer.items[node] = [replace(part, placement=_without(part.placement, dim)) for part in parts]
 
 
-@handles("split.Tensor", "split_with_sizes.default", "split.sizes", "chunk.default")
+@handles("split.Tensor", "split_with_sizes.default", "split.sizes", "chunk.default", lift=Lift.ALONG)
 def _split(importer: Importer, node: fx.Node) -> None:
     """At the places where torch itself cuts."""
     stored, (_, _, dim) = importer.stored(node), arguments(node, None, None, 0)
@@ -109,7 +110,7 @@ def _split(importer: Importer, node: fx.Node) -> None:
     importer.items[node] = [cut(importer, node, stored, dim, *part) for part in zip(starts, sizes, strict=True)]
 
 
-@handles("flip.default")
+@handles("flip.default", lift=Lift.ALONG)
 def _flip(importer: Importer, node: fx.Node) -> None:
     stored = importer.stored(node)
     shape = stored.placement.shape
@@ -119,7 +120,7 @@ def _flip(importer: Importer, node: fx.Node) -> None:
     importer.alias[node] = stored
 
 
-@handles("roll.default")
+@handles("roll.default", lift=Lift.ALONG)
 def _roll(importer: Importer, node: fx.Node) -> None:
     """The last elements of a dimension before its first ones."""
     stored, (_, shifts, dims) = importer.stored(node), arguments(node, None, [], [])
@@ -149,7 +150,8 @@ def _repeat(importer: Importer, node: fx.Node) -> None:
     importer.alias[node] = stored
 
 
-@handles("index.Tensor", "index_select.default")
+@handles("index.Tensor")
+@handles("index_select.default", lift=Lift.ALONG)
 def _index(importer: Importer, node: fx.Node) -> None:
     """Constant indices of one dimension, in runs of equal steps."""
     stored = importer.stored(node)
@@ -188,7 +190,7 @@ def _without(placement: Placement, dim: int) -> Placement:
     return Placement(placement.sizes, placement.dims[:dim] + placement.dims[dim + 1 :])
 
 
-@handles("stack.default")
+@handles("stack.default", lift=Lift.ALONG)
 def _stack(importer: Importer, node: fx.Node) -> None:
     tensors, dim = arguments(node, None, 0)
     dim = _dim(node, dim, len(torch_shape(node)))
