@@ -45,6 +45,7 @@ SEQUENCES: dict[str, Callable[[Tensor, Settings], Tensor]] = {
     "norm": lambda x, s: torch.linalg.vector_norm(x, 2, s["dims"], keepdim=True),
     "softmax": lambda x, s: F.softmax(x, s["dims"][0]),
     "log_softmax": lambda x, s: F.log_softmax(x, s["dims"][0]),
+    "cumsum": lambda x, s: x.cumsum(s["dims"][0]),
     "layer_norm": _layer_norm,
     "group_norm": _group_norm,
     "channel_norm": _channel_norm,

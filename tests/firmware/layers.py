@@ -23,6 +23,7 @@ from mixcomp_edge.operators.blend import QBlend, QMaximum, QMinimum
 from mixcomp_edge.operators.concat import QConcat
 from mixcomp_edge.operators.conv2d import QConv2d, QConv2dAdd
 from mixcomp_edge.operators.conv2d_transpose import QConv2dTranspose
+from mixcomp_edge.operators.cumsum import QCumSum
 from mixcomp_edge.operators.dense import QDense
 from mixcomp_edge.operators.dwconv2d import QDwConv2d
 from mixcomp_edge.operators.embedding import QEmbedding
@@ -87,7 +88,7 @@ def _graph(op: str, dtype: str, rng: Rng) -> Graph | None:
         return _transpose(x_type, rng)
     if op == "slice":
         return _slice(x_type, rng)
-    if op in ("add", "rescale", "concat", "lookup", "maxpool2d", "pad", "prelu", "softmax", "log_softmax"):
+    if op in ("add", "rescale", "concat", "lookup", "maxpool2d", "pad", "prelu", "softmax", "log_softmax", "cumsum"):
         return _unweighted(op, x_type, y_type, rng)
     if op == "conv2d_transpose":
         return _transposed(x_type, y_type, rng)
@@ -151,6 +152,8 @@ def _unweighted(op: str, x_type: QType, y_type: QType, rng: Rng) -> Graph | None
         table = np.floor(2.0**15 * np.exp(-rng.choice([0.001, 0.3, 20.0]) * np.arange(1 << x_type.bits)) + 0.5)
         step, octave = int(rng.choice([0, 2**15, 2**22 - 1])), int(rng.choice([0, 2**17, 2**26 - 1]))
         node = QLogSoftmax(**common, table=table.astype(np.uint16), step=step, octave=octave)
+    elif op == "cumsum":
+        node = QCumSum(**common, requant=_requant(x_type.peak * shape[-1], y_type, rng, 1))
     elif op == "lookup":
         shape = (int(rng.integers(1, 140)),) if rng.random() < 0.5 else shape  # kernels take 32 elements at a time
         x = replace(x, shape=shape)

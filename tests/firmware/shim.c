@@ -4,6 +4,7 @@
 #include "mixcomp/concat.h"
 #include "mixcomp/conv2d_add.h"
 #include "mixcomp/conv2d_transpose.h"
+#include "mixcomp/cumsum.h"
 #include "mixcomp/dense.h"
 #include "mixcomp/embedding.h"
 #include "mixcomp/gather.h"
@@ -49,35 +50,16 @@ void test_unpack(mce_type type, const uint8_t *x, int32_t start, int32_t n, int1
 int32_t test_sizeof(int32_t which)
 {
     const int32_t sizes[] = {
-        (int32_t)sizeof(mce_tensor),
-        (int32_t)sizeof(mce_requant),
-        (int32_t)sizeof(mce_window),
-        (int32_t)sizeof(mce_conv2d),
-        (int32_t)sizeof(mce_dense),
-        (int32_t)sizeof(mce_add),
-        (int32_t)sizeof(mce_rescale),
-        (int32_t)sizeof(mce_concat),
-        (int32_t)sizeof(mce_pool2d),
-        (int32_t)sizeof(mce_pad),
-        (int32_t)sizeof(mce_softmax),
-        (int32_t)sizeof(mce_reduce),
-        (int32_t)sizeof(mce_normalize),
-        (int32_t)sizeof(mce_matmul),
-        (int32_t)sizeof(mce_log_softmax),
-        (int32_t)sizeof(mce_pair),
-        (int32_t)sizeof(mce_lookup),
-        (int32_t)sizeof(mce_prelu),
-        (int32_t)sizeof(mce_strided),
-        (int32_t)sizeof(mce_gather),
-        (int32_t)sizeof(mce_resize),
-        (int32_t)sizeof(mce_adaptive2d),
-        (int32_t)sizeof(mce_conv2d_transpose),
-        (int32_t)sizeof(mce_embedding),
-        (int32_t)sizeof(mce_token_offset),
-        (int32_t)sizeof(mce_terms),
-        (int32_t)sizeof(mce_tflm_softmax),
-        (int32_t)sizeof(mce_initial),
-        (int32_t)sizeof(mce_recurrent),
+        (int32_t)sizeof(mce_tensor),       (int32_t)sizeof(mce_requant),      (int32_t)sizeof(mce_window),
+        (int32_t)sizeof(mce_conv2d),       (int32_t)sizeof(mce_dense),        (int32_t)sizeof(mce_add),
+        (int32_t)sizeof(mce_rescale),      (int32_t)sizeof(mce_concat),       (int32_t)sizeof(mce_pool2d),
+        (int32_t)sizeof(mce_pad),          (int32_t)sizeof(mce_softmax),      (int32_t)sizeof(mce_reduce),
+        (int32_t)sizeof(mce_normalize),    (int32_t)sizeof(mce_matmul),       (int32_t)sizeof(mce_log_softmax),
+        (int32_t)sizeof(mce_cumsum),       (int32_t)sizeof(mce_pair),         (int32_t)sizeof(mce_lookup),
+        (int32_t)sizeof(mce_prelu),        (int32_t)sizeof(mce_strided),      (int32_t)sizeof(mce_gather),
+        (int32_t)sizeof(mce_resize),       (int32_t)sizeof(mce_adaptive2d),   (int32_t)sizeof(mce_conv2d_transpose),
+        (int32_t)sizeof(mce_embedding),    (int32_t)sizeof(mce_token_offset), (int32_t)sizeof(mce_terms),
+        (int32_t)sizeof(mce_tflm_softmax), (int32_t)sizeof(mce_initial),      (int32_t)sizeof(mce_recurrent),
     };
     return sizes[which];
 }

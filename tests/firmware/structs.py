@@ -148,6 +148,10 @@ class LogSoftmax(ctypes.Structure):
     _fields_ = [("x", Tensor), ("y", Tensor), ("table", POINTER(c_uint16)), ("step", c_int32), ("octave", c_int32)]
 
 
+class CumSum(ctypes.Structure):
+    _fields_ = [("x", Tensor), ("y", Tensor), ("requant", Requant)]
+
+
 class Lookup(ctypes.Structure):
     _fields_ = [("x", Tensor), ("y", Tensor), ("table", POINTER(c_uint8))]
 
@@ -229,6 +233,7 @@ BY_NAME = {  # of the operators that say of themselves what their structs hold
     "mce_add": Add,
     "mce_concat": Concat,
     "mce_conv2d_transpose": Conv2dTranspose,
+    "mce_cumsum": CumSum,
     "mce_embedding": Embedding,
     "mce_gather": Gather,
     "mce_length_mask": OfTokens,
@@ -257,7 +262,7 @@ WEIGHTED = {
 }  # so do these in contract tflm; in q32 tests fill them
 STRUCTS = (  # as in shim.c
     Tensor, Requant, Window, Conv2d, Dense, Add, Rescale, Concat, Pool2d, Pad, Softmax, Reduce, Normalize,
-    MatMul, LogSoftmax, Pair, Lookup, PRelu, Strided,
+    MatMul, LogSoftmax, CumSum, Pair, Lookup, PRelu, Strided,
     Gather, Resize, Adaptive2d, Conv2dTranspose, Embedding, OfTokens, Terms, TflmSoftmax, Initial, Recurrent,
 )  # fmt: skip
 

@@ -158,3 +158,7 @@ def _softmax(node, x):
 
 def _log_softmax(node, x):
     return torch.log_softmax(x, -1)
+
+
+def _cumsum(node, x):
+    return x.cumsum(-1)

@@ -21,6 +21,7 @@ from mixcomp_edge.operators.concat import QConcat
 from mixcomp_edge.operators.constant import QConstant
 from mixcomp_edge.operators.conv2d import QConv2d, QConv2dAdd
 from mixcomp_edge.operators.conv2d_transpose import QConv2dTranspose
+from mixcomp_edge.operators.cumsum import QCumSum
 from mixcomp_edge.operators.dense import QDense
 from mixcomp_edge.operators.dwconv2d import QDwConv2d
 from mixcomp_edge.operators.embedding import QEmbedding
@@ -61,6 +62,7 @@ COMPUTING = (
     "normalize",
     "matmul",
     "log_softmax",
+    "cumsum",
     "dense",
     *RECURRENT,
     "add",
@@ -411,6 +413,10 @@ class Builder:
         table = np.rint(2.0**15 * np.exp(-np.arange(1 << x.type.bits) * x.type.scale)).astype(np.uint16)
         step, octave = (int(self.rng.integers(0, 1 << bits)) for bits in (18, 20))
         return self.put(QLogSoftmax, [x], x.shape, self.type(), table=table, step=step, octave=octave)
+
+    def cumsum(self, x: QNode) -> QNode:
+        y = self.type()
+        return self.put(QCumSum, [x], x.shape, y, requant=requant(self.rng, x.type.peak * x.shape[-1], y))
 
     def format(self) -> str:
         return self.draw(st.sampled_from(FORMATS))

@@ -320,6 +320,11 @@ def _matmul(node, a, b, *, types):
     return _store(node, product.sum(summed) if summed else product, node.requant)
 
 
+def _cumsum(node, x, *, types):
+    sums = [sum((x[..., j] - types[0].zero_point for j in range(i + 1)), torch.zeros(())) for i in range(x.shape[-1])]
+    return _store(node, torch.stack(sums, -1), node.requant)
+
+
 def _log_softmax(node, x, *, types):
     """The logarithm bit by bit, in Python's integers."""
 

@@ -31,7 +31,7 @@ class Transformer(nn.Module):
     def forward(self, x):
         y = self.norm(self.patch(x).flatten(2).transpose(1, 2))
         y = nn.functional.scaled_dot_product_attention(y, y, y)
-        y = y.cumsum(1) + torch.erfinv(y / 100)
+        y = y.cumprod(1) + torch.erfinv(y / 100)
         return self.mlp(self.rank(y)).prod(1) + y.median(1).values
 
 def transformer():
@@ -56,7 +56,7 @@ def test_all_that_a_transformer_lacks_is_listed_and_the_exit_code_is_2(tmp_path)
     found = json.loads(done.stdout)
     assert not found["ready"]
     kinds = {kind["operator"]: kind for kind in found["missing"]}
-    assert set(kinds) == {"sort", "cumsum", "erfinv", "prod", "median"}
+    assert set(kinds) == {"sort", "cumprod", "erfinv", "prod", "median"}
     assert kinds["sort"]["modules"] == ["rank"]
     assert all(kind["count"] == 1 for kind in kinds.values())
 

@@ -300,7 +300,7 @@ ERRORS = {
         ["quantize", "task.py:untrained", "--plan", "other.toml", "-o", "a.mce"],
         "the model has no layer 'b1a.conv'",
     ),
-    "unsupported, before the training": (["quantize", "task.py:untrained_sums", "-o", "a.mce"], "aten.cumsum"),
+    "unsupported, before the training": (["quantize", "task.py:untrained_sums", "-o", "a.mce"], "aten.cumprod"),
     "fall-back without validation, before the training": (
         ["quantize", "task.py:untrained", "--weights", "posit", "--fall-back", "-o", "a.mce"],
         "has no validation data to decide between mixed and FixP4 by; drop --fall-back",
@@ -324,7 +324,7 @@ ERRORS = {
     "function without return": (["quantize", "task.py:forgot", "-o", "a.mce"], "Does it end without a return?"),
     "bad data": (["quantize", "task.py:bad_data", "-o", "a.mce"], "line 14: task bad: calibration is not finite"),
     "task file": (["quantize", "task.py:broken", "--epochs", "0", "-o", "a.mce"], "ZeroDivisionError"),
-    "unsupported": (["quantize", "task.py:sums", "--epochs", "0", "-o", "a.mce"], "aten.cumsum"),
+    "unsupported": (["quantize", "task.py:sums", "--epochs", "0", "-o", "a.mce"], "aten.cumprod"),
     "bad name": (["quantize", "task.py:named", "--epochs", "0", "-o", "a.mce"], "My Model"),
     "epochs without data": (["quantize", "task.py:plain", "--epochs", "1", "-o", "a.mce"], "no training data"),
     "output is a folder": (["quantize", "task.py:plain", "-o", "mine"], "mine"),
@@ -341,7 +341,7 @@ import torch
 from mixcomp_edge import Task
 from mixcomp_edge import Recipe, Split
 class Sums(torch.nn.Module):
-    def forward(self, x): return x.cumsum(1)
+    def forward(self, x): return x.cumprod(1)
 def make(name, *layers, **more):
     return Task(name, torch.nn.Sequential(torch.nn.Linear(3, 2), *layers), (3,), torch.rand(8, 3), **more)
 def train(name, *layers):  # the epochs of a long night, if they begin

@@ -51,6 +51,7 @@ FORMS = {
     "a sum with a sample's own": first(lambda x: x + x.mean(0)),
     "a difference from the first": first(lambda x: x - x[:1]),
     "a maximum": first(lambda x: torch.maximum(x, x[0])),
+    "a running sum over positions": first(lambda x: x.cumsum(0)),
     "a maximum by max": first(lambda x: torch.max(x, x[0])),
     "softmax over positions": first(lambda x: x.softmax(0)),
     "softmax over features": first(lambda x: F.softmax(x, -1)),

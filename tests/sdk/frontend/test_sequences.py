@@ -104,8 +104,10 @@ def test_an_instance_norm_with_running_statistics_folds_like_a_batch_norm():
 
 
 @pytest.mark.parametrize("dim", [1, 2, 3, -1])
-@pytest.mark.parametrize(("op", "function"), [("softmax", F.softmax), ("log_softmax", F.log_softmax)])
-def test_a_softmax_goes_along_any_dimension(op, function, dim):
+@pytest.mark.parametrize(
+    ("op", "function"), [("softmax", F.softmax), ("log_softmax", F.log_softmax), ("cumsum", torch.cumsum)]
+)
+def test_a_softmax_or_a_running_sum_goes_along_any_dimension(op, function, dim):
     model = Then(lambda x: function(x, dim=dim))
     assert op in operators(model, MAP)
 

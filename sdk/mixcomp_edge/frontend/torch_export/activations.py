@@ -18,6 +18,7 @@ from mixcomp_edge.frontend.torch_export.masks import OUT, leaves_out, left_out, 
 from mixcomp_edge.frontend.torch_export.tokens import compared
 from mixcomp_edge.ir.nodes import Activation
 from mixcomp_edge.numerics.functions import Formula, Step
+from mixcomp_edge.operators.cumsum import CumSum
 from mixcomp_edge.operators.log_softmax import LogSoftmax
 from mixcomp_edge.operators.lookup import Lookup
 from mixcomp_edge.operators.prelu import PRelu
@@ -250,7 +251,12 @@ def _log_softmax(importer: Importer, node: fx.Node) -> None:
     _along_one(importer, node, LogSoftmax)
 
 
-def _along_one(importer: Importer, node: fx.Node, make: type[Softmax | LogSoftmax]) -> None:
+@handles("cumsum.default", lift=Lift.ALONG)
+def _cumsum(importer: Importer, node: fx.Node) -> None:
+    _along_one(importer, node, CumSum)
+
+
+def _along_one(importer: Importer, node: fx.Node, make: type[Softmax | LogSoftmax | CumSum]) -> None:
     """Adds make(...), which goes along the last axis: the dimension that the call names is to lie there."""
     order = importer.read(node).order
     dim = int(node.args[1]) % (len(order) + 1) - 1  # type: ignore[arg-type]
