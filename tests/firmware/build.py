@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from mixcomp_edge.codegen.kernels import kernel_source
@@ -46,6 +47,16 @@ def compile_c(compiler: list[str], flags: list[str], sources: list[Path], output
     assert done.returncode == 0, f"{' '.join(command)}\n{done.stderr}"
 
 
+def compile_many(compiler: list[str], flags: list[str], sources: list[Path], library: Path) -> None:
+    """A shared library, by as many compilers at a time as there are cores: who else needs it waits."""
+    with tempfile.TemporaryDirectory() as name, ThreadPoolExecutor(os.cpu_count()) as pool:
+        objects = [Path(name) / f"{source.stem}.o" for source in sources]
+        jobs = [pool.submit(compile_c, compiler, [*flags, "-c"], [s], o) for s, o in zip(sources, objects, strict=True)]
+        for job in jobs:
+            job.result()
+        compile_c(compiler, [*flags, "-shared"], objects, library)
+
+
 def load(folder: Path) -> ctypes.CDLL:
     """The kernels and the shim, as a Release build has them, without a warning; MCE_TEST_LIBRARY names a library that
     is already built (with sanitizers, say)."""
@@ -55,5 +66,5 @@ def load(folder: Path) -> ctypes.CDLL:
     with (folder / "libkernels.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not path.exists():
-            compile_c(host_compiler(), [*WARNINGS, "-O3", "-fPIC", "-shared"], [*SOURCES, SHIM], path)
+            compile_many(host_compiler(), [*WARNINGS, "-O3", "-fPIC"], [*SOURCES, SHIM], path)
     return ctypes.CDLL(str(path))
