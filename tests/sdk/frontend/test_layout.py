@@ -112,6 +112,8 @@ PARTS = {
     "a chomp": lambda x: x[:, :, :-2],
     "every second, from the second": lambda x: x[:, :, 1::2],
     "some channels": lambda x: x[:, 1:3],
+    "one, as the step leaves the dimension": lambda x: x[:, 1::9],
+    "one of positions, likewise": lambda x: x[:, :, 2::100, ::99],
     "every second channel": lambda x: x[:, ::2],
     "a select": lambda x: x[:, 1],
     "the last column": lambda x: x[..., -1],

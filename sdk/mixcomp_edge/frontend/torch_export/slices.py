@@ -27,6 +27,7 @@ def cut(importer: Importer, node: fx.Node, stored: Stored, dim: int, start: int,
     if 0 in stored.placement.dims[dim]:
         raise refused(node, "a slice of the batch")
     whole = stored.placement.shape[dim]
+    step = step if size > 1 else 1
     if (start, size, step) == (0, whole, 1):
         return stored
     if size < 1:
