@@ -22,8 +22,8 @@ class Memory:
 
 @dataclass(frozen=True)
 class Board:
-    machine: str  # as qemu-system-arm -machine names it
-    vectors: int  # address of the vector table at reset
+    machine: str  # as QEMU's -machine names it
+    vectors: int  # address of the vector table at reset; of RISC-V where the page of ours lies
     memory: Memory
     options: tuple[str, ...]
 

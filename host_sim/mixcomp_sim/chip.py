@@ -69,7 +69,7 @@ class Chip:
     flash_bytes: int
     ram_bytes: int
     flash: Flash
-    power: Power
+    power: Power | None  # None where nobody has published it
     judged: str = ""  # which of its figures have been held against boards; empty for none
     uarts: tuple[Uart, ...] = ()
     stubs: tuple[tuple[int, int], ...] = ()  # address of a peripheral's register, value that it reads as
@@ -91,6 +91,7 @@ class Chip:
 
     @property
     def power_mw(self) -> float:
+        assert self.power is not None
         return self.power.current_ua_per_mhz * self.clock_hz / 1e9 * self.power.voltage
 
     @property

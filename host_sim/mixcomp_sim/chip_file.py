@@ -37,7 +37,7 @@ _KEYS = {"description", "core", "default", "judged", "uart", *_NUMBERS, *_TABLES
 def _chip(table: Mapping[str, Any], name: str) -> Chip:
     if unknown := table.keys() - _KEYS:
         raise EmulatorError(f"unknown key {min(unknown)!r}. Known: {', '.join(sorted(_KEYS))}.")
-    for key in ("core", *_NUMBERS, "flash", "power"):
+    for key in ("core", *_NUMBERS, "flash"):
         if key not in table:
             raise EmulatorError(f"{key!r} is missing.")
     if table["core"] not in cores():
@@ -58,7 +58,7 @@ def _chip(table: Mapping[str, Any], name: str) -> Chip:
         1024 * table["flash_kib"],
         1024 * table["ram_kib"],
         _flash(table["flash"]),
-        _record(Power, table["power"], "power"),
+        _record(Power, table["power"], "power") if "power" in table else None,
         str(table.get("judged", "")),
         tuple(_uart(entry) for entry in table.get("uart", ())),
         tuple((_address(a, "stubs"), _address(v, "stubs")) for a, v in table.get("stubs", {}).items()),

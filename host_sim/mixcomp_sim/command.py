@@ -252,7 +252,9 @@ def _lines(report: Report, top: int) -> list[str]:
         f"instructions {report.instructions:>16,}",
         f"cycles       {cycles.nominal:>16,.0f}  ({cycles.low:,.0f} to {cycles.high:,.0f})",
         f"time         {ms.nominal:>16,.4g}  ms ({ms.low:.4g} to {ms.high:.4g})",
-        f"energy       {energy.nominal:>16,.4g}  uJ ({energy.low:.4g} to {energy.high:.4g})",
+        "energy       not known: the chip's file has no [power]"
+        if energy is None
+        else f"energy       {energy.nominal:>16,.4g}  uJ ({energy.low:.4g} to {energy.high:.4g})",
         f"stack        {report.stack_bytes:>16,}  bytes at most",
     ]
     if report.asleep_cycles:

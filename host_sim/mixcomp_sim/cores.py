@@ -8,16 +8,20 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from unicorn import arm_const
-from unicorn.unicorn_const import UC_ARCH_ARM, UC_MODE_THUMB
 from unicorn.unicorn_py3.unicorn import Uc
+
+from .families import ARM, RISCV, Family
 
 
 @dataclass(frozen=True)
 class Core:
-    name: str  # as gcc's -mcpu writes it: "cortex-m4"
-    model: str  # UC_CPU_ARM_<model> in unicorn.arm_const; empty where Unicorn lacks the core
+    name: str  # as gcc's -mcpu writes it: "cortex-m4"; of RISC-V the architecture's
+    model: str  # UC_CPU_ARM_<model> or UC_CPU_RISCV32_<model> in unicorn; empty where Unicorn lacks the core
     architecture: str  # as gcc's -march writes it: "armv7e-m"
+
+    @property
+    def family(self) -> Family:
+        return RISCV if self.architecture.startswith("rv") else ARM
 
 
 @cache
@@ -41,6 +45,6 @@ def new_engine(core: Core) -> Any:
         raise ValueError(f"Unicorn has no {core.name}; QEMU has: open_machine(elf, {core.name!r}).")
     make: Any = Uc
     # UC_MODE_MCLASS would override the chosen processor with a Cortex-M33.
-    uc = make(UC_ARCH_ARM, UC_MODE_THUMB)
-    uc.ctl_set_cpu_model(getattr(arm_const, f"UC_CPU_ARM_{core.model}"))
+    uc = make(*core.family.engine)
+    uc.ctl_set_cpu_model(getattr(core.family.models, core.family.prefix + core.model))
     return uc

@@ -49,12 +49,15 @@ def interval(core: Cycles, waits: float, name: str) -> Interval:
     return Interval(nominal * (1 - error), nominal, nominal * (1 + error))
 
 
-def energy_interval(cycles: Interval, chip: Chip) -> Interval:
-    """In uJ. The errors of cycles and of power are independent."""
+def energy_interval(cycles: Interval, chip: Chip) -> Interval | None:
+    """In uJ; None where the chip's power is not known. The errors of cycles and of power are independent."""
+    power = chip.power
+    if power is None:
+        return None
     nominal = cycles.nominal * chip.energy_pj_per_cycle / 1e6
 
     def bound(end: float) -> float:
-        return hypot(end / cycles.nominal - 1, chip.power.error) if cycles.nominal else 0.0
+        return hypot(end / cycles.nominal - 1, power.error) if cycles.nominal else 0.0
 
     return Interval(nominal * max(0.0, 1 - bound(cycles.low)), nominal, nominal * (1 + bound(cycles.high)))
 
@@ -66,7 +69,7 @@ class Cost:
     cycles: Interval
     stall_cycles: float
     latency_ms: float
-    energy_uj: Interval
+    energy_uj: Interval | None
 
 
 def costs(counts: Counts, chip: Chip, stalls: Sequence[Stalls] | None = None) -> tuple[Cost, ...]:
@@ -80,11 +83,12 @@ def costs(counts: Counts, chip: Chip, stalls: Sequence[Stalls] | None = None) ->
 
 def total(parts: Sequence[Cost]) -> Cost:
     """The sum; bounds add up, since all parts err to the same side."""
+    energies = [part.energy_uj for part in parts]
     return Cost(
         _sum([part.cycles for part in parts]),
         sum(part.stall_cycles for part in parts),
         sum(part.latency_ms for part in parts),
-        _sum([part.energy_uj for part in parts]),
+        None if None in energies else _sum([energy for energy in energies if energy is not None]),
     )
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from .elf import Code
+from .lengths import RISCV
 
 
 @dataclass(frozen=True)
@@ -30,16 +32,12 @@ class Counts:
         for part in self.code:
             at = address - part.address
             if 0 <= at < len(part.data):
-                return part.data[at : at + 2 * halfwords(part.data[at + 1])]
+                return part.instruction(at)
         raise KeyError(f"no code at 0x{address:08x}")
 
     def mnemonics(self, layer: int | None = None) -> dict[str, int]:
         """Executions by mnemonic without condition and width, most frequent first; of one layer or of all."""
-        import capstone  # only this histogram needs it
-
-        decoder = capstone.Cs(
-            capstone.CS_ARCH_ARM, capstone.CS_MODE_THUMB | capstone.CS_MODE_MCLASS | capstone.CS_MODE_V8
-        )
+        decoder = disassembler(self.code[0].machine)
         mix: Counter[str] = Counter()
         for counts in self.by_address if layer is None else [self.by_address[layer]]:
             for address, n in counts.items():
@@ -49,9 +47,13 @@ class Counts:
         return dict(mix.most_common())
 
 
-def halfwords(high: int) -> int:
-    """Length of a Thumb instruction, from the high byte of its first halfword (ARM DDI 0403, A5.1)."""
-    return 2 if high >> 3 >= 0b11101 else 1
+def disassembler(machine: str) -> Any:
+    """Capstone for the code of a machine. (Only texts and histograms need it.)"""
+    import capstone
+
+    if machine == RISCV:
+        return capstone.Cs(capstone.CS_ARCH_RISCV, capstone.CS_MODE_RISCV32 | capstone.CS_MODE_RISCVC)
+    return capstone.Cs(capstone.CS_ARCH_ARM, capstone.CS_MODE_THUMB | capstone.CS_MODE_MCLASS | capstone.CS_MODE_V8)
 
 
 def make_counts(
@@ -70,7 +72,7 @@ def make_counts(
         for layer, halfword in np.argwhere(jumps):
             taken[layer][part.address + 2 * int(halfword)] = int(jumps[layer, halfword])
         executed = np.flatnonzero(np.any(runs, axis=0))
-        starts = _instruction_starts(part.data, executed)  # (n,) halfword indices
+        starts = _instruction_starts(part, executed)  # (n,) halfword indices
         for layer, counts in enumerate(runs[:, starts]):
             used = np.flatnonzero(counts)
             addresses = part.address + 2 * starts[used]
@@ -84,11 +86,11 @@ def counts_of(by_address: Sequence[dict[int, int]], taken: Sequence[dict[int, in
     return Counts(sum(sums), sums, tuple(by_address), tuple(taken), tuple(code))
 
 
-def _instruction_starts(data: bytes, executed: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+def _instruction_starts(part: Code, executed: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     starts = []
     expected = 0
     for index in executed.tolist():
         if index >= expected:
             starts.append(index)
-            expected = index + halfwords(data[2 * index + 1])
+            expected = index + len(part.instruction(2 * index)) // 2
     return np.array(starts, np.int64)

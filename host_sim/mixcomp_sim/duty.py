@@ -31,11 +31,12 @@ class Duty:
 
 
 def duty_cycle(
-    time_ms: float, energy_uj: Interval, chip: Chip, period_s: float, battery_mah: float | None = None
+    time_ms: float, energy_uj: Interval | None, chip: Chip, period_s: float, battery_mah: float | None = None
 ) -> Duty:
     """Of a computation that takes so long, every period_s; EmulatorError where it does not fit into the period, or
     where nobody has said what the chip takes asleep."""
-    if not chip.power.sleep_ua:
+    asleep = chip.power
+    if asleep is None or energy_uj is None or not asleep.sleep_ua:
         raise EmulatorError(
             f"the file of {chip.name} does not say what it takes asleep. Copy it (mixcomp-sim chips {chip.name}), add "
             "sleep_ua from the data sheet below [power], and give it as --chip FILE.toml."
@@ -44,15 +45,15 @@ def duty_cycle(
     if share > 1:
         raise EmulatorError(f"the computation takes {time_ms / 1e3:.3g} s and does not fit into {period_s:g} s.")
     computing_uw = energy_uj.nominal / period_s
-    sleeping_uw = chip.power.sleep_ua * chip.power.voltage * (1 - share)
+    sleeping_uw = asleep.sleep_ua * asleep.voltage * (1 - share)
     total = computing_uw + sleeping_uw
 
     def away(end_uj: float) -> float:
         """Distance of a bound, in uW."""
-        return hypot((end_uj - energy_uj.nominal) / period_s, chip.power.sleep_error * sleeping_uw)
+        return hypot((end_uj - energy_uj.nominal) / period_s, asleep.sleep_error * sleeping_uw)
 
     power = Interval(max(0.0, total - away(energy_uj.low)), total, total + away(energy_uj.high))
-    current, battery = power.scaled(1 / chip.power.voltage), None
+    current, battery = power.scaled(1 / asleep.voltage), None
     if battery_mah is not None:
         days = [1e3 * battery_mah / 24 / max(ua, _LEAST_UA) for ua in (current.high, current.nominal, current.low)]
         battery = Interval(*days)

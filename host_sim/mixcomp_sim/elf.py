@@ -6,7 +6,7 @@ import bisect
 import io
 import itertools
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import SymbolTableSection
 
 from .errors import EmulatorError
+from .lengths import RISCV, instruction_bytes
 from .lines import source_line
 
 _MARK = re.compile(r"mce_layer_(\d+)_end")
@@ -44,16 +45,22 @@ class Code:
 
     address: int
     data: bytes
+    machine: str
+
+    def instruction(self, at: int) -> bytes:
+        """The two or four bytes of the instruction that begins `at` bytes into it."""
+        return self.data[at : at + instruction_bytes(self.machine, self.data, at)]
 
 
 @dataclass(frozen=True)
 class Image:
+    machine: str  # as the header names it: EM_ARM or EM_RISCV
     segments: tuple[Segment, ...]
     symbols: dict[str, Symbol]
     code: tuple[Code, ...]
     marks: tuple[int, ...]  # marks[i]: address of mce_layer_<i>_end
     labels: tuple[Symbol, ...]  # symbols in code, by address
-    thumb: tuple[Code, ...]  # the code without the constants in it; empty when the file has no mapping symbols
+    instructions: tuple[Code, ...]  # the code without the constants in it; empty when nothing tells them apart
     entry: int  # as the header says it
     constant: tuple[tuple[int, int], ...]  # (address in flash, bytes) of what is not written to, and of initial values
     tables: tuple[int, ...]  # addresses that a section of vectors may have, most likely first
@@ -81,17 +88,18 @@ class Image:
 
 
 def read_elf(source: Path | bytes) -> Image:
-    """Read a 32-bit little-endian Arm ELF; EmulatorError if it is anything else or damaged."""
+    """Read a 32-bit little-endian ELF of Arm or RISC-V; EmulatorError if it is anything else or damaged."""
     data = source if isinstance(source, bytes) else source.read_bytes()
     name = "ELF image" if isinstance(source, bytes) else str(source)
     try:
         elf = _open(io.BytesIO(data))
-        if elf.elfclass != 32 or not elf.little_endian or elf["e_machine"] != "EM_ARM":
-            raise EmulatorError(f"{name} is for another machine: need a 32-bit little-endian Arm ELF.")
+        machine = str(elf["e_machine"])
+        if elf.elfclass != 32 or not elf.little_endian or machine not in ("EM_ARM", RISCV):
+            raise EmulatorError(f"{name} is for another machine: need a 32-bit little-endian ELF of Arm or RISC-V.")
         segments = _segments(elf)
         symbols, labels = _symbols(elf)
         code = _code(elf)
-        thumb = _thumb(elf)
+        instructions = _thumb(elf) if machine == "EM_ARM" else code
         entry, constant, tables = int(elf["e_entry"]), _constant(elf, segments), _tables(elf, segments)
     except EmulatorError:
         raise
@@ -99,7 +107,8 @@ def read_elf(source: Path | bytes) -> Image:
         raise EmulatorError(f"{name} is not a readable ELF file: {type(error).__name__}: {error}") from error
     if not segments:
         raise EmulatorError(f"{name} has nothing to load. An object file? Link it first.")
-    return Image(segments, symbols, code, _marks(symbols, name), labels, thumb, entry, constant, tables, data)
+    marks = _marks(symbols, name)
+    return Image(machine, segments, symbols, code, marks, labels, instructions, entry, constant, tables, data)
 
 
 def _segments(elf: Any) -> tuple[Segment, ...]:
@@ -149,9 +158,9 @@ def _code(elf: Any) -> tuple[Code, ...]:
     for address, data in sorted(part for part in found if part[1]):
         data += b"\0" * (len(data) % 2)
         if joined and address == joined[-1].address + len(joined[-1].data):
-            joined[-1] = Code(joined[-1].address, joined[-1].data + data)
+            joined[-1] = replace(joined[-1], data=joined[-1].data + data)
         else:
-            joined.append(Code(address, data))
+            joined.append(Code(address, data, elf["e_machine"]))
     return tuple(joined)
 
 
@@ -191,7 +200,7 @@ def _thumb(elf: Any) -> tuple[Code, ...]:
         marks = sorted(marks)
         for (address, kind), (end, _) in itertools.pairwise([*marks, (start + len(data), "")]):
             if kind == "t" and end > address:
-                found.append(Code(address, data[address - start : end - start]))
+                found.append(Code(address, data[address - start : end - start], "EM_ARM"))
     return tuple(found)
 
 

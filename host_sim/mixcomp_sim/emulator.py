@@ -1,4 +1,4 @@
-"""Runs the functions of a Thumb ELF on an emulated Cortex-M core, one AAPCS call after the other.
+"""Runs the functions of an ELF on an emulated Cortex-M or RISC-V core, one call of its ABI after the other.
 
 Without counting there is no hook in the way of the code (about 0.9 G instructions/s on a PC); with counting the C
 callback of counter.c sees every block. Hooks for faults exist always and cost nothing until a fault.
@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from unicorn import arm_const
 from unicorn import unicorn_const as const
 from unicorn.unicorn_py3.unicorn import UcError
 
@@ -21,16 +20,15 @@ from .cores import find_core, new_engine
 from .counts import Counts, make_counts
 from .elf import Symbol, read_elf
 from .errors import EmulatorError
-from .faults import ACCESS, EXCEPTIONS, THUMB_STATE, Fault
+from .faults import ACCESS, Fault
 from .flash import FlashModel
 from .machine import DEFAULT_TIMEOUT_S, CallResult, LayerPasses, as_int32, call_entry
-from .memory import PAGE_BYTES, data_bytes, map_image, plan_regions
+from .memory import data_bytes, map_image, plan_regions
 from .native import BlockCounter, Hook
 from .stack import GUARD_BYTES, TOP, Stack
 from .watchdog import guard
 
-_RETURN = 0x3FFFFFF0  # the link register of every call; nothing is mapped there
-_ARGUMENTS = (arm_const.UC_ARM_REG_R0, arm_const.UC_ARM_REG_R1, arm_const.UC_ARM_REG_R2, arm_const.UC_ARM_REG_R3)
+_RETURN = 0x3FFFFFF0  # the link register of every call; nothing is there
 
 
 class Emulator:
@@ -44,18 +42,24 @@ class Emulator:
         self, elf: Path | bytes, core: str, *, ram_bytes: int | None = 16 << 20, stack_bytes: int = 64 << 10
     ) -> None:
         self.core = find_core(core)
+        self._family = family = self.core.family
         self._image = read_elf(elf)
+        if self._image.machine != family.machine:
+            raise EmulatorError(f"the program is for {self._image.machine}, which {core} does not run.", kind="memory")
         self._uc = new_engine(self.core)
-        regions = plan_regions(self._image.segments, ram_bytes or data_bytes(self._image.segments))
-        self._stack = Stack(self._uc, stack_bytes)
+        page = family.page_bytes
+        regions = plan_regions(self._image.segments, ram_bytes or data_bytes(self._image.segments, page), page)
+        self._stack = Stack(self._uc, stack_bytes, page)
         for region in regions:
-            if region.start < _RETURN + PAGE_BYTES and region.end > self._stack.base - GUARD_BYTES:
+            if region.start < _RETURN + page and region.end > self._stack.base - GUARD_BYTES:
                 raise EmulatorError(
                     f"the program uses 0x{region.start:08x}, where the emulator keeps its stack. Link it elsewhere.",
                     kind="memory",
                 )
         try:
             map_image(self._uc, self._image.segments, regions)
+            if family.returns:
+                self._uc.mem_map(_RETURN // page * page, page, const.UC_PROT_READ | const.UC_PROT_EXEC)
         except UcError as error:
             raise EmulatorError(f"cannot lay out the program's memory: {error}", kind="memory") from error
         self._uc.hook_add(const.UC_HOOK_MEM_INVALID, self._on_access)
@@ -125,7 +129,7 @@ class Emulator:
             raise self._fault_error(function, self._fault)
         if counter is not None and counter.stopped:
             raise self._stop_error(function, "budget", f"executed more than {budget} instructions")
-        if uc.reg_read(arm_const.UC_ARM_REG_PC) != _RETURN:
+        if self._pc() != _RETURN:
             if deadline.expired:
                 raise self._stop_error(function, "timeout", f"ran longer than {timeout_s:g} s")
             raise self._stop_error(function, "halted", "it sleeps (wfi) and nothing can wake it")
@@ -135,23 +139,23 @@ class Emulator:
             if counts.total > budget:
                 raise self._stop_error(function, "budget", f"executed {counts.total} instructions, {budget} allowed")
         stalls = None if model is None else model.stalls()
-        value = as_int32(int(uc.reg_read(arm_const.UC_ARM_REG_R0)))
+        value = as_int32(int(uc.reg_read(self._family.arguments[0])))
         return CallResult(value, self._stack.used_bytes(), counts, stalls)
 
     def _run(self, entry: int, args: tuple[int, ...]) -> None:
         """From a fresh core to the function's return, a fault or a stop."""
-        uc = self._uc
+        uc, family = self._uc, self._family
         uc.context_restore(self._start_state)
-        for register, value in zip(_ARGUMENTS, args, strict=False):
+        for register, value in zip(family.arguments, args, strict=False):
             uc.reg_write(register, value & 0xFFFFFFFF)
-        uc.reg_write(arm_const.UC_ARM_REG_SP, TOP)
-        uc.reg_write(arm_const.UC_ARM_REG_LR, _RETURN | 1)
+        uc.reg_write(family.stack, TOP)
+        uc.reg_write(family.link, _RETURN | family.entry)
         self._fault = None
         try:
-            uc.emu_start(entry | 1, _RETURN)
+            uc.emu_start(entry | family.entry, _RETURN)
         except UcError as error:
             if self._fault is None:
-                kind = "illegal instruction" if error.errno == const.UC_ERR_INSN_INVALID else str(error)
+                kind = family.illegal(uc) if error.errno == const.UC_ERR_INSN_INVALID else str(error)
                 self._fault = Fault(kind, None)
 
     def _arm_counter(self, budget: int) -> BlockCounter:
@@ -223,16 +227,15 @@ class Emulator:
         return False
 
     def _on_exception(self, uc: Any, number: int, _: object) -> None:
-        self._fault = Fault(EXCEPTIONS.get(number, f"exception {number}"), None)
+        kind = self._family.exceptions.get(number, f"exception {number}")
+        self._fault = Fault(self._family.illegal(uc) if kind == "illegal instruction" else kind, None, raised=True)
         uc.emu_stop()
 
     def _fault_error(self, function: str, fault: Fault) -> EmulatorError:
-        pc = int(self._uc.reg_read(arm_const.UC_ARM_REG_PC))
-        if fault.kind == "illegal instruction" and not self._uc.reg_read(arm_const.UC_ARM_REG_CPSR) & THUMB_STATE:
-            fault = Fault("branch to an even address (Arm state)", None)
+        pc = self._pc() - (self._family.beyond if fault.raised else 0)
         where = f"in {self._image.where(pc)}"
         if fault.kind == "fetch":  # pc is already astray
-            caller = (int(self._uc.reg_read(arm_const.UC_ARM_REG_LR)) & ~1) - 2
+            caller = (int(self._uc.reg_read(self._family.link)) & ~1) - 2
             where = f"at pc 0x{pc:08x}, last call in {self._image.where(caller)}"
         target = "" if fault.address is None else f" at address 0x{fault.address:08x}"
         advice = ""
@@ -245,7 +248,10 @@ class Emulator:
             address=fault.address,
         )
 
+    def _pc(self) -> int:
+        return int(self._uc.reg_read(self._family.pc))
+
     def _stop_error(self, function: str, kind: str, what: str) -> EmulatorError:
-        pc = int(self._uc.reg_read(arm_const.UC_ARM_REG_PC))
+        pc = self._pc()
         where = "" if pc == _RETURN else f", stopped in {self._image.where(pc)}"
         return EmulatorError(f"{function}: {kind}: {what}{where}.", kind=kind, pc=pc)

@@ -23,6 +23,15 @@ EXCEPTIONS = {  # numbers of target/arm/cpu.h in QEMU 5, which Unicorn 2 is made
     BREAKPOINT: "breakpoint",
     17: "coprocessor or FPU instruction that this core lacks",
 }
+RISCV_EXCEPTIONS = {  # causes of mcause, RISC-V privileged ISA, table 3.6
+    0: "unaligned fetch",
+    2: "illegal instruction",
+    3: "breakpoint",
+    4: "unaligned access",
+    6: "unaligned access",
+    8: "ecall",
+    11: "ecall",
+}
 THUMB_STATE = 1 << 5  # of CPSR
 
 
@@ -30,3 +39,4 @@ THUMB_STATE = 1 << 5  # of CPSR
 class Fault:
     kind: str
     address: int | None
+    raised: bool = False  # as an exception of the core

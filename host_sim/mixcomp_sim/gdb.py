@@ -14,7 +14,6 @@ from typing import IO
 _CHUNK_BYTES = 1024  # of memory in one packet; QEMU's packets end at 4096 characters
 _REPLY_TIMEOUT_S = 60.0  # of a stopped processor: only a dead or a very busy machine takes as long
 _POLL_S = 0.1
-XPSR = 25  # register number of xPSR in the M-profile description
 
 
 class GdbError(RuntimeError):
@@ -49,9 +48,9 @@ class GdbClient:
             self._command(f"M{address + at:x},{len(part):x}:{part.hex()}")
 
     def registers(self) -> list[int]:
-        """r0 … r15."""
+        """r0 … r15; of RISC-V x0 … x31 and the pc."""
         data = bytes.fromhex(self._ask("g"))
-        return [int.from_bytes(data[4 * i : 4 * i + 4], "little") for i in range(16)]
+        return [int.from_bytes(data[4 * i : 4 * i + 4], "little") for i in range(len(data) // 4)]
 
     def set_register(self, number: int, value: int) -> None:
         self._command(f"P{number:x}={(value & 0xFFFFFFFF).to_bytes(4, 'little').hex()}")

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from .counts import halfwords
+from .counts import disassembler
+from .lengths import instruction_bytes
 
 # Kinds. timing/*.toml has a number for each of them.
 KINDS = (
     "alu", "simd", "mul", "mla", "mull", "mlal", "div", "it", "system",
     "load", "load_double", "load_multiple", "store", "store_double", "store_multiple",
-    "branch", "call", "return", "table_branch", "loop",
+    "branch", "call", "jump", "return", "table_branch", "loop",
     "float", "float_mul", "float_mac", "float_div", "float_sqrt", "float_move", "float_load", "float_store",
     "double", "double_mul", "double_mac", "double_div", "double_sqrt",
     "vector", "vector_load", "vector_store", "unknown",
@@ -48,7 +49,7 @@ _BY_NAME = {name: kind for kind, names in _MULTIPLY.items() for name in names} |
 
 @dataclass(frozen=True)
 class Instruction:
-    """Registers are numbers 0 … 15; 16 stands for the flags, 17 for the FPU's, 32 and up for s0, s1 …
+    """Registers of Arm are numbers 0 … 15; 16 stands for the flags, 17 for the FPU's, 32 and up for s0, s1 …
 
     `moves`: words that a load, a store or a move between the register files moves; `base`: a base register that a load
     or store writes back; `shifted`: registers read through the shifter; `accumulates`: registers that are added to."""
@@ -66,6 +67,7 @@ class Instruction:
     indexed: bool = False  # address is a register plus a register
     narrow: bool = False  # loads a byte or a halfword
     jumps: bool = False  # may write the pc
+    offset: int = 0  # of RISC-V's branches: bytes from here to the target
 
 
 FLAGS, FLOAT_FLAGS, FLOAT_REGISTERS = 16, 17, 32
@@ -166,14 +168,12 @@ def _undecoded(code: bytes) -> Instruction:
 
 def size_of(code: bytes) -> int:
     """Bytes of the instruction that code begins with."""
-    return 2 * halfwords(code[1])
+    return instruction_bytes("EM_ARM", code)
 
 
 @cache
 def _decoder() -> Any:
-    import capstone
-
-    decoder = capstone.Cs(capstone.CS_ARCH_ARM, capstone.CS_MODE_THUMB | capstone.CS_MODE_MCLASS | capstone.CS_MODE_V8)
+    decoder = disassembler("EM_ARM")
     decoder.detail = True
     return decoder
 

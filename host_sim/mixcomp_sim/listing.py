@@ -5,6 +5,7 @@ from __future__ import annotations
 import bisect
 from collections.abc import Iterator
 
+from .counts import disassembler
 from .elf import Image
 from .lines import source_line
 from .outcome import Outcome
@@ -17,9 +18,7 @@ _HEAD = f"{'executed':>12} {'cycles':>14} {'each':>7} {'waits':>7} {'flash':>9} 
 def listing(image: Image, outcome: Outcome) -> Iterator[str]:
     """Lines of text, most expensive function first. each: cycles of an execution; waits: cycles for results, addresses
     and mispredictions; flash: cycles of waiting for it, at the first instruction of a block."""
-    import capstone
-
-    decoder = capstone.Cs(capstone.CS_ARCH_ARM, capstone.CS_MODE_THUMB | capstone.CS_MODE_MCLASS | capstone.CS_MODE_V8)
+    decoder = disassembler(image.machine)
     spent, rows = spent_by_address(outcome.counts, outcome.core), cycles_at(outcome)
     starts = [label.address for label in image.labels]
     functions: dict[int, list[int]] = {}

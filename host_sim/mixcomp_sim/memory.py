@@ -11,7 +11,7 @@ from unicorn.unicorn_const import UC_PROT_ALL, UC_PROT_EXEC, UC_PROT_READ
 from .elf import Segment
 from .errors import EmulatorError
 
-PAGE_BYTES = 1024  # Unicorn's page on M-profile cores
+PAGE_BYTES = 1024  # Unicorn's page on M-profile cores; families.py has that of others
 
 
 @dataclass(frozen=True)
@@ -21,20 +21,20 @@ class Region:
     writable: bool
 
 
-def data_bytes(segments: Sequence[Segment]) -> int:
+def data_bytes(segments: Sequence[Segment], page: int = PAGE_BYTES) -> int:
     """From the first writable byte to the last, from the page's start."""
     parts = [(s.address, s.address + s.size) for s in segments if s.writable]
-    return max(end for _, end in parts) - _round_down(min(start for start, _ in parts)) if parts else PAGE_BYTES
+    return max(end for _, end in parts) - _round_down(min(start for start, _ in parts), page) if parts else page
 
 
-def plan_regions(segments: Sequence[Segment], ram_bytes: int) -> list[Region]:
+def plan_regions(segments: Sequence[Segment], ram_bytes: int, page: int = PAGE_BYTES) -> list[Region]:
     """Disjoint page-aligned regions: RAM of ram_bytes from the first writable segment on, flash as the ELF fills it.
 
     Writable segments further than ram_bytes from the first open a RAM of their own (a chip with TCM and SRAM). RAM
     ends early where flash follows it. EmulatorError when a segment does not fit into its RAM.
     """
     flash = sorted(
-        (_round_down(start), _round_up(start + size))
+        (_round_down(start, page), _round_up(start + size, page))
         for s in segments
         for start, size in ((s.load_address, len(s.data)), (s.address, 0 if s.writable else s.size))
         if size
@@ -43,7 +43,7 @@ def plan_regions(segments: Sequence[Segment], ram_bytes: int) -> list[Region]:
     for segment in sorted((s for s in segments if s.writable), key=lambda s: s.address):
         start = regions[-1].start if regions else -1
         if not regions or segment.address >= start + ram_bytes:
-            start = _round_down(segment.address)
+            start = _round_down(segment.address, page)
             regions.append(Region(start, start, True))
         end = segment.address + segment.size
         if end - start > ram_bytes:
@@ -52,7 +52,7 @@ def plan_regions(segments: Sequence[Segment], ram_bytes: int) -> list[Region]:
                 f"Give Emulator(ram_bytes={end - start}) or more, or make the model smaller.",
                 kind="memory",
             )
-        limits = [start + _round_up(ram_bytes), 1 << 32, *(a for a, _ in flash if a >= end)]
+        limits = [start + _round_up(ram_bytes, page), 1 << 32, *(a for a, _ in flash if a >= end)]
         regions[-1] = Region(start, min(limits), True)
     for start, end in flash:
         regions += without(start, end, regions)
@@ -72,12 +72,12 @@ def without(start: int, end: int, taken: Sequence[Region], *, writable: bool = F
     return [Region(a, b, writable) for a, b in sorted(set(free))]
 
 
-def _round_down(value: int) -> int:
-    return value // PAGE_BYTES * PAGE_BYTES
+def _round_down(value: int, page: int) -> int:
+    return value // page * page
 
 
-def _round_up(value: int) -> int:
-    return -(-value // PAGE_BYTES) * PAGE_BYTES
+def _round_up(value: int, page: int) -> int:
+    return -(-value // page) * page
 
 
 def map_image(uc: Any, segments: Sequence[Segment], regions: Sequence[Region]) -> None:

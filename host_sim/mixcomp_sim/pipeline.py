@@ -7,6 +7,7 @@ numbers are data: timing/<core>.toml names the manual and table of each. Where a
 
 from __future__ import annotations
 
+import bisect
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,6 +17,8 @@ from typing import Any
 
 from .counts import Counts
 from .instructions import KINDS, Instruction, decode_instruction
+from .instructions_riscv import decode_riscv
+from .lengths import RISCV
 from .scoreboard import Timing, walk
 
 LOW, NOMINAL, HIGH = range(3)
@@ -112,7 +115,7 @@ def unlisted(counts: Counts, core: str) -> dict[str, int]:
     known, found = core_timing(core).kinds, dict[str, int]()
     for layer in counts.by_address:
         for address, times in layer.items():
-            instruction = decode_instruction(counts.instruction(address))
+            instruction = _decoded(counts, address)
             if instruction.kind not in known:
                 found[instruction.name] = found.get(instruction.name, 0) + times
     return found
@@ -155,7 +158,8 @@ def _spent(counts: Counts, layer: int, timing: Timing) -> dict[int, Spent]:
         if branch is not None:
             found[end - branch.size].refills += jumps * timing.taken.get(branch.kind, 0.0)
     if "mispredict" in timing.rules:
-        for address, wrong in _mispredicted(counts, executed, taken).items():
+        missed = _outside_loops if "last_loop" in timing.rules else _mispredicted
+        for address, wrong in missed(counts, executed, taken).items():
             found[address].mispredictions += timing.rules["mispredict"] * wrong
     return found
 
@@ -167,7 +171,7 @@ def _runs(
     runs: list[tuple[int, list[Instruction], int]] = []
     expected, times = -1, 0
     for address in sorted(executed):
-        instruction = decode_instruction(counts.instruction(address))
+        instruction = _decoded(counts, address)
         if address != expected or executed[address] != times or address in taken:
             runs.append((address, [], executed[address]))
         runs[-1][1].append(instruction)
@@ -175,11 +179,16 @@ def _runs(
     return runs
 
 
+def _decoded(counts: Counts, address: int) -> Instruction:
+    decode = decode_riscv if counts.code[0].machine == RISCV else decode_instruction
+    return decode(counts.instruction(address))
+
+
 def _before(counts: Counts, executed: Mapping[int, int], end: int) -> Instruction | None:
     """The executed instruction that ends at an address."""
     for size in (2, 4):
         if end - size in executed:
-            instruction = decode_instruction(counts.instruction(end - size))
+            instruction = _decoded(counts, end - size)
             if instruction.size == size:
                 return instruction
     return None
@@ -189,8 +198,29 @@ def _mispredicted(counts: Counts, executed: Mapping[int, int], taken: Mapping[in
     """Conditional branches that went the rarer way, each branch by itself: what a good predictor gets wrong at most."""
     wrong = {}
     for address, times in executed.items():
-        instruction = decode_instruction(counts.instruction(address))
+        instruction = _decoded(counts, address)
         if instruction.kind == "branch":
             jumps = taken.get(address + instruction.size, 0)
             wrong[address] = min(jumps, max(0, times - jumps))
+    return wrong
+
+
+def _outside_loops(counts: Counts, executed: Mapping[int, int], taken: Mapping[int, int]) -> dict[int, int]:
+    """Branches that a predictor gets wrong which knows only the last backward branch that was taken: in a loop without
+    another such branch or a call in it the first jump and the exit of each time through, elsewhere every jump."""
+    wrong, loops, calls = dict[int, int](), dict[int, int](), list[int]()
+    for address, times in executed.items():
+        instruction = _decoded(counts, address)
+        jumps = taken.get(address + instruction.size, 0)
+        if instruction.kind == "branch":
+            wrong[address] = jumps
+            if instruction.offset < 0 and jumps:
+                loops[address] = address + instruction.offset
+        elif instruction.kind in ("call", "return") and times:
+            calls.append(address)
+    upset = sorted([*loops, *calls])
+    for address, start in loops.items():
+        if bisect.bisect_left(upset, start) == bisect.bisect_left(upset, address):
+            times, jumps = executed[address], wrong[address]
+            wrong[address] = min(2 * min(jumps, max(0, times - jumps)), times)
     return wrong

@@ -1,9 +1,9 @@
-"""Runs the functions of a Thumb ELF on a QEMU board: the second opinion on every count, and the machine for cores that
+"""Runs the functions of an ELF on a QEMU board: the second opinion on every count, and the machine for cores that
 Unicorn lacks (Cortex-M55 with MVE).
 
 QEMU is driven over its debug stub: memory and registers are written while the core stands still, a breakpoint ends the
-call. Counted calls run under the plugin of qemu_count.c. On the board lie a vector table and a dozen instructions of
-ours (`_STUB`), apart from the image, which must be linked for the board (boards.toml). RAM's end is the stack.
+call. Counted calls run under the plugin of qemu_count.c. On the board lie a dozen instructions of ours and what leads to
+them (qemu_calls.py), apart from the image, which must be linked for the board (boards.toml). RAM's end is the stack.
 """
 
 from __future__ import annotations
@@ -19,35 +19,16 @@ from .cores import find_core
 from .counts import Counts, counts_of
 from .elf import Symbol, read_elf
 from .errors import EmulatorError
-from .gdb import XPSR, GdbError, GdbTimeout
+from .families import RISCV
+from .gdb import GdbError, GdbTimeout
 from .hostcc import BuildError
 from .machine import DEFAULT_TIMEOUT_S, CallResult, LayerPasses, as_int32, call_entry
 from .native import library_path
+from .qemu_calls import ENABLE, END, STOP, calls_of
 from .qemu_process import QemuProcess
 
-_END, _STOP, _ENABLE, _FAULT = 0x100, 0x102, 0x110, 0x120  # behind the vector table
-_STUB = {
-    _END: "00bf00bf fee7",  # nop (counts are written here); nop (the call ends here); b .
-    _ENABLE: "0160 bff34f8f bff36f8f f1e7",  # str r1,[r0]; dsb; isb; b _END
-    _FAULT: "00bffee7",  # nop; b .
-}
-_CPACR, _CPACR_FPU = 0xE000ED88, 0xF << 20  # full access to coprocessors 10 and 11, FPU and MVE. Arm DDI 0553, D1.2.14
-_CFSR, _MMFAR, _BFAR = 0xE000ED28, 0xE000ED34, 0xE000ED38
-_THUMB = 1 << 24
 _PAINT = b"\xa5"
 _GUARD_BYTES = 1024  # below the stack and behind the program's data: no byte may change there
-_SP, _LR, _PC = 13, 14, 15
-_FAULTS = (  # bits of CFSR, the telling ones first. Arm DDI 0553, D1.2.35 ff.
-    (1 << 16, "illegal instruction"),
-    (1 << 17, "branch to an even address (Arm state)"),
-    (1 << 19, "coprocessor or FPU instruction that this core lacks"),
-    (1 << 20, "stack overflow"),
-    (1 << 24, "unaligned access"),
-    (1 << 25, "division by zero"),
-    (1 << 8 | 1, "fetch"),
-    (1 << 9 | 1 << 1, "access"),
-    (1 << 10 | 0x3E, "access"),
-)
 
 
 class QemuBoard:
@@ -59,7 +40,7 @@ class QemuBoard:
 
     def __init__(self, elf: Path | bytes, core: str, *, stack_bytes: int = 64 << 10) -> None:
         self.core, self.board = find_core(core), find_board(core)
-        self._image = read_elf(elf)
+        self._image, self._calls = read_elf(elf), calls_of(self.core.family)
         self._stack_bytes = stack_bytes
         self._top = sum(self.board.memory.ram)
         self.board.refuse_misplaced(self._image.segments, reserved=stack_bytes + _GUARD_BYTES)
@@ -114,11 +95,13 @@ class QemuBoard:
         self._gdb.write(self._top - painted, _PAINT * painted)
         if self._data_end:
             self._gdb.write(self._data_end, _PAINT * _GUARD_BYTES)
-        state = dict(enumerate(args)) | {_SP: self._top, _LR: self.board.vectors + _END | 1}
-        for number, value in (dict.fromkeys(range(13), 0) | state).items():
+        calls = self._calls
+        state = {calls.stack: self._top, calls.link: self.board.vectors + END | calls.entry}
+        state |= dict(enumerate(args, calls.first))
+        for number, value in (dict.fromkeys(calls.free, 0) | state).items():
             self._gdb.set_register(number, value)
         self._run(function, entry, timeout_s, on_layer)
-        value = as_int32(self._gdb.registers()[0])
+        value = as_int32(self._gdb.registers()[calls.first])
         used = -(-len(self._gdb.read(self._top - painted, painted).lstrip(_PAINT)) // 4) * 4
         if used > self._stack_bytes:
             raise EmulatorError(
@@ -142,16 +125,15 @@ class QemuBoard:
         gdb, deadline = self._gdb, self._process.cpu_seconds() + timeout_s
         passes = LayerPasses(self._image.marks, on_layer)
         try:
-            gdb.set_register(_PC, entry)
-            gdb.set_register(XPSR, _THUMB)
+            self._calls.begin(gdb, entry)
             for mark in set(passes.marks):
                 gdb.set_breakpoint(mark)
             while True:
                 gdb.resume(lambda: self._process.cpu_seconds() > deadline)
-                pc = gdb.registers()[_PC]
-                if pc == self.board.vectors + _STOP:
+                pc = gdb.registers()[self._calls.pc]
+                if pc == self.board.vectors + STOP:
                     break
-                if pc == self.board.vectors + _FAULT:
+                if pc == self.board.vectors + self._calls.fault:
                     raise self._fault(function)
                 passes.at(pc)
                 gdb.step()  # off the breakpoint
@@ -191,7 +173,7 @@ class QemuBoard:
 
     def _start(self, counting: bool) -> QemuProcess:
         self._counting = counting
-        process = QemuProcess(self.board, self._folder, self._plugin() if counting else "")
+        process = QemuProcess(self._calls.program, self.board, self._folder, self._plugin() if counting else "")
         self._process, self._gdb = process, process.gdb
         try:
             self._prepare()
@@ -200,20 +182,17 @@ class QemuBoard:
         return process
 
     def _prepare(self) -> None:
-        """Vector table, stub, program; then one run of the stub that turns FPU and MVE on."""
-        gdb, base = self._gdb, self.board.vectors
-        table = [self._top, *[base + _FAULT | 1] * 15]
-        gdb.write(base, b"".join(word.to_bytes(4, "little") for word in table))
-        for offset, code in _STUB.items():
+        """Stub and program; then one run of the stub that turns FPU and MVE on, or says where faults go."""
+        gdb, base, calls = self._gdb, self.board.vectors, self._calls
+        for offset, code in calls.stub.items():
             gdb.write(base + offset, bytes.fromhex(code))
         for segment in self._image.segments:
             for address in {segment.address, segment.load_address}:
                 gdb.write(address, segment.data)
-        for offset in (_STOP, _FAULT):
+        for offset in (STOP, calls.fault):
             gdb.set_breakpoint(base + offset)
-        gdb.set_register(0, _CPACR)
-        gdb.set_register(1, _CPACR_FPU)
-        self._run("start", base + _ENABLE, 10.0, None)
+        calls.prepare(gdb, base, self._top)
+        self._run("start", base + ENABLE, 10.0, None)
 
     def _restart(self, counting: bool) -> None:
         """A new QEMU with the memory of the old one."""
@@ -230,28 +209,21 @@ class QemuBoard:
             raise EmulatorError(f"cannot build the plugin that counts in QEMU: {error}", kind="count") from error
         code = [f"code={part.address}:{len(part.data)}" for part in self._image.code]
         marks = [f"mark={mark}" for mark in self._image.marks]
-        return ",".join([str(library), "out=counts", f"end={self.board.vectors + _END}", *code, *marks])
+        return ",".join([str(library), "out=counts", f"end={self.board.vectors + END}", *(["riscv"] if self.core.family is RISCV else []), *code, *marks])
 
     # Errors
 
     def _fault(self, function: str) -> EmulatorError:
-        frame = self._gdb.registers()[_SP]
-        lr, pc = (int.from_bytes(self._gdb.read(frame + at, 4), "little") for at in (20, 24))
-        status = int.from_bytes(self._gdb.read(_CFSR, 4), "little")
-        kind = next((name for bits, name in _FAULTS if status & bits), "hard fault")
-        address = None
-        for valid, register in ((1 << 7, _MMFAR), (1 << 15, _BFAR)):
-            if status & valid:
-                address = int.from_bytes(self._gdb.read(register, 4), "little")
+        kind, pc, link, address = self._calls.told(self._gdb)
         target = "" if address is None else f" at address 0x{address:08x}"
         where = f"in {self._image.where(pc)}"
         if kind == "fetch":
-            where = f"at pc 0x{pc:08x}, last call in {self._image.where((lr & ~1) - 2)}"
+            where = f"at pc 0x{pc:08x}, last call in {self._image.where((link & ~1) - 2)}"
         return EmulatorError(
             f"{function}: {kind}{target} {where} on {self.core.name}.", kind=kind, pc=pc, address=address
         )
 
     def _stopped(self, function: str, timeout_s: float) -> EmulatorError:
-        pc = self._gdb.registers()[_PC]
+        pc = self._gdb.registers()[self._calls.pc]
         where = f"stopped in {self._image.where(pc)}"
         return EmulatorError(f"{function}: timeout: ran longer than {timeout_s:g} s, {where}.", kind="timeout", pc=pc)

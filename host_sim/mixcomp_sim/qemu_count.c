@@ -1,7 +1,7 @@
 /* QEMU TCG plugin: counts executed instructions by address and layer.
  *
  * Arguments: out=FILE, code=BASE:BYTES (one for each stretch of code), mark=ADDRESS (where each layer ends, in order of
- * execution), end=ADDRESS. When the instruction at `end` is reached, FILE gets one line "layer address executions taken"
+ * execution), end=ADDRESS, riscv (where the code is no Thumb). When the instruction at `end` is reached, FILE gets one line "layer address executions taken"
  * for each instruction and layer, and "lost N" for instructions outside of all code; then counting starts anew. `taken`
  * counts how often a block ended before that address and another block than the one at it followed: the jumps of the
  * branch before it. FILE is complete when its last line says "done".
@@ -51,7 +51,7 @@ typedef struct {
 EXPORT int qemu_plugin_version = 1;
 static region regions[MAX_REGIONS];
 static uint64_t marks[MAX_MARKS];
-static unsigned region_count, mark_count, layer;
+static unsigned region_count, mark_count, layer, riscv;
 static uint64_t lost;
 static unsigned long long end_address = ULLONG_MAX;
 static uint64_t last_end = UINT64_MAX; /* of the last block; UINT64_MAX before the first */
@@ -124,10 +124,10 @@ static void block_reached(unsigned int cpu, void *user)
     last_end = b->end;
 }
 
-/* Length of an instruction by its first halfword (ARM DDI 0403, A5.1). QEMU's own answer is 2 where four bytes straddle
- * two of its pages. */
-static unsigned thumb_bytes(const uint8_t *code)
-{ return code[1] >> 3 >= 0x1D ? 4 : 2; }
+/* Length of an instruction by its first halfword (lengths.py). QEMU's own answer is 2 where four bytes straddle two of
+ * its pages. */
+static unsigned bytes_of(const uint8_t *code)
+{ return (riscv ? (code[0] & 3) == 3 : code[1] >> 3 >= 0x1D) ? 4 : 2; }
 
 static void translated(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 {
@@ -137,7 +137,7 @@ static void translated(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
     if (b != NULL) {
         struct qemu_plugin_insn *last = qemu_plugin_tb_get_insn(tb, n - 1);
         b->start = qemu_plugin_tb_vaddr(tb);
-        b->end = qemu_plugin_insn_vaddr(last) + thumb_bytes(qemu_plugin_insn_data(last));
+        b->end = qemu_plugin_insn_vaddr(last) + bytes_of(qemu_plugin_insn_data(last));
         qemu_plugin_register_vcpu_tb_exec_cb(tb, block_reached, QEMU_PLUGIN_CB_NO_REGS, b);
     }
     for (size_t i = 0; i < n; i++) {
@@ -174,6 +174,10 @@ static int parse(const char *argument)
     }
     if (sscanf(argument, "mark=%llu", &a) == 1 && mark_count < MAX_MARKS) {
         marks[mark_count++] = a;
+        return 1;
+    }
+    if (strncmp(argument, "riscv", 5) == 0) { /* QEMU adds "=on" */
+        riscv = 1;
         return 1;
     }
     return sscanf(argument, "end=%llu", &end_address) == 1;

@@ -13,19 +13,17 @@ from .boards import Board
 from .errors import EmulatorError
 from .gdb import GdbClient, GdbError
 
-PROGRAM = "qemu-system-arm"
-
 
 class QemuProcess:
-    """folder: where its plugin and its log write. plugin: what -plugin takes; empty for none."""
+    """name: of QEMU's program. folder: where its plugin and its log write. plugin: what -plugin takes; empty for none."""
 
-    def __init__(self, board: Board, folder: Path, plugin: str) -> None:
+    def __init__(self, name: str, board: Board, folder: Path, plugin: str) -> None:
         self.board = board
         self._log = folder / "log"
-        program = shutil.which(PROGRAM)
+        program = shutil.which(name)
         if program is None:
             raise EmulatorError(
-                f"QEMU's {board.machine} is needed, but there is no {PROGRAM}. Install qemu-system-arm 7 or newer.",
+                f"QEMU's {board.machine} is needed, but there is no {name}. Install {name} 7 or newer.",
                 kind="engine",
             )
         command = [program, "-machine", board.machine, *board.options, "-S", "-gdb", "stdio"]

@@ -40,7 +40,7 @@ class Report:
     asleep_cycles: int
     by_cause: dict[str, float]
     time_ms: Interval
-    energy_uj: Interval
+    energy_uj: Interval | None  # None where the chip's power is not known
     functions: tuple[Share, ...]
     lines: tuple[Share, ...]
     stack_bytes: int

@@ -10,16 +10,17 @@ from unicorn import unicorn_const as const
 
 from .memory import PAGE_BYTES
 
+
 TOP = 0x3FF00000  # inside the SRAM region of the memory map, above any real SRAM
 GUARD_BYTES = 1 << 20  # unmapped below the stack: an access there is a stack overflow
 _PAINT = 0xA5A5A5A5
 
 
 class Stack:
-    """stack_bytes below TOP, shared with the engine; the page above TOP holds nothing."""
+    """stack_bytes, in whole pages, below TOP, shared with the engine; the page above TOP holds nothing."""
 
-    def __init__(self, uc: Any, stack_bytes: int) -> None:
-        self.bytes = -(-stack_bytes // PAGE_BYTES) * PAGE_BYTES
+    def __init__(self, uc: Any, stack_bytes: int, page: int = PAGE_BYTES) -> None:
+        self.bytes = -(-stack_bytes // page) * page
         self.base = TOP - self.bytes
         self._memory = mmap.mmap(-1, self.bytes)
         self._words = np.frombuffer(self._memory, np.uint32)  # (bytes / 4,)

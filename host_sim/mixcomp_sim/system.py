@@ -64,6 +64,10 @@ class System:
         uarts: Sequence[int] = (),
     ) -> None:
         self.chip, self.start, self.image = chip, start, read_elf(elf)
+        if self.image.machine != "EM_ARM":
+            raise EmulatorError(
+                "whole programs run on Cortex-M alone; of RISC-V the functions do: Emulator(elf, core)."
+            )
         image = self.image
         self._uc = new_engine(find_core(chip.core))
         vectors = None if start.function else vector_table(image)

@@ -84,7 +84,8 @@ def choose(
     flash_budget: bytes of code, tables and weights that the choice may take at most; max_instructions: of an inference.
     ExportError where no choice keeps to them, which says what can be had. A core that is emulated is needed for
     all but the goal size without limits, a compiler for it always. progress: told (trials done, trials in all)."""
-    chain, graph, core = toolchain(chain_name), bundle.graph, target(target_name)
+    graph, core = bundle.graph, target(target_name)
+    chain = toolchain(chain_name, core.triple)
     found: Candidates = {step.node.name: candidates(graph, step.node, core.isas) for step in lay_out(graph, core).steps}
     every = {kernel.name: kernel for options in found.values() for kernel, _ in options}
     counted = goal is not Goal.size or flash_budget is not None or max_instructions is not None

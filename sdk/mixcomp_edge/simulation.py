@@ -42,7 +42,7 @@ class LayerCost:
     division_cycles: int
     cycles: int
     stall_cycles: int
-    energy_uj: float
+    energy_uj: float | None
     flash_bytes: int  # weights, biases, multipliers
     ram_bytes: int  # of the arena, in use while it runs
 
@@ -78,7 +78,7 @@ class Simulation:
     cycles: int
     stall_cycles: int
     latency_ms: float
-    energy_uj: float
+    energy_uj: float | None  # None where nobody has published the chip's power
     error: dict[str, float]
     bounds: dict[str, tuple[float, float]]
     judged: str  # which figures of the chip have been held against a board; empty for none
@@ -152,8 +152,11 @@ def _duty(result: Simulation, chip: Chip, every_s: float, battery_mah: float | N
     from mixcomp_sim.cost import Interval
     from mixcomp_sim.duty import duty_cycle
 
-    low, high = result.bounds["energy_uj"]
-    return duty_cycle(result.latency_ms, Interval(low, result.energy_uj, high), chip, every_s, battery_mah)
+    energy = None
+    if result.energy_uj is not None:
+        low, high = result.bounds["energy_uj"]
+        energy = Interval(low, result.energy_uj, high)
+    return duty_cycle(result.latency_ms, energy, chip, every_s, battery_mah)
 
 
 def chip_for(name: str | None, layout: Layout, clock_mhz: float | None = None, wait_states: int | None = None) -> Chip:
@@ -207,10 +210,11 @@ def measure_core(core: EmulatedCore, layout: Layout, inputs: Values, chip: Chip 
     sections = section_bytes(core.elf)
     code = sections["flash"] - layout.weight_bytes - core.entry_bytes
     whole = total(parts)
+    energy = {} if whole.energy_uj is None else {"energy": whole.energy_uj}
     layers = tuple(
         LayerCost(
             step.node.name, step.node.op, _format(step), step.node.type.bits, m, n, spread, divisions,
-            round(part.cycles.nominal), round(part.stall_cycles), part.energy_uj.nominal, step.constant_bytes,
+            round(part.cycles.nominal), round(part.stall_cycles), _nominal(part.energy_uj), step.constant_bytes,
             layout.live_bytes(step),
         )
         for step, m, n, spread, divisions, part in zip(
@@ -234,13 +238,13 @@ def measure_core(core: EmulatedCore, layout: Layout, inputs: Values, chip: Chip 
         cycles=round(whole.cycles.nominal),
         stall_cycles=round(whole.stall_cycles),
         latency_ms=whole.latency_ms,
-        energy_uj=whole.energy_uj.nominal,
-        error={"cycles": whole.cycles.error, "energy": whole.energy_uj.error},
+        energy_uj=_nominal(whole.energy_uj),
+        error={what: figure.error for what, figure in ({"cycles": whole.cycles} | energy).items()},
         bounds={
             "cycles": _ends(whole.cycles),
             "latency_ms": _ends(whole.cycles.scaled(1e3 / chip.clock_hz)),
-            "energy_uj": _ends(whole.energy_uj),
-        },
+        }
+        | {"energy_uj": _ends(figure) for figure in energy.values()},
         judged=chip.judged,
         macs=sum(macs),
         flash_bytes={"weights": layout.weight_bytes, "code": code, "total": layout.weight_bytes + code},
@@ -249,6 +253,10 @@ def measure_core(core: EmulatedCore, layout: Layout, inputs: Values, chip: Chip 
         layers=layers,
         profile=chrome_trace(spans, f"{graph.name} on {chip.name}"),
     )
+
+
+def _nominal(interval: Interval | None) -> float | None:
+    return None if interval is None else interval.nominal
 
 
 def _ends(interval: Interval) -> tuple[float, float]:

@@ -35,7 +35,8 @@ def firmware_sizes(
     bundle: Bundle, progress: Callable[[int, int], None] | None = None, chosen: list[Board] | None = None
 ) -> list[FirmwareSize]:
     """A size a board and compiler; warnings are errors."""
-    every = [(board, chain) for board in chosen or boards().values() for chain in toolchains().values()]
+    listed = chosen or boards().values()
+    every = [(board, chain) for board in listed for chain in toolchains(board.target.triple).values()]
     sizes = []
     with tempfile.TemporaryDirectory(prefix="mixcomp-sizes-") as name:
         for index, (board, chain) in enumerate(every):

@@ -140,7 +140,7 @@ def _qemu_board(name: str, project: Path, layout: Layout, chain_name: str | None
     if the_board.name != name:
         raise ExportError(f"{project} was exported for the board {the_board.name}, not for {name}. Export it again.")
     bundle, _ = read_project(project)
-    machine = QemuBoard(the_board, build_firmware(project, the_board, toolchain(chain_name)))
+    machine = QemuBoard(the_board, build_firmware(project, the_board, toolchain(chain_name, the_board.target.triple)))
     return BoardTransport(f"qemu:{name}", machine.url, layout, bundle.sha256, build_id, machine)
 
 
@@ -148,19 +148,20 @@ def check_tools(target_name: str, chain_name: str | None = None) -> None:
     """MissingSimulatorError or ToolchainError where what it takes to run a project, here and emulated, is missing."""
     from mixcomp_edge.build.host import check_host_compiler
 
-    emulated(target_name)
+    triple = emulated(target_name).triple
     toolchain, _ = _emulation()
-    toolchain(chain_name)
+    toolchain(chain_name, triple)
     check_host_compiler()
 
 
 def emulated_core(project: Path, layout: Layout, chain_name: str | None = None) -> EmulatedCore:
     """The emulated core that the layout is for."""
     toolchain, core = _emulation()
-    return core(project, layout, emulated(layout.target.name), toolchain(chain_name))
+    target = emulated(layout.target.name)
+    return core(project, layout, target, toolchain(chain_name, target.triple))
 
 
-def _emulation() -> tuple[Callable[[str | None], Toolchain], type[EmulatedCore]]:
+def _emulation() -> tuple[Callable[[str | None, str], Toolchain], type[EmulatedCore]]:
     """What finds a cross compiler and what runs its code, if their packages are installed."""
     try:
         from mixcomp_edge.build.cross import toolchain

@@ -106,7 +106,7 @@ f:
         ("cortex-m3", ".inst.w 0xfb203102", "f+0x4: fb20 3102 (smlad, smlabb, smmla, usada8, needs the DSP extension)"),
         ("cortex-m4", ".inst.w 0xef000e40", "(vector or floating-point instruction, needs MVE or an FPU)"),
         ("cortex-m33", ".inst.w 0xf040e001", "f+0x4: f040 e001 (dls, needs ARMv8.1-M)"),
-        ("cortex-m7", ".inst.w 0xf9000000", "f+0x4: f900 0000 (no instruction of any Cortex-M)"),
+        ("cortex-m7", ".inst.w 0xf9000000", "f+0x4: f900 0000 (no instruction of any such core)"),
     ],
 )
 def test_an_instruction_that_no_run_reaches_is_found(core, planted, told, toolchain):

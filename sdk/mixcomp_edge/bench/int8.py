@@ -85,6 +85,9 @@ def compare_int8(source: Path, ours: Simulation, *, chain_name: str | None = Non
 def beside(ours: Simulation, int8: Simulation, graph: Graph, *, portable: bool) -> Comparison:
     """The comparison of two simulations of the network `graph`."""
     rows = match(graph, peer_layers(graph.name, ours.target)).of
+    energy = {}
+    if ours.energy_uj is not None and int8.energy_uj is not None:
+        energy = {"energy": ours.energy_uj / int8.energy_uj}
     known = {name: sum(row.s8 for row in layers) for name, layers in rows.items()}
     return Comparison(
         int8,
@@ -92,10 +95,10 @@ def beside(ours: Simulation, int8: Simulation, graph: Graph, *, portable: bool) 
         {
             "instructions": ours.instructions / int8.instructions,
             "cycles": ours.cycles / int8.cycles,
-            "energy": ours.energy_uj / int8.energy_uj,
             "flash": ours.flash_bytes["total"] / int8.flash_bytes["total"],
             "ram": ours.ram_bytes["total"] / int8.ram_bytes["total"],
-        },
+        }
+        | energy,
         known,
         sum(known.values()) if known else None,
         peers()["software"],

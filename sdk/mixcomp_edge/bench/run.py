@@ -11,21 +11,21 @@ from mixcomp_edge.bench.measure import NetworkResult, measure
 from mixcomp_edge.bench.networks import plan_for, quantized
 from mixcomp_edge.bundle import save_bundle
 from mixcomp_edge.errors import BenchError
-from mixcomp_edge.targets import emulated
+from mixcomp_edge.targets import ARM, emulated
 
 Progress = Callable[[str, int, int, str], None]  # (what, done, of, note)
 
 
-def compilers(choice: str) -> tuple[str, ...]:
-    """The toolchains to build with: gcc, zig, or, for best, all that are installed."""
+def compilers(choice: str, triple: str = ARM) -> tuple[str, ...]:
+    """The toolchains to build with for a target's triple: gcc, zig, or, for best, all that are installed."""
     from mixcomp_edge.build.cross import toolchain, toolchains
 
     if choice == "best":
-        toolchain()  # says what to install when there is none
-        return tuple(toolchains())
+        toolchain(None, triple)  # says what to install when there is none
+        return tuple(toolchains(triple))
     if choice not in ("gcc", "zig"):
         raise BenchError(f"unknown compiler '{choice}'. Known: gcc, zig, best.")
-    return (toolchain(choice).name,)
+    return (toolchain(choice, triple).name,)
 
 
 def run_bench(
@@ -40,12 +40,10 @@ def run_bench(
     progress: Progress = lambda what, done, of, note: None,
 ) -> list[NetworkResult]:
     """Results by target, then network, then width of activations. plan: see networks.plan_for."""
-    for target in targets:
-        emulated(target)
+    chains = {target: compilers(compiler, emulated(target).triple) for target in targets}
     for network in networks:
         if network not in NETWORKS + MORE:
             raise BenchError(f"unknown network '{network}'. Known: {', '.join(NETWORKS + MORE)}.")
-    chains = compilers(compiler)
     cases = [(network, bits) for network in networks for bits in act_bits]
     plans = {case: plan_for(*case[:1], plan, case[1]) for case in cases}
     found: dict[tuple[str, str, int], NetworkResult] = {}
@@ -62,7 +60,7 @@ def run_bench(
             save_bundle(bundle, file)
             for target in targets:
                 progress("bench", done, of, f"  {network}, A{bits}, {target}")
-                found[target, network, bits] = measure(file, target, bits, chains)
+                found[target, network, bits] = measure(file, target, bits, chains[target])
                 done += 1
     progress("bench", done, of, "")
     return [found[target, network, bits] for target in targets for network, bits in cases]

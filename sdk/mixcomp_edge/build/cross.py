@@ -1,4 +1,4 @@
-"""Cross compilers for Cortex-M: arm-none-eabi-gcc where there is one, else the clang inside the ziglang wheel."""
+"""Cross compilers for microcontrollers: the target's gcc where there is one, else the clang inside the ziglang wheel."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from mixcomp_edge import resources
 from mixcomp_edge.build.objects import digest_of, kept, prefix_maps
 from mixcomp_edge.errors import ToolchainError
-from mixcomp_edge.targets import Target
+from mixcomp_edge.targets import ARM, Target
 from mixcomp_sim.cache import cache_folder
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 COMMON = ("-std=c99", "-O2", "-ffreestanding", "-ffunction-sections", "-fdata-sections")
 ENTRY = "mce__run"
+_FAMILIES = {ARM: "Cortex-M", "riscv64-unknown-elf": "RISC-V"}
 # A label for the emulator at the end of each layer. It is no instruction, so the counts are those of the plain build.
 HOOK = '-DMCE_LAYER_HOOK(index,output)=__asm__ volatile("mce_layer_" #index "_end:")'
 
@@ -61,7 +62,7 @@ class Toolchain:
         if self.name == "gcc":
             wl = f"-Wl,--gc-sections,--no-warn-rwx-segments,-Map={link_map},-e,{entry},-L{script.parent}"
             words = [*self._compiler(target), "-nostdlib", wl, "-T", str(script), *map(str, objects)]
-            _run([*words, "-lc_nano", "-lgcc", "-o", str(output)])
+            _run([*words, *target.libraries, "-o", str(output)])
         else:
             runtime = self._compiler_runtime(target, output.with_name("libcompiler_rt.a"))
             words = ["--gc-sections", "-e", entry, f"-Map={link_map}", f"-L{script.parent}", "-T", str(script)]
@@ -82,24 +83,26 @@ class Toolchain:
         return [*self.command, "cc", *_zig_cpu(target), "-fomit-frame-pointer", "-fno-sanitize=undefined"]
 
 
-def toolchains() -> dict[str, Toolchain]:
-    """The cross compilers on this machine, the preferred one first."""
+def toolchains(triple: str = ARM) -> dict[str, Toolchain]:
+    """The cross compilers on this machine for a target's triple, the preferred one first."""
     found = {}
-    if gcc := shutil.which("arm-none-eabi-gcc"):
+    if gcc := shutil.which(f"{triple}-gcc"):
         found["gcc"] = Toolchain("gcc", (gcc,))
     if importlib.util.find_spec("ziglang") is not None:
         found["zig"] = Toolchain("zig", (sys.executable, "-m", "ziglang"))
     return found
 
 
-def toolchain(name: str | None = None) -> Toolchain:
-    """The cross compiler of that name (gcc, zig), or the preferred one."""
-    found = toolchains()
+def toolchain(name: str | None = None, triple: str = ARM) -> Toolchain:
+    """The cross compiler of that name (gcc, zig) for a target's triple, or the preferred one."""
+    found = toolchains(triple)
     if name is not None and name not in ("gcc", "zig"):
         raise ToolchainError(f"unknown toolchain '{name}'; known are gcc and zig.")
     if not found or (name is not None and name not in found):
-        remedy = "Install arm-none-eabi-gcc" if name == "gcc" else "pip install 'mixcomp-edge[toolchain]' (ziglang)"
-        raise ToolchainError(f"no cross compiler {name or ''} for Cortex-M found. {remedy}.".replace("  ", " "))
+        remedy = f"Install {triple}-gcc" if name == "gcc" else "pip install 'mixcomp-edge[toolchain]' (ziglang)"
+        raise ToolchainError(
+            f"no cross compiler {name or ''} for {_FAMILIES[triple]} found. {remedy}.".replace("  ", " ")
+        )
     return found[name] if name else next(iter(found.values()))
 
 
@@ -141,7 +144,7 @@ def _refuse_foreign_instructions(elf: Path, target: Target) -> None:
 
 
 def _zig_cpu(target: Target) -> list[str]:
-    return ["-target", f"thumb-freestanding-{target.zig_abi}", f"-mcpu={target.zig_cpu}"]
+    return ["-target", target.zig_target, f"-mcpu={target.zig_cpu}"]
 
 
 def _memory_script(memory: Memory) -> str:

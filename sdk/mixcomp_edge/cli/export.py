@@ -337,7 +337,7 @@ def _build(
     from mixcomp_edge.build.image import read_image
     from mixcomp_edge.codegen.firmware import parts
 
-    chain = toolchain(chain_name)
+    chain = toolchain(chain_name, board.target.triple)
     elf = build_firmware(folder, board, chain)
     sizes = read_image(elf, board).sizes()
     of = parts(layout, board, profile, **sizes)

@@ -130,7 +130,8 @@ def summary(result: RunResult) -> Table:
     table.add_row("instructions an inference", f"{s.instructions:,} ({s.instructions / max(s.macs, 1):.2f} a MAC)")
     chip = f"{s.chip} at {s.clock_hz / 1e6:g} MHz"
     table.add_row(f"time on {chip}, modelled", f"{s.latency_ms:.3g} ms ±{100 * s.error['cycles']:.0f} %")
-    table.add_row(f"energy on {chip}, modelled", f"{s.energy_uj:,.3g} µJ ±{100 * s.error['energy']:.0f} %")
+    if s.energy_uj is not None:
+        table.add_row(f"energy on {chip}, modelled", f"{s.energy_uj:,.3g} µJ ±{100 * s.error['energy']:.0f} %")
     return table
 
 

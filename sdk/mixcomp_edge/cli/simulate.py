@@ -142,7 +142,7 @@ def print_simulation(result: Simulation, *, per_layer: bool = False) -> None:
         f"{result.model} on {result.target} ({result.compiler}), {result.chip} at {result.clock_hz / 1e6:g} MHz\n"
         f"{result.instructions:,} instructions, {result.macs:,} MAC; {result.timing}\n"
         f"{result.cycles:,} cycles{stalls}: {result.latency_ms:.2f} ms ({_between(bounds['latency_ms'])})\n"
-        f"{result.energy_uj:,.0f} µJ ({_between(bounds['energy_uj'])})\n"
+        f"{_energy(result)}\n"
         f"flash {flash['total']:,} B = weights {flash['weights']:,} + code and tables {flash['code']:,}\n"
         f"RAM {ram['total']:,} B = arena {ram['arena']:,} (input and output in it) + stack {ram['stack']:,}\n"
         f"output {'equal to Python, to the bit' if result.bit_exact else 'DIFFERS from Python'}",
@@ -158,6 +158,16 @@ def print_simulation(result: Simulation, *, per_layer: bool = False) -> None:
             f"[bold red]too large for {result.chip}[/]: {chip['flash']:,} B of flash, {chip['ram']:,} B of RAM",
             highlight=False,
         )
+
+
+def _energy(result: Simulation) -> str:
+    if result.energy_uj is None:
+        return f"energy not known: nobody has published the power of {result.chip}"
+    return f"{result.energy_uj:,.0f} µJ ({_between(result.bounds['energy_uj'])})"
+
+
+def _microjoules(energy: float | None) -> str:
+    return "–" if energy is None else f"{energy:,.3g}"
 
 
 def _between(ends: tuple[float, float]) -> str:
@@ -185,12 +195,13 @@ def print_comparison(ours: Simulation, comparison: Comparison, *, per_layer: boo
     rows = (
         ("instructions", ours.instructions, int8.instructions, "instructions"),
         ("cycles", ours.cycles, int8.cycles, "cycles"),
-        ("energy, µJ", round(ours.energy_uj), round(int8.energy_uj), "energy"),
         ("flash, B", ours.flash_bytes["total"], int8.flash_bytes["total"], "flash"),
         ("RAM, B", ours.ram_bytes["total"], int8.ram_bytes["total"], "ram"),
     )
     for name, a, b, key in rows:
         table.add_row(name, f"{a:,}", f"{b:,}", f"{ratio[key]:.2f}")
+        if key == "cycles" and "energy" in ratio:
+            table.add_row("energy, µJ", f"{ours.energy_uj:,.0f}", f"{int8.energy_uj:,.0f}", f"{ratio['energy']:.2f}")
     if peer is not None:
         table.add_row("instructions of CMSIS-NN int8", "", f"{peer:,}", f"{ours.instructions / peer:.2f}")
     output.print(table)
@@ -217,7 +228,7 @@ def _layers_beside(ours: Simulation, comparison: Comparison) -> Table:
         peer = comparison.cmsis_nn.get(a.name)
         table.add_row(
             a.name, _short(a.instructions), _short(b.instructions), "" if peer is None else _short(peer),
-            _short(a.cycles), _short(b.cycles), f"{a.energy_uj:,.3g}", f"{b.energy_uj:,.3g}",
+            _short(a.cycles), _short(b.cycles), _microjoules(a.energy_uj), _microjoules(b.energy_uj),
             f"{a.flash_bytes:,}", f"{b.flash_bytes:,}", f"{a.ram_bytes:,}", f"{b.ram_bytes:,}",
         )  # fmt: skip
     return table
@@ -234,7 +245,7 @@ def _layers(result: Simulation) -> Table:
         bar = "█" * round(BAR * layer.cycles / most) or "▏"
         table.add_row(
             layer.name, f"{layer.op} {layer.weights}".strip(), _short(layer.macs), per_mac,
-            _short(layer.cycles), f"{layer.energy_uj:,.3g}", f"{100 * layer.cycles / result.cycles:4.1f} {bar}",
+            _short(layer.cycles), _microjoules(layer.energy_uj), f"{100 * layer.cycles / result.cycles:4.1f} {bar}",
         )  # fmt: skip
     return table
 

@@ -5,17 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from mixcomp_edge.documents import read_toml
 from mixcomp_edge.errors import TargetError
 
 _FOLDER = Path(__file__).resolve().parent
 DEFAULT = "cortex-m4"
+ARM = "arm-none-eabi"
 
 
 @dataclass(frozen=True)
 class Target:
-    """`core` is empty for a target that cannot be emulated."""
+    """`core` is empty for a target that cannot be emulated; `gcc` are flags of <triple>-gcc, which needs the `libraries`."""
 
     name: str
     description: str
@@ -23,7 +25,9 @@ class Target:
     isas: tuple[str, ...]
     gcc: tuple[str, ...]
     zig_cpu: str
-    zig_abi: str = "eabi"  # eabihf for a core with FPU registers, which MVE uses
+    zig_target: str = "thumb-freestanding-eabi"  # eabihf for a core with FPU registers, which MVE uses
+    triple: str = ARM
+    libraries: tuple[str, ...] = ("-lc_nano", "-lgcc")
 
 
 @cache
@@ -31,8 +35,8 @@ def targets() -> dict[str, Target]:
     """All targets by name."""
     found = {}
     for path in sorted(_FOLDER.glob("*.toml")):
-        table = read_toml(path, TargetError)
-        lists = {key: tuple(table[key]) for key in ("isas", "gcc")}
+        table: dict[str, Any] = read_toml(path, TargetError)
+        lists: dict[str, Any] = {key: tuple(table[key]) for key in ("isas", "gcc", "libraries") if key in table}
         found[path.stem] = Target(name=path.stem, **table | lists)
     return found
 

@@ -1,4 +1,4 @@
-"""The generated C as Thumb machine code on an emulated Cortex-M core: in Unicorn, or in QEMU where Unicorn has none."""
+"""The generated C as machine code on an emulated core: in Unicorn, or in QEMU where Unicorn has none."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class EmulatedCore:
         engine: str | None = None,
     ) -> None:
         self.layout, self.target = layout, target
-        self.chain = chain or toolchain()
+        self.chain = chain or toolchain(None, target.triple)
         graph = layout.graph
         self.inputs, self.outputs = ends.inputs(graph), ends.outputs(graph)
         self.folder = Path(tempfile.mkdtemp(prefix="mixcomp-image-"))
