@@ -20,6 +20,7 @@ from .cores import find_core, new_engine
 from .counts import Counts, make_counts
 from .elf import Symbol, read_elf
 from .errors import EmulatorError
+from .families import ARM
 from .faults import ACCESS, Fault
 from .flash import FlashModel
 from .machine import DEFAULT_TIMEOUT_S, CallResult, LayerPasses, as_int32, call_entry
@@ -179,7 +180,12 @@ class Emulator:
         parts = [(s.load_address, s.load_address + len(s.data)) for s in self._image.segments if s.data]
         begin, end = min(a for a, _ in parts), max(b for _, b in parts)
         model = FlashModel(
-            flash, pace, layers=self.layers + 1, span=(begin, end - begin), layer_address=counter.layer_address
+            flash,
+            pace,
+            layers=self.layers + 1,
+            span=(begin, end - begin),
+            layer_address=counter.layer_address,
+            thumb=self._family is ARM,
         )
         state = ctypes.addressof(model.state)
         block, read = FlashModel.callbacks()

@@ -1,9 +1,9 @@
-"""RISC-V encodings as data, as encodings.py has Thumb's: (bits, name, feature), bits from the highest on, the first row that
-matches counts.
+"""RISC-V encodings as data, as encodings.py has Thumb's: (bits, name, feature), bits from the highest on; the first row
+that matches counts.
 
-Read from the RISC-V Instruction Set Manual, volume I (20191213), chapters 16 (C) and 24 (opcode maps), and volume II for
-mret and wfi. What matches no row is no instruction of a 32-bit core with the features below, and neither is a row without
-a feature: a reserved encoding. Bits that the manual calls hints do nothing and are what they are a hint of."""
+Read from the RISC-V Instruction Set Manual, volume I (20191213), chapters 16 (C) and 24 (opcode maps), and volume II
+for mret and wfi. What matches no row is no instruction of a 32-bit core with the features below, and neither is a row
+without a feature: a reserved encoding. Hints count as what they look like."""
 
 from __future__ import annotations
 

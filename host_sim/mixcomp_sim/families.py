@@ -1,5 +1,5 @@
-"""What differs between Arm's Cortex-M and RISC-V for whoever runs a function: the registers of a call, where memory may be
-mapped, and how a fault is told."""
+"""What differs between Arm's Cortex-M and RISC-V for whoever runs a function: the registers of a call, where memory may
+be mapped, and how a fault is told."""
 
 from __future__ import annotations
 

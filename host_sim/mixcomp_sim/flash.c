@@ -32,7 +32,7 @@ typedef struct {
     uint32_t last_sector;      /* the last fetch's sector + 1: what the core's buffer holds */
     uint32_t base, length;     /* of the flash, bytes */
     uint32_t miss, pace, fetch_shift, prefetch, unified;
-    uint32_t epsr;                                                          /* Unicorn's number of that register */
+    uint32_t epsr;                                                          /* Unicorn's number of that register; 0: none */
     int (*write_register)(void *engine, int number, const uint32_t *value); /* uc_reg_write */
 } mce_flash;
 
@@ -132,7 +132,7 @@ EXPORT void mce_flash_read(void *engine, int type, uint64_t address, int size, i
     (void)type;
     (void)size;
     (void)value;
-    if (engine != 0) {
+    if (engine != 0 && f->epsr != 0) {
         f->write_register(engine, (int)f->epsr, &THUMB_OUTSIDE_IT);
     }
     if ((uint32_t)address - f->base >= f->length) {

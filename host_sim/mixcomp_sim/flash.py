@@ -86,6 +86,7 @@ class FlashModel:
         layers: int = 1,
         span: tuple[int, int] | None = None,
         layer_address: int | None = None,
+        thumb: bool = True,
     ) -> None:
         self._counts = np.zeros((2, layers, 2), np.uint64)  # stalls, misses; layers; fetches, reads
         self._layer = ctypes.c_uint32(0)
@@ -104,7 +105,7 @@ class FlashModel:
             fetch_shift=flash.read_bytes.bit_length() - 1,
             prefetch=flash.prefetch,
             unified=flash.unified,
-            epsr=UC_ARM_REG_EPSR,
+            epsr=UC_ARM_REG_EPSR if thumb else 0,
             write_register=ctypes.cast(uclib.uc_reg_write, ctypes.c_void_p).value,
         )
 

@@ -1,5 +1,5 @@
-"""What a pipeline model must know of a RISC-V instruction, from its bits. Formats: RISC-V Instruction Set Manual, volume I
-(20191213), chapters 2, 7 and 16."""
+"""What a pipeline model must know of a RISC-V instruction, from its bits. Formats: RISC-V Instruction Set Manual,
+volume I (20191213), chapters 2, 7 and 16."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _OPCODES = {0x03: "load", 0x23: "store", 0x63: "branch", 0x6F: "call", 0x67: "re
 def decode_riscv(code: bytes) -> Instruction:
     """The instruction of two or four bytes."""
     name, feature = decode(code, RISCV)
-    if not name or feature in (A, F, V):
+    if not any(code) or feature in ("", A, F, V):
         return Instruction(name or code.hex(), "unknown", len(code))
     word = int.from_bytes(code, "little")
     return replace(_narrow(word) if len(code) == 2 else _wide(word), name=name, size=len(code))

@@ -11,7 +11,7 @@ from pathlib import Path
 from . import encodings, encodings_riscv
 from .elf import read_elf
 from .encodings import DSP, MVE, V6M, V7M, V8M, V81M
-from .encodings_riscv import ZICSR, ZIFENCEI, A, C, F, M, V, RV32I
+from .encodings_riscv import RV32I, ZICSR, ZIFENCEI, A, C, F, M, V
 from .errors import EmulatorError
 from .lengths import RISCV
 

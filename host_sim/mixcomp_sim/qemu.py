@@ -2,8 +2,8 @@
 Unicorn lacks (Cortex-M55 with MVE).
 
 QEMU is driven over its debug stub: memory and registers are written while the core stands still, a breakpoint ends the
-call. Counted calls run under the plugin of qemu_count.c. On the board lie a dozen instructions of ours and what leads to
-them (qemu_calls.py), apart from the image, which must be linked for the board (boards.toml). RAM's end is the stack.
+call. Counted calls run under the plugin of qemu_count.c. On the board lie a dozen instructions of ours and what leads
+to them (qemu_calls.py), apart from the image, which must be linked for the board (boards.toml). RAM's end is the stack.
 """
 
 from __future__ import annotations
@@ -209,7 +209,8 @@ class QemuBoard:
             raise EmulatorError(f"cannot build the plugin that counts in QEMU: {error}", kind="count") from error
         code = [f"code={part.address}:{len(part.data)}" for part in self._image.code]
         marks = [f"mark={mark}" for mark in self._image.marks]
-        return ",".join([str(library), "out=counts", f"end={self.board.vectors + END}", *(["riscv"] if self.core.family is RISCV else []), *code, *marks])
+        isa = ["riscv"] if self.core.family is RISCV else []
+        return ",".join([str(library), "out=counts", f"end={self.board.vectors + END}", *isa, *code, *marks])
 
     # Errors
 

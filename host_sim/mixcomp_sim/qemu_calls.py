@@ -1,9 +1,9 @@
-"""How a function is called on a QEMU board whose processor stands still: the registers of a call by the numbers of QEMU's
-debug stub, the dozen instructions of ours that a call ends in, and what they say of a fault. One class a family."""
+"""How a function is called on a QEMU board whose processor stands still: the registers of a call by the numbers of
+QEMU's debug stub, the dozen instructions of ours that a call ends in, and what they say of a fault, by family."""
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from .families import RISCV, Family
 from .gdb import GdbClient
@@ -31,7 +31,7 @@ class Calls(Protocol):
     """`stub`: offset in our page -> code; `fault`: offset where it stops after a fault; `free`: registers to clear."""
 
     program: str
-    stub: dict[int, str]
+    stub: ClassVar[dict[int, str]]
     fault: int
     free: range
     first: int  # of the arguments; also the result
@@ -52,7 +52,7 @@ class Calls(Protocol):
 
 class ArmCalls:
     program = "qemu-system-arm"
-    stub = {
+    stub: ClassVar[dict[int, str]] = {
         END: "00bf00bf fee7",  # nop (counts are written here); nop (the call ends here); b .
         ENABLE: "0160 bff34f8f bff36f8f f1e7",  # str r1,[r0]; dsb; isb; b END
         FAULT: "00bffee7",  # nop; b .
@@ -84,7 +84,7 @@ class ArmCalls:
 
 class RiscvCalls:
     program = "qemu-system-riscv32"
-    stub = {
+    stub: ClassVar[dict[int, str]] = {
         END: "0100 0100 01a0",  # nop (counts are written here); nop (the call ends here); j .
         ENABLE: "73905530 f5b7",  # csrw mtvec, a1; j END
         FAULT: "73252034 f3251034 73263034 0100 01a0",  # csrr a0, mcause; csrr a1, mepc; csrr a2, mtval; nop; j .

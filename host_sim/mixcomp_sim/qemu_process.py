@@ -15,7 +15,7 @@ from .gdb import GdbClient, GdbError
 
 
 class QemuProcess:
-    """name: of QEMU's program. folder: where its plugin and its log write. plugin: what -plugin takes; empty for none."""
+    """name: of QEMU's program. folder: where its plugin and its log write. plugin: what -plugin takes, or empty."""
 
     def __init__(self, name: str, board: Board, folder: Path, plugin: str) -> None:
         self.board = board

@@ -10,7 +10,6 @@ from unicorn import unicorn_const as const
 
 from .memory import PAGE_BYTES
 
-
 TOP = 0x3FF00000  # inside the SRAM region of the memory map, above any real SRAM
 GUARD_BYTES = 1 << 20  # unmapped below the stack: an access there is a stack overflow
 _PAINT = 0xA5A5A5A5

@@ -244,7 +244,7 @@ def measure_core(core: EmulatedCore, layout: Layout, inputs: Values, chip: Chip 
             "cycles": _ends(whole.cycles),
             "latency_ms": _ends(whole.cycles.scaled(1e3 / chip.clock_hz)),
         }
-        | {"energy_uj": _ends(figure) for figure in energy.values()},
+        | {f"{what}_uj": _ends(figure) for what, figure in energy.items()},
         judged=chip.judged,
         macs=sum(macs),
         flash_bytes={"weights": layout.weight_bytes, "code": code, "total": layout.weight_bytes + code},

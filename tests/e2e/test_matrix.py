@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mixcomp_edge import LayerPlan, QuantPlan, Recipe, convert, export, load_bundle, load_task, prepare, save_bundle
-from mixcomp_edge.build.cross import ENTRY
+from mixcomp_edge.build.cross import ENTRY, toolchains
 from mixcomp_edge.frontend.torch_export import import_model
 from mixcomp_edge.ir import ends
 from mixcomp_edge.lower import simplify
@@ -67,10 +67,12 @@ def calibrated(name: str, act_bits: int, weights: str):
 
 
 @pytest.fixture
-def qemu():
+def qemu(request):
     """Skips where QEMU is not installed."""
-    if shutil.which("qemu-system-arm") is None:
-        pytest.skip("qemu-system-arm is not installed")
+    riscv = request.node.callspec.params.get("core") == "riscv32"
+    program = "qemu-system-riscv32" if riscv else "qemu-system-arm"
+    if shutil.which(program) is None:
+        pytest.skip(f"{program} is not installed")
 
 
 @pytest.fixture
@@ -93,8 +95,11 @@ def test_c_on_the_host_equals_the_definition_in_every_layer(task, act_bits, weig
 
 
 def is_long(core: str, weights: str, act_bits: int) -> bool:
-    """Each format by itself on M4, all mixed elsewhere, where a third of the layers has the other width."""
-    return core != "cortex-m4" and (weights != "mixed" or act_bits != (4, 8)[CORES.index(core) % 2])
+    """Each format by itself on M4, all mixed elsewhere, where a third of the layers has the other width. RISC-V runs
+    kernels of plain C, which are met elsewhere: digits by the test below."""
+    return core == "riscv32" or (
+        core != "cortex-m4" and (weights != "mixed" or act_bits != (4, 8)[CORES.index(core) % 2])
+    )
 
 
 @pytest.mark.usefixtures("needs_data")
@@ -109,6 +114,15 @@ def is_long(core: str, weights: str, act_bits: int) -> bool:
 def test_machine_code_equals_the_definition_in_every_layer(task, act_bits, weights, core, bundle_file):
     verdict = verify(bundle_file(task, act_bits, weights), on="emulator", target_name=core, count=1)
     assert verdict.first_mismatch is None
+
+
+@pytest.mark.parametrize("act_bits", [4, 8])
+def test_riscv_computes_what_the_definition_says_too(act_bits, bundle_file):
+    for chain in toolchains(target("riscv32").triple):
+        verdict = verify(
+            bundle_file("digits", act_bits, "mixed"), on="emulator", target_name="riscv32", count=2, chain_name=chain
+        )
+        assert verdict.first_mismatch is None
 
 
 @pytest.mark.usefixtures("data_folder")
@@ -130,8 +144,13 @@ def test_machine_code_with_mve_equals_the_definition_in_every_layer(task, act_bi
 
 
 @pytest.mark.usefixtures("needs_data", "qemu")
-@pytest.mark.parametrize("core", CORES)
-@pytest.mark.parametrize("task", NETWORKS)
+@pytest.mark.parametrize(
+    ("core", "task"),
+    [
+        pytest.param(core, task, marks=[pytest.mark.long] * (core == "riscv32" and task != "dscnn"))
+        for core, task in itertools.product(CORES, NETWORKS)
+    ],
+)
 def test_unicorn_and_qemu_count_the_same_instructions_in_every_layer(task, core, bundle_file, tmp_path):
     bundle = load_bundle(bundle_file(task, 4, "fixp4"))
     layout = export(bundle, core, tmp_path / task)

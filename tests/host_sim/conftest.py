@@ -1,4 +1,4 @@
-"""Small Thumb programs, built with each toolchain that this machine has."""
+"""Small Thumb and RISC-V programs, built with each toolchain that this machine has."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import pytest
 from mixcomp_sim import Memory
 
 CORES = ["cortex-m0plus", "cortex-m3", "cortex-m4", "cortex-m7", "cortex-m33"]
+RISCV = "rv32imac"
 FLAGS = ["-g", "-O2", "-ffreestanding", "-ffunction-sections", "-fdata-sections", "-std=c99"]
 ANYWHERE = Memory(flash=(0x08000000, 1 << 20), ram=(0x20000000, 256 << 10))
 LINKER_SCRIPT = """
@@ -20,8 +21,9 @@ MEMORY { FLASH (rx) : ORIGIN = %d, LENGTH = %d   RAM (rwx) : ORIGIN = %d, LENGTH
 SECTIONS {
     .text : { KEEP(*(.keep*)) *(.text*) *(.rodata*) } > FLASH
     .ARM.exidx : { *(.ARM.exidx*) } > FLASH
-    .data : { KEEP(*(.ramcode*)) *(.data*) } > RAM AT > FLASH
-    .bss (NOLOAD) : { *(.bss*) *(COMMON) } > RAM
+    /DISCARD/ : { *(.eh_frame*) }
+    .data : { KEEP(*(.ramcode*)) *(.data*) *(.sdata*) } > RAM AT > FLASH
+    .bss (NOLOAD) : { *(.bss*) *(.sbss*) *(COMMON) } > RAM
 }
 """
 
@@ -39,7 +41,8 @@ class Toolchain:
         if key not in self.built:
             stem = self.folder / f"p{len(self.built)}"
             source, obj, elf = stem.with_suffix(suffix), stem.with_suffix(".o"), stem.with_suffix(".elf")
-            source.write_text(f".syntax unified\n.thumb\n{text}" if suffix == ".s" else text)
+            thumb = suffix == ".s" and core != RISCV
+            source.write_text(f".syntax unified\n.thumb\n{text}" if thumb else text)
             script = stem.with_suffix(".ld")
             script.write_text(LINKER_SCRIPT % (*memory.flash, *memory.ram))
             (self._gcc if self.name == "gcc" else self._zig)(core, source, obj, elf, script)
@@ -48,14 +51,22 @@ class Toolchain:
 
     def _gcc(self, core: str, source: Path, obj: Path, elf: Path, script: Path) -> None:
         gcc = ["arm-none-eabi-gcc", f"-mcpu={core}", "-mthumb", *(["-mfloat-abi=hard"] if core == "cortex-m55" else [])]
+        libraries = ["-lc_nano", "-lgcc"]
+        if core == RISCV:
+            if shutil.which("riscv64-unknown-elf-gcc") is None:
+                pytest.skip("riscv64-unknown-elf-gcc is not installed")
+            gcc = ["riscv64-unknown-elf-gcc", "-march=rv32imac", "-mabi=ilp32"]
+            libraries = ["--specs=picolibc.specs", "-lc", "-lgcc"]
         run([*gcc, *FLAGS, "-c", source, "-o", obj])
         link = ["-nostdlib", "-Wl,--no-gc-sections,--no-warn-rwx-segments,-e,0", "-T", script]
-        run([*gcc, *link, obj, "-lc_nano", "-lgcc", "-o", elf])
+        run([*gcc, *link, obj, *libraries, "-o", elf])
 
     def _zig(self, core: str, source: Path, obj: Path, elf: Path, script: Path) -> None:
         zig = [sys.executable, "-m", "ziglang"]
         mcpu = core.replace("-", "_") + ("+dsp" if core == "cortex-m33" else "")
         cpu = ["-target", "thumb-freestanding-eabi", f"-mcpu={mcpu}"]
+        if core == RISCV:
+            cpu = ["-target", "riscv32-freestanding-none", "-mcpu=generic_rv32+m+a+c"]
         flags = [*FLAGS, "-fomit-frame-pointer", "-fno-sanitize=undefined"]
         run([*zig, "cc", *cpu, *flags, "-c", source, "-o", obj])
         runtime = self.folder / f"librt-{core}.a"

@@ -80,7 +80,7 @@ def encoded(tmp_path_factory) -> dict[str, bytes]:
     return code
 
 
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("architecture", [name for name in ARCHITECTURES if name.startswith("arm")])
 def test_the_table_allows_what_the_assembler_allows(architecture, encoded, tmp_path):
     ours = {line for line, code in encoded.items() if decode(code)[1] not in ARCHITECTURES[architecture]}
     assert ours == assemble(architecture, tmp_path)[0]

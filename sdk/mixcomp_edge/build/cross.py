@@ -1,4 +1,4 @@
-"""Cross compilers for microcontrollers: the target's gcc where there is one, else the clang inside the ziglang wheel."""
+"""Cross compilers for microcontrollers: the target's gcc where there is one, else the clang in the ziglang wheel."""
 
 from __future__ import annotations
 

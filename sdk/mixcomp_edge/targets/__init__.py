@@ -17,7 +17,7 @@ ARM = "arm-none-eabi"
 
 @dataclass(frozen=True)
 class Target:
-    """`core` is empty for a target that cannot be emulated; `gcc` are flags of <triple>-gcc, which needs the `libraries`."""
+    """`core` is empty for a target that cannot be emulated; `gcc` and `libraries` are words for <triple>-gcc."""
 
     name: str
     description: str
