@@ -124,7 +124,7 @@ def unlisted(counts: Counts, core: str) -> dict[str, int]:
 def executions(counts: Counts, kind: str) -> tuple[int, ...]:
     """Of instructions of a kind, in each layer, and last in what follows the last layer mark."""
     return tuple(
-        sum(times for address, times in layer.items() if decode_instruction(counts.instruction(address)).kind == kind)
+        sum(times for address, times in layer.items() if _decoded(counts, address).kind == kind)
         for layer in counts.by_address
     )
 
