@@ -32,7 +32,7 @@ typedef struct {
     uint32_t last_sector;      /* the last fetch's sector + 1: what the core's buffer holds */
     uint32_t base, length;     /* of the flash, bytes */
     uint32_t miss, pace, fetch_shift, prefetch, unified;
-    uint32_t epsr;                                                          /* Unicorn's number of that register; 0: none */
+    uint32_t epsr; /* Unicorn's number of that register; 0: none */
     int (*write_register)(void *engine, int number, const uint32_t *value); /* uc_reg_write */
 } mce_flash;
 
