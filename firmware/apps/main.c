@@ -1,6 +1,7 @@
 /* The firmware around an exported model: bytes come by interrupt into a ring, and the protocol takes them from there. */
 #include "mce_app_hook.h"
 #include "mce_device.h"
+#include "mce_sleep.h"
 #include "mixcomp/port.h"
 
 #define RING_BYTES 512u /* a power of two above the longest frame; the host sends one and waits */
@@ -29,14 +30,14 @@ void mce_port_received(uint8_t byte)
 static void sleep_until_byte(void)
 {
     for (;;) {
-        __asm__ volatile("cpsid i" ::: "memory");
+        __asm__ volatile(MCE_OFF ::: "memory");
         if (written != taken) {
             break;
         }
-        __asm__ volatile("dsb\n\twfi" ::: "memory");
-        __asm__ volatile("cpsie i\n\tisb" ::: "memory");
+        __asm__ volatile(MCE_SLEEP ::: "memory");
+        __asm__ volatile(MCE_ON_AT_ONCE ::: "memory");
     }
-    __asm__ volatile("cpsie i" ::: "memory");
+    __asm__ volatile(MCE_ON ::: "memory");
 }
 
 int32_t mce_app_wait(void)

@@ -1,22 +1,5 @@
-/* From reset to main, for every board: vector table, memory, stack paint. Symbols come from common/sections.ld. */
-#include "mce_board.h"
-#include "mixcomp/port.h"
-
-extern uint32_t mce__stack_limit[], mce__stack_top[];
-extern const uint32_t mce__data_load[];
-extern uint32_t mce__data_start[], mce__data_end[], mce__bss_start[], mce__bss_end[];
-
-#define STACK_PAINT 0xC5C5C5C5u /* what mce_port_stack_used looks for */
-
-/* Tells the host, and stands still. */
-void mce_port_fault(void);
-__attribute__((used, noreturn)) void mce_port_fault(void)
-{
-    for (const char *text = "\r\ne-[Fault]\r\n"; *text != '\0'; text++) {
-        mce_port_put((uint8_t)*text);
-    }
-    for (;;) {}
-}
+/* From reset to main on Cortex-M: the vector table and what the core wants before. */
+#include "startup.h"
 
 /* A fault's handler begins with a fresh stack: the old one may be the fault, and another in here would lock the core up. */
 __attribute__((naked)) static void fault(void)
@@ -47,30 +30,5 @@ void mce_port_reset(void)
 #if defined(__ARM_ARCH_8M_MAIN__) || defined(__ARM_ARCH_8_1M_MAIN__)
     __asm__ volatile("msr msplim, %0" : : "r"(mce__stack_limit)); /* a boot ROM may have left one of its own */
 #endif
-    volatile uint32_t *free_stack = mce__stack_limit; /* volatile: a loop, not a call of memset over its own stack */
-    volatile uint32_t *const here = (volatile uint32_t *)__builtin_frame_address(0) - 16;
-    while (free_stack < here) {
-        *free_stack++ = STACK_PAINT;
-    }
-    const uint32_t *load = mce__data_load;
-    for (volatile uint32_t *to = mce__data_start; to < mce__data_end; to++) {
-        *to = *load++;
-    }
-    for (volatile uint32_t *to = mce__bss_start; to < mce__bss_end; to++) {
-        *to = 0;
-    }
-    (void)main();
-    mce_port_fault();
-}
-
-uint32_t mce_port_stack_bytes(void)
-{ return (uint32_t)((uintptr_t)mce__stack_top - (uintptr_t)mce__stack_limit); }
-
-uint32_t mce_port_stack_used(void)
-{
-    const volatile uint32_t *lowest = mce__stack_limit;
-    while (lowest < mce__stack_top && *lowest == STACK_PAINT) {
-        lowest++;
-    }
-    return (uint32_t)((uintptr_t)mce__stack_top - (uintptr_t)lowest);
+    mce_startup();
 }

@@ -23,11 +23,13 @@ class QemuBoard:
     `reset` presses its button; `close` ends it."""
 
     def __init__(self, board: Board, elf: Path, port: int = 0, *, terminal: bool = False) -> None:
-        program = shutil.which("qemu-system-arm")
+        name = board.target.qemu
+        program = shutil.which(name)
         if not board.qemu:
             raise BoardError(f"QEMU has no machine for {board.name}. Connect the board and use --on serial:PORT.")
         if program is None:
-            raise ToolchainError("qemu-system-arm is missing. Install QEMU (Debian: apt install qemu-system-arm).")
+            package = "qemu-system-arm" if name == "qemu-system-arm" else "qemu-system-misc"
+            raise ToolchainError(f"{name} is missing. Install QEMU (Debian: apt install {package}).")
         self.board = board
         self._monitor, monitor = socket.socketpair()
         with _server(port) as uart, monitor:
@@ -37,7 +39,7 @@ class QemuBoard:
                 "pty,id=uart" if terminal else f"socket,id=uart,fd={uart.fileno()},server=on,wait=off,nodelay=on",
                 f"socket,id=monitor,fd={monitor.fileno()}",
             ]
-            words = [program, "-M", board.qemu, "-kernel", str(elf), "-display", "none"]
+            words = [program, "-M", board.qemu, *board.qemu_options, "-kernel", str(elf), "-display", "none"]
             words += [word for chardev in chardevs for word in ("-chardev", chardev)]
             words += ["-serial", "chardev:uart", "-mon", "chardev=monitor,mode=readline"]
             self._process = subprocess.Popen(

@@ -45,7 +45,7 @@ def read_image(elf: Path, board: Board) -> Image:
         data = elf.read_bytes()
     except OSError as error:
         raise BoardError(f"{elf}: cannot read it ({error.strerror}).") from error
-    image = _parse(data, str(elf))
+    image = _parse(data, str(elf), board.target.machine)
     origin, flash_bytes = image.chunks[0].address, board.flash_bytes
     if origin != board.flash_origin:
         raise BoardError(
@@ -61,8 +61,8 @@ def read_image(elf: Path, board: Board) -> Image:
     return image
 
 
-def _parse(data: bytes, name: str) -> Image:
-    parts = [segment for segment in _segments(data, name) if segment[3]]
+def _parse(data: bytes, name: str, machine: int) -> Image:
+    parts = [segment for segment in _segments(data, name, machine) if segment[3]]
     chunks = tuple(Chunk(load, content) for load, _, content, _ in sorted(parts) if content)
     if not chunks:
         raise BoardError(f"{name} holds nothing to program. An object file? Link it first.")
@@ -74,12 +74,14 @@ def _parse(data: bytes, name: str) -> Image:
     return Image(chunks, ram_bytes)
 
 
-def _segments(data: bytes, name: str) -> list[tuple[int, int, bytes, int]]:
-    """(load address, address at run time, bytes, size in memory) of what is to be loaded. Arm ELF, System V ABI 4.1 and
-    5: e_phoff at 28, e_phentsize and e_phnum at 42; a program header has eight words."""
+def _segments(data: bytes, name: str, machine: int) -> list[tuple[int, int, bytes, int]]:
+    """(load address, address at run time, bytes, size in memory) of what is to be loaded. ELF, System V ABI 4.1 and
+    5: e_machine at 18, e_phoff at 28, e_phentsize and e_phnum at 42; a program header has eight words."""
     try:
-        if data[:6] != b"\x7fELF\x01\x01" or data[18:20] != b"\x28\x00":
-            raise BoardError(f"{name} is not a 32-bit Arm ELF file. Build the exported project for the board first.")
+        if data[:6] != b"\x7fELF\x01\x01" or data[18:20] != machine.to_bytes(2, "little"):
+            raise BoardError(
+                f"{name} is not a 32-bit ELF file for the board's core. Build the exported project for the board first."
+            )
         (table,) = struct.unpack_from("<I", data, 28)
         size, count = struct.unpack_from("<HH", data, 42)
         headers = [struct.unpack_from("<8I", data, table + i * size) for i in range(count)]

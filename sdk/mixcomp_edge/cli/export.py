@@ -24,6 +24,7 @@ from mixcomp_edge.cli.common import (
 from mixcomp_edge.codegen.packaging import Packaging
 from mixcomp_edge.errors import ExportError
 from mixcomp_edge.targets import DEFAULT
+from mixcomp_edge.targets import target as find_target
 
 if TYPE_CHECKING:
     from mixcomp_edge.bundle import Bundle
@@ -183,7 +184,8 @@ def register(app: typer.Typer) -> None:
         if the_board is not None or optimize is not None:
             from mixcomp_edge.build.cross import toolchain as find_chain
 
-            find_chain(toolchain)  # a missing compiler is told before anything is written
+            wanted = the_board.target if the_board else find_target(target or DEFAULT)
+            find_chain(toolchain, wanted.triple)  # a missing compiler is told before anything is written
         the_bundle = load_bundle(bundles[0])
         check_export(folder, the_bundle.graph.name, force=force)
         target = the_board.target.name if the_board else target or DEFAULT

@@ -64,7 +64,7 @@ def register(app: typer.Typer) -> None:
             raise BoardError(
                 f"{folder} was exported for {the_board.name}, not for {board}. Export it again with --board {board}."
             )
-        elf = build_firmware(folder, the_board, find_chain(toolchain))
+        elf = build_firmware(folder, the_board, find_chain(toolchain, the_board.target.triple))
         way = Way(probe=probe, drive=drive, port=port, terminal=pty, wait_s=wait, timeout_s=timeout)
 
         try:
@@ -79,7 +79,7 @@ def register(app: typer.Typer) -> None:
             raise
         stays = machine is not None and (port is not None or pty)
         if machine is not None and not stays:
-            result = replace(result, where=f"qemu-system-arm -M {the_board.qemu}")  # its port goes with it
+            result = replace(result, where=f"{the_board.target.qemu} -M {the_board.qemu}")  # its port goes with it
         with machine or nullcontext():
             if json:
                 print_json(

@@ -23,6 +23,13 @@ def software() -> list[Check]:
         tool("host C compiler", _host_compiler, "verify, run", TOOLCHAIN),
         tool("cross compiler", _cross_compilers, "simulate, verify --on emulator, flash", TOOLCHAIN),
         tool("qemu-system-arm", qemu, "verify --on qemu:BOARD", "apt install qemu-system-arm", optional=True),
+        tool(
+            "qemu-system-riscv32",
+            lambda: qemu("qemu-system-riscv32"),
+            "verify --on qemu:riscv-virt",
+            "apt install qemu-system-misc",
+            optional=True,
+        ),
         package("pyocd", "flash through a debug probe", "pip install 'mixcomp-edge[probe]'", optional=True),
         data_folder(os.environ.get("MIXCOMP_DATA", "")),
     ]
@@ -35,9 +42,9 @@ def data_folder(path: str) -> Check:
     return Check("MIXCOMP_DATA", not path or os.path.isdir(path), path or "not set", note, remedy)
 
 
-def qemu() -> str:
+def qemu(name: str = "qemu-system-arm") -> str:
     """The version of QEMU."""
-    program = shutil.which("qemu-system-arm")
+    program = shutil.which(name)
     if program is None:
         raise FileNotFoundError("not installed")
     done = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=20, check=True)

@@ -27,6 +27,9 @@ class Target:
     zig_cpu: str
     zig_target: str = "thumb-freestanding-eabi"  # eabihf for a core with FPU registers, which MVE uses
     triple: str = ARM
+    startup: str = "startup.c"  # of firmware/ports/common
+    qemu: str = "qemu-system-arm"
+    machine: int = 0x28  # e_machine of an ELF
     libraries: tuple[str, ...] = ("-lc_nano", "-lgcc")
 
 

@@ -34,10 +34,11 @@ class Board:
     uart_irq: int
     flash_bytes: int
     ram_bytes: int
-    common: tuple[str, ...]  # files of firmware/ports/common, beside startup.c, sections.ld and the headers
+    common: tuple[str, ...]  # files of firmware/ports/common, beside the startup, sections.ld and the headers
     flash: str
     proved: str
-    qemu: str = ""  # machine of qemu-system-arm
+    qemu: str = ""  # machine of the target's QEMU
+    qemu_options: tuple[str, ...] = ()
     pyocd: str = ""  # target name of pyOCD
     uf2_family: int = 0  # family id of the UF2 format
     uf2_drive: str = ""  # Board-ID in INFO_UF2.TXT of the drive that takes it
@@ -84,7 +85,7 @@ class Board:
     def files(self) -> dict[str, Path]:
         """Name in the exported project's board/ -> file: the port, what it shares with others, the linker scripts."""
         common = resources.firmware() / "ports" / "common"
-        names = ["startup.c", "sections.ld", *self.common]
+        names = [self.target.startup, "sections.ld", *self.common]
         shared = [common / name for name in names] + sorted(common.glob("*.h"))
         own = sorted(path for path in self.folder.iterdir() if path.suffix in (".c", ".h", ".ld", ".S"))
         return {path.name: path for path in [*shared, *own]}
@@ -119,5 +120,5 @@ def _read(path: Path) -> Board:
     for key, allowed in (("target", tuple(targets())), ("flash", FLASH_METHODS), ("proved", PROVED)):
         if table[key] not in allowed:
             raise TargetError(f"{path}: {key} is {table[key]!r}; it must be one of {', '.join(allowed)}.")
-    table |= {key: tuple(table[key]) for key in ("common", "usb") if key in table}
+    table |= {key: tuple(table[key]) for key in ("common", "usb", "qemu_options") if key in table}
     return Board(**{**table, "name": path.parent.name, "folder": path.parent, "target": targets()[table["target"]]})
