@@ -20,6 +20,7 @@ from mixcomp_edge.numerics.packing import pack_elements
 from mixcomp_edge.operators.add import QAdd
 from mixcomp_edge.operators.blend import QMinimum
 from mixcomp_edge.operators.concat import QConcat
+from mixcomp_edge.operators.conv2d import QConv2d
 from mixcomp_edge.operators.dwconv2d import QDwConv2d
 from mixcomp_edge.operators.input import QInput
 from mixcomp_edge.operators.lookup import QLookup
@@ -36,7 +37,7 @@ from mixcomp_sim import Machine
 
 SHAPE = (8, 8, 32)
 CORE = target("cortex-m4")
-BOUNDS = {  # operator: at 8 bits, at 4 bits; of matmul and depthwise a multiply-accumulate, of a pool a window element
+BOUNDS = {  # operator: at 8 bits, at 4 bits; of what multiplies a multiply-accumulate, of a pool a window element
     "add": (12, 12),
     "add of mixed widths": (12, 12),
     "minimum": (13.5, 12),
@@ -54,6 +55,7 @@ BOUNDS = {  # operator: at 8 bits, at 4 bits; of matmul and depthwise a multiply
     "max pool": (2.5, 2.5),
     "max pool of 8 channels": (2.5, 2.5),
     "max pool in one dimension": (2.5, 2.5),
+    "convolution to the other width": (2.3, 1.1),
     "depthwise 1x3": (6, 4),
     "depthwise 1x7": (6, 4),
     "depthwise 5x5": (6, 4),
@@ -75,7 +77,9 @@ DEPTHWISE = {
 
 
 def layer(what: str, dtype: str) -> Graph:
-    type_ = QType(dtype, 0.1)
+    type_, other = QType(dtype, 0.1), QType("u4" if dtype == "u8" else "u8", 0.1)
+    if what == "convolution to the other width":
+        return pointwise(type_, other)
     if what in DEPTHWISE:
         return depthwise(*DEPTHWISE[what], type_)
     if what in POOLS:
@@ -85,8 +89,8 @@ def layer(what: str, dtype: str) -> Graph:
         node = QMaxPool2d(name="y", inputs=("x",), shape=(*size, shape[-1]), type=type_, window=window)
         return verify(Graph("alone", (x, node), "y"))
     x = QInput(name="x", inputs=(), shape=(64, 64) if what == "matmul" else SHAPE, type=type_)
-    other = QType("u4" if dtype == "u8" else "u8", 0.1) if "mixed" in what else type_
-    z = QRescale(name="z", inputs=("x",), shape=x.shape, type=other, requant=Requant.of(0.9))
+    z_type = other if "mixed" in what else type_
+    z = QRescale(name="z", inputs=("x",), shape=x.shape, type=z_type, requant=Requant.of(0.9))
     one, two = ({"name": "y", "inputs": inputs, "shape": SHAPE, "type": type_} for inputs in (("x",), ("x", "z")))
     blended = two | {"a_multiplier": 1 << 20, "b_multiplier": 1 << 20, "shift": 21}
     nodes: dict[str, QNode] = {
@@ -107,6 +111,15 @@ def layer(what: str, dtype: str) -> Graph:
     }  # fmt: skip
     node = nodes[what.removesuffix(" of mixed widths")]
     return verify(Graph("alone", (x, z, node) if "z" in node.inputs else (x, node), "y"))
+
+
+def pointwise(x_type: QType, y_type: QType) -> Graph:
+    codes = np.random.default_rng(3).integers(0, 16, (SHAPE[-1], SHAPE[-1])).astype(np.uint8)
+    zeros, by = np.zeros(SHAPE[-1], np.int32), Requant.of(np.full(SHAPE[-1], 0.01))
+    x = QInput(name="x", inputs=(), shape=SHAPE, type=x_type)
+    weights = Weights(codebook("fixp4"), codes, zeros, by)
+    y = QConv2d(name="y", inputs=("x",), shape=SHAPE, type=y_type, weights=weights, window=Window((1, 1)), groups=1)
+    return verify(Graph("alone", (x, y), "y"))
 
 
 def depthwise(shape: tuple[int, ...], window: Window, type_: QType) -> Graph:

@@ -41,7 +41,9 @@ void mce_conv2d_u4_w4__dsp(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mc
 void mce_conv2d_s4_w4__dsp(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
 void mce_conv2d_u8_w4__dsp(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
 void mce_conv2d_s8_w4__dsp(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_conv2d_u4_w4_bytes__dsp(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
 void mce_conv2d_u4_w4_pairs__dsp(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_conv2d_s4_w4_bytes__dsp(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
 void mce_conv2d_s4_w4_pairs__dsp(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
 
 /* Weights in bytes, each a level: int8 layers, and what the 4-bit kernels are compared with. */

@@ -34,12 +34,14 @@ MCE_INLINE const mce_word *mce_pairs_sum(mce_scheme scheme, mce_channel_pairs *s
                                : mce_pair_2x2(sum, in->patches, w, table, in->n);
 }
 
-/* Channels first to last of both pixels, whole tiles of 4-bit outputs. Returns the end of w. */
+/* Channels first to last of both pixels, whole tiles of outputs of 4 bits, or of 8 where wide says so, a constant. Returns
+ * the end of w. */
 MCE_INLINE const mce_word *mce_conv2d_tiles(mce_quad_run *run, mce_quad_job *job, const mce_two_pixels *in,
                                             const mce_sink *s, const int32_t *bias, const mce_word *w, int32_t first,
-                                            int32_t last)
+                                            int32_t last, int32_t wide)
 {
-    const int32_t at0 = (in->pixel * s->to->c + first) >> 1, at1 = in->count == 2 ? at0 + (s->to->c >> 1) : at0;
+    const int32_t halved = wide ? 0 : 1, at0 = (in->pixel * s->to->c + first) >> halved;
+    const int32_t at1 = in->count == 2 ? at0 + (s->to->c >> halved) : at0;
     job->w = w;
     job->last = in->end - 1;
     job->bias = bias + first;
@@ -106,8 +108,8 @@ MCE_INLINE const mce_word *mce_conv2d_any(mce_scheme scheme, const mce_two_pixel
  * blocks and the lanes of the channels that are decoded together; n = kh*kw*depth rounded up to a multiple of 8.
  * quad: the low channel's sum over a block of p->blocks stays below half the base, T below 2^31; pair:
  * (|bias| + sum |level| * max|x|) * 2^s < 2^31 and the offset wraps there and back. plan/packing proves it.
- * run: quad only, what computes whole tiles. */
-MCE_INLINE void mce_conv2d_body(mce_type type, mce_scheme scheme, mce_quad_run *run, const mce_conv2d *p,
+ * run: quad only, what computes whole tiles; wide, a constant: of 8-bit outputs. */
+MCE_INLINE void mce_conv2d_body(mce_type type, mce_scheme scheme, mce_quad_run *run, int32_t wide, const mce_conv2d *p,
                                 const mce_conv2d_add *add, const uint8_t *x, const uint8_t *r, uint8_t *y,
                                 mce_scratch *scratch)
 {
@@ -143,12 +145,12 @@ MCE_INLINE void mce_conv2d_body(mce_type type, mce_scheme scheme, mce_quad_run *
                         sink.zero,
                         0,
                         0,
-                        sink.flip * 0x0101u,
+                        sink.flip * (wide ? 0x10001u : 0x0101u),
                         0,
                         add != 0 ? residual : 0,
                         0,
                         0,
-                        0,
+                        wide ? p->requant.shift : 0,
                         0,
                         in.split};
     const mce_gathering gather = mce_gather_of(type, p, x, (uint8_t *)(patches + n));
@@ -156,7 +158,7 @@ MCE_INLINE void mce_conv2d_body(mce_type type, mce_scheme scheme, mce_quad_run *
     for (int32_t first = 0, last; first < p->y.c; first = last, group = w) {
         const int32_t left = outputs - first % outputs;
         last = first + (together < left ? together : left);
-        const int32_t in_tiles = plain && packed ? (last - first) & ~3 : 0;
+        const int32_t in_tiles = wide || (plain && packed) ? (last - first) & ~3 : 0;
         if (decoded) {
             codes =
                 mce_quad_decode(codes, (const int16_t *)p->levels, in.split.base, lanes, (last - first + 1) / 2 * n);
@@ -177,7 +179,7 @@ MCE_INLINE void mce_conv2d_body(mce_type type, mce_scheme scheme, mce_quad_run *
             w = group;
             if (scheme == MCE_QUAD) {
                 if (in_tiles > 0) {
-                    w = mce_conv2d_tiles(run, &job, &in, &sink, p->bias, w, first, first + in_tiles);
+                    w = mce_conv2d_tiles(run, &job, &in, &sink, p->bias, w, first, first + in_tiles, wide);
                 }
                 w = mce_conv2d_any(scheme, &in, &sink, p->bias, table, w, first + in_tiles, last);
             } else if (!plain) {
@@ -194,7 +196,7 @@ MCE_INLINE void mce_conv2d_body(mce_type type, mce_scheme scheme, mce_quad_run *
 /* Bytes, and fixp4 without a residual: what most networks need is small and fast. */
 MCE_INLINE void mce_conv2d_dsp(mce_type type, mce_scheme scheme, const mce_conv2d *p, const mce_conv2d_add *add,
                                const uint8_t *x, const uint8_t *r, uint8_t *y, mce_scratch *scratch)
-{ mce_conv2d_body(type, scheme, 0, p, add, x, r, y, scratch); }
+{ mce_conv2d_body(type, scheme, 0, 0, p, add, x, r, y, scratch); }
 
 /* quad: defines mce_conv2d_quad_<act>, one for all kernels with that type of x; run is how they end. */
 #define MCE_CONV2D_QUAD(act, type)                                                                                     \
@@ -202,7 +204,12 @@ MCE_INLINE void mce_conv2d_dsp(mce_type type, mce_scheme scheme, const mce_conv2
                                         const uint8_t *x, const uint8_t *r, uint8_t *y, mce_scratch *scratch);         \
     MCE_ONCE void mce_conv2d_quad_##act(mce_quad_run *run, const mce_conv2d *p, const mce_conv2d_add *add,             \
                                         const uint8_t *x, const uint8_t *r, uint8_t *y, mce_scratch *scratch)          \
-    { mce_conv2d_body(type, MCE_QUAD, run, p, add, x, r, y, scratch); }
+    { mce_conv2d_body(type, MCE_QUAD, run, 0, p, add, x, r, y, scratch); }
+
+/* quad with outputs of 8 bits. */
+MCE_INLINE void mce_conv2d_quad_bytes(mce_type type, const mce_conv2d *p, const uint8_t *x, uint8_t *y,
+                                      mce_scratch *scratch)
+{ mce_conv2d_body(type, MCE_QUAD, mce_quad_tiles_bytes, 1, p, 0, x, 0, y, scratch); }
 
 /* pair: defines mce_conv2d_pair_<act>, one for the other kernels with that type of x: by table or fixp4, with a
  * residual or without. */
@@ -211,6 +218,6 @@ MCE_INLINE void mce_conv2d_dsp(mce_type type, mce_scheme scheme, const mce_conv2
                                         const uint8_t *r, uint8_t *y, mce_scratch *scratch);                           \
     MCE_ONCE void mce_conv2d_pair_##act(const mce_conv2d *p, const mce_conv2d_add *add, const uint8_t *x,              \
                                         const uint8_t *r, uint8_t *y, mce_scratch *scratch)                            \
-    { mce_conv2d_body(type, MCE_PAIR_TABLE, 0, p, add, x, r, y, scratch); }
+    { mce_conv2d_body(type, MCE_PAIR_TABLE, 0, 0, p, add, x, r, y, scratch); }
 
 #endif

@@ -1,5 +1,4 @@
-/* The common case of internal/quad_dsp.h, in assembly: two pixels meet all channels, four at a time, and the outputs are
- * stored as 4-bit elements. Compilers spill a dozen registers around the inner loop; here a tile costs about 80
+/* The common case of internal/quad_dsp.h, in assembly: two pixels meet all channels, four at a time. Compilers spill a dozen registers around the inner loop; here a tile costs about 80
  * instructions besides it. */
 #ifndef MIXCOMP_INTERNAL_QUAD_TILES_DSP_H
 #define MIXCOMP_INTERNAL_QUAD_TILES_DSP_H
@@ -20,11 +19,11 @@ typedef struct mce_quad_job {
     int32_t tiles;           /* [44] at least 1, counted down */
     const int64_t *residual; /* [48] for each code of a residual element, what it adds to acc * m */
     const uint8_t *r0, *r1;  /* [52, 56] the residual's next four elements, advanced */
-    int32_t shift, bytes;    /* [60, 64] dense only: of q32; 1: y has 8-bit elements */
+    int32_t shift, bytes;    /* [60, 64] of q32, of bytes and dense; dense only, 1: y has 8-bit elements */
     mce_quad_split split;    /* [68, 72, 76] conv2d only */
 } mce_quad_job;
 
-/* mce_quad_tiles or mce_quad_tiles_add */
+/* mce_quad_tiles, mce_quad_tiles_add or mce_quad_tiles_bytes */
 typedef const mce_word *mce_quad_run(mce_quad_job *job);
 
 #if MCE_DSP
@@ -184,21 +183,20 @@ typedef char mce_quad_job_is_as_the_assembly_reads_it[sizeof(mce_quad_job) == 80
     "cmp r2, #0\n\t"                                                                                                   \
     "bne 5f\n\t" MCE_QUAD_TILE_LANES "5:\n\t" MCE_QUAD_TILE_NIBBLES "8:\n\t"
 
-/* Stores the saturated outputs of a tile, goes on with the next, returns the end of w. */
-#define MCE_QUAD_STORE                                                                                                 \
-    "orr r8, r8, r4, lsl #4\n\t"                                                                                       \
-    "orr r10, r10, r6, lsl #4\n\t"                                                                                     \
-    "orr r9, r9, r5, lsl #4\n\t"                                                                                       \
-    "orr r11, r11, r7, lsl #4\n\t"                                                                                     \
+/* Stores the saturated outputs of a tile, goes on with the next, returns the end of w. bits of an output, and of two; how
+ * four are stored, in so many bytes. */
+#define MCE_QUAD_STORE(bits, two, store, bytes)                                                                        \
+    "orr r8, r8, r4, lsl #" bits "\n\t"                                                                                \
+    "orr r10, r10, r6, lsl #" bits "\n\t"                                                                              \
+    "orr r9, r9, r5, lsl #" bits "\n\t"                                                                                \
+    "orr r11, r11, r7, lsl #" bits "\n\t"                                                                              \
     "ldr r3, [r12, #40]\n\t"                                                                                           \
     "ldrd r0, lr, [r12, #32]\n\t"                                                                                      \
-    "orr r8, r8, r10, lsl #8\n\t"                                                                                      \
-    "orr r9, r9, r11, lsl #8\n\t"                                                                                      \
+    "orr r8, r8, r10, lsl #" two "\n\t"                                                                                \
+    "orr r9, r9, r11, lsl #" two "\n\t"                                                                                \
     "eor r8, r8, r3\n\t"                                                                                               \
     "eor r9, r9, r3\n\t"                                                                                               \
-    "ldr r3, [r12, #44]\n\t"                                                                                           \
-    "strh r9, [lr], #2\n\t"                                                                                            \
-    "strh r8, [r0], #2\n\t"                                                                                            \
+    "ldr r3, [r12, #44]\n\t" store " r9, [lr], #" bytes "\n\t" store " r8, [r0], #" bytes "\n\t"                       \
     "strd r0, lr, [r12, #32]\n\t"                                                                                      \
     "subs r3, r3, #1\n\t"                                                                                              \
     "str r3, [r12, #44]\n\t"                                                                                           \
@@ -208,21 +206,40 @@ typedef char mce_quad_job_is_as_the_assembly_reads_it[sizeof(mce_quad_job) == 80
     "pop {r4-r11, pc}\n\t"
 
 /* Two outputs of a channel with the multiplier at m: clamp(zero + q32(acc, m, 0)). */
-#define MCE_QUAD_SCALE(m, pixel0, pixel1)                                                                              \
+#define MCE_QUAD_SCALE(bits, m, pixel0, pixel1)                                                                        \
     "ldr r3, [r0, #" m "]\n\t"                                                                                         \
     "smmlar " pixel0 ", " pixel0 ", r3, lr\n\t"                                                                        \
     "smmlar " pixel1 ", " pixel1 ", r3, lr\n\t"                                                                        \
-    "usat " pixel0 ", #4, " pixel0 "\n\t"                                                                              \
-    "usat " pixel1 ", #4, " pixel1 "\n\t"
+    "usat " pixel0 ", #" bits ", " pixel0 "\n\t"                                                                       \
+    "usat " pixel1 ", #" bits ", " pixel1 "\n\t"
 
-/* job->tiles tiles. Returns the end of w. */
+/* job->tiles tiles of 4-bit outputs. Returns the end of w. */
 MCE_NAKED const mce_word *mce_quad_tiles(MCE_IN_ASM mce_quad_job *job)
 {
     __asm__(MCE_QUAD_TILE "ldr r0, [r12, #20]\n\t"
-                          "ldrd r2, lr, [r12, #24]\n\t" MCE_QUAD_SCALE("0", "r8", "r9") MCE_QUAD_SCALE("4", "r4", "r5")
-                              MCE_QUAD_SCALE("8", "r10", "r11")
-                                  MCE_QUAD_SCALE("12", "r6", "r7") "add r0, r0, r2\n\t"
-                                                                   "str r0, [r12, #20]\n\t" MCE_QUAD_STORE);
+                          "ldrd r2, lr, [r12, #24]\n\t" MCE_QUAD_SCALE("4", "0", "r8", "r9")
+                              MCE_QUAD_SCALE("4", "4", "r4", "r5") MCE_QUAD_SCALE("4", "8", "r10", "r11")
+                                  MCE_QUAD_SCALE("4", "12", "r6",
+                                                 "r7") "add r0, r0, r2\n\t"
+                                                       "str r0, [r12, #20]\n\t" MCE_QUAD_STORE("4", "8", "strh", "2"));
+}
+
+/* As MCE_QUAD_SCALE, with a shift, in r2. */
+#define MCE_QUAD_SHIFT_AND_SCALE(m, pixel0, pixel1)                                                                    \
+    "lsl " pixel0 ", " pixel0 ", r2\n\t"                                                                               \
+    "lsl " pixel1 ", " pixel1 ", r2\n\t" MCE_QUAD_SCALE("8", m, pixel0, pixel1)
+
+/* The same with outputs of 8 bits and any shift. */
+MCE_NAKED const mce_word *mce_quad_tiles_bytes(MCE_IN_ASM mce_quad_job *job)
+{
+    __asm__(MCE_QUAD_TILE "ldr r0, [r12, #20]\n\t"
+                          "ldr r2, [r12, #60]\n\t"
+                          "ldr lr, [r12, #28]\n\t" MCE_QUAD_SHIFT_AND_SCALE("0", "r8", "r9")
+                              MCE_QUAD_SHIFT_AND_SCALE("4", "r4", "r5") MCE_QUAD_SHIFT_AND_SCALE("8", "r10", "r11")
+                                  MCE_QUAD_SHIFT_AND_SCALE("12", "r6", "r7") "ldr r2, [r12, #24]\n\t"
+                                                                             "add r0, r0, r2\n\t"
+                                                                             "str r0, [r12, #20]\n\t" MCE_QUAD_STORE(
+                                                                                 "8", "16", "str", "4"));
 }
 
 /* An output with what its residual adds: r0 table, lr the residual's elements of both pixels, r3 multiplier. */
@@ -236,7 +253,7 @@ MCE_NAKED const mce_word *mce_quad_tiles(MCE_IN_ASM mce_quad_job *job)
     "ldr r3, [r12, #20]\n\t"                                                                                           \
     "ldr r3, [r3, #" m "]\n\t" MCE_QUAD_JOIN(pixel0, bit0) MCE_QUAD_JOIN(pixel1, bit1)
 
-/* The same with a residual of 4 bits. */
+/* 4-bit outputs with a residual of 4 bits. */
 MCE_NAKED const mce_word *mce_quad_tiles_add(MCE_IN_ASM mce_quad_job *job)
 {
     __asm__(MCE_QUAD_TILE "str r1, [sp, #4]\n\t"
@@ -247,16 +264,17 @@ MCE_NAKED const mce_word *mce_quad_tiles_add(MCE_IN_ASM mce_quad_job *job)
                           "orr lr, lr, r2, lsl #16\n\t"
                           "ldr r0, [r12, #48]\n\t" MCE_QUAD_JOIN2("0", "r8", "0", "r9", "16")
                               MCE_QUAD_JOIN2("4", "r4", "4", "r5", "20") MCE_QUAD_JOIN2("8", "r10", "8", "r11", "24")
-                                  MCE_QUAD_JOIN2("12", "r6", "12", "r7", "28") "ldrd r0, r1, [r12, #20]\n\t"
-                                                                               "add r0, r0, r1\n\t"
-                                                                               "str r0, [r12, #20]\n\t"
-                                                                               "ldr r1, [sp, #4]\n\t" MCE_QUAD_STORE);
+                                  MCE_QUAD_JOIN2("12", "r6", "12", "r7",
+                                                 "28") "ldrd r0, r1, [r12, #20]\n\t"
+                                                       "add r0, r0, r1\n\t"
+                                                       "str r0, [r12, #20]\n\t"
+                                                       "ldr r1, [sp, #4]\n\t" MCE_QUAD_STORE("4", "8", "strh", "2"));
 }
 
 #else
 
-/* The same in C, for PCs. */
-static inline const mce_word *mce_quad_tiles_add(mce_quad_job *job)
+/* The same in C, for PCs. bits of an output: 4 or 8. */
+MCE_INLINE const mce_word *mce_quad_tiles_in_c(mce_quad_job *job, uint32_t bits)
 {
     const mce_quad_block *const end = job->last + 1;
     const mce_word *w = job->w;
@@ -273,27 +291,40 @@ static inline const mce_word *mce_quad_tiles_add(mce_quad_job *job)
         }
         mce_quad_pair(&job->split, job->patches, job->blocks, end, w, 2, acc[0], acc[1]);
         mce_quad_pair(&job->split, job->patches, job->blocks, end, w + second, 2, acc[2], acc[3]);
-        uint32_t both[2] = {job->flip, job->flip};
+        uint32_t four[2] = {job->flip, job->flip};
         for (int32_t i = 0; i < 2; i++) {
             const uint8_t *const r = i == 0 ? job->r0 : job->r1;
             for (int32_t c = 0; c < 4; c++) {
                 const int64_t more = job->residual != 0 ? job->residual[r[c >> 1] >> 4 * (c & 1) & 0x0F]
                                                         : (int64_t)job->zero * ((int64_t)1 << 32) + ((int64_t)1 << 31);
-                both[i] ^= mce_usat4((int32_t)(((int64_t)acc[c][i] * job->m[c] + more) >> 32)) << 4 * c;
+                const int32_t shifted = (int32_t)((uint32_t)acc[c][i] << job->shift);
+                const int32_t v = (int32_t)(((int64_t)shifted * job->m[c] + more) >> 32);
+                four[i] ^= (bits == 4 ? mce_usat4(v) : mce_usat8(v)) << bits * (uint32_t)c;
             }
         }
         if (job->residual != 0) {
             job->r0 += 2, job->r1 += 2;
         }
-        *(mce_half_any *)job->y1 = (uint16_t)both[1];
-        *(mce_half_any *)job->y0 = (uint16_t)both[0];
-        job->bias += 4, job->m += job->m_advance / 4, job->y0 += 2, job->y1 += 2;
+        if (bits == 4) {
+            *(mce_half_any *)job->y1 = (uint16_t)four[1];
+            *(mce_half_any *)job->y0 = (uint16_t)four[0];
+        } else {
+            *(mce_word_any *)job->y1 = four[1];
+            *(mce_word_any *)job->y0 = four[0];
+        }
+        job->bias += 4, job->m += job->m_advance / 4, job->y0 += bits / 2, job->y1 += bits / 2;
     }
     return w;
 }
 
 static inline const mce_word *mce_quad_tiles(mce_quad_job *job)
-{ return mce_quad_tiles_add(job); }
+{ return mce_quad_tiles_in_c(job, 4); }
+
+static inline const mce_word *mce_quad_tiles_add(mce_quad_job *job)
+{ return mce_quad_tiles_in_c(job, 4); }
+
+static inline const mce_word *mce_quad_tiles_bytes(mce_quad_job *job)
+{ return mce_quad_tiles_in_c(job, 8); }
 
 #endif
 #endif

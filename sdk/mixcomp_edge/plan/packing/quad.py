@@ -32,8 +32,17 @@ IN_PLACE, DECODED, DECODING, GATHERING, SUMMING = 0.5, 0.375, 3.25, 2.0, 0.75
 
 
 def quad(node: Weighted, x: QNode) -> Packed | None:
-    """What a convolution of 4-bit inputs reads, with as little scratch as it can do with; s4 inputs run as x + 8, which
-    the bias makes up for."""
+    """What a convolution of 4-bit inputs and outputs reads."""
+    return _quad(node, x) if node.type.bits == 4 else None
+
+
+def quad_bytes(node: Weighted, x: QNode) -> Packed | None:
+    """The same where outputs have 8 bits."""
+    return _quad(node, x) if node.type.bits == 8 else None
+
+
+def _quad(node: Weighted, x: QNode) -> Packed | None:
+    """With as little scratch as it can do with; s4 inputs run as x + 8, which the bias makes up for."""
     in_place, decoded = quad_in_place(node, x), quad_decoded(node, x)
     if decoded is None:
         return in_place
