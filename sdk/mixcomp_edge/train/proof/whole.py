@@ -2,14 +2,16 @@
 
 How far rounding may move an output is measured, not guessed. In float32 a sum of K products is off by about sqrt(K) *
 2**-24 of the size of its terms, so every weight is moved at random by as much of itself, in the graph and in the model,
-and every input by the rounding of a few terms, for what reads it without weights; SPREAD times what that does to an
-output is allowed."""
+and every input and constant by the rounding of a few terms, for what reads it without weights; SPREAD times what that
+does to an output is allowed."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from dataclasses import fields, replace
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch import Tensor, fx, nn
 from torch.func import functional_call
@@ -17,6 +19,7 @@ from torch.func import functional_call
 from mixcomp_edge.errors import ImportMismatch, TaskError
 from mixcomp_edge.frontend.torch_export import Imported
 from mixcomp_edge.frontend.torch_export.calls import value_of
+from mixcomp_edge.ir.graph import Node
 from mixcomp_edge.train.proof.place import place
 from mixcomp_edge.train.proof.user_model import run, runs, tensors
 from mixcomp_edge.train.samples import Samples, count, each
@@ -44,10 +47,7 @@ def check_whole(model: nn.Module, imported: Imported, quantized: QuantizedModel,
     }
     with quantized.floating():
         found = tensors(quantized(*each(x)))
-        moved = _spread(
-            lambda: tensors(functional_call(quantized, {key: noise(w) for key, w in weights.items()}, noise.inputs(x))),
-            found,
-        )
+        moved = _spread(lambda: _moved(quantized, weights, x, noise), found)
     for y, want, far, further in zip(found, expected, allowed, moved, strict=True):
         difference = _difference(y, want, far + further)
         if difference is None:
@@ -59,6 +59,16 @@ def check_whole(model: nn.Module, imported: Imported, quantized: QuantizedModel,
                 "a logarithm, root or power of what is below 0, or 0 / 0. Clamp what it reads."
             )
         raise ImportMismatch(f"{name}: {difference}: {place(model, imported, quantized, x)}.")
+
+
+def _moved(quantized: QuantizedModel, weights: dict[str, Tensor], x: Samples, noise: _Noise) -> list[Tensor]:
+    """What the float graph gives for x where its weights, x and all other numbers that it holds are moved."""
+    graph = quantized.graph
+    quantized.graph = replace(graph, nodes=tuple(map(noise.node, graph.nodes)))
+    try:
+        return tensors(functional_call(quantized, {key: noise(w) for key, w in weights.items()}, noise.inputs(x)))
+    finally:
+        quantized.graph = graph
 
 
 def _steady(model: nn.Module, x: Samples, name: str) -> list[Tensor]:
@@ -94,6 +104,15 @@ class _Noise:
 
     def inputs(self, x: Samples) -> tuple[Tensor, ...]:
         return tuple(self._moved(value, TERMS) if value.is_floating_point() else value for value in each(x))
+
+    def node(self, node: Node) -> Node:
+        """With other numbers in its arrays: a constant, gains, factors."""
+        arrays = {field.name: getattr(node, field.name) for field in fields(node)}
+        numbers = {name: torch.from_numpy(a) for name, a in arrays.items() if isinstance(a, np.ndarray)}
+        moved: dict[str, Any] = {
+            name: self._moved(a, TERMS).numpy() for name, a in numbers.items() if a.is_floating_point()
+        }
+        return replace(node, **moved)
 
     def _moved(self, values: Tensor, terms: int) -> Tensor:
         signs = 2.0 * torch.randint(0, 2, values.shape, generator=self.random) - 1
