@@ -32,17 +32,29 @@ NAMES = {
 Figures = dict[str, Any]
 
 
-def counted(cores: tuple[str, ...], networks: tuple[str, ...], widths: tuple[int, ...]) -> Figures:
-    """network -> core -> width of activations -> what bench finds, one compiler."""
+def counted(
+    cores: tuple[str, ...], networks: tuple[str, ...], widths: tuple[int, ...], granularities: tuple[str, ...]
+) -> Figures:
+    """network -> core -> "4", or "4 channel" where each channel has a scale -> what bench finds, one compiler."""
     figures: Figures = {}
-    for result in run_bench(cores, networks=networks, act_bits=widths, compiler="gcc"):
+    found = run_bench(cores, networks=networks, act_bits=widths, granularities=granularities, compiler="gcc")
+    for result in found:
         assert result.bit_exact, (result.model, result.target)
         of_network = figures.setdefault(result.model, {"macs": result.macs})
-        of_network.setdefault(result.target, {})[str(result.act_bits)] = {
+        key = f"{result.act_bits}{' channel' * (result.granularity == 'channel')}"
+        of_network.setdefault(result.target, {})[key] = {
             "instructions": result.instructions,
             "cmsis_nn": result.peer_instructions,
             **{key: result.flash_bytes[key] for key in ("weights", "code")},
             **{key: result.ram_bytes[key] for key in ("arena", "stack")},
+            "boards": {
+                board.chip: {
+                    "cycles": board.cycles,
+                    "ms": [round(ms, 3) for ms in (board.latency_ms, *board.bounds_ms)],
+                    "published": board.published_ms,
+                }
+                for board in result.boards
+            },
         }
     return figures
 
@@ -59,7 +71,7 @@ def int8(network: str) -> int:
 
 
 def measured() -> Figures:
-    figures = counted(CORES, NETWORKS, (4, 8))
+    figures = counted(CORES, NETWORKS, (4, 8), ("tensor", "channel"))
     for network in NETWORKS:
         figures[network]["int8"] = int8(network)
     return figures
@@ -73,8 +85,8 @@ def beside(figure: Figures) -> str:
     return f"{millions(figure['instructions'])} ({figure['instructions'] / figure['cmsis_nn']:.2f})"
 
 
-def table(head: str, rows: list[list[str]]) -> str:
-    columns = head.split(", ")
+def table(head: str | list[str], rows: list[list[str]]) -> str:
+    columns = head.split(", ") if isinstance(head, str) else head
     lines = [columns, ["---"] * len(columns), *rows]
     return "".join("| " + " | ".join(line) + " |\n" for line in lines)
 
@@ -102,7 +114,41 @@ def networks(figures: Figures) -> str:
         for core in ("cortex-m7", "cortex-m33")
         for width in ("4", "8")
     ]
-    return table(head, rows) + f"\nM7 and M33 take as many as M4 to {max(others):.1%}.\n"
+    dearer = [
+        figure[f"{width} channel"]["instructions"] / figure[width]["instructions"] - 1
+        for cores in figures.values()
+        for figure in (cores[core] for core in CORES)
+        for width in ("4", "8")
+    ]
+    return table(head, rows) + (
+        f"\nM7 and M33 take as many as M4 to {max(others):.1%}; a scale a channel, the default, takes "
+        f"{min(dearer):.1%} to {max(dearer):.1%} more.\n"
+    )
+
+
+CHIPS = {
+    "stm32l4r5": ("cortex-m4", "L4R5, M4, 120 MHz"),
+    "stm32u575": ("cortex-m33", "U575, M33, 160 MHz"),
+    "stm32h7a3": ("cortex-m7", "H7A3, M7, 280 MHz"),
+    "stm32f746": ("cortex-m7", "F746, M7, 216 MHz"),
+    "stm32g0b1": ("cortex-m0plus", "G0B1, M0+, 64 MHz"),
+}
+
+
+def milliseconds(figures: Figures) -> str:
+    """Modelled, beside the best published int8 of each board."""
+    rows = []
+    for network, (name, _) in NAMES.items():
+        for key, scales in (("4", "tensor"), ("4 channel", "channel")):
+            cells = []
+            for chip, (core, _) in CHIPS.items():
+                board = figures[network][core][key]["boards"][chip]
+                ms, low, high = board["ms"]
+                ratios = [f"{value / board['published']:.2f}" for value in (ms, low, high)]
+                cells.append(f"{ms:.3g} (**{ratios[0]}**, {ratios[1]} to {ratios[2]})")
+            rows.append([name, scales, *cells])
+    head = ["network", "a scale a", *(what for _, what in CHIPS.values())]
+    return table(head, rows)
 
 
 def beside_int8(figures: Figures) -> str:
@@ -129,7 +175,10 @@ def judged(figures: Figures) -> str:
     return "".join(f"{line}\n" for line in table_of_judged_programs())
 
 
-PAGES = {"README.md": {"networks": networks}, "DECISIONS.md": {"int8": beside_int8, "judged": judged}}
+PAGES = {
+    "README.md": {"networks": networks, "milliseconds": milliseconds},
+    "DECISIONS.md": {"int8": beside_int8, "judged": judged},
+}
 
 
 def rendered(page: str, figures: Figures) -> str:

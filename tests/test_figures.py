@@ -25,6 +25,9 @@ def test_a_page_shows_the_figures_of_the_file(page):
 @pytest.mark.parametrize("network", ["autoencoder", "dscnn"])
 def test_the_file_holds_what_bench_counts_today(network):
     figures = json.loads(FILE.read_text())[network]
-    today = counted(("cortex-m4", "cortex-m0plus"), (network,), (4, 8))[network]
-    assert today == {key: figures[key] for key in today}, "run python tests/figures.py --measure"
+    for widths, granularity in (((4, 8), "tensor"), ((4,), "channel")):
+        today = counted(("cortex-m4", "cortex-m0plus"), (network,), widths, (granularity,))[network]
+        assert today.pop("macs") == figures["macs"]
+        for core, found in today.items():
+            assert found == {key: figures[core][key] for key in found}, "run python tests/figures.py --measure"
     assert int8(network) == figures["int8"]

@@ -14,7 +14,13 @@ from mixcomp_edge.documents import read_toml
 from mixcomp_edge.errors import BenchError
 
 BOUNDS = Path(__file__).parent / "bounds.toml"
-SHAPES = {"instructions": 3, "code_bytes": 2, "arena_bytes": 1, "ratios": 1}  # tables in tables, down to the numbers
+SHAPES = {
+    "instructions": 3,
+    "code_bytes": 2,
+    "arena_bytes": 1,
+    "published_a4": 2,
+    "ratios": 1,
+}  # tables in tables, down to the numbers
 LISTS = ("ratios.targets", "ratios.like_cortex-m4")  # of names, where all else is numbers
 
 
@@ -50,11 +56,12 @@ def instruction_bound(bounds: dict[str, Any], target: str, model: str, key: str)
 def exceeded(bounds: dict[str, Any], results: Sequence[NetworkResult]) -> list[str]:
     """One sentence for each bound that a result exceeds; empty when all hold."""
     found = [sentence for result in results for sentence in _of_network(bounds, result)]
-    return found + list(_between_targets(bounds.get("ratios", {}), results))
+    ratios = bounds.get("ratios", {})
+    return [*found, *_between_targets(ratios, results), *_between_granularities(ratios, results)]
 
 
 def _of_network(bounds: dict[str, Any], result: NetworkResult) -> Iterable[str]:
-    where = f"{result.model} on {result.target} at A{result.act_bits}"
+    where = _where(result)
     ratios = bounds.get("ratios", {})
     limits: list[tuple[str, float, float | None]] = [
         (
@@ -73,11 +80,20 @@ def _of_network(bounds: dict[str, Any], result: NetworkResult) -> Iterable[str]:
         limits.append(
             ("bytes of arena", result.ram_bytes["arena"], bounds.get("arena_bytes", {}).get(result.model)),
         )
+        for board in result.boards:
+            most_there = bounds.get("published_a4", {}).get(board.chip, {}).get(result.model)
+            limits.append((f"times the {board.published_ms:g} ms published for {board.chip}", board.ratio, most_there))
     for what, value, most in limits:
         if most is not None and value > most:
-            yield f"{where}: {value:,} {what}, the bound is {most:,}."
+            said = f"{value:.4g}" if isinstance(value, float) else f"{value:,}"
+            yield f"{where}: {said} {what}, the bound is {most:,}."
     if result.target in ratios.get("targets", ()) and result.peer == CMSIS_NN:
         yield from _of_layers(ratios, result, where)
+
+
+def _where(result: NetworkResult) -> str:
+    scales = ", a scale a channel" if result.granularity == "channel" else ""
+    return f"{result.model} on {result.target} at A{result.act_bits}{scales}"
 
 
 def _of_layers(ratios: dict[str, Any], result: NetworkResult, where: str) -> Iterable[str]:
@@ -99,12 +115,20 @@ def _of_layers(ratios: dict[str, Any], result: NetworkResult, where: str) -> Ite
 
 
 def _between_targets(ratios: dict[str, Any], results: Sequence[NetworkResult]) -> Iterable[str]:
-    m4 = {(r.model, r.act_bits): r.instructions for r in results if r.target == "cortex-m4"}
+    m4 = {(r.model, r.act_bits, r.granularity): r.instructions for r in results if r.target == "cortex-m4"}
     for result in results:
-        base = m4.get((result.model, result.act_bits))
+        base = m4.get((result.model, result.act_bits, result.granularity))
         most = ratios.get("cortex-m4_factor")
         if base and most and result.target in ratios.get("like_cortex-m4", ()) and result.instructions > most * base:
+            yield (f"{_where(result)}: {result.instructions:,} instructions, more than {most} of Cortex-M4's {base:,}.")
+
+
+def _between_granularities(ratios: dict[str, Any], results: Sequence[NetworkResult]) -> Iterable[str]:
+    tensor = {(r.target, r.model, r.act_bits): r.instructions for r in results if r.granularity == "tensor"}
+    for result in results:
+        base, most = tensor.get((result.target, result.model, result.act_bits)), ratios.get("channel_factor")
+        if base and most and result.granularity == "channel" and result.instructions > most * base:
             yield (
-                f"{result.model} on {result.target} at A{result.act_bits}: {result.instructions:,} instructions, more "
-                f"than {most} of Cortex-M4's {base:,}."
+                f"{_where(result)}: {result.instructions:,} instructions, more than {most} of the {base:,} with one "
+                "a tensor."
             )

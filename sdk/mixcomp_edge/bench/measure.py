@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from mixcomp_edge.bench import NETWORKS
+from mixcomp_edge.bench.boards import BoardResult, on_boards
 from mixcomp_edge.bench.int8 import compare_int8
 from mixcomp_edge.bench.peers import Matched, PeerLayer, match, peer_layers
+from mixcomp_edge.ir import ends
 from mixcomp_edge.ir.graph import Graph
 from mixcomp_edge.ir.nodes import QNode
 from mixcomp_edge.ir.weighted import Weighted
@@ -43,6 +45,7 @@ class NetworkResult:
     target: str
     model: str
     act_bits: int
+    granularity: str  # of the scales: tensor, channel, or plan
     compiler: str
     bit_exact: bool
     instructions: int
@@ -55,6 +58,7 @@ class NetworkResult:
     peer_s4_instructions: int | None
     ratio: float | None
     peer_left: tuple[str, ...]
+    boards: tuple[BoardResult, ...]
     layers: tuple[LayerResult, ...]
     symbols: dict[str, int]  # bytes in flash of each function and constant of the image
 
@@ -63,17 +67,22 @@ class NetworkResult:
         return {key: value for key, value in asdict(self).items() if key not in ("target", "symbols")}
 
 
-def measure(bundle_file: Path, target: str, act_bits: int, chain_names: tuple[str, ...]) -> NetworkResult:
-    """The result with the compiler that needs the fewest instructions. act_bits says what the plan's default was."""
-    results = [_measure(bundle_file, target, act_bits, name) for name in chain_names]
+def measure(
+    bundle_file: Path, target: str, act_bits: int, granularity: str, chain_names: tuple[str, ...]
+) -> NetworkResult:
+    """The result with the compiler that needs the fewest instructions. act_bits and granularity say what the plan's
+    default was."""
+    results = [_measure(bundle_file, target, act_bits, granularity, name) for name in chain_names]
     return min(results, key=lambda result: (not result.bit_exact, result.instructions))
 
 
-def _measure(bundle_file: Path, target: str, act_bits: int, chain_name: str) -> NetworkResult:
+def _measure(bundle_file: Path, target: str, act_bits: int, granularity: str, chain_name: str) -> NetworkResult:
     with opened(bundle_file, target) as (bundle, layout, project):
         core = emulated_core(project, layout, chain_name)
         try:
-            simulation = measure_core(core, layout, make_inputs(bundle.graph, 1))
+            inputs = make_inputs(bundle.graph, 1)
+            simulation = measure_core(core, layout, inputs)
+            boards = on_boards(core, simulation.model, ends.pack(core.inputs, tuple(value[0] for value in inputs)))
             symbols = symbol_bytes(core.elf)
         finally:
             core.close()
@@ -82,11 +91,17 @@ def _measure(bundle_file: Path, target: str, act_bits: int, chain_name: str) -> 
     else:
         int8 = compare_int8(bundle_file, simulation, chain_name=chain_name).int8
         matched = Matched("our int8", {x.name: (PeerLayer(x.op, x.instructions, None),) for x in int8.layers}, ())
-    return compare(bundle.graph, simulation, matched, act_bits, symbols)
+    return compare(bundle.graph, simulation, matched, act_bits, granularity, symbols, boards)
 
 
 def compare(
-    graph: Graph, simulation: Simulation, matched: Matched, act_bits: int, symbols: dict[str, int]
+    graph: Graph,
+    simulation: Simulation,
+    matched: Matched,
+    act_bits: int,
+    granularity: str,
+    symbols: dict[str, int],
+    boards: tuple[BoardResult, ...],
 ) -> NetworkResult:
     """A simulation beside the peer's layers."""
     layers = tuple(_layer(graph, cost, matched) for cost in simulation.layers)
@@ -97,6 +112,7 @@ def compare(
         target=simulation.target,
         model=simulation.model,
         act_bits=act_bits,
+        granularity=granularity,
         compiler=simulation.compiler,
         bit_exact=simulation.bit_exact,
         instructions=simulation.instructions,
@@ -109,6 +125,7 @@ def compare(
         peer_s4_instructions=s4,
         ratio=_ratio(simulation.instructions, s8),
         peer_left=tuple(layer.name for layer in matched.left),
+        boards=boards,
         layers=layers,
         symbols=symbols,
     )

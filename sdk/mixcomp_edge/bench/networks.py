@@ -12,12 +12,13 @@ from mixcomp_edge.quant_plan import LayerPlan, QuantPlan, load_plan
 DEFAULT_PLAN = QuantPlan(LayerPlan(weights="fixp4", granularity="tensor", quantizer="entropy"))
 
 
-def plan_for(model: str, path: Path | None, act_bits: int) -> QuantPlan:
+def plan_for(model: str, path: Path | None, act_bits: int, granularity: str = "tensor") -> QuantPlan:
     """The plan of a network with that width of activations where no layer says otherwise.
 
-    path: a plan for every network, or a folder with a plan MODEL.toml for each; None: DEFAULT_PLAN."""
+    path: a plan for every network, or a folder with a plan MODEL.toml for each; None: DEFAULT_PLAN with that
+    granularity."""
     if path is None:
-        plan = DEFAULT_PLAN
+        plan = replace(DEFAULT_PLAN, default=replace(DEFAULT_PLAN.default, granularity=granularity))
     elif path.is_dir():
         if not (path / f"{model}.toml").is_file():
             raise BenchError(f"{path}: has no plan {model}.toml. Add it, or choose networks with --network.")

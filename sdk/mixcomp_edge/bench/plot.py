@@ -1,4 +1,5 @@
-"""The ratios to CMSIS-NN int8 as a picture: a column of axes for each target, the networks on top, then each layer."""
+"""The ratios to CMSIS-NN int8 as a picture: a column of axes for each target, the networks on top, then each layer; of
+the first granularity of the scales that was run."""
 
 from __future__ import annotations
 
@@ -24,6 +25,7 @@ def plot(results: Sequence[NetworkResult], path: Path) -> None:
     except ModuleNotFoundError as error:
         raise BenchError(f"--plot: the package {error.name} is missing. pip install 'mixcomp-edge[plot]'") from error
     matplotlib.rcParams["svg.hashsalt"] = "mixcomp-edge"  # equal results give equal bytes
+    results = [result for result in results if result.granularity == results[0].granularity]
     targets = list(dict.fromkeys(r.target for r in results))
     models = list(dict.fromkeys(r.model for r in results))
     layers = {model: next(r for r in results if r.model == model).layers for model in models}

@@ -34,33 +34,36 @@ def run_bench(
     networks: Sequence[str] = NETWORKS,
     act_bits: Sequence[int] = (4, 8),
     compiler: str = "best",
+    granularities: Sequence[str] = ("tensor", "channel"),
     plan: Path | None = None,
     epochs: int = 0,
     warn: Callable[[str], None] = lambda text: None,
     progress: Progress = lambda what, done, of, note: None,
 ) -> list[NetworkResult]:
-    """Results by target, then network, then width of activations. plan: see networks.plan_for."""
+    """Results by target, then network, then width of activations, then granularity of the scales; a plan has its own
+    ("plan"). plan: see networks.plan_for."""
     chains = {target: compilers(compiler, emulated(target).triple) for target in targets}
     for network in networks:
         if network not in NETWORKS + MORE:
             raise BenchError(f"unknown network '{network}'. Known: {', '.join(NETWORKS + MORE)}.")
-    cases = [(network, bits) for network in networks for bits in act_bits]
-    plans = {case: plan_for(*case[:1], plan, case[1]) for case in cases}
-    found: dict[tuple[str, str, int], NetworkResult] = {}
+    scales = granularities if plan is None else ("plan",)
+    cases = [(network, bits, granularity) for network in networks for bits in act_bits for granularity in scales]
+    plans = {case: plan_for(case[0], plan, *case[1:]) for case in cases}
+    found: dict[tuple[str, str, int, str], NetworkResult] = {}
     told: set[str] = set()
     of, done = len(cases) * len(targets), 0
     with tempfile.TemporaryDirectory(prefix="mixcomp-bench-") as folder:
-        for network, bits in cases:
-            progress("bench", done, of, f"  quantize {network}, A{bits}")
-            bundle, warnings = quantized(network, plans[network, bits], epochs)
+        for network, bits, granularity in cases:
+            progress("bench", done, of, f"  quantize {network}, A{bits}, {granularity}")
+            bundle, warnings = quantized(network, plans[network, bits, granularity], epochs)
             for text in set(warnings) - told:
                 warn(f"{network}: {text}")
             told |= set(warnings)
-            file = Path(folder) / f"{network}_a{bits}.mce"
+            file = Path(folder) / f"{network}_a{bits}_{granularity}.mce"
             save_bundle(bundle, file)
             for target in targets:
-                progress("bench", done, of, f"  {network}, A{bits}, {target}")
-                found[target, network, bits] = measure(file, target, bits, chains[target])
+                progress("bench", done, of, f"  {network}, A{bits}, {granularity}, {target}")
+                found[target, network, bits, granularity] = measure(file, target, bits, granularity, chains[target])
                 done += 1
     progress("bench", done, of, "")
-    return [found[target, network, bits] for target in targets for network, bits in cases]
+    return [found[(target, *case)] for target in targets for case in cases]

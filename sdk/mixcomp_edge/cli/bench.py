@@ -26,6 +26,14 @@ class ActBits(StrEnum):
     both = "both"
 
 
+class Granularity(StrEnum):
+    """Scales to run."""
+
+    tensor = "tensor"
+    channel = "channel"
+    both = "both"
+
+
 def register(app: typer.Typer) -> None:
     @app.command()
     def bench(
@@ -41,6 +49,9 @@ def register(app: typer.Typer) -> None:
             ),
         ] = None,
         act_bits: Annotated[ActBits, typer.Option("--act-bits", help="Width of activations.")] = ActBits.both,
+        granularity: Annotated[
+            Granularity, typer.Option("--granularity", help="One scale of the weights a tensor or a channel.")
+        ] = Granularity.both,
         compiler: Annotated[
             str, typer.Option("--compiler", help="gcc, zig, or best: all that are installed, the better one counts.")
         ] = "best",
@@ -49,7 +60,7 @@ def register(app: typer.Typer) -> None:
             typer.Option(
                 "--plan",
                 help="A plan for all networks, or a folder with NETWORK.toml for each; --act-bits sets its default.",
-                show_default="fixp4, per tensor, entropy",
+                show_default="fixp4, entropy, --granularity",
             ),
         ] = None,
         epochs: Annotated[int, typer.Option("--epochs", help="Of retraining where there is data.", min=0)] = 0,
@@ -62,7 +73,8 @@ def register(app: typer.Typer) -> None:
         ] = None,
         json: JsonFlag = False,
     ) -> None:
-        """Measure networks on emulated cores beside CMSIS-NN or our own int8: instructions by layer, flash and RAM.
+        """Measure networks on emulated cores beside CMSIS-NN or our own int8: instructions by layer, flash and RAM;
+        modelled milliseconds beside the best published int8 of boards with the core.
 
         Instructions are counted; every output is compared with Python's. Reference weights come from MIXCOMP_DATA,
         random ones are used without it: flash and RAM are the same, instructions nearly. Exit code 1 when an output
@@ -86,6 +98,7 @@ def register(app: typer.Typer) -> None:
             results = run_bench(
                 targets, networks=list(dict.fromkeys(network or NETWORKS)),
                 act_bits=(4, 8) if act_bits is ActBits.both else (int(act_bits.value),),
+                granularities=("tensor", "channel") if granularity is Granularity.both else (granularity.value,),
                 compiler=compiler, plan=plan, epochs=epochs, warn=warn, progress=tell,
             )  # fmt: skip
         if plot is not None:
@@ -126,6 +139,8 @@ def show(
                 output.print(function_table(result))
         output.print(speed_table(here, bounds))
         output.print(memory_table(here, bounds))
+        if any(result.boards for result in here):
+            output.print(board_table(here, bounds))
     left = sorted({name.split()[0] for result in results for name in result.peer_left})
     if left:
         output.print(
@@ -138,7 +153,7 @@ def layer_table(result: NetworkResult) -> Table:
     """One row a layer beside the peer's layers that do its work."""
     table = Table(
         "layer", f"{result.peer}'s", "in", "weights",
-        title=f"{result.model} on {result.target}, A{result.act_bits} ({result.compiler})",
+        title=f"{result.model} on {result.target}, A{result.act_bits}, {result.granularity} ({result.compiler})",
     )  # fmt: skip
     for column in ("MAC", "instructions", "a MAC", "s8", "s4", "ours / s8"):
         table.add_column(column, justify="right", no_wrap=True)
@@ -165,14 +180,16 @@ def speed_table(results: Sequence[NetworkResult], bounds: dict[str, Any]) -> Tab
     """One row a network: instructions beside the bounds and the peer."""
     from mixcomp_edge.bench.bounds import instruction_bound
 
-    table = Table("network", "A", "compiler", "beside", title=f"{results[0].target}: instructions of one inference")
+    table = Table(
+        "network", "A", "scales", "compiler", "beside", title=f"{results[0].target}: instructions of one inference"
+    )
     for column in ("ours", "a MAC", "bound", "aim", "s8", "ours / s8", "s4", "ours / s4"):
         table.add_column(column, justify="right", no_wrap=True)
     for r in results:
         s4 = r.peer_s4_instructions
         table.add_row(
-            r.model if r.bit_exact else f"[red]{r.model}: output differs from Python's[/]", str(r.act_bits), r.compiler,
-            r.peer, f"{r.instructions:,}", f"{r.instructions / r.macs:.2f}",
+            r.model if r.bit_exact else f"[red]{r.model}: output differs from Python's[/]", str(r.act_bits),
+            r.granularity, r.compiler, r.peer, f"{r.instructions:,}", f"{r.instructions / r.macs:.2f}",
             _count(instruction_bound(bounds, r.target, r.model, f"a{r.act_bits}")),
             _count(instruction_bound(bounds, r.target, r.model, f"aim_a{r.act_bits}")),
             _count(r.peer_instructions), _factor(r.ratio), _count(s4), _factor(r.instructions / s4 if s4 else None),
@@ -184,7 +201,7 @@ def memory_table(results: Sequence[NetworkResult], bounds: dict[str, Any]) -> Ta
     """One row a network: flash and RAM beside the bounds and TensorFlow Lite Micro with CMSIS-NN and int8."""
     from mixcomp_edge.bench.peers import peers
 
-    table = Table("network", "A", title=f"{results[0].target}: bytes")
+    table = Table("network", "A", "scales", title=f"{results[0].target}: bytes")
     columns = (
         "weights", "to 4 bits", "TFLM model", "code", "bound", "TFLM code", "arena", "bound", "TFLM arena", "stack",
     )  # fmt: skip
@@ -199,7 +216,26 @@ def memory_table(results: Sequence[NetworkResult], bounds: dict[str, Any]) -> Ta
             tflm.get("arena"), r.ram_bytes["stack"],
         )  # fmt: skip
         weights = f"{r.flash_bytes['weights']:,}"
-        table.add_row(r.model, str(r.act_bits), weights, f"{r.packing:.3f}", *map(_count, numbers))
+        table.add_row(r.model, str(r.act_bits), r.granularity, weights, f"{r.packing:.3f}", *map(_count, numbers))
+    return table
+
+
+def board_table(results: Sequence[NetworkResult], bounds: dict[str, Any]) -> Table:
+    """One row a board and network: modelled time beside the best that is published for int8 there, measured."""
+    table = Table(
+        "network", "A", "scales", "chip", title=f"{results[0].target}: modelled beside the best published int8"
+    )
+    for column in ("cycles", "ms", "between", "published", "ours / it", "bound"):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("by")
+    for r in results:
+        for b in r.boards:
+            most = bounds.get("published_a4", {}).get(b.chip, {}).get(r.model) if r.act_bits == 4 else None
+            table.add_row(
+                r.model, str(r.act_bits), r.granularity, b.chip, f"{b.cycles:,}", f"{b.latency_ms:.2f}",
+                f"{b.bounds_ms[0]:.3g} to {b.bounds_ms[1]:.3g}", f"{b.published_ms:g}", _factor(b.ratio), _factor(most),
+                b.published_by,
+            )  # fmt: skip
     return table
 
 

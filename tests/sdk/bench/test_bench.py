@@ -98,8 +98,8 @@ def test_the_compiler_with_fewer_instructions_counts(monkeypatch):
         "zig": result(instructions=7),
         "bad": result(instructions=1, bit_exact=False),
     }
-    monkeypatch.setattr(measure, "_measure", lambda file, target, act_bits, name: costs[name])
-    assert measure.measure(Path("x.mce"), "cortex-m4", 4, tuple(costs)) is costs["zig"]
+    monkeypatch.setattr(measure, "_measure", lambda file, target, act_bits, granularity, name: costs[name])
+    assert measure.measure(Path("x.mce"), "cortex-m4", 4, "tensor", tuple(costs)) is costs["zig"]
 
 
 def test_the_tables_show_layers_peers_bounds_and_memory(made_up):

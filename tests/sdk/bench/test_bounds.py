@@ -4,9 +4,10 @@ import pytest
 
 from mixcomp_edge.bench import NETWORKS
 from mixcomp_edge.bench.bounds import exceeded, instruction_bound, load_bounds
+from mixcomp_edge.bench.peers import peers
 from mixcomp_edge.errors import BenchError
 from mixcomp_edge.targets import targets
-from sdk.bench.results import layer, result
+from sdk.bench.results import board, layer, result
 
 
 def test_a_result_within_all_bounds_is_silent():
@@ -25,6 +26,14 @@ def test_a_result_within_all_bounds_is_silent():
         (result(packing=1.031), "1.031 times 4 bits for a weight, the bound is 1.03."),
         (result(layer(ours=61)), "pw takes 0.61 of CMSIS-NN int8, the bound is 0.6."),
         (result(layer("stem", 76, input_bits=8)), "stem takes 0.76 of CMSIS-NN int8, the bound is 0.75."),
+        (
+            result(boards=(board(1.5),), model="dscnn"),
+            "dscnn on cortex-m4 at A4: 1.5 times the 43.19 ms published for stm32l4r5, the bound is",
+        ),
+        (
+            result(instructions=3_200_001, granularity="channel"),
+            "dscnn on cortex-m4 at A4, a scale a channel: 3,200,001",
+        ),
         (result(layer(ours=101), act_bits=8), "1x1 layers take 1.01 of CMSIS-NN int8, the bound is 1.0."),
     ],
 )
@@ -55,6 +64,13 @@ def test_m7_is_held_to_m4():
     assert exceeded(load_bounds(), results[1:]) == []
 
 
+def test_a_scale_a_channel_is_held_to_one_a_tensor():
+    results = [result(instructions=1000), result(instructions=1101, granularity="channel")]
+    (sentence,) = exceeded(load_bounds(), results)
+    assert "dscnn on cortex-m4 at A4, a scale a channel: 1,101 instructions, more than 1.1 of the 1,000" in sentence
+    assert exceeded(load_bounds(), results[1:]) == []
+
+
 def test_the_file_names_networks_and_targets_that_exist():
     bounds = load_bounds()
     for table in (bounds["instructions"], bounds["code_bytes"]):
@@ -62,6 +78,8 @@ def test_the_file_names_networks_and_targets_that_exist():
             assert set(networks) <= set(NETWORKS)
     assert set(bounds["arena_bytes"]) == set(NETWORKS)
     assert {*bounds["code_bytes"], *bounds["ratios"]["targets"]} <= set(targets())
+    assert set(bounds["published_a4"]) == set(peers()["boards"])
+    assert all(set(networks) == set(NETWORKS) for networks in bounds["published_a4"].values())
     assert instruction_bound(bounds, "cortex-m4", "resnet8", "aim_a4") == 9_500_000
     assert instruction_bound(bounds, "cortex-m7", "resnet8", "a4") is None
 
