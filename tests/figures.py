@@ -1,7 +1,7 @@
 """The figures of README.md and DECISIONS.md that bench measures: tests/figures.json holds them, the pages show them.
 
 python tests/figures.py             the pages again, from the file
-python tests/figures.py --measure   the file first; needs MIXCOMP_DATA, arm-none-eabi-gcc and QEMU, about ten minutes"""
+python tests/figures.py --measure   the file first; needs MIXCOMP_DATA, arm-none-eabi-gcc and QEMU, half an hour"""
 
 from __future__ import annotations
 

@@ -16,10 +16,10 @@ from mixcomp_edge.build.cross import toolchains
 from mixcomp_edge.cli.bench import as_json, register
 from mixcomp_edge.errors import BenchError
 from mixcomp_edge.quant_plan import LayerPlan, QuantPlan
-from sdk.bench.results import result
+from sdk.bench.results import board, result
 from sdk.cli.test_verbs import command, one_object, refusal
 
-SMALL = ("bench", "--network", "autoencoder", "--act-bits", "4")
+SMALL = ("bench", "--network", "autoencoder", "--act-bits", "4", "--granularity", "tensor")
 CHAIN = next(iter(toolchains()))
 
 
@@ -37,6 +37,13 @@ def test_the_object_has_the_layers_and_their_peers(tmp_path):
     assert network["instructions"] >= sum(layer["instructions"] for layer in network["layers"])
     assert [layer["peer_instructions"] for layer in network["layers"]][:2] == [160_046, 37_166]
     assert [layer["input_bits"] for layer in network["layers"]][:2] == [8, 4]
+    assert network["granularity"] == "tensor"
+    (board,) = network["boards"]
+    assert (board["chip"], board["published_ms"], board["published_by"]) == ("stm32l4r5", 4.05, "Plumerai, v1.1")
+    assert board["latency_ms"] == pytest.approx(board["cycles"] / 120e3, rel=1e-3)
+    assert board["ratio"] == board["latency_ms"] / 4.05
+    assert network["instructions"] < board["cycles"] - board["stall_cycles"]
+    assert 0 < board["bounds_ms"][0] < board["latency_ms"] < board["bounds_ms"][1]
     assert network["packing"] == pytest.approx(1.0, abs=0.03)
     flash = network["flash_bytes"]
     assert flash["weights"] + flash["code"] == flash["total"]
@@ -45,7 +52,11 @@ def test_the_object_has_the_layers_and_their_peers(tmp_path):
 
 
 def test_a_network_that_cmsis_nn_was_not_measured_on_stands_beside_our_own_int8():
-    value = one_object(command("bench", "--network", "tcn", "--act-bits", "8", "--compiler", CHAIN, "--json"))
+    value = one_object(
+        command(
+            "bench", "--network", "tcn", "--act-bits", "8", "--granularity", "channel", "--compiler", CHAIN, "--json"
+        )
+    )
     (network,) = value["networks"]
     assert network["bit_exact"] is True
     assert (network["peer"], network["peer_s4_instructions"]) == ("our int8", None)
@@ -62,7 +73,7 @@ def made_up(monkeypatch):
     monkeypatch.setattr("mixcomp_edge.cli.bench.output", Console(width=200))
     app = typer.Typer()
     register(app)
-    monkeypatch.setattr(run, "run_bench", lambda targets, **words: [result(instructions=1000)])
+    monkeypatch.setattr(run, "run_bench", lambda targets, **words: [result(instructions=1000, boards=(board(),))])
     return lambda *words: CliRunner().invoke(app, [str(word) for word in words])
 
 
@@ -85,8 +96,9 @@ def test_several_targets_share_one_quantization(monkeypatch):
     calls = []
     monkeypatch.setattr(run, "quantized", lambda *words: calls.append(words) or networks.quantized(*words))
     targets = ["cortex-m4", "cortex-m0plus"]
-    best = run.run_bench(targets, networks=["autoencoder"], act_bits=[4], compiler=CHAIN)
+    best = run.run_bench(targets, networks=["autoencoder"], act_bits=[4], granularities=["channel"], compiler=CHAIN)
     assert len(calls) == 1
+    assert calls[0][1].default.granularity == "channel"
     assert [r.target for r in best] == ["cortex-m4", "cortex-m0plus"]
     assert all(r.bit_exact for r in best)
     assert best[0].instructions < best[1].instructions
@@ -104,7 +116,19 @@ def test_the_compiler_with_fewer_instructions_counts(monkeypatch):
 
 def test_the_tables_show_layers_peers_bounds_and_memory(made_up):
     text = made_up("--functions").stdout
-    for word in ("conv1x1", "0.50", "3,200,000", "2,700,000", "9,000", "53,936", "mce_dscnn_run", "softmax"):
+    for word in (
+        "stm32l4r5",
+        "0.90",
+        "43.19",
+        "conv1x1",
+        "0.50",
+        "3,200,000",
+        "2,700,000",
+        "9,000",
+        "53,936",
+        "mce_dscnn_run",
+        "softmax",
+    ):
         assert word in text
 
 
