@@ -44,7 +44,7 @@ MAY_IMPORT = {
     "doctor": {"errors", "build", "targets", "board", "mixcomp_sim"},
     "frontend": {"errors", "documents", "tflite", "numerics", "ir", "operators", "torch"},
     "train": {*BELOW_TRAIN, "frontend", "torch"},
-    "bench": {*BELOW_TRAIN, "train"},
+    "bench": {*BELOW_TRAIN, "train", "transports", "mixcomp_sim"},
     "report": {*BELOW_TRAIN, "bench"},
     "cli": {*BELOW_TRAIN, "train", "bench", "report", "mixcomp_sim"},
     "__main__": {"cli"},
