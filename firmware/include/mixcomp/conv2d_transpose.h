@@ -35,10 +35,14 @@ void mce_conv2d_transpose_u4_w4__dsp(const mce_conv2d_transpose *p, const uint8_
 void mce_conv2d_transpose_s4_w4__dsp(const mce_conv2d_transpose *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
 void mce_conv2d_transpose_u8_w4__dsp(const mce_conv2d_transpose *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
 void mce_conv2d_transpose_s8_w4__dsp(const mce_conv2d_transpose *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_conv2d_transpose_u4_w4_halves__dsp(const mce_conv2d_transpose *p, const uint8_t *x, uint8_t *y,
+                                            mce_scratch *scratch);
 void mce_conv2d_transpose_u4_w4_bytes__dsp(const mce_conv2d_transpose *p, const uint8_t *x, uint8_t *y,
                                            mce_scratch *scratch);
 void mce_conv2d_transpose_u4_w4_pairs__dsp(const mce_conv2d_transpose *p, const uint8_t *x, uint8_t *y,
                                            mce_scratch *scratch);
+void mce_conv2d_transpose_s4_w4_halves__dsp(const mce_conv2d_transpose *p, const uint8_t *x, uint8_t *y,
+                                            mce_scratch *scratch);
 void mce_conv2d_transpose_s4_w4_bytes__dsp(const mce_conv2d_transpose *p, const uint8_t *x, uint8_t *y,
                                            mce_scratch *scratch);
 void mce_conv2d_transpose_s4_w4_pairs__dsp(const mce_conv2d_transpose *p, const uint8_t *x, uint8_t *y,

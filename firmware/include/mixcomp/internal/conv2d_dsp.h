@@ -104,14 +104,16 @@ MCE_INLINE const mce_word *mce_conv2d_any(mce_scheme scheme, const mce_two_pixel
 /* acc[o] = bias[o] + sum_{i,j,c} level(o,i,j,c) * X[h*sh - top + i*dh, w*sw - left + j*dw, g*depth + c]
  * y[h,w,o] = clamp(y.zero + q32(acc[o], m[o], s)), or with a residual as in SPEC.md 4.12               SPEC.md 4.1
  * Two pixels meet four channels at a time. s4 runs as x + 8, and the bias makes up for it. add and r are null (0) in
- * conv2d. scratch: [n] words for two patches, then [n] bytes for one of bytes that do not fill words, or in quad its
- * blocks and the lanes of the channels that are decoded together; n = kh*kw*depth rounded up to a multiple of 8.
+ * conv2d. scratch: [n/2] bytes for a patch of packed elements that is copied; [n] words for two patches; then [n] bytes for
+ * one of bytes that do not fill words, or in quad its blocks and the lanes of the channels that are decoded together;
+ * n = kh*kw*depth rounded up to a multiple of 8.
  * quad: the low channel's sum over a block of p->blocks stays below half the base, T below 2^31; pair:
  * (|bias| + sum |level| * max|x|) * 2^s < 2^31 and the offset wraps there and back. plan/packing proves it.
- * run: quad only, what computes whole tiles; wide, a constant: of 8-bit outputs. */
-MCE_INLINE void mce_conv2d_body(mce_type type, mce_scheme scheme, mce_quad_run *run, int32_t wide, const mce_conv2d *p,
-                                const mce_conv2d_add *add, const uint8_t *x, const uint8_t *r, uint8_t *y,
-                                mce_scratch *scratch)
+ * run: quad only, what computes whole tiles; wide, a constant: of 8-bit outputs; copies, a constant: whether packed elements that do not fill words
+ * may be copied. */
+MCE_INLINE void mce_conv2d_body(mce_type type, mce_scheme scheme, mce_quad_run *run, int32_t wide, int32_t copies,
+                                const mce_conv2d *p, const mce_conv2d_add *add, const uint8_t *x, const uint8_t *r,
+                                uint8_t *y, mce_scratch *scratch)
 {
     const int32_t depth = p->x.c / p->groups, outputs = p->y.c / p->groups, pixels = p->y.h * p->y.w;
     const int32_t n = (p->window.kh * p->window.kw * depth + 7) & ~7, unit = scheme == MCE_QUAD ? 2 : 1;
@@ -124,7 +126,8 @@ MCE_INLINE void mce_conv2d_body(mce_type type, mce_scheme scheme, mce_quad_run *
         mce_sink_residuals(&sink, residual);
     }
     const mce_word *const table = scheme == MCE_PAIR_TABLE ? (const mce_word *)p->levels : 0; /* null (0): fixp4 */
-    mce_word *const patches = (mce_word *)(void *)scratch;
+    const int32_t halved = copies && mce_is_halved(type, depth);
+    mce_word *const patches = (mce_word *)(void *)scratch + (halved ? n >> 3 : 0);
     mce_quad_block *const blocks = (mce_quad_block *)(void *)(patches + n);
     const mce_word *w = (const mce_word *)p->codes, *group = w, *codes = w; /* codes: what is not decoded yet */
     mce_two_pixels in = {patches, n, blocks, blocks, {4096, 1 << 20, MCE_QUAD_MASK}, 0, 0, 0, 2};
@@ -153,8 +156,14 @@ MCE_INLINE void mce_conv2d_body(mce_type type, mce_scheme scheme, mce_quad_run *
                         wide ? p->requant.shift : 0,
                         0,
                         in.split};
-    const mce_gathering gather = mce_gather_of(type, p, x, (uint8_t *)(patches + n));
-    mce_gather_begin(unit, &gather, p->window.kh * p->window.kw * depth, n, patches);
+    const mce_conv2d bytes = copies ? mce_halved(p) : *p;
+    const mce_gathering gather = halved ? mce_gather_of(MCE_U8, &bytes, x, (uint8_t *)scratch)
+                                        : mce_gather_of(type, p, x, (uint8_t *)(patches + n));
+    if (halved) {
+        mce_halves_begin(type, &gather, p->window.kh * p->window.kw * depth, n);
+    } else {
+        mce_gather_begin(unit, &gather, p->window.kh * p->window.kw * depth, n, patches);
+    }
     for (int32_t first = 0, last; first < p->y.c; first = last, group = w) {
         const int32_t left = outputs - first % outputs;
         last = first + (together < left ? together : left);
@@ -168,7 +177,12 @@ MCE_INLINE void mce_conv2d_body(mce_type type, mce_scheme scheme, mce_quad_run *
         for (in.pixel = 0; in.pixel < pixels; in.pixel += 2) {
             in.count = pixels - in.pixel < 2 ? 1 : 2;
             for (int32_t i = 0; i < in.count; i++) {
-                mce_gather_patch(type, unit, &gather, at, first / outputs * depth, n, patches + unit * i);
+                const int32_t channel = first / outputs * depth;
+                if (halved) {
+                    mce_gather_halves(type, unit, &gather, at, channel, n, patches + unit * i);
+                } else {
+                    mce_gather_patch(type, unit, &gather, at, channel, n, patches + unit * i);
+                }
                 mce_corner_next(&gather, &at);
             }
             if (scheme == MCE_QUAD && !decoded) {
@@ -196,7 +210,7 @@ MCE_INLINE void mce_conv2d_body(mce_type type, mce_scheme scheme, mce_quad_run *
 /* Bytes, and fixp4 without a residual: what most networks need is small and fast. */
 MCE_INLINE void mce_conv2d_dsp(mce_type type, mce_scheme scheme, const mce_conv2d *p, const mce_conv2d_add *add,
                                const uint8_t *x, const uint8_t *r, uint8_t *y, mce_scratch *scratch)
-{ mce_conv2d_body(type, scheme, 0, 0, p, add, x, r, y, scratch); }
+{ mce_conv2d_body(type, scheme, 0, 0, 0, p, add, x, r, y, scratch); }
 
 /* quad: defines mce_conv2d_quad_<act>, one for all kernels with that type of x; run is how they end. */
 #define MCE_CONV2D_QUAD(act, type)                                                                                     \
@@ -204,12 +218,17 @@ MCE_INLINE void mce_conv2d_dsp(mce_type type, mce_scheme scheme, const mce_conv2
                                         const uint8_t *x, const uint8_t *r, uint8_t *y, mce_scratch *scratch);         \
     MCE_ONCE void mce_conv2d_quad_##act(mce_quad_run *run, const mce_conv2d *p, const mce_conv2d_add *add,             \
                                         const uint8_t *x, const uint8_t *r, uint8_t *y, mce_scratch *scratch)          \
-    { mce_conv2d_body(type, MCE_QUAD, run, 0, p, add, x, r, y, scratch); }
+    { mce_conv2d_body(type, MCE_QUAD, run, 0, 0, p, add, x, r, y, scratch); }
+
+/* quad with channels that fill bytes, but not words. */
+MCE_INLINE void mce_conv2d_quad_halves(mce_type type, mce_quad_run *run, const mce_conv2d *p, const mce_conv2d_add *add,
+                                       const uint8_t *x, const uint8_t *r, uint8_t *y, mce_scratch *scratch)
+{ mce_conv2d_body(type, MCE_QUAD, run, 0, 1, p, add, x, r, y, scratch); }
 
 /* quad with outputs of 8 bits. */
 MCE_INLINE void mce_conv2d_quad_bytes(mce_type type, const mce_conv2d *p, const uint8_t *x, uint8_t *y,
                                       mce_scratch *scratch)
-{ mce_conv2d_body(type, MCE_QUAD, mce_quad_tiles_bytes, 1, p, 0, x, 0, y, scratch); }
+{ mce_conv2d_body(type, MCE_QUAD, mce_quad_tiles_bytes, 1, 1, p, 0, x, 0, y, scratch); }
 
 /* pair: defines mce_conv2d_pair_<act>, one for the other kernels with that type of x: by table or fixp4, with a
  * residual or without. */
@@ -218,6 +237,6 @@ MCE_INLINE void mce_conv2d_quad_bytes(mce_type type, const mce_conv2d *p, const 
                                         const uint8_t *r, uint8_t *y, mce_scratch *scratch);                           \
     MCE_ONCE void mce_conv2d_pair_##act(const mce_conv2d *p, const mce_conv2d_add *add, const uint8_t *x,              \
                                         const uint8_t *r, uint8_t *y, mce_scratch *scratch)                            \
-    { mce_conv2d_body(type, MCE_PAIR_TABLE, 0, 0, p, add, x, r, y, scratch); }
+    { mce_conv2d_body(type, MCE_PAIR_TABLE, 0, 0, 0, p, add, x, r, y, scratch); }
 
 #endif

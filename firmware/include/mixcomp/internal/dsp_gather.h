@@ -3,7 +3,8 @@
  *
  * Order. Bytes come as 0 2 1 3 of each four of a patch, packed elements as 0 4 1 5 2 6 3 7 of each eight where the input
  * channels fill whole words, otherwise as they are: so masks and UXTB16 part a word. sdk/mixcomp_edge/plan/packing packs the
- * weights in the same order. Bytes that do not fill words by channels are copied to a patch of bytes first. */
+ * weights in the same order. Bytes that do not fill words by channels are copied to a patch of bytes first; so are packed
+ * elements whose channels fill bytes, where a kernel can: as bytes of half as many channels, then as if they filled words. */
 #ifndef MIXCOMP_INTERNAL_DSP_GATHER_H
 #define MIXCOMP_INTERNAL_DSP_GATHER_H
 
@@ -270,6 +271,32 @@ MCE_INLINE void mce_gather_patch(mce_type type, int32_t unit, const mce_gatherin
     for (int32_t i = g->p->window.kh; i > 0; i--, from += g->pitch) {
         mce_patch_words(type, unit, &to, from, g->run);
     }
+}
+
+/* Packed elements whose channels fill bytes, but not words. */
+MCE_INLINE int32_t mce_is_halved(mce_type type, int32_t depth)
+{ return mce_is_packed(type) && depth % 8 != 0 && depth % 2 == 0; }
+
+/* The convolution as one of bytes of half as many channels. */
+MCE_INLINE mce_conv2d mce_halved(const mce_conv2d *p)
+{
+    mce_conv2d halved = *p;
+    halved.x.c /= 2;
+    halved.x.zero = (int32_t)(((uint32_t)p->x.zero & 0x0Fu) * 0x11u);
+    return halved;
+}
+
+/* As mce_gather_begin; g: of mce_halved. */
+MCE_INLINE void mce_halves_begin(mce_type type, const mce_gathering *g, int32_t length, int32_t padded)
+{ mce_bytes_fill(g->bytes + length / 2, type == MCE_S4 ? 0x88u : 0, (padded - length) / 2); }
+
+/* As mce_gather_patch; g: of mce_halved. */
+MCE_INLINE void mce_gather_halves(mce_type type, int32_t unit, const mce_gathering *g, mce_corner at, int32_t channel,
+                                  int32_t padded, mce_word *patch)
+{
+    mce_patch to = {1, patch, 0};
+    mce_gather_bytes(g, at, channel / 2);
+    mce_patch_words(type, unit, &to, g->bytes, padded);
 }
 
 #endif

@@ -44,7 +44,7 @@ from mixcomp_edge.plan.packing.mve import (
 from mixcomp_edge.plan.packing.packed import Packed
 from mixcomp_edge.plan.packing.phases import by_phases
 from mixcomp_edge.plan.packing.portable import rows, rows3x3, rows_gathered, strips, words
-from mixcomp_edge.plan.packing.quad import quad, quad_bytes
+from mixcomp_edge.plan.packing.quad import quad, quad_bytes, quad_halves
 from mixcomp_edge.plan.packing.steps import by_steps
 from mixcomp_edge.plan.packing.swar import dense_swar, rows_joined, swar
 
@@ -54,6 +54,7 @@ OF_CONVOLUTIONS: dict[str, Callable[[Any, QNode], Packed | None]] = {
     "rows_gathered": rows_gathered,
     "quad": quad,
     "quad_bytes": quad_bytes,
+    "quad_halves": quad_halves,
     "pair": pair,
     "pair_table": pair_table,
     "swar2": partial(swar, channels=2),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,23 +63,33 @@ def shifted_bias(node: Weighted, x: QNode) -> NDArray[np.int32] | None:
     return bias.astype(np.int32) if np.all(np.abs(bias) < 1 << 31) else None
 
 
-def gather_order(node: Weighted, x: QNode) -> NDArray[np.intp]:
+def gather_order(node: Weighted, x: QNode, copies: bool = False) -> NDArray[np.intp]:
     """(K,) for each place of a gathered patch the index of its element in the reduction, -1 for a zero; K is a multiple
-    of 8. internal/dsp_gather.h reads in this order."""
+    of 8. internal/dsp_gather.h reads in this order. copies: whether the kernel copies 4-bit elements first."""
     length = node.weights.codes.shape[1]
-    depth = x.shape[-1] // node.groups if isinstance(node, QConv2d) else prod(x.shape)
     within = {4: (0, 4, 1, 5, 2, 6, 3, 7), 8: (0, 2, 1, 3)}[x.type.bits]
     order = np.pad(np.arange(length), (0, -length % 8), constant_values=-1)
-    if x.type.bits == 8 or depth % 8 == 0 or isinstance(node, QDense):
+    if x.type.bits == 8 or isinstance(node, QDense) or _depth(node, x) % 8 == 0 or (copies and fills_bytes(node, x)):
         order = order.reshape(-1, len(within))[:, list(within)].ravel()
     return order
 
 
-def patch_bytes(node: Weighted, x: QNode) -> int:
-    """Scratch for two patches of halfwords, and for one of bytes where these do not fill words by channels."""
+def fills_bytes(node: Weighted, x: QNode) -> bool:
+    """Whether the 4-bit channels of a group fill bytes, but not words."""
+    return x.type.bits == 4 and _depth(node, x) % 2 == 0 and _depth(node, x) % 8 != 0
+
+
+def patch_bytes(node: Weighted, x: QNode, copies: bool = False) -> int:
+    """Scratch for two patches of halfwords, and for one that is copied."""
     padded = -(-node.weights.codes.shape[1] // 8) * 8
-    in_bytes = x.type.bits == 8 and x.shape[-1] // group_count(node) % 4 != 0
-    return (5 if in_bytes else 4) * padded
+    if x.type.bits == 8 and _depth(node, x) % 4 != 0:
+        return 5 * padded
+    return 4 * padded + (padded // 2 if copies and fills_bytes(node, x) else 0)
+
+
+def _depth(node: Weighted, x: QNode) -> int:
+    """Channels of a group."""
+    return x.shape[-1] // group_count(node)
 
 
 def byte_order(length: int, depth: int, bits: int) -> NDArray[np.intp]:

@@ -16,8 +16,10 @@ from mixcomp_edge.plan.packing.packed import (
     Int,
     Packed,
     cut,
+    fills_bytes,
     gather_order,
     group_count,
+    patch_bytes,
     reduction_in_order,
     shifted_bias,
 )
@@ -33,11 +35,16 @@ IN_PLACE, DECODED, DECODING, GATHERING, SUMMING = 0.5, 0.375, 3.25, 2.0, 0.75
 
 def quad(node: Weighted, x: QNode) -> Packed | None:
     """What a convolution of 4-bit inputs and outputs reads."""
-    return _quad(node, x) if node.type.bits == 4 else None
+    return None if node.type.bits == 8 or fills_bytes(node, x) else _quad(node, x)
+
+
+def quad_halves(node: Weighted, x: QNode) -> Packed | None:
+    """The same where the channels fill bytes, but not words."""
+    return _quad(node, x) if node.type.bits == 4 and fills_bytes(node, x) else None
 
 
 def quad_bytes(node: Weighted, x: QNode) -> Packed | None:
-    """The same where outputs have 8 bits."""
+    """Where outputs have 8 bits, any channels."""
     return _quad(node, x) if node.type.bits == 8 else None
 
 
@@ -72,7 +79,7 @@ def quad_in_place(node: Weighted, x: QNode) -> Packed | None:
     or two [K/4]; K is rounded up to a multiple of 8."""
     if not node.weights.codebook.is_twos_complement:
         return None
-    padded, low, high = _channels(node, x, node.weights.levels)
+    _, low, high = _channels(node, x, node.weights.levels)
     bias = shifted_bias(node, x)
     if bias is None or _largest(high).max(initial=0) >= HIGH_LIMIT:
         return None
@@ -89,7 +96,8 @@ def quad_in_place(node: Weighted, x: QNode) -> Packed | None:
         high[..., 1],
     ]
     codes = _side_by_side(np.stack(nibbles, axis=2), group_count(node))
-    return Packed(codes, bias, blocks=blocks, scratch_bytes=4 * padded + BLOCK_BYTES * (len(blocks) - 1))
+    scratch = patch_bytes(node, x, copies=True) + BLOCK_BYTES * (len(blocks) - 1)
+    return Packed(codes, bias, blocks=blocks, scratch_bytes=scratch)
 
 
 def blocks_within(low: Int, least: int, most: int) -> NDArray[np.uint8]:
@@ -128,14 +136,14 @@ def quad_decoded(node: Weighted, x: QNode, fours: int = 1) -> Packed | None:
     _, low, high = _channels(node, x, node.weights.codes.astype(np.int64))
     codes = _side_by_side(np.stack([low, high], axis=2).reshape(len(low), -1, 8), group_count(node))
     head = np.array([fours, base & 255, base >> 8], np.uint8)
-    scratch = 4 * padded + BLOCK_BYTES * (len(blocks) - 1) + min(4 * fours, outputs) * padded
+    scratch = patch_bytes(node, x, copies=True) + BLOCK_BYTES * (len(blocks) - 1) + min(4 * fours, outputs) * padded
     return Packed(codes, bias, "levels", np.concatenate([head, blocks]), scratch)
 
 
 def _channels(node: Weighted, x: QNode, values: Int) -> tuple[int, Int, Int]:
     """K, and the low and the high channels' values (pairs, K) as they are gathered; an odd last one of a group has a
     neighbour of zeros."""
-    w = reduction_in_order(values, gather_order(node, x))
+    w = reduction_in_order(values, gather_order(node, x, copies=True))
     parts = [np.pad(part, ((0, len(part) % 2), (0, 0))) for part in np.split(w, group_count(node))]
     return w.shape[1], np.concatenate([part[0::2] for part in parts]), np.concatenate([part[1::2] for part in parts])
 
