@@ -118,7 +118,7 @@ CORES = list(
         *(pytest.param(*two, marks=pytest.mark.long) for two in (("fixp4", 4), ("fixp4", 8), ("posit4", 4))),
     ],
 )
-@pytest.mark.parametrize("core", CORES)
+@pytest.mark.parametrize("core", [pytest.param(c, marks=[pytest.mark.long] * (c == "riscv32")) for c in CORES])
 def test_a_flipped_bit_of_the_image_is_caught_on_each_core(core, weights, act_bits, tmp_path):
     model = bundle(act_bits, weights)
     layout = export(model, core, tmp_path / "c", kernels=preferred(model.graph, core))

@@ -206,5 +206,6 @@ def image(kernels: list[Kernel], core: Target, chain: str, folder: Path) -> Mach
     lines = "".join(f"{name} : ORIGIN = {at}, LENGTH = {size}\n" for name, (at, size) in areas.items())
     script.write_text(f"MEMORY {{\n{lines}}}\n" + (build.FIRMWARE / "ports" / "emulated" / "sections.ld").read_text())
     sources = [*(build.source(kernel) for kernel in kernels), source]
-    objects = toolchains()[chain].compile(sources, [build.FIRMWARE / "include"], core, folder, ENUMS)
-    return open_machine(toolchains()[chain].link(objects, core, folder / "image.elf", script, "mce_call"), core.core)
+    found = toolchains(core.triple)[chain]
+    objects = found.compile(sources, [build.FIRMWARE / "include"], core, folder, ENUMS)
+    return open_machine(found.link(objects, core, folder / "image.elf", script, "mce_call"), core.core)

@@ -175,17 +175,24 @@ def test_rows_of_a_maximum_that_need_several_strips(dtype, channels, kernels):
         assert_exact(x, node, rng, kernels)
 
 
+def takes_long(isa: str, chain: str, dtype: str) -> bool:
+    """swar is v7m's C, which every machine runs: two types, by the compiler that pip has."""
+    if isa == "swar":
+        return chain == "gcc" or dtype not in ("u4", "s8")
+    return chain == "zig" and isa != "dsp"
+
+
 @pytest.fixture(scope="module")
 def machines(tmp_path_factory) -> Callable[[str, str], Machine]:
     """(instruction set, compiler) -> an emulated core with an image of all its kernels, built once."""
 
     @cache
     def opened(isa: str, chain: str) -> Machine:
-        if chain not in toolchains():
-            pytest.skip("no such compiler")
         core = next((t for t in targets().values() if isa in t.isas and t.core), None)
         if core is None:
             pytest.skip(f"no emulator runs {isa}")
+        if chain not in toolchains(core.triple):
+            pytest.skip(f"no {chain} for {core.name}")
         if not find_core(core.core).model and shutil.which("qemu-system-arm") is None:
             pytest.skip(f"{isa} runs in QEMU alone, and qemu-system-arm is not installed")
         mine = [kernel for kernel in catalogue() if kernel.isa == isa]
@@ -197,8 +204,9 @@ def machines(tmp_path_factory) -> Callable[[str, str], Machine]:
 @pytest.mark.parametrize(
     ("isa", "chain", "op", "dtype"),
     [
-        *((isa, "gcc", op, dtype) for isa, op, dtype in OWN),
-        *(pytest.param(isa, "zig", op, dtype, marks=[pytest.mark.long] * (isa != "dsp")) for isa, op, dtype in OWN),
+        pytest.param(isa, chain, op, dtype, marks=[pytest.mark.long] * takes_long(isa, chain, dtype))
+        for chain in ("gcc", "zig")
+        for isa, op, dtype in OWN
     ],
 )
 def test_every_kernel_equals_the_interpreter_as_machine_code(isa, chain, op, dtype, machines):

@@ -10,16 +10,20 @@ from mixcomp_edge.choosing import compiled_bytes
 from mixcomp_edge.plan.kernels import Kernel, catalogue
 from mixcomp_edge.targets import target
 
-CORES = {"c": "cortex-m4", "dsp": "cortex-m4", "v7m": "cortex-m3", "v6m": "cortex-m0plus", "mve": "cortex-m55"}
+CORES = {
+    "c": "cortex-m4", "dsp": "cortex-m4", "v7m": "cortex-m3", "v6m": "cortex-m0plus", "mve": "cortex-m55",
+    "swar": "riscv32",
+}  # fmt: skip
 FILE = resources.firmware() / "kernels" / "sizes.toml"
 
 
 def measured(kernels: Sequence[Kernel]) -> tuple[str, dict[str, int]]:
-    """(compiler, kernel -> bytes)."""
-    chain = toolchain("gcc")
-    return chain.version(), {
-        kernel.name: compiled_bytes(kernel, target(CORES[kernel.isa]), chain) for kernel in kernels
-    }
+    """(compiler for Arm, kernel -> bytes)."""
+    sizes = {}
+    for kernel in kernels:
+        core = target(CORES[kernel.isa])
+        sizes[kernel.name] = compiled_bytes(kernel, core, toolchain("gcc", core.triple))
+    return toolchain("gcc").version(), sizes
 
 
 if __name__ == "__main__":

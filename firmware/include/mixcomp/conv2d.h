@@ -58,6 +58,10 @@ void mce_conv2d_u4_fx4__v7m(const mce_conv2d *p, const uint8_t *x, uint8_t *y, m
 void mce_conv2d_s4_fx4__v7m(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
 void mce_conv2d_u8_fx4__v7m(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
 void mce_conv2d_s8_fx4__v7m(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_conv2d_u4_fx4__swar(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_conv2d_s4_fx4__swar(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_conv2d_u8_fx4__swar(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_conv2d_s8_fx4__swar(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
 
 void mce_conv2d_u4_fx4__v6m(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
 void mce_conv2d_s4_fx4__v6m(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);

@@ -77,6 +77,14 @@ void mce_conv2d_add_u8_fx4__v7m(const mce_conv2d_add *p, const uint8_t *x, const
                                 mce_scratch *scratch);
 void mce_conv2d_add_s8_fx4__v7m(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y,
                                 mce_scratch *scratch);
+void mce_conv2d_add_u4_fx4__swar(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y,
+                                 mce_scratch *scratch);
+void mce_conv2d_add_s4_fx4__swar(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y,
+                                 mce_scratch *scratch);
+void mce_conv2d_add_u8_fx4__swar(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y,
+                                 mce_scratch *scratch);
+void mce_conv2d_add_s8_fx4__swar(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y,
+                                 mce_scratch *scratch);
 
 void mce_conv2d_add_u4_fx4__v6m(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y,
                                 mce_scratch *scratch);

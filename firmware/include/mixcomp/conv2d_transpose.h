@@ -60,6 +60,14 @@ void mce_conv2d_transpose_u8_fx4__v7m(const mce_conv2d_transpose *p, const uint8
                                       mce_scratch *scratch);
 void mce_conv2d_transpose_s8_fx4__v7m(const mce_conv2d_transpose *p, const uint8_t *x, uint8_t *y,
                                       mce_scratch *scratch);
+void mce_conv2d_transpose_u4_fx4__swar(const mce_conv2d_transpose *p, const uint8_t *x, uint8_t *y,
+                                       mce_scratch *scratch);
+void mce_conv2d_transpose_s4_fx4__swar(const mce_conv2d_transpose *p, const uint8_t *x, uint8_t *y,
+                                       mce_scratch *scratch);
+void mce_conv2d_transpose_u8_fx4__swar(const mce_conv2d_transpose *p, const uint8_t *x, uint8_t *y,
+                                       mce_scratch *scratch);
+void mce_conv2d_transpose_s8_fx4__swar(const mce_conv2d_transpose *p, const uint8_t *x, uint8_t *y,
+                                       mce_scratch *scratch);
 
 void mce_conv2d_transpose_u4_fx4__v6m(const mce_conv2d_transpose *p, const uint8_t *x, uint8_t *y,
                                       mce_scratch *scratch);

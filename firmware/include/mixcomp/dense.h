@@ -51,6 +51,10 @@ void mce_dense_u4_fx4__v7m(const mce_dense *p, const uint8_t *x, uint8_t *y, mce
 void mce_dense_s4_fx4__v7m(const mce_dense *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
 void mce_dense_u8_fx4__v7m(const mce_dense *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
 void mce_dense_s8_fx4__v7m(const mce_dense *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_dense_u4_fx4__swar(const mce_dense *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_dense_s4_fx4__swar(const mce_dense *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_dense_u8_fx4__swar(const mce_dense *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_dense_s8_fx4__swar(const mce_dense *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
 
 void mce_dense_u4_fx4__v6m(const mce_dense *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
 void mce_dense_s4_fx4__v6m(const mce_dense *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);

@@ -133,6 +133,10 @@ void mce_conv2d_u4_fx4_tflm__v7m(const mce_conv2d *p, const uint8_t *x, uint8_t 
 void mce_conv2d_s4_fx4_tflm__v7m(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
 void mce_conv2d_u8_fx4_tflm__v7m(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
 void mce_conv2d_s8_fx4_tflm__v7m(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_conv2d_u4_fx4_tflm__swar(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_conv2d_s4_fx4_tflm__swar(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_conv2d_u8_fx4_tflm__swar(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_conv2d_s8_fx4_tflm__swar(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
 void mce_conv2d_u4_w8_tflm__dsp(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
 void mce_conv2d_s4_w8_tflm__dsp(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
 void mce_conv2d_u8_w8_tflm__dsp(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
@@ -165,6 +169,14 @@ void mce_conv2d_add_u8_fx4_tflm__v7m(const mce_conv2d_add *p, const uint8_t *x, 
                                      mce_scratch *scratch);
 void mce_conv2d_add_s8_fx4_tflm__v7m(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y,
                                      mce_scratch *scratch);
+void mce_conv2d_add_u4_fx4_tflm__swar(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y,
+                                      mce_scratch *scratch);
+void mce_conv2d_add_s4_fx4_tflm__swar(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y,
+                                      mce_scratch *scratch);
+void mce_conv2d_add_u8_fx4_tflm__swar(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y,
+                                      mce_scratch *scratch);
+void mce_conv2d_add_s8_fx4_tflm__swar(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y,
+                                      mce_scratch *scratch);
 void mce_conv2d_add_u4_w8_tflm__dsp(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y,
                                     mce_scratch *scratch);
 void mce_conv2d_add_s4_w8_tflm__dsp(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y,
@@ -187,6 +199,10 @@ void mce_dense_u4_fx4_tflm__v7m(const mce_dense *p, const uint8_t *x, uint8_t *y
 void mce_dense_s4_fx4_tflm__v7m(const mce_dense *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
 void mce_dense_u8_fx4_tflm__v7m(const mce_dense *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
 void mce_dense_s8_fx4_tflm__v7m(const mce_dense *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_dense_u4_fx4_tflm__swar(const mce_dense *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_dense_s4_fx4_tflm__swar(const mce_dense *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_dense_u8_fx4_tflm__swar(const mce_dense *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_dense_s8_fx4_tflm__swar(const mce_dense *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
 void mce_conv2d_transpose_u8_fx4_tflm__dsp(const mce_conv2d_transpose *p, const uint8_t *x, uint8_t *y,
                                            mce_scratch *scratch);
 void mce_conv2d_transpose_s8_fx4_tflm__dsp(const mce_conv2d_transpose *p, const uint8_t *x, uint8_t *y,
@@ -215,6 +231,14 @@ void mce_conv2d_transpose_u8_fx4_tflm__v7m(const mce_conv2d_transpose *p, const 
                                            mce_scratch *scratch);
 void mce_conv2d_transpose_s8_fx4_tflm__v7m(const mce_conv2d_transpose *p, const uint8_t *x, uint8_t *y,
                                            mce_scratch *scratch);
+void mce_conv2d_transpose_u4_fx4_tflm__swar(const mce_conv2d_transpose *p, const uint8_t *x, uint8_t *y,
+                                            mce_scratch *scratch);
+void mce_conv2d_transpose_s4_fx4_tflm__swar(const mce_conv2d_transpose *p, const uint8_t *x, uint8_t *y,
+                                            mce_scratch *scratch);
+void mce_conv2d_transpose_u8_fx4_tflm__swar(const mce_conv2d_transpose *p, const uint8_t *x, uint8_t *y,
+                                            mce_scratch *scratch);
+void mce_conv2d_transpose_s8_fx4_tflm__swar(const mce_conv2d_transpose *p, const uint8_t *x, uint8_t *y,
+                                            mce_scratch *scratch);
 void mce_conv2d_transpose_u4_w8_tflm__dsp(const mce_conv2d_transpose *p, const uint8_t *x, uint8_t *y,
                                           mce_scratch *scratch);
 void mce_conv2d_transpose_s4_w8_tflm__dsp(const mce_conv2d_transpose *p, const uint8_t *x, uint8_t *y,

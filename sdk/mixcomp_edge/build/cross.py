@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 COMMON = ("-std=c99", "-O2", "-ffreestanding", "-ffunction-sections", "-fdata-sections")
 ENTRY = "mce__run"
 _FAMILIES = {ARM: "Cortex-M", "riscv64-unknown-elf": "RISC-V"}
+_WITH = {ARM: "", "riscv64-unknown-elf": " and picolibc"}
 # A label for the emulator at the end of each layer. It is no instruction, so the counts are those of the plain build.
 HOOK = '-DMCE_LAYER_HOOK(index,output)=__asm__ volatile("mce_layer_" #index "_end:")'
 
@@ -86,11 +88,18 @@ class Toolchain:
 def toolchains(triple: str = ARM) -> dict[str, Toolchain]:
     """The cross compilers on this machine for a target's triple, the preferred one first."""
     found = {}
-    if gcc := shutil.which(f"{triple}-gcc"):
+    gcc = shutil.which(f"{triple}-gcc")
+    if gcc and (triple == ARM or _has_picolibc(gcc)):
         found["gcc"] = Toolchain("gcc", (gcc,))
     if importlib.util.find_spec("ziglang") is not None:
         found["zig"] = Toolchain("zig", (sys.executable, "-m", "ziglang"))
     return found
+
+
+@cache
+def _has_picolibc(gcc: str) -> bool:
+    """Whether there is a C library beside it: Debian packages gcc for RISC-V without one."""
+    return Path(_run([gcc, "-print-file-name=picolibc.specs"]).strip()).is_absolute()
 
 
 def toolchain(name: str | None = None, triple: str = ARM) -> Toolchain:
@@ -99,7 +108,11 @@ def toolchain(name: str | None = None, triple: str = ARM) -> Toolchain:
     if name is not None and name not in ("gcc", "zig"):
         raise ToolchainError(f"unknown toolchain '{name}'; known are gcc and zig.")
     if not found or (name is not None and name not in found):
-        remedy = f"Install {triple}-gcc" if name == "gcc" else "pip install 'mixcomp-edge[toolchain]' (ziglang)"
+        remedy = (
+            f"Install {triple}-gcc{_WITH[triple]}"
+            if name == "gcc"
+            else "pip install 'mixcomp-edge[toolchain]' (ziglang)"
+        )
         raise ToolchainError(
             f"no cross compiler {name or ''} for {_FAMILIES[triple]} found. {remedy}.".replace("  ", " ")
         )

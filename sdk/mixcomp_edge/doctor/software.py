@@ -59,6 +59,9 @@ def _host_compiler() -> str:
 
 def _cross_compilers() -> str:
     from mixcomp_edge.build.cross import toolchain, toolchains
+    from mixcomp_edge.targets import target
 
     toolchain()
-    return ", ".join(chain.version() for chain in toolchains().values())
+    riscv = toolchains(target("riscv32").triple).get("gcc")
+    found = [chain.version() for chain in toolchains().values()]
+    return ", ".join([*found, *([f"{riscv.version()} for RISC-V"] if riscv else [])])

@@ -41,7 +41,7 @@ def network(dtype: str, depth: int, way: str) -> Graph:
     return verify(Graph("net", tuple(nodes), outputs))
 
 
-@pytest.mark.parametrize("isa", ["v6m", "v7m"])
+@pytest.mark.parametrize("isa", ["v6m", "v7m", "swar"])
 @pytest.mark.parametrize(
     ("dtype", "depth", "way", "serves"),
     [

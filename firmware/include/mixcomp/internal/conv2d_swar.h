@@ -1,4 +1,4 @@
-/* The bodies of mce_conv2d_<act>_fx4__<v6m,v7m> and mce_conv2d_add_<act>_fx4__<v6m,v7m>; type and pairs are
+/* The bodies of mce_conv2d_<act>_fx4__<v6m,v7m,swar> and mce_conv2d_add_<act>_fx4__<v6m,v7m,swar>; type and pairs are
  * constants in each of them. */
 #ifndef MIXCOMP_INTERNAL_CONV2D_SWAR_H
 #define MIXCOMP_INTERNAL_CONV2D_SWAR_H

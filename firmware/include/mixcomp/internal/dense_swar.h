@@ -1,4 +1,4 @@
-/* The body of mce_dense_<act>_fx4__<v6m,v7m>; type is a constant in each of them.
+/* The body of mce_dense_<act>_fx4__<v6m,v7m,swar>; type is a constant in each of them.
  *
  * Two multiply-accumulates in one multiplication, as internal/swar.h explains, for four channels at once. x stays as it
  * is: an element is parted from its word, which costs no more than loading it from a copy in bytes. */
@@ -136,12 +136,42 @@ MCE_INLINE void mce_dense_swar_four(mce_type type, const mce_word_any *x, const 
 
 #else
 
+/* Written out: compilers keep a loop of four at -O2, and would shift by its variable. An element at lane i of two words. */
+#define MCE_DENSE_K(i, element, u, v)                                                                                  \
+    do {                                                                                                               \
+        const uint32_t at = element;                                                                                   \
+        t0 += ((u) >> 4 * (i) & 0x000F000Fu) * at;                                                                     \
+        t1 += ((v) >> 4 * (i) & 0x000F000Fu) * at;                                                                     \
+    } while (0)
+#define MCE_DENSE_BYTE(i)                                                                                              \
+    do {                                                                                                               \
+        const uint32_t byte = bytes[i];                                                                                \
+        if (mce_is_packed(type)) {                                                                                     \
+            MCE_DENSE_K(i, byte & 0x0Fu, w[0], w[1]);                                                                  \
+            MCE_DENSE_K(i, byte >> 4, w[2], w[3]);                                                                     \
+        } else {                                                                                                       \
+            MCE_DENSE_K(i, byte ^ flip, w[0], w[1]);                                                                   \
+        }                                                                                                              \
+    } while (0)
+
+/* The same for two pairs. x byte by byte, as it may lie at any address; its words are little-endian. */
 MCE_INLINE void mce_dense_swar_four(mce_type type, const mce_word_any *x, const mce_swar_word *w,
                                     const mce_swar_word *end, uint32_t *t /* [2] */)
 {
-    t[0] = t[1] = 0;
-    mce_dense_swar_any(type, 2, x, w, end, t);
+    const uint8_t *bytes = (const uint8_t *)x;
+    const uint32_t flip = type == MCE_S8 ? 0x80u : 0;
+    uint32_t t0 = 0, t1 = 0;
+    for (; w != end; w += mce_is_packed(type) ? 4 : 2, bytes += 4) {
+        MCE_DENSE_BYTE(0);
+        MCE_DENSE_BYTE(1);
+        MCE_DENSE_BYTE(2);
+        MCE_DENSE_BYTE(3);
+    }
+    t[0] = t0, t[1] = t1;
 }
+
+#undef MCE_DENSE_K
+#undef MCE_DENSE_BYTE
 
 #endif
 

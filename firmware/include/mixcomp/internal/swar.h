@@ -1,4 +1,4 @@
-/* Two multiply-accumulates in one 32-bit multiplication, in plain C, for cores without the DSP extension.
+/* Two multiply-accumulates in one 32-bit multiplication, in plain C, for cores without the DSP extension, RISC-V too.
  *
  * fixp4 weights plus 8 of two output channels a and b in the halves of a lane, u_a + 65536 * u_b: `word >> 4*i &
  * 0x000F000F` parts four lanes from a word. Times an unsigned activation x, summed up: T = sum x*u_a + 65536 * sum x*u_b,
@@ -53,22 +53,35 @@ MCE_INLINE void mce_swar_4x2(const uint8_t **p0, const uint8_t **p1, const mce_s
 
 #else
 
+/* Written out: compilers keep a loop of four at -O2, and would shift by its variable. */
+#define MCE_SWAR_K(i)                                                                                                  \
+    do {                                                                                                               \
+        const uint32_t at0 = x0[i], at1 = x1[i], l0 = v0 >> 4 * (i) & 0x000F000Fu, l1 = v1 >> 4 * (i) & 0x000F000Fu;   \
+        t0 += l0 * at0;                                                                                                \
+        t1 += l0 * at1;                                                                                                \
+        t2 += l1 * at0;                                                                                                \
+        t3 += l1 * at1;                                                                                                \
+    } while (0)
+
 MCE_INLINE void mce_swar_4x2(const uint8_t **p0, const uint8_t **p1, const mce_swar_word **from, int32_t size,
                              uint32_t *t /* [4] */)
 {
-    const mce_swar_word *w = *from;
-    t[0] = t[1] = t[2] = t[3] = 0;
-    for (const uint8_t *const end = *p0 + size; *p0 != end; w += 2) {
-        for (int32_t i = 0; i < 4; i++) {
-            const uint32_t at0 = *(*p0)++, at1 = *(*p1)++;
-            t[0] += (w[0] >> 4 * i & 0x000F000Fu) * at0;
-            t[1] += (w[0] >> 4 * i & 0x000F000Fu) * at1;
-            t[2] += (w[1] >> 4 * i & 0x000F000Fu) * at0;
-            t[3] += (w[1] >> 4 * i & 0x000F000Fu) * at1;
-        }
-    }
-    *from = w;
+    const uint8_t *x0 = *p0, *x1 = *p1;
+    const mce_swar_word *w = *from, *const end = w + size / 2;
+    uint32_t t0 = 0, t1 = 0, t2 = 0, t3 = 0;
+    do {
+        const uint32_t v0 = w[0], v1 = w[1];
+        MCE_SWAR_K(0);
+        MCE_SWAR_K(1);
+        MCE_SWAR_K(2);
+        MCE_SWAR_K(3);
+        x0 += 4, x1 += 4, w += 2;
+    } while (w != end);
+    t[0] = t0, t[1] = t1, t[2] = t2, t[3] = t3;
+    *p0 = x0, *p1 = x1, *from = w;
 }
+
+#undef MCE_SWAR_K
 
 #endif
 
