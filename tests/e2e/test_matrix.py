@@ -23,6 +23,7 @@ from mixcomp_edge.train.quantize import quantize
 from mixcomp_edge.transports.emulator import EmulatedCore
 from mixcomp_edge.verification import make_inputs, verify
 from mixcomp_sim import Emulator
+from support.kernels import preferred
 
 TASKS = ["digits", "resnet8", "dscnn", "mobilenet", "autoencoder"]
 CORES = [name for name, target in targets().items() if target.core and target.core != "cortex-m55"]
@@ -125,6 +126,14 @@ def test_riscv_computes_what_the_definition_says_too(act_bits, bundle_file):
         assert verdict.first_mismatch is None
 
 
+def test_riscv_takes_at_most_half_of_the_instructions_of_portable_c(bundle_file, tmp_path):
+    bundle, totals = load_bundle(bundle_file("digits", 4, "fixp4")), {}
+    for kernels in ("riscv32", "generic"):
+        export(bundle, "riscv32", tmp_path / kernels, kernels=preferred(bundle.graph, kernels))
+        totals[kernels] = simulate(tmp_path / kernels, chain_name="zig").instructions
+    assert totals["riscv32"] <= 0.5 * totals["generic"]
+
+
 @pytest.mark.usefixtures("data_folder")
 @pytest.mark.parametrize("core", CORES)
 def test_resnet8_stays_within_its_flash_and_ram(core, bundle_file):
@@ -158,7 +167,7 @@ def test_unicorn_and_qemu_count_the_same_instructions_in_every_layer(task, core,
     board = EmulatedCore(tmp_path / task, layout, target(core), engine="qemu")
     try:
         theirs, stack_bytes = board.count(x)
-        emulator = Emulator(board.elf, core)
+        emulator = Emulator(board.elf, target(core).core)
         emulator.write(board.arena.address + layout.arena.offsets[board.inputs[0].node.name], x)
         ours = emulator.call(ENTRY, count=True)
     finally:
