@@ -15,6 +15,7 @@ from mixcomp_edge.targets import target
 from mixcomp_edge.transports.emulator import EmulatedCore
 from mixcomp_edge.verification import verify
 from mixcomp_sim import EmulatorError
+from support.kernels import preferred
 
 RISCV = target("riscv32")
 
@@ -48,7 +49,9 @@ def test_what_nobody_has_published_is_none_and_not_a_guess(file):
 
 def test_no_load_or_store_is_unaligned(tiny_bundle, tmp_path):
     """Unicorn and QEMU let them pass; cores need not have them."""
-    layout = export(tiny_bundle, "riscv32", tmp_path / "c")
+    kernels = preferred(tiny_bundle.graph, "riscv32")
+    assert {name.rpartition("__")[2] for name in kernels.values()} == {"swar", "c"}
+    layout = export(tiny_bundle, "riscv32", tmp_path / "c", kernels=kernels)
     core = EmulatedCore(tmp_path / "c", layout, RISCV)
     seen = {1: 0, 2: 0, 4: 0}
 
