@@ -25,8 +25,9 @@ from mixcomp_edge.ir.cost import check_cost
 from mixcomp_edge.ir.graph import CONTRACTS, Graph
 from mixcomp_edge.ir.verify import verify
 from mixcomp_edge.storage import write_file
+from mixcomp_edge.streaming import Session, step_form
 
-FORMATS = (1, 2)  # 2: several inputs or outputs
+FORMATS = (1, 2, 3)  # 2: several inputs or outputs, 3: a step of a stream
 KEY = "mixcomp"  # of the metadata entry; one entry, because safetensors writes several in any order
 MAX_BYTES = 64 << 20
 MAX_MESSAGE = 600  # characters
@@ -48,7 +49,7 @@ class Bundle:
         except (TypeError, ValueError) as error:
             raise BundleError(f"the origin must be text, finite numbers, lists and tables: {error}.") from error
         content = {
-            "format": 1 if self.graph.has_one_of_each else 2,
+            "format": _format(self.graph),
             "contract": self.graph.contract,
             "graph": description,
             "origin": origin,
@@ -79,10 +80,26 @@ class Bundle:
         }
         return real if len(real) > 1 or isinstance(x, Mapping) else next(iter(real.values()))
 
+    def stream(self, frames: int, dim: int | None = None) -> Bundle:
+        """The model's step form: it takes so many frames at a time, and its outputs, one behind the other, are those of
+        the whole sequence at once. dim: PyTorch's number of the dimension along which frames lie, where more than one
+        could be. StreamError, which names the module, where the model needs later frames."""
+        form = step_form(self.graph, frames, dim)
+        return Bundle(form.graph, {**self.origin, "stream": form.as_dict()})
+
+    def session(self) -> Session:
+        """A stream of a step form, in Python: integers in, integers out, step by step."""
+        return Session(self.graph)
+
     @property
     def sha256(self) -> str:
         """Hex digest of the file."""
         return hashlib.sha256(self.to_bytes()).hexdigest()
+
+
+def _format(graph: Graph) -> int:
+    """That of a file which holds it."""
+    return 3 if graph.kept else 1 if graph.has_one_of_each else 2
 
 
 def _quantized(end: ends.End, x: NDArray[Any]) -> NDArray[np.int64]:
@@ -121,7 +138,7 @@ def parse_bundle(data: bytes) -> Bundle:
     """The bundle in the bytes of a file."""
     content, tensors = _read_container(data)
     if type(content.get("format")) is not int or content["format"] not in FORMATS:
-        raise BundleError(f"has format {content.get('format')!r}; this version reads 1 and 2. Export it again.")
+        raise BundleError(f"has format {content.get('format')!r}; this version reads 1 to 3. Export it again.")
     if content.get("contract") not in CONTRACTS:
         raise BundleError(f"rounds by {content.get('contract')!r}; this version knows {' and '.join(CONTRACTS)}.")
     digests = content.get("sha256")
@@ -138,7 +155,7 @@ def parse_bundle(data: bytes) -> Bundle:
         raise
     except Exception as error:  # whatever a hostile description may provoke, the caller sees one kind of error
         raise BundleError(f"its graph cannot be read ({type(error).__name__}: {str(error)[:120]}).") from error
-    if content["format"] != (1 if graph.has_one_of_each else 2):
+    if content["format"] != _format(graph):
         raise BundleError(f"has format {content['format']}, which is not that of its inputs and outputs.")
     return Bundle(graph, content["origin"])
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from mixcomp_edge.errors import BundleError, PlanError
-from mixcomp_edge.ir.graph import Graph, Node, Window
+from mixcomp_edge.ir.graph import Graph, Kept, Node, Window
 from mixcomp_edge.ir.types import QType, Requant, Weights
 from mixcomp_edge.numerics import CODEBOOKS, LEARNED, Codebook, codebook, learned
 from mixcomp_edge.numerics.packing import pack_rows, unpack_rows
@@ -29,7 +29,13 @@ def encode_graph(graph: Graph) -> tuple[dict[str, Any], Tensors]:
         | {f.name: _encode(getattr(node, f.name), f"{node.name}/{f.name}", tensors) for f in fields(node)}
         for node in graph.nodes
     ]
-    return {"name": graph.name, **_encode_outputs(graph), "nodes": nodes}, tensors
+    kept = [_encode_kept(kept, tensors) for kept in graph.kept]
+    more = {"kept": kept} if kept else {}
+    return {"name": graph.name, **_encode_outputs(graph), "nodes": nodes, **more}, tensors
+
+
+def _encode_kept(kept: Kept, tensors: Tensors) -> list[str]:
+    return [kept.input, kept.output, _encode(kept.start, f"{kept.input}/start", tensors)]
 
 
 def _encode_outputs(graph: Graph) -> dict[str, Any]:
@@ -62,14 +68,19 @@ def _encode(value: Any, path: str, tensors: Tensors) -> Any:
 def decode_graph(description: Any, tensors: Tensors) -> Graph:
     """The graph of a description; `verify` has still to be run on it. Every tensor must be used exactly once."""
     one = isinstance(description, dict) and "output" in description
-    table = _fields(description, {"name", "output" if one else "outputs", "nodes"}, "graph")
+    steps = isinstance(description, dict) and "kept" in description
+    wanted = {"name", "output" if one else "outputs", "nodes", *(["kept"] if steps else [])}
+    table = _fields(description, wanted, "graph")
     unused = dict(tensors)
     name = _expect(table["name"], str, "graph name")
     outputs = _expect(table["output"], str, "graph output") if one else _decode_outputs(table["outputs"])
     nodes = tuple(_decode_node(entry, unused) for entry in _expect(table["nodes"], list, "graph nodes"))
+    kept = tuple(_decode_kept(entry, unused) for entry in _expect(table["kept"], list, "graph kept")) if steps else ()
     if unused:
         raise BundleError(f"holds a tensor that no layer uses: {min(unused)!r}.")
-    graph = Graph(name, nodes, outputs)
+    if steps and not kept:
+        raise BundleError("graph: keeps nothing, and says so.")
+    graph = Graph(name, nodes, outputs, kept=kept)
     if graph.has_one_of_each != one:
         raise BundleError("graph: a lone input and output stand as 'output', others as 'outputs'.")
     return graph
@@ -80,6 +91,11 @@ def _decode_outputs(value: Any) -> dict[str, str]:
     if len(dict(pairs)) != len(pairs):
         raise BundleError("graph outputs: two have the same name.")
     return dict(pairs)
+
+
+def _decode_kept(entry: Any, unused: Tensors) -> Kept:
+    source, sink, start = _decode(tuple[str, str, str], entry, "graph kept", {})
+    return Kept(source, sink, _take(start, np.dtype(np.uint8), f"graph kept {source[:96]!r}", unused))
 
 
 def _decode_node(entry: Any, unused: Tensors) -> Node:

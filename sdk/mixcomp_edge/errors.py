@@ -72,6 +72,10 @@ class ExportError(MixcompError):
     """The project folder cannot be written, or does not hold what it should."""
 
 
+class StreamError(MixcompError):
+    """A model cannot run frame by frame: it reads later frames, or all of them."""
+
+
 class StorageError(MixcompError):
     """A file or folder cannot be written, or holds what is the user's own."""
 

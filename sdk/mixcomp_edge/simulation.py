@@ -12,7 +12,9 @@ from mixcomp_edge.ir import ends, interp
 from mixcomp_edge.ir.graph import Graph
 from mixcomp_edge.ir.interp import Values
 from mixcomp_edge.ir.weighted import Weighted
-from mixcomp_edge.plan.layout import Layout, Step
+from mixcomp_edge.plan import layout as plan
+from mixcomp_edge.plan.layout import Layout
+from mixcomp_edge.streaming import Described, described
 from mixcomp_edge.targets import emulated
 from mixcomp_edge.verification import emulated_core, make_inputs, most_inputs, opened
 
@@ -59,6 +61,16 @@ class LayerCost:
 
 
 @dataclass(frozen=True)
+class Step:
+    """What a frame of a stream costs: a step takes `frames` of them, and each output is so many frames `late`."""
+
+    frames: int
+    instructions: int
+    latency_ms: float
+    late: dict[str, int]
+
+
+@dataclass(frozen=True)
 class Simulation:
     """Result of `simulate`. Totals also count the few instructions outside the layers.
 
@@ -89,6 +101,7 @@ class Simulation:
     layers: tuple[LayerCost, ...]
     profile: dict[str, Any]  # Chrome's trace event format
     duty: Duty | None = None  # of one inference every so often
+    step: Step | None = None  # of a stream
 
     @property
     def timing(self) -> str:
@@ -124,6 +137,8 @@ def simulate(
     every_s: float | None = None,
     battery_mah: float | None = None,
     edited: bool = False,
+    stream: int | None = None,
+    stream_dim: int | None = None,
 ) -> Simulation:
     """Runs inputs of a bundle or exported folder on the emulated core; see `usual_inputs` for what they are without a
     `count`.
@@ -131,8 +146,10 @@ def simulate(
     chip_name: one of mixcomp_sim's chips, or a chip's file (F.toml); by default the one that stands for the target's
     core. clock_mhz: another clock than the chip's own, with the wait states that belong to it; wait_states: others.
     every_s: also a day of an inference every so many seconds, and with battery_mah a battery's life. edited: also of
-    a folder whose C was changed since the export."""
-    with opened(Path(source), target_name, model=model, edited=edited) as (bundle, layout, project):
+    a folder whose C was changed since the export. stream: one step of so many frames, along PyTorch's dimension
+    stream_dim where more than one could be."""
+    steps = (stream, stream_dim)
+    with opened(Path(source), target_name, model=model, edited=edited, stream=steps) as (bundle, layout, project):
         inputs = usual_inputs(bundle.graph) if count is None else make_inputs(bundle.graph, count)
         chip = chip_for(chip_name, layout, clock_mhz, wait_states)
         core = emulated_core(project, layout, chain_name)
@@ -140,12 +157,20 @@ def simulate(
             result = measure_core(core, layout, inputs, chip)
         finally:
             core.close()
+    result = replace(result, step=_step(result, described(bundle.origin)))
     return result if every_s is None else replace(result, duty=_duty(result, chip, every_s, battery_mah))
 
 
 def usual_inputs(graph: Graph) -> Values:
     """The lowest values everywhere, the highest everywhere, noise; noise alone where inputs are huge."""
     return make_inputs(graph, 3 if most_inputs(graph) >= 3 else 1)
+
+
+def _step(result: Simulation, stream: Described | None) -> Step | None:
+    if stream is None:
+        return None
+    frames = stream.frames
+    return Step(frames, round(result.instructions / frames), result.latency_ms / frames, stream.late)
 
 
 def _duty(result: Simulation, chip: Chip, every_s: float, battery_mah: float | None) -> Duty:
@@ -248,7 +273,12 @@ def measure_core(core: EmulatedCore, layout: Layout, inputs: Values, chip: Chip 
         judged=chip.judged,
         macs=sum(macs),
         flash_bytes={"weights": layout.weight_bytes, "code": code, "total": layout.weight_bytes + code},
-        ram_bytes={"arena": core.arena.size, "stack": stack, "total": sections["ram"] + stack},
+        ram_bytes={
+            "arena": core.arena.size - layout.arena.kept_bytes,
+            **({"state": layout.arena.kept_bytes} if layout.arena.kept_bytes else {}),
+            "stack": stack,
+            "total": sections["ram"] + stack,
+        },
         chip_bytes={"flash": chip.flash_bytes, "ram": chip.ram_bytes},
         layers=layers,
         profile=chrome_trace(spans, f"{graph.name} on {chip.name}"),
@@ -263,7 +293,7 @@ def _ends(interval: Interval) -> tuple[float, float]:
     return interval.low, interval.high
 
 
-def _format(step: Step) -> str:
+def _format(step: plan.Step) -> str:
     if not isinstance(step.node, Weighted):
         return ""
     weights = step.node.weights

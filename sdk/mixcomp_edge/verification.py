@@ -69,6 +69,13 @@ def is_program(source: Path) -> bool:
         return file.read(4) == b"\x7fELF"
 
 
+def in_steps(bundle: Bundle, frames: int | None, dim: int | None = None) -> Bundle:
+    """The bundle, or its step form of so many frames; ExportError for a dimension alone."""
+    if frames is None and dim is not None:
+        raise ExportError("--stream-dim says along which dimension frames lie: give --stream too, how many a step.")
+    return bundle if frames is None else bundle.stream(frames, dim)
+
+
 @contextmanager
 def opened(
     source: Path,
@@ -77,13 +84,17 @@ def opened(
     *,
     model: str | None = None,
     edited: bool = False,
+    stream: tuple[int | None, int | None] = (None, None),
 ) -> Iterator[tuple[Bundle, Layout, Path]]:
     """(bundle, layout, project folder) of a bundle or of an exported folder; a bundle is exported to a temporary one,
     for the board where there is one.
 
     A folder's target is the one that it was exported for. Its C is what export wrote; where `edited` says so, what lies
-    there. model: which, of a folder with several."""
+    there. model: which, of a folder with several. stream: of a bundle, its step form of so many frames, along such a
+    dimension."""
     if source.is_dir():
+        if stream != (None, None):
+            raise ExportError(f"{source} is a folder of C; --stream takes a bundle, or give it to export.")
         bundle, layout = read_project(source, model)
         if target_name not in (None, layout.target.name):
             raise ExportError(
@@ -100,7 +111,7 @@ def opened(
             f"{source} is a program (ELF), not a bundle. What it costs on a chip: "
             f"mixcomp-sim run {source} --core cortex-m4"
         )
-    bundle = load_bundle(source)
+    bundle = in_steps(load_bundle(source), *stream)
     if model not in (None, bundle.graph.name):
         raise ExportError(f"{source} holds the model {bundle.graph.name!r}, not {model!r}.")
     with tempfile.TemporaryDirectory(prefix="mixcomp-project-") as folder:
@@ -181,18 +192,22 @@ def verify(
     chain_name: str | None = None,
     seed: int = 0,
     edited: bool = False,
+    stream: int | None = None,
+    stream_dim: int | None = None,
     progress: Callable[[int, int], None] | None = None,
     notice: Callable[[str], None] | None = None,
 ) -> Verdict:
     """Runs `count` inputs through the C of a bundle or exported folder; compares every layer with the interpreter.
 
-    `edited`: also of a folder whose C was changed since the export. `notice` is told what it will cost on a wire,
-    before it starts."""
+    `edited`: also of a folder whose C was changed since the export. `stream`: one step of so many frames, behind any
+    state, along PyTorch's dimension `stream_dim` where more than one could be. `notice` is told what it will cost on a
+    wire, before it starts."""
     if on == "tflm":
         return _verify_tflm(Path(source), count, seed, progress)
     kind, _, place = on.partition(":")
     the_board = board(place) if kind == "qemu" and place else None
-    with opened(Path(source), target_name, the_board, model=model, edited=edited) as (bundle, layout, project):
+    project_of = opened(Path(source), target_name, the_board, model=model, edited=edited, stream=(stream, stream_dim))
+    with project_of as (bundle, layout, project):
         inputs = make_inputs(bundle.graph, count, seed)
         transport = open_transport(on, project, layout, chain_name)
         try:

@@ -39,6 +39,7 @@ from mixcomp_edge.operators.mul import QMul
 from mixcomp_edge.operators.normalize import QNormalize
 from mixcomp_edge.operators.pad import QPad
 from mixcomp_edge.operators.prelu import QPRelu
+from mixcomp_edge.operators.push import QPush
 from mixcomp_edge.operators.reduce import QReduceMax, QReduceNorm, QReduceSum
 from mixcomp_edge.operators.rescale import QRescale
 from mixcomp_edge.operators.resize import QResize
@@ -88,6 +89,8 @@ def _graph(op: str, dtype: str, rng: Rng) -> Graph | None:
         return _transpose(x_type, rng)
     if op == "slice":
         return _slice(x_type, rng)
+    if op == "push":
+        return _push(x_type, rng)
     if op in ("add", "rescale", "concat", "lookup", "maxpool2d", "pad", "prelu", "softmax", "log_softmax", "cumsum"):
         return _unweighted(op, x_type, y_type, rng)
     if op == "conv2d_transpose":
@@ -410,6 +413,18 @@ def _slice(type_: QType, rng: Rng) -> Graph:
         start, step, size = ((v, *b) for v, b in zip((0, 1, shape[0]), (start[1:], step[1:], size[1:]), strict=True))
     x = QInput(name="x", inputs=(), shape=shape, type=type_)
     return Graph("alone", (x, QSlice(name="y", inputs=("x",), shape=size, type=type_, start=start, step=step)), "y")
+
+
+def _push(type_: QType, rng: Rng) -> Graph:
+    """New frames, a part of the old ones in another order, along any axis: none of these may stay."""
+    shape = tuple(int(n) for n in rng.choice([1, 2, 3, 4, 5, 8, 17], int(rng.integers(1, 5))))
+    axis = int(rng.integers(0, len(shape)))
+    count = int(rng.integers(1, shape[axis] + 1))
+    x = QInput(name="x", inputs=(), shape=shape, type=type_)
+    size = (*shape[:axis], count, *shape[axis + 1 :])
+    start = tuple(n - 1 for n in size)
+    z = QSlice(name="z", inputs=("x",), shape=size, type=type_, start=start, step=(-1,) * len(size))
+    return Graph("alone", (x, z, QPush(name="y", inputs=("x", "z"), shape=shape, type=type_, axis=axis)), "y")
 
 
 def _with_residual(x: QNode, common: dict, rng: Rng) -> Graph:

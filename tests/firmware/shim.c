@@ -17,6 +17,7 @@
 #include "mixcomp/pair.h"
 #include "mixcomp/pool2d.h"
 #include "mixcomp/prelu.h"
+#include "mixcomp/push.h"
 #include "mixcomp/recurrent.h"
 #include "mixcomp/reduce.h"
 #include "mixcomp/rescale.h"
@@ -60,6 +61,7 @@ int32_t test_sizeof(int32_t which)
         (int32_t)sizeof(mce_resize),       (int32_t)sizeof(mce_adaptive2d),   (int32_t)sizeof(mce_conv2d_transpose),
         (int32_t)sizeof(mce_embedding),    (int32_t)sizeof(mce_token_offset), (int32_t)sizeof(mce_terms),
         (int32_t)sizeof(mce_tflm_softmax), (int32_t)sizeof(mce_initial),      (int32_t)sizeof(mce_recurrent),
+        (int32_t)sizeof(mce_push),
     };
     return sizes[which];
 }

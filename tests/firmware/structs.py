@@ -164,6 +164,10 @@ class Strided(ctypes.Structure):
     _fields_ = [("type", c_int), ("start", c_int32), *((k, c_int32 * 4) for k in ("size", "x_step", "y_step"))]
 
 
+class Push(ctypes.Structure):
+    _fields_ = [("type", c_int), *((k, c_int32) for k in ("outer", "size", "more"))]
+
+
 class Gather(ctypes.Structure):
     _fields_ = [("x", Tensor), ("y", Tensor), *((k, POINTER(c_uint16)) for k in ("rows", "columns"))]
 
@@ -245,6 +249,7 @@ BY_NAME = {  # of the operators that say of themselves what their structs hold
     "mce_pair": Pair,
     "mce_pool2d": Pool2d,
     "mce_prelu": PRelu,
+    "mce_push": Push,
     "mce_recurrent": Recurrent,
     "mce_reduce": Reduce,
     "mce_rescale": Rescale,
@@ -264,6 +269,7 @@ STRUCTS = (  # as in shim.c
     Tensor, Requant, Window, Conv2d, Dense, Add, Rescale, Concat, Pool2d, Pad, Softmax, Reduce, Normalize,
     MatMul, LogSoftmax, CumSum, Pair, Lookup, PRelu, Strided,
     Gather, Resize, Adaptive2d, Conv2dTranspose, Embedding, OfTokens, Terms, TflmSoftmax, Initial, Recurrent,
+    Push,
 )  # fmt: skip
 
 _libc = ctypes.CDLL(None)

@@ -74,7 +74,8 @@ def packings(kernel: Kernel, graph: Graph, node: QNode) -> list[Packed]:
 
 
 def may_be_in_place(graph: Graph, node: QNode, kernel: Kernel) -> bool:
-    return kernel.op == "conv2d_add" and kernel.in_place and graph["r"].type.bits == node.type.bits
+    over = graph[node.inputs[node.in_place[0]]]
+    return kernel.op in ("conv2d_add", "push") and kernel.in_place and over.type.bits == node.type.bits
 
 
 def describe(graph: Graph, node: QNode) -> str:

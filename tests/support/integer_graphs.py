@@ -37,6 +37,7 @@ from mixcomp_edge.operators.mul import QMul
 from mixcomp_edge.operators.normalize import QNormalize
 from mixcomp_edge.operators.pad import QPad
 from mixcomp_edge.operators.prelu import QPRelu
+from mixcomp_edge.operators.push import QPush
 from mixcomp_edge.operators.reduce import QReduceMax, QReduceNorm, QReduceSum
 from mixcomp_edge.operators.rescale import QRescale
 from mixcomp_edge.operators.reshape import QReshape
@@ -75,6 +76,7 @@ COMPUTING = (
     "reshape",
     "transpose",
     "slice",
+    "push",
 )
 
 
@@ -404,6 +406,13 @@ class Builder:
         ]
         shape = tuple(1 + self.size(0, r) for r in room)
         return self.put(QSlice, [x], shape, x.type, start=start, step=step)
+
+    def push(self, x: QNode) -> QNode:
+        axis = self.size(0, len(x.shape) - 1)
+        size = (*x.shape[:axis], self.size(1, x.shape[axis]), *x.shape[axis + 1 :])
+        start = tuple(n - m for n, m in zip(x.shape, size, strict=True))
+        new = self.put(QSlice, [x], size, x.type, start=start, step=(1,) * len(size))
+        return self.put(QPush, [x, new], x.shape, x.type, axis=axis)
 
     def softmax(self, x: QNode) -> QNode:
         table = np.rint(2.0**15 * np.exp(-np.arange(1 << x.type.bits) * x.type.scale)).astype(np.uint16)

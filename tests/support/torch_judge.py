@@ -348,6 +348,11 @@ def _slice(node, x, *, types):
     return x
 
 
+def _push(node, kept, x, *, types):
+    both = torch.cat([kept, x], 1 + node.axis)
+    return both.narrow(1 + node.axis, x.shape[1 + node.axis], node.shape[node.axis])
+
+
 def _transpose(node, x, *, types):
     return x.permute(0, *(1 + axis for axis in node.axes))
 

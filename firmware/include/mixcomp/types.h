@@ -17,7 +17,8 @@ typedef enum mce_status {
     MCE_OK = 0,
     MCE_ERR_NULL = 1,  /* a pointer is NULL */
     MCE_ERR_ALIGN = 2, /* the arena does not start at a multiple of 4 */
-    MCE_ERR_INPUT = 3  /* an input holds a token that the model does not know */
+    MCE_ERR_INPUT = 3, /* an input holds a token that the model does not know */
+    MCE_ERR_STATE = 4  /* a state was not started by this model */
 } mce_status;
 
 /* Activation types, SPEC.md 1. 4-bit types are packed two to a byte, even index in the low nibble; elements of 16 bits are

@@ -59,12 +59,18 @@ class Comparison:
         }
 
 
-def compare_int8(source: Path, ours: Simulation, *, chain_name: str | None = None) -> Comparison:
+def compare_int8(
+    source: Path,
+    ours: Simulation,
+    *,
+    chain_name: str | None = None,
+    stream: tuple[int | None, int | None] = (None,) * 2,
+) -> Comparison:
     """Builds and simulates the int8 form of a bundle or exported folder on the target, chip and inputs of `ours`.
 
     ExportError for levels beyond 8 bits, LoweringError where 8-bit activations would overflow an accumulator."""
     with (
-        opened(source, ours.target, model=ours.model, edited=True) as (bundle, layout, _),
+        opened(source, ours.target, model=ours.model, edited=True, stream=stream) as (bundle, layout, _),
         tempfile.TemporaryDirectory(prefix="mixcomp-int8-") as folder,
     ):
         refuse_wide_levels(bundle.graph)

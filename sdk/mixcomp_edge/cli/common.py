@@ -41,6 +41,19 @@ EditedFlag = Annotated[
 ModelOption = Annotated[
     str | None, typer.Option("--model", "-m", help="Which model of a folder with several.", metavar="NAME")
 ]
+StreamOption = Annotated[
+    int | None,
+    typer.Option(
+        "--stream", metavar="T", help="The model's step form: T frames a call, the state kept between calls.", min=1
+    ),
+]
+StreamDimOption = Annotated[
+    int | None,
+    typer.Option(
+        "--stream-dim", metavar="D", help="Dimension of the input (PyTorch's) along which its frames lie.",
+        show_default="found where only one can be", min=1,
+    ),
+]  # fmt: skip
 TaskArgument = Annotated[
     str,
     typer.Argument(

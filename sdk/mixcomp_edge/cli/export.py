@@ -14,6 +14,8 @@ from mixcomp_edge.cli.common import (
     ChainOption,
     ForceFlag,
     JsonFlag,
+    StreamDimOption,
+    StreamOption,
     TargetOption,
     output,
     print_json,
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from mixcomp_edge.tflite.network import Network
 
 MEASURED = 16  # inputs
+STATE_HEAD = 4  # bytes of a state that say whose it is
 BoardOption = Annotated[
     str | None, typer.Option("--board", "-b", help="Make a firmware for this board, see `mixcomp-edge boards`.")
 ]
@@ -126,6 +129,8 @@ def register(app: typer.Typer) -> None:
                 show_default="int8",
             ),
         ] = None,
+        stream: StreamOption = None,
+        stream_dim: StreamDimOption = None,
         force: ForceFlag = False,
         json: JsonFlag = False,
     ) -> None:
@@ -135,6 +140,9 @@ def register(app: typer.Typer) -> None:
 
         With --board the folder is a whole firmware, and firmware/firmware.elf, .hex and .bin are it, compiled: it
         answers `verify --on serial:PORT` and the MLPerf Tiny runner.
+
+        With --stream T the C works frame by frame: mce_<model>_step takes T more frames and keeps what it needs of the
+        earlier ones in a struct of yours. Its outputs, one behind the other, equal those of the whole sequence.
 
         An earlier export of the model in DIR is replaced; your own files in there stay. Links are followed.
 
@@ -146,6 +154,8 @@ def register(app: typer.Typer) -> None:
 
         mixcomp-edge export keywords.mce speaker.mce --target cortex-m4 -o models_c
 
+        mixcomp-edge export keywords.mce --stream 1 -o keywords_c
+
         mixcomp-edge export resnet8.mce --as arduino -o libraries/mce_resnet8
 
         mixcomp-edge export resnet8.mce --as tflite --approximate -o resnet8.tflite
@@ -154,9 +164,10 @@ def register(app: typer.Typer) -> None:
         from mixcomp_edge.codegen.packages import export_several
         from mixcomp_edge.codegen.project import check_export, chosen_kernels
         from mixcomp_edge.codegen.project import export as write
+        from mixcomp_edge.verification import in_steps
 
         if packaging is Packaging.TFLITE:
-            given = (target, board, profile, baud, toolchain, optimize, flash_budget, max_instructions, like)
+            given = (target, board, profile, baud, toolchain, optimize, flash_budget, max_instructions, like, stream)
             if len(bundles) > 1 or energy or any(option is not None for option in given):
                 raise ExportError(
                     "--as tflite writes one model, for no target: give M.mce, -o, --approximate, --posit alone."
@@ -174,8 +185,10 @@ def register(app: typer.Typer) -> None:
                 "-O and limits measure anew and --like takes what an earlier export chose: give one of them."
             )
         if len(bundles) > 1:
-            if any(option is not None for option in (board, profile, optimize, like)):
-                raise ExportError("--board, --profile, -O, limits and --like are for one model: export each by itself.")
+            if any(option is not None for option in (board, profile, optimize, like, stream)):
+                raise ExportError(
+                    "--board, --profile, -O, limits, --like and --stream are for one model: export each by itself."
+                )
             _export_several(bundles, target or DEFAULT, folder, packaging, force=force, json=json)
             return
         if board is not None and packaging is not Packaging.CMAKE:
@@ -186,7 +199,7 @@ def register(app: typer.Typer) -> None:
 
             wanted = the_board.target if the_board else find_target(target or DEFAULT)
             find_chain(toolchain, wanted.triple)  # a missing compiler is told before anything is written
-        the_bundle = load_bundle(bundles[0])
+        the_bundle = in_steps(load_bundle(bundles[0]), stream, stream_dim)
         check_export(folder, the_bundle.graph.name, force=force)
         target = the_board.target.name if the_board else target or DEFAULT
         kernels = chosen_kernels(like) if like else None
@@ -278,7 +291,8 @@ def _export_several(
 def _print_layout(folder: Path, layout: Layout) -> None:
     output.print(
         f"{folder}: {layout.graph.name} for {layout.target.name}, {len(layout.steps)} layers, "
-        f"{layout.weight_bytes} B of weights, {layout.arena.total_bytes} B of arena.",
+        f"{layout.weight_bytes} B of weights, {layout.arena.total_bytes} B of arena"
+        f"{f', {layout.arena.kept_bytes + STATE_HEAD} B a state' if layout.arena.kept_bytes else ''}.",
         highlight=False,
     )
 

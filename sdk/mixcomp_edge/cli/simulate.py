@@ -16,13 +16,15 @@ from mixcomp_edge.cli.common import (
     JsonFlag,
     ModelOption,
     SourceArgument,
+    StreamDimOption,
+    StreamOption,
     TargetOption,
     output,
     print_json,
     show_next,
 )
 from mixcomp_edge.errors import TargetError
-from mixcomp_edge.simulation import Simulation
+from mixcomp_edge.simulation import Simulation, Step
 from mixcomp_edge.storage import check_file, write_file
 
 if TYPE_CHECKING:
@@ -81,6 +83,8 @@ def register(app: typer.Typer) -> None:
             typer.Option("--count", "-n", help="Inputs to run.", min=1, show_default="3: extremes and noise"),
         ] = None,
         toolchain: ChainOption = None,
+        stream: StreamOption = None,
+        stream_dim: StreamDimOption = None,
         edited: EditedFlag = False,
         json: JsonFlag = False,
     ) -> None:
@@ -92,6 +96,8 @@ def register(app: typer.Typer) -> None:
 
         --compare int8 builds the same layers with 8-bit weights and activations, by our kernels for bytes; CMSIS-NN's
         instructions stand beside where they are known for the network and core.
+
+        With --stream T it is one step, and the instructions of a frame are told.
 
         Exit code 1 when the core's output differs from Python's.
 
@@ -117,10 +123,14 @@ def register(app: typer.Typer) -> None:
             every_s=None if every is None else period(every),
             battery_mah=None if battery is None else capacity(battery),
             edited=edited,
+            stream=stream,
+            stream_dim=stream_dim,
         )
         if trace is not None:
             write_file(trace, json_format.dumps(result.profile))
-        comparison = None if compare is None else compare_int8(source, result, chain_name=toolchain)
+        comparison = (
+            None if compare is None else compare_int8(source, result, chain_name=toolchain, stream=(stream, stream_dim))
+        )
         if json:
             print_json(result.as_dict() | ({} if comparison is None else {"compare": comparison.as_dict()}))
         else:
@@ -137,6 +147,7 @@ def print_simulation(result: Simulation, *, per_layer: bool = False) -> None:
     if per_layer:
         output.print(_layers(result))
     flash, ram, bounds = result.flash_bytes, result.ram_bytes, result.bounds
+    state = f" + state {ram['state']:,}" if "state" in ram else ""
     stalls = f", {result.stall_cycles:,} of them waiting for flash" if result.stall_cycles else ""
     output.print(
         f"{result.model} on {result.target} ({result.compiler}), {result.chip} at {result.clock_hz / 1e6:g} MHz\n"
@@ -144,10 +155,13 @@ def print_simulation(result: Simulation, *, per_layer: bool = False) -> None:
         f"{result.cycles:,} cycles{stalls}: {result.latency_ms:.2f} ms ({_between(bounds['latency_ms'])})\n"
         f"{_energy(result)}\n"
         f"flash {flash['total']:,} B = weights {flash['weights']:,} + code and tables {flash['code']:,}\n"
-        f"RAM {ram['total']:,} B = arena {ram['arena']:,} (input and output in it) + stack {ram['stack']:,}\n"
+        f"RAM {ram['total']:,} B = arena {ram['arena']:,} (input and output in it)"
+        f"{state} + stack {ram['stack']:,}\n"
         f"output {'equal to Python, to the bit' if result.bit_exact else 'DIFFERS from Python'}",
         highlight=False,
     )
+    if result.step is not None:
+        output.print(_of_a_step(result.step), highlight=False)
     if result.duty is not None:
         output.print(_of_a_day(result.duty), highlight=False)
     if not result.judged:
@@ -172,6 +186,14 @@ def _microjoules(energy: float | None) -> str:
 
 def _between(ends: tuple[float, float]) -> str:
     return f"{ends[0]:,.3g} to {ends[1]:,.3g}"
+
+
+def _of_a_step(step: Step) -> str:
+    late = ", ".join(f"{name} {by} frames late" for name, by in step.late.items() if by > 0)
+    return (
+        f"a step takes {step.frames} frame{'s' if step.frames > 1 else ''}: "
+        f"{step.instructions:,} instructions and {step.latency_ms:.3g} ms a frame{f'; {late}' if late else ''}"
+    )
 
 
 def _of_a_day(duty: Duty) -> str:

@@ -13,6 +13,8 @@ from mixcomp_edge.cli.common import (
     JsonFlag,
     ModelOption,
     SourceArgument,
+    StreamDimOption,
+    StreamOption,
     TargetOption,
     console,
     output,
@@ -20,6 +22,7 @@ from mixcomp_edge.cli.common import (
     progress_bar,
     show_next,
 )
+from mixcomp_edge.errors import ExportError
 
 
 def register(app: typer.Typer) -> None:
@@ -39,6 +42,8 @@ def register(app: typer.Typer) -> None:
         count: Annotated[int, typer.Option("--count", "-n", help="Number of inputs.", min=1)] = 10,
         seed: Annotated[int, typer.Option("--seed", help="Seed of the inputs.", min=0)] = 0,
         toolchain: ChainOption = None,
+        stream: StreamOption = None,
+        stream_dim: StreamDimOption = None,
         edited: EditedFlag = False,
         json: JsonFlag = False,
     ) -> None:
@@ -61,13 +66,15 @@ def register(app: typer.Typer) -> None:
         """
         from mixcomp_edge.verification import verify as check
 
+        if stream is not None and on in ("tflm", "litert", "tensorflow"):
+            raise ExportError(f"--on {on} runs whole sequences: leave --stream out.")
         if on in ("litert", "tensorflow"):
             _measure(source, on, count, seed, json=json)
             return
         with progress_bar() as tell:
             verdict = check(
                 source, on=on, target_name=target, model=model, count=count, chain_name=toolchain, seed=seed,
-                edited=edited,
+                edited=edited, stream=stream, stream_dim=stream_dim,
                 progress=lambda done, of: tell(f"verify on {on}", done, of),
                 notice=lambda text: console.print(text, highlight=False),
             )  # fmt: skip
@@ -92,7 +99,6 @@ def register(app: typer.Typer) -> None:
 def _measure(source: Path, on: str, count: int, seed: int, *, json: bool) -> None:
     """How far an interpreter that proves nothing is."""
     from mixcomp_edge.bundle import load_bundle
-    from mixcomp_edge.errors import ExportError
     from mixcomp_edge.tflite.others import differences
     from mixcomp_edge.verification import make_inputs
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import jinja2
 import numpy as np
+from numpy.typing import NDArray
 
 from mixcomp_edge import __version__
 from mixcomp_edge.bundle import Bundle
@@ -15,13 +17,17 @@ from mixcomp_edge.codegen.environment import environment
 from mixcomp_edge.ir import ends, interp
 from mixcomp_edge.ir.c_view import three_axes
 from mixcomp_edge.ir.graph import Graph, Shape
+from mixcomp_edge.ir.interp import Values
 from mixcomp_edge.ir.nodes import QNode
 from mixcomp_edge.ir.verify import home, symbol
 from mixcomp_edge.ir.weighted import Weighted
 from mixcomp_edge.plan.kernels import Kernel
 from mixcomp_edge.plan.layout import Layout
+from mixcomp_edge.streaming import Session
 
 COLUMNS = 110  # of a line of numbers
+GOLDEN_STEPS = 8  # of a stream
+Ends = tuple[ends.End, ...]
 
 
 def render_project(models: Sequence[tuple[Bundle, Layout]]) -> dict[str, str]:
@@ -53,7 +59,8 @@ def kernels_of(models: Sequence[tuple[Bundle, Layout]]) -> list[Kernel]:
 def render_image(layout: Layout) -> str:
     """The C file with the emulated image's entry and arena."""
     all_ends = (*ends.inputs(layout.graph), *ends.outputs(layout.graph))
-    return environment_of(layout).get_template("image.c.j2").render(model=layout.graph.name, ends=all_ends)
+    jinja = environment_of(layout)
+    return jinja.get_template("image.c.j2").render(model=layout.graph.name, ends=all_ends, arena=layout.arena)
 
 
 def environment_of(layout: Layout) -> jinja2.Environment:
@@ -70,7 +77,7 @@ def environment_of(layout: Layout) -> jinja2.Environment:
 def context_of(bundle: Bundle, layout: Layout) -> dict[str, Any]:
     """What templates print of a model."""
     graph = bundle.graph
-    x, y = golden_vector(graph)
+    sources, sinks = ends.callers(ends.inputs(graph)), ends.callers(ends.outputs(graph))
     tables = {}
     for step in layout.steps:
         if isinstance(step.node, Weighted) and step.packed.table:
@@ -82,32 +89,69 @@ def context_of(bundle: Bundle, layout: Layout) -> dict[str, Any]:
         "model": graph.name,
         "layout": layout,
         "graph": graph,
-        "inputs": ends.inputs(graph),
-        "outputs": ends.outputs(graph),
-        "one_of_each": graph.has_one_of_each,
+        "inputs": sources,
+        "outputs": sinks,
+        "every_end": (*ends.inputs(graph), *ends.outputs(graph)),
+        "one_of_each": len(sources) == len(sinks) == 1,
         "prototype": _prototype(graph),
+        "stream": stream_of(bundle) if graph.kept else None,
         "tables": [(tables[key], key[0]) for key in sorted(tables)],
         "kernels": kernels_of([(bundle, layout)]),
         "check": sharing.check(),
         "macs": sum(step.node.macs for step in layout.steps),
-        "golden_x": [np.frombuffer(part, np.uint8) for part in ends.parts(ends.inputs(graph), x)],
-        "golden_y": [np.frombuffer(part, np.uint8) for part in ends.parts(ends.outputs(graph), y)],
+        **_golden(graph, sources, sinks),
     }
 
 
-def _prototype(graph: Graph) -> str:
-    parameters = [f"const void *{end.parameter}" for end in ends.inputs(graph)]
-    parameters += [f"void *{end.parameter}" for end in ends.outputs(graph)]
-    return f"mce_status mce_{graph.name}_run(void *arena, {', '.join(parameters)})"
+def _golden(graph: Graph, sources: Ends, sinks: Ends) -> dict[str, list[NDArray[np.uint8]]]:
+    """The bytes of each input of the caller and of each output; of a stream those of GOLDEN_STEPS steps."""
+    if not graph.kept:
+        runs = [golden_vector(graph)]
+    else:
+        random, session = np.random.default_rng(1), Session(graph)
+        xs = [_random(sources, random) for _ in range(GOLDEN_STEPS)]
+        runs = [(ends.pack(sources, x), ends.pack(sinks, session.step(x))) for x in xs]
+    x, y = ([ends.parts(side, run[i]) for run in runs] for i, side in ((0, sources), (1, sinks)))
+    joined = {"golden_x": x, "golden_y": y}
+    return {name: [np.frombuffer(b"".join(p), np.uint8) for p in zip(*v, strict=True)] for name, v in joined.items()}
+
+
+def _prototype(graph: Graph, what: str = "run", before: str = "", *, every: bool = True) -> str:
+    sources, sinks = ends.inputs(graph), ends.outputs(graph)
+    sources, sinks = (sources, sinks) if every else (ends.callers(sources), ends.callers(sinks))
+    parameters = [f"const void *{end.parameter}" for end in sources]
+    parameters += [f"void *{end.parameter}" for end in sinks]
+    return f"mce_status mce_{graph.name}_{what}({before}void *arena, {', '.join(parameters)})"
+
+
+def stream_of(bundle: Bundle) -> dict[str, Any]:
+    """What templates print of a step of a stream."""
+    graph = bundle.graph
+    names = [kept.input for kept in graph.kept]
+    kept = {end.name: end for end in ends.inputs(graph) if end.kept}
+    given = {kept.input: kept.start for kept in graph.kept}
+    arguments = [f"state->{end.member}" if end.kept else end.parameter for end in ends.inputs(graph)]
+    arguments += [f"state->{end.member}" if end.kept else end.parameter for end in ends.outputs(graph)]
+    return {
+        "members": [(kept[name], -(-kept[name].node.nbytes // 4) * 4, given[name]) for name in names],
+        "id": int(hashlib.sha256(bundle.sha256.encode()).hexdigest()[:8], 16) | 1,  # memory that is all 0 is none
+        "prototype": _prototype(graph, "step", f"mce_{graph.name}_state *state, ", every=False),
+        "arguments": ", ".join(arguments),
+        "steps": GOLDEN_STEPS,
+    }
 
 
 def golden_vector(graph: Graph) -> tuple[bytes, bytes]:
     """One seeded input and the output that the definition gives for it, as bytes in memory; several of a side one
     behind the other."""
     sources, random = ends.inputs(graph), np.random.default_rng(1)
-    x = tuple(random.integers(e.node.ends[0], e.node.ends[1] + 1, (1, *e.node.shape)) for e in sources)
-    y = interp.outputs(graph, x)
+    x = _random(sources, random)
+    y = interp.outputs(graph, tuple(value[None] for value in x))
     return ends.pack(sources, x), ends.pack(ends.outputs(graph), y)
+
+
+def _random(sources: Ends, random: np.random.Generator) -> Values:
+    return tuple(random.integers(e.node.ends[0], e.node.ends[1] + 1, e.node.shape) for e in sources)
 
 
 class _Placement:

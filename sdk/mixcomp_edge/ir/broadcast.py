@@ -111,3 +111,6 @@ class QPair(QNode):
             {"a_multiplier": ma, "b_multiplier": mb, "shift": shift},
         )
         return (Call("mce_pair", lines, (a.name, b.name)),)
+
+    def carried(self, which: int, axis: int, shape: Shape) -> int | None:
+        return axis

@@ -16,39 +16,57 @@ from mixcomp_edge.numerics.packing import pack_elements, unpack_elements
 @dataclass(frozen=True)
 class End:
     """An input or an output. The only one of its side is `input` or `output` in C, and `in` or `out` as a parameter;
-    among several the name follows."""
+    among several the name follows. `kept`: the input whose value it has in the next run, or had in the last one."""
 
     side: str
     name: str
     node: QNode
     lone: bool
+    kept: str = ""
 
     @property
     def word(self) -> str:
         """What stands behind mce_<model>_, and in capitals behind MCE_<MODEL>_."""
+        if self.kept:
+            return f"state_{end_symbol('state', self.kept)}"
         return self.side if self.lone else f"{self.side}_{end_symbol(self.side, self.name)}"
+
+    @property
+    def member(self) -> str:
+        """Of mce_<model>_state, where it is kept."""
+        return self.word.removeprefix("state_")
 
     @property
     def parameter(self) -> str:
         """Of mce_<model>_run."""
+        if self.kept:
+            return self.word if self.side == "input" else self.word.replace("state", "next", 1)
         return self.word.removesuffix("put") if self.lone else self.word.replace("put", "", 1)
 
     @property
     def title(self) -> str:
-        return self.side if self.lone else f"{self.side} {self.name}"
+        return self.side if self.lone else f"{'state' if self.kept else self.side} {self.name}"
 
 
 def inputs(graph: Graph) -> tuple[End, ...]:
-    return _ends("input", {node.name: node for node in graph.inputs if isinstance(node, QNode)})
+    nodes = {node.name: node for node in graph.inputs if isinstance(node, QNode)}
+    return _ends("input", nodes, {kept.input: kept.input for kept in graph.kept})
 
 
 def outputs(graph: Graph) -> tuple[End, ...]:
     found = {name: graph[node] for name, node in graph.outputs.items()}
-    return _ends("output", {name: node for name, node in found.items() if isinstance(node, QNode)})
+    nodes = {name: node for name, node in found.items() if isinstance(node, QNode)}
+    return _ends("output", nodes, {kept.output: kept.input for kept in graph.kept})
 
 
-def _ends(side: str, nodes: dict[str, QNode]) -> tuple[End, ...]:
-    return tuple(End(side, name, node, len(nodes) == 1) for name, node in nodes.items())
+def callers(ends: tuple[End, ...]) -> tuple[End, ...]:
+    """Those that no run keeps for the next."""
+    return tuple(end for end in ends if not end.kept)
+
+
+def _ends(side: str, nodes: dict[str, QNode], kept: dict[str, str]) -> tuple[End, ...]:
+    lone = len(nodes) - len(kept) == 1
+    return tuple(End(side, name, node, lone and name not in kept, kept.get(name, "")) for name, node in nodes.items())
 
 
 def nbytes(ends: tuple[End, ...]) -> int:

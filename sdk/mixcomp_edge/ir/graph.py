@@ -11,6 +11,9 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from mixcomp_edge.errors import GraphError
 
 Shape = tuple[int, ...]  # (F,), (W, C), (H, W, C) or (D, H, W, C): channels last, no batch
@@ -41,21 +44,33 @@ class Node:
 
 
 @dataclass(frozen=True, eq=False)
+class Kept:
+    """What one run keeps for the next: an output whose value becomes that of an input. `start`: its bytes before the
+    first run."""
+
+    input: str
+    output: str
+    start: NDArray[np.uint8]
+
+
+@dataclass(frozen=True, eq=False)
 class Graph:
     """The inputs are the first nodes, in the caller's order. `outputs` maps the name of each value that leaves the
     graph to the node that makes it, in the caller's order; a lone one is called `output` and may be given by its node
-    alone. `contract`: by which an integer graph rounds."""
+    alone. `contract`: by which an integer graph rounds. `kept`: of a step, what it keeps for the next one."""
 
     name: str
     nodes: tuple[Node, ...]
     outputs: Mapping[str, str]
     contract: str = Q32
+    kept: tuple[Kept, ...] = ()
 
     if TYPE_CHECKING:  # what it may be made from
 
         def __init__(
-            self, name: str, nodes: tuple[Node, ...], outputs: Mapping[str, str] | str, contract: str = Q32
-        ) -> None: ...
+            self, name: str, nodes: tuple[Node, ...], outputs: Mapping[str, str] | str, contract: str = Q32,
+            kept: tuple[Kept, ...] = (),
+        ) -> None: ...  # fmt: skip
 
     def __post_init__(self) -> None:
         given: Any = self.outputs
@@ -64,6 +79,16 @@ class Graph:
     @property
     def inputs(self) -> tuple[Node, ...]:
         return tuple(node for node in self.nodes if node.is_input)
+
+    @cached_property
+    def kept_inputs(self) -> frozenset[str]:
+        """The inputs that are no longer the caller's: an earlier run gave them."""
+        return frozenset(kept.input for kept in self.kept)
+
+    @cached_property
+    def kept_outputs(self) -> frozenset[str]:
+        """The names of the outputs that are for the next run."""
+        return frozenset(kept.output for kept in self.kept)
 
     @property
     def has_one_of_each(self) -> bool:
@@ -114,7 +139,7 @@ class Graph:
     def with_nodes(self, nodes: Iterable[Node], moved: Mapping[str, str] | None = None) -> Graph:
         """The graph of these nodes. moved: a node whose value left the graph -> the one that makes it now."""
         outputs = {name: (moved or {}).get(node, node) for name, node in self.outputs.items()}
-        return Graph(self.name, tuple(nodes), outputs, self.contract)
+        return Graph(self.name, tuple(nodes), outputs, self.contract, self.kept)
 
     def without(self, gone: dict[str, str]) -> Graph:
         """The graph less the nodes that are keys of `gone`; who read one of them reads its value instead."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from mixcomp_edge.errors import GraphError, LoweringError
 from mixcomp_edge.ir import c_view, tflite
 from mixcomp_edge.ir.c_view import Array, Call, CValue, View
+from mixcomp_edge.ir.frames import Frames, Steps
 from mixcomp_edge.ir.graph import TFLM, Node, Shape
 from mixcomp_edge.ir.tflite import Operations
 from mixcomp_edge.ir.types import QType, QuantizedWeights, Requant
@@ -166,6 +167,8 @@ class QNode(Node):
     is_constant: ClassVar[bool] = False  # its value lies in flash as `data`: nothing runs
     in_place: ClassVar[tuple[int, int]] = (0, 0)  # of which inputs on, up to which, kernels may write over, SPEC.md 7
     title: ClassVar[str] = ""  # in comments, where the name in SPEC.md would not say enough
+    mixes: ClassVar[str] = "makes each frame of several"  # why a step form is refused, and what helps
+    stream_remedy: ClassVar[str] = "Take the last frame before it, or windows over few frames or recurrent layers."
 
     type: QType
 
@@ -203,6 +206,19 @@ class QNode(Node):
     def evaluate(self, inputs: list[Value], types: list[QType]) -> Value:
         """Its value (N, *shape) of the inputs' values and types: the definition, SPEC.md 4."""
         raise GraphError(f"{self.name}: the interpreter does not know '{self.op}'.")
+
+    def carried(self, which: int, axis: int, shape: Shape) -> int | None:
+        """The axis of its value along which the indices of an axis of what it reads go: element by element the same
+        function. None where it joins several of these, or treats them differently. shape: of what it reads."""
+        return None
+
+    def in_steps(self, steps: Steps) -> tuple[QNode, Frames | None]:
+        """The node of a step, and how frames lie in its value. StreamError where these need later ones."""
+        return steps.apart(self)
+
+    def of_size(self, axis: int, size: int) -> Self:
+        """The node with another number of indices along an axis of its value, and of what it reads there."""
+        return replace(self, shape=(*self.shape[:axis], size, *self.shape[axis + 1 :]))
 
     def clamp(self, y: Value) -> Value:
         return np.clip(y, self.type.low, self.type.high)

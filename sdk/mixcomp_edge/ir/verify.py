@@ -49,6 +49,7 @@ def verify(graph: Graph) -> Graph:
         seen[node.name] = node
         symbols.add(symbol(node.name))
     _check_ends(graph, seen)
+    _check_kept(graph)
     for name, users in graph.users.items():
         if not users and name not in graph.leaving:
             raise GraphError(f"{name}: nobody reads its value.")
@@ -86,6 +87,38 @@ def _check_ends(graph: Graph, seen: dict[str, Node]) -> None:
         for name, place in zip(graph.outputs, homes, strict=True):
             if homes.count(place) > 1 or graph[place].is_input:
                 raise GraphError(f"{graph.name}: the output {name!r} is the bytes of another output or of an input.")
+
+
+def _check_kept(graph: Graph) -> None:
+    """What one run keeps for the next may lie in one place: all that read it run before what writes it anew, or that
+    writes over it."""
+    order = {node.name: i for i, node in enumerate(graph.nodes)}
+    for side, names in (("input", [k.input for k in graph.kept]), ("output", [k.output for k in graph.kept])):
+        known = [n.name for n in graph.inputs] if side == "input" else list(graph.outputs)
+        if len(set(names)) != len(names) or not set(names) <= set(known) or (graph.kept and len(names) == len(known)):
+            raise GraphError(f"{graph.name}: keeps {', '.join(names)}, not some of its {side}s, each once.")
+    for kept in graph.kept:
+        old, new = graph[kept.input], graph[graph.outputs[kept.output]]
+        if not isinstance(old, QNode) or not isinstance(new, QNode):
+            raise GraphError(f"{graph.name}: keeps real numbers.")
+        if (old.shape, old.type, old.ends) != (new.shape, new.type, new.ends):
+            raise GraphError(f"{kept.output}: {new.shape} of {new.type} is kept as {old.shape} of {old.type}.")
+        if kept.start.shape != (old.nbytes,):
+            raise GraphError(f"{kept.input}: starts with {kept.start.size} bytes, expected {old.nbytes}.")
+        if old.type.bits == 4 and old.elements % 2 and kept.start[-1] >> 4:
+            raise GraphError(f"{kept.input}: the last half byte of its start is not 0.")
+        if new.is_view:
+            raise GraphError(f"{kept.output}: is kept, but is the bytes of another value.")
+        for node in graph.nodes:
+            if home(graph, node.name) == old.name and (node.name in graph.leaving or _late(graph, node, new, order)):
+                raise GraphError(f"{kept.input}: is read when {new.name} has written it anew.")
+
+
+def _late(graph: Graph, old: Node, new: QNode, order: dict[str, int]) -> bool:
+    """Whether the bytes of a value are read after another one is written over them, or while it is."""
+    readers = {user.name for user in graph.users[old.name] if not (isinstance(user, QNode) and user.is_view)}
+    over = new.inputs[slice(*new.in_place)]
+    return any(order[name] > order[new.name] or (name == new.name and old.name not in over) for name in readers)
 
 
 def check_model_name(name: str) -> None:

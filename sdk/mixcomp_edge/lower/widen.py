@@ -8,9 +8,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mixcomp_edge.ir.graph import Graph
+import numpy as np
+from numpy.typing import NDArray
+
+from mixcomp_edge.ir.graph import Graph, Node
 from mixcomp_edge.ir.nodes import QNode
 from mixcomp_edge.ir.verify import verify
+from mixcomp_edge.numerics.packing import pack_elements, unpack_elements
 
 
 def widen(graph: Graph) -> Graph:
@@ -22,4 +26,15 @@ def widen(graph: Graph) -> Graph:
         wide = replace(node, type=node.type.wide)
         same = all(type_.finer == 1 for type_ in (node.type, *sources))
         nodes.append(wide if same else wide.widen(node.type, sources))
-    return verify(graph.with_nodes(nodes))
+    kept = tuple(replace(kept, start=_widened(graph[kept.input], kept.start)) for kept in graph.kept)
+    return verify(replace(graph.with_nodes(nodes), kept=kept))
+
+
+def _widened(node: Node, start: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """What is kept of a node's value before the first run."""
+    assert isinstance(node, QNode)
+    type_ = node.type
+    if type_.finer == 1:
+        return start
+    values = unpack_elements(start.tobytes(), node.elements, type_.bits, signed=type_.signed) * type_.finer
+    return np.frombuffer(pack_elements(values, 8), np.uint8)

@@ -103,6 +103,9 @@ class _QAdaptive(QNode):
         lines: tuple[Fields, ...] = ({"x": source.tensor, "y": self.tensor}, {"requant": requant})
         return Call("mce_adaptive2d", lines, self.inputs)
 
+    def carried(self, which: int, axis: int, shape: Shape) -> int | None:
+        return axis if axis == len(shape) - 1 else None
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class QAdaptiveAvg2d(_QAdaptive):

@@ -95,6 +95,9 @@ class QAdd(QNode):
         tflite.check_factor(self, [self.a_multiplier / 2**self.shift, self.b_multiplier / 2**self.shift], steps)
         return (Operation("ADD", tuple(map(tflite.value, sources)), tflite.value(self)),)
 
+    def carried(self, which: int, axis: int, shape: Shape) -> int | None:
+        return axis
+
 
 def _output_shape(node: Node, shapes: list[Shape]) -> Shape:
     if shapes[0] != shapes[1]:

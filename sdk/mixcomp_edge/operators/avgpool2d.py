@@ -12,6 +12,7 @@ from mixcomp_edge.errors import LoweringError
 from mixcomp_edge.ir import c_view, tflite, tflm
 from mixcomp_edge.ir.bounds import INT32_MAX, check_requant
 from mixcomp_edge.ir.c_view import Array, Call, Fields, View
+from mixcomp_edge.ir.frames import Frames, Steps
 from mixcomp_edge.ir.graph import Shape, Window
 from mixcomp_edge.ir.nodes import Doubles, FloatNode, QNode, Value
 from mixcomp_edge.ir.tflite import Operation, Operations
@@ -129,3 +130,14 @@ class QAvgPool2d(QNode):
         _, rescale = tflite.rescaled(mean, y)
         pool = Operation("AVERAGE_POOL_2D", (padded,), mean if rescale else y, settings)
         return (*widened, *border, pool, *rescale)
+
+    def in_steps(self, steps: Steps) -> tuple[QNode, Frames | None]:
+        frames = steps.frames(self.inputs[0])
+        way = -1 if frames is None or frames.is_last else frames.place + 3 - len(self.shape)
+        if len(self.requant.multiplier) > 1 and way in (0, 1) and self.window.padding[way]:
+            why = "divides the first windows by fewer frames than the others"
+            raise steps.refused(self, why, "Give it count_include_pad=True, or no padding.")
+        return steps.windowed(self, steps.zero(self.inputs[0]))
+
+    def carried(self, which: int, axis: int, shape: Shape) -> int | None:
+        return axis if axis == len(shape) - 1 else None

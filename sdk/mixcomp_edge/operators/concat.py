@@ -12,6 +12,7 @@ from mixcomp_edge.errors import GraphError
 from mixcomp_edge.ir import c_view, tflite, tflm
 from mixcomp_edge.ir.bounds import check_requant
 from mixcomp_edge.ir.c_view import Array, Call, Fields, View
+from mixcomp_edge.ir.frames import Frames, Steps
 from mixcomp_edge.ir.graph import Node, Shape
 from mixcomp_edge.ir.nodes import FloatNode, QNode, Value
 from mixcomp_edge.ir.tflite import Operation, Operations
@@ -112,6 +113,20 @@ class QConcat(QNode):
             made += rescale
         axis = {"axis": tflite.axis_of(self, self.axis)}
         return (*made, Operation("CONCATENATION", tuple(parts), y, axis))
+
+    def carried(self, which: int, axis: int, shape: Shape) -> int | None:
+        return None if axis == self.axis else axis
+
+    def in_steps(self, steps: Steps) -> tuple[QNode, Frames | None]:
+        """What is the same at all times may stand before the first frame."""
+        *before, frames = (steps.frames(name) for name in self.inputs)
+        if frames is None or frames.axis != self.axis or any(f is not None for f in before):
+            return steps.apart(self)
+        first = sum(steps.whole[name].shape[self.axis] for name in self.inputs[:-1])
+        made = replace(frames, length=first + frames.length, good=first + frames.good, lag=frames.lag - first)
+        read = (steps.source(self.inputs[-1]).name,)
+        step = replace(self.of_size(self.axis, steps.rows(self.name, frames.each)), inputs=read)
+        return steps.put(replace(step, requants=self.requants[-1:])), made
 
 
 def _output_shape(node: Node, axis: int, shapes: list[Shape]) -> Shape:

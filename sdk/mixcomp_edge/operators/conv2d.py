@@ -13,6 +13,7 @@ from mixcomp_edge.errors import GraphError, LoweringError
 from mixcomp_edge.ir import c_view, tflite, tflm
 from mixcomp_edge.ir.bounds import INT32_MAX
 from mixcomp_edge.ir.c_view import Call, Fields, View
+from mixcomp_edge.ir.frames import Frames, Steps
 from mixcomp_edge.ir.graph import Node, Shape, Window
 from mixcomp_edge.ir.nodes import Doubles, QNode, Value
 from mixcomp_edge.ir.tflite import Operation, Operations, Tensor
@@ -142,6 +143,9 @@ class QConv2d(Weighted):
         settings = tflite.steps(self.window, padding, dilated=True)
         version = 6 if weights.type == "INT4" else 0
         return (*border, Operation("CONV_2D", (read, weights, bias), y, settings, version))
+
+    def in_steps(self, steps: Steps) -> tuple[QNode, Frames | None]:
+        return steps.windowed(self, steps.zero(self.inputs[0]))
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

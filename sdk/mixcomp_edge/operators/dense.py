@@ -45,6 +45,7 @@ class QDense(Weighted):
 
     op: ClassVar[str] = "dense"
     struct: ClassVar[str] = "mce_dense"
+    mixes: ClassVar[str] = "reads all frames at once"
 
     @property
     def macs(self) -> int:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from mixcomp_edge.errors import GraphError
 from mixcomp_edge.ir import c_view, tflite
 from mixcomp_edge.ir.c_view import Fields
+from mixcomp_edge.ir.frames import Frames, Steps
 from mixcomp_edge.ir.graph import Shape, Window
 from mixcomp_edge.ir.nodes import QNode, Value
 from mixcomp_edge.ir.tflite import Operation, Operations
@@ -76,3 +77,6 @@ class QDwConv2d(Weighted):
         version = 6 if weights.type == "INT4" else 0
         conv = Operation("DEPTHWISE_CONV_2D", (read, weights, bias), tflite.value(self), settings, version)
         return (*border, conv)
+
+    def in_steps(self, steps: Steps) -> tuple[QNode, Frames | None]:
+        return steps.windowed(self, steps.zero(self.inputs[0]))

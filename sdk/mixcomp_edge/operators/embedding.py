@@ -92,3 +92,6 @@ class QEmbedding(Weighted):
             {"requant": c_view.requantizer(self.weights.requant)},
         )
         return (Call(self.struct, lines, self.inputs),)
+
+    def carried(self, which: int, axis: int, shape: Shape) -> int | None:
+        return axis

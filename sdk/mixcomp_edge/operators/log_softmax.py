@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from mixcomp_edge.errors import GraphError, LoweringError
 from mixcomp_edge.ir import tflite
 from mixcomp_edge.ir.c_view import Array, Call, Ref
+from mixcomp_edge.ir.graph import Shape
 from mixcomp_edge.ir.nodes import FloatNode, QNode, Value
 from mixcomp_edge.ir.tflite import Operation, Operations
 from mixcomp_edge.ir.types import QType, QuantizedWeights
@@ -75,6 +76,9 @@ class QLogSoftmax(QNode):
         tflite.check_factor(self, self.step / 2**BITS, round(step * 2**BITS) / 2**BITS)
         steps = tflite.tensor(f"{self.name}/sixteenths", self.shape, QType("s8", 1 / 16, tflite.HIGH))
         return (Operation("LOG_SOFTMAX", (tflite.value(sources[0]),), steps), Operation("QUANTIZE", (steps,), y))
+
+    def carried(self, which: int, axis: int, shape: Shape) -> int | None:
+        return None if axis == len(shape) - 1 else axis
 
 
 def _fields(name: str, x: QType, y: QType) -> dict[str, Any]:

@@ -119,6 +119,9 @@ class QLookup(QNode):
         table = y.named("table", shape=codes.shape, data=values)
         return tflite.looked_up(tflite.value(x), tflite.offset(x.type) - x.type.low, table, y)
 
+    def carried(self, which: int, axis: int, shape: Shape) -> int | None:
+        return axis
+
 
 def _bits(values: NDArray[np.int64], type_: QType) -> NDArray[np.uint8]:
     """The bits that elements have in memory, as a number."""

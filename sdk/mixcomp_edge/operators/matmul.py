@@ -92,6 +92,7 @@ class QMatMul(Contracted, QNode):
 
     op: ClassVar[str] = "matmul"
     title: ClassVar[str] = "product of matrices"
+    mixes: ClassVar[str] = "joins frames with others, as attention does"
 
     requant: Requant
 
@@ -170,3 +171,7 @@ class QMatMul(Contracted, QNode):
             Operation("BATCH_MATMUL", values, product, settings),
             Operation("MUL", (product, constant), y),
         )
+
+    def carried(self, which: int, axis: int, shape: Shape) -> int | None:
+        at = (self.a_axes, self.b_axes)[which][axis]
+        return at if at in self.kept else None

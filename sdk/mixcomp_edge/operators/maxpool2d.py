@@ -9,6 +9,7 @@ import numpy as np
 
 from mixcomp_edge.ir import c_view, tflite
 from mixcomp_edge.ir.c_view import Call, Fields
+from mixcomp_edge.ir.frames import Frames, Steps
 from mixcomp_edge.ir.graph import Shape, Window
 from mixcomp_edge.ir.nodes import Doubles, FloatNode, QNode, Value
 from mixcomp_edge.ir.tflite import Operation, Operations
@@ -80,3 +81,9 @@ class QMaxPool2d(QNode):
         )
         settings = tflite.steps(self.window, padding) | tflite.kernel(self.window)
         return (*border, Operation("MAX_POOL_2D", (read,), tflite.value(self), settings))
+
+    def in_steps(self, steps: Steps) -> tuple[QNode, Frames | None]:
+        return steps.windowed(self, self.type.low)
+
+    def carried(self, which: int, axis: int, shape: Shape) -> int | None:
+        return axis if axis == len(shape) - 1 else None

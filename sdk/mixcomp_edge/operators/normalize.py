@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from math import prod
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from mixcomp_edge.errors import GraphError, LoweringError
 from mixcomp_edge.ir import c_view
 from mixcomp_edge.ir.c_view import Array, Call, CValue, Fields, Ref
+from mixcomp_edge.ir.frames import regrouped
 from mixcomp_edge.ir.graph import Node, Shape
 from mixcomp_edge.ir.nests import along, check_axes
 from mixcomp_edge.ir.nodes import Activated, Activation, Doubles, QNode, Value
@@ -166,6 +167,16 @@ class QNormalize(Grouped, QNode):
             stride = prod(self.view[a] for a in moving if a > axis) if axis in moving else 0
             loops[axis in self.axes].append((size, stride))
         return tuple(loop for kind in loops for loop in [*[(1, 0)] * (LOOPS - len(kind)), *kind])
+
+    def carried(self, which: int, axis: int, shape: Shape) -> int | None:
+        at = regrouped(shape, axis, self.view)
+        kept = at is not None and self.view[at] == shape[axis] and at not in (*self.axes, *self.over)
+        return axis if kept else None
+
+    def of_size(self, axis: int, size: int) -> Self:
+        at = regrouped(self.shape, axis, self.view)
+        assert at is not None
+        return replace(super().of_size(axis, size), view=(*self.view[:at], size, *self.view[at + 1 :]))
 
 
 def _fixed(node: Node, values: Doubles, bits: int) -> NDArray[np.int32]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from mixcomp_edge.errors import GraphError
 from mixcomp_edge.ir import tflite
 from mixcomp_edge.ir.c_view import Call
+from mixcomp_edge.ir.frames import Frames, Steps
 from mixcomp_edge.ir.graph import Shape
 from mixcomp_edge.ir.nodes import Doubles, FloatNode, QNode, Value
 from mixcomp_edge.ir.tflite import Operation, Operations
@@ -69,6 +70,26 @@ class QPad(QNode):
         pads = np.zeros((len(y.shape), 2), np.int64)
         pads[-len(self.before) :] = np.stack([self.before, self.after], axis=1)
         return (Operation("PAD", (tflite.value(sources[0]), tflite.numbers(f"{self.name}/border", pads)), y),)
+
+    def carried(self, which: int, axis: int, shape: Shape) -> int | None:
+        return None if self.before[axis] or self.after[axis] else axis
+
+    def in_steps(self, steps: Steps) -> tuple[QNode, Frames | None]:
+        """Frames before the first one are known; those behind the last one are not there yet."""
+        (name,), frames = self.inputs, steps.frames(self.inputs[0])
+        if frames is None or frames.is_last or self.carried(0, frames.place, self.shape) is not None:
+            return steps.apart(self)
+        axis = frames.place
+        first, last = self.before[axis], self.after[axis]
+        made = replace(
+            frames, length=self.shape[axis], good=first + frames.good, lag=frames.lag - first,
+            late=frames.late or (self.name if last else ""),
+        )  # fmt: skip
+        before, after = (tuple(0 if a == axis else n for a, n in enumerate(ns)) for ns in (self.before, self.after))
+        if not any(before) and not any(after):
+            return steps.source(name), made
+        step = self.of_size(axis, steps.rows(self.name, frames.each))
+        return steps.put(replace(step, inputs=(steps.source(name).name,), before=before, after=after)), made
 
 
 def _output_shape(node: Pad | QPad, shape: Shape) -> Shape:

@@ -99,6 +99,9 @@ class QPRelu(QNode):
         slope = Tensor(f"{self.name}/slope", shape, scale=scale, data=np.rint(slopes / step).astype(int).reshape(shape))
         return (Operation("PRELU", (tflite.value(sources[0]), slope), tflite.value(self)),)
 
+    def carried(self, which: int, axis: int, shape: Shape) -> int | None:
+        return None if axis == len(shape) - 1 else axis
+
 
 def _requant(scale: Doubles) -> Requant:
     """The requantizer of factors of any sign."""

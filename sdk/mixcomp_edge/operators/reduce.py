@@ -126,6 +126,9 @@ class QReduce(Over, QNode):
         axes = tflite.numbers(f"{self.name}/axes", [tflite.axis_of(self, axis) for axis in self.axes])
         return (Operation(kind, (tflite.value(x), axes), tflite.value(self), {"keepDims": True}),)
 
+    def carried(self, which: int, axis: int, shape: Shape) -> int | None:
+        return None if axis in self.axes else axis
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Requantized(QReduce):

@@ -10,6 +10,7 @@ import numpy as np
 from mixcomp_edge.ir import c_view, tflite, tflm
 from mixcomp_edge.ir.bounds import check_requant
 from mixcomp_edge.ir.c_view import Array, Call, View
+from mixcomp_edge.ir.graph import Shape
 from mixcomp_edge.ir.nodes import Activated, Activation, Doubles, QNode, Value
 from mixcomp_edge.ir.tflite import Operation, Operations
 from mixcomp_edge.ir.types import QType, QuantizedWeights, Requant, TflmRequant
@@ -68,3 +69,6 @@ class QRescale(QNode):
     def tflite(self, sources: list[QNode]) -> Operations:
         tflite.check_factor(self, self.requant.real, sources[0].type.scale / self.type.scale)
         return (Operation("QUANTIZE", (tflite.value(sources[0]),), tflite.value(self)),)
+
+    def carried(self, which: int, axis: int, shape: Shape) -> int | None:
+        return axis

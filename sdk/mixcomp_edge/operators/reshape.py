@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from fractions import Fraction
 from math import prod
 from typing import ClassVar
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from mixcomp_edge.errors import GraphError
 from mixcomp_edge.ir import tflite
+from mixcomp_edge.ir.frames import CUT_IT, Frames, Steps, regrouped
 from mixcomp_edge.ir.graph import Node, Shape
 from mixcomp_edge.ir.nodes import Doubles, FloatNode, QNode, Value, one_number
 from mixcomp_edge.ir.tflite import Operation, Operations
@@ -62,6 +64,24 @@ class QReshape(QNode):
     def tflite(self, sources: list[QNode]) -> Operations:
         y = tflite.value(self)
         return (Operation("RESHAPE", (tflite.value(sources[0]), tflite.numbers(f"{self.name}/shape", y.shape)), y),)
+
+    def in_steps(self, steps: Steps) -> tuple[QNode, Frames | None]:
+        """Frames may stay as they are, become fewer with more elements each, or more with fewer."""
+        (name,), frames = self.inputs, steps.frames(self.inputs[0])
+        if frames is None or frames.is_last:
+            return steps.apart(self)
+        shape = steps.whole[name].shape
+        at = regrouped(shape, frames.place, self.shape)
+        if at is None:
+            why = f"mixes frames with other elements of {shape}"
+            raise steps.refused(self, why, "Keep time a dimension of its own.")
+        ratio = Fraction(self.shape[at], shape[frames.place])
+        if ratio != 1 and (frames.lag or frames.good < frames.length):
+            raise steps.refused(self, "joins frames of which the first or the last are incomplete", CUT_IT)
+        made = replace(frames, axis=at, length=self.shape[at], each=frames.each * ratio, good=self.shape[at])
+        made = replace(made, good=frames.good) if ratio == 1 else made
+        step = self.of_size(at, steps.rows(self.name, made.each))
+        return steps.put(replace(step, inputs=(steps.source(name).name,))), made
 
 
 def _output_shape(node: Node, shape: Shape) -> Shape:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self
 
 from mixcomp_edge.errors import GraphError
 from mixcomp_edge.ir import strided, tflite
 from mixcomp_edge.ir.c_view import Call
+from mixcomp_edge.ir.frames import Frames, Steps
 from mixcomp_edge.ir.graph import Node, Shape
 from mixcomp_edge.ir.nodes import Doubles, FloatNode, QNode, Value, one_number
 from mixcomp_edge.ir.tflite import Operations
 from mixcomp_edge.ir.types import QType, QuantizedWeights
 
-Steps = tuple[int, ...]  # of each axis as it is stored
+Numbers = tuple[int, ...]  # one for each axis as it is stored
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -24,8 +25,8 @@ class Slice(FloatNode):
     keeps_type: ClassVar[bool] = True
     lets_relu_through: ClassVar[bool] = True
 
-    start: Steps
-    step: Steps
+    start: Numbers
+    step: Numbers
 
     def output_shape(self, shapes: list[Shape]) -> Shape:
         return _output_shape(self, self.start, self.step, shapes[0])
@@ -56,8 +57,8 @@ class QSlice(QNode):
     makes_16_bits: ClassVar[bool] = True
     reads_16_bits: ClassVar[bool] = True
 
-    start: Steps
-    step: Steps
+    start: Numbers
+    step: Numbers
 
     def output_shape(self, shapes: list[Shape]) -> Shape:
         return _output_shape(self, self.start, self.step, shapes[0])
@@ -86,8 +87,39 @@ class QSlice(QNode):
         }
         return tflite.taken(x, places, y)
 
+    def carried(self, which: int, axis: int, shape: Shape) -> int | None:
+        whole = (self.start[axis], self.step[axis], self.shape[axis]) == (0, 1, shape[axis])
+        return axis if whole else None
 
-def _output_shape(node: Node, start: Steps, step: Steps, shape: Shape) -> Shape:
+    def in_steps(self, steps: Steps) -> tuple[QNode, Frames | None]:
+        """Every so many frames from one on, or the last one."""
+        (name,), frames = self.inputs, steps.frames(self.inputs[0])
+        if frames is None or frames.is_last or self.carried(0, frames.place, steps.whole[name].shape) is not None:
+            return steps.apart(self)
+        axis = frames.place
+        start, by, count = self.start[axis], self.step[axis], self.shape[axis]
+        at, last = start + frames.lag, start == frames.length - 1 and frames.good == frames.length
+        if count == 1 and last and steps.ends_at(frames):
+            made = replace(frames, axis=None, length=1, good=1, lag=0)
+            return steps.put(self._along(axis, steps.source(name), steps.source(name).shape[axis] - 1, 1, 1)), made
+        if by < 1 or count == 1:
+            why = "reads the frames backwards" if by < 0 else f"takes frame {start} of {frames.length} alone"
+            raise steps.refused(self, why, "The last one can be taken, as it is that of each step.")
+        good = max(0, min((frames.good - 1 - start) // by + 1, count))
+        late = "" if good == count else frames.late
+        made = Frames(axis, count, frames.each / by, good, at // by, late)
+        source, rows = steps.source(name), steps.rows(self.name, made.each)
+        step = self._along(axis, source, at % by, by, rows)
+        whole = all(step.carried(0, other, source.shape) == other for other in range(len(step.shape)))
+        return source if whole else steps.put(step), made
+
+    def _along(self, axis: int, x: QNode, start: int, by: int, count: int) -> Self:
+        """Of another value, otherwise along an axis."""
+        starts, bys = ((*v[:axis], n, *v[axis + 1 :]) for v, n in ((self.start, start), (self.step, by)))
+        return replace(self.of_size(axis, count), inputs=(x.name,), start=starts, step=bys)
+
+
+def _output_shape(node: Node, start: Numbers, step: Numbers, shape: Shape) -> Shape:
     if not len(start) == len(step) == len(node.shape) == len(shape):
         raise GraphError(f"{node.name}: start {start} and step {step} do not fit {shape} and {node.shape}.")
     for first, by, count, size in zip(start, step, node.shape, shape, strict=True):

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from mixcomp_edge.errors import GraphError
 from mixcomp_edge.ir import tflite
 from mixcomp_edge.ir.c_view import Array, Call, Ref, View
+from mixcomp_edge.ir.graph import Shape
 from mixcomp_edge.ir.nodes import FloatNode, QNode, Value
 from mixcomp_edge.ir.tflite import Operation, Operations
 from mixcomp_edge.ir.types import QType, QuantizedWeights
@@ -90,3 +91,6 @@ class QSoftmax(QNode):
         expected = exponentials(sources[0].type.scale, len(self.table))
         tflite.check_factor(self, self.table / ONE, expected / ONE)
         return (Operation("SOFTMAX", (tflite.value(sources[0]),), tflite.value(self), {"beta": 1.0}),)
+
+    def carried(self, which: int, axis: int, shape: Shape) -> int | None:
+        return None if axis == len(shape) - 1 else axis

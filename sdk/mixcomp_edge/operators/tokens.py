@@ -86,6 +86,9 @@ class QTokenOffset(QOfTokens):
     def evaluate(self, inputs: list[Value], types: list[QType]) -> Value:
         return self.clamp(inputs[0] - self.start)
 
+    def carried(self, which: int, axis: int, shape: Shape) -> int | None:
+        return axis
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class QLengthMask(QOfTokens):

@@ -78,6 +78,9 @@ class QTranspose(QNode):
         axes = [*range(len(y.shape) - len(self.axes)), *(tflite.axis_of(self, axis) for axis in self.axes)]
         return (Operation("TRANSPOSE", (tflite.value(sources[0]), tflite.numbers(f"{self.name}/axes", axes)), y),)
 
+    def carried(self, which: int, axis: int, shape: Shape) -> int | None:
+        return self.axes.index(axis)
+
 
 def _output_shape(node: Node, axes: tuple[int, ...], shape: Shape) -> Shape:
     if sorted(axes) != list(range(len(shape))):

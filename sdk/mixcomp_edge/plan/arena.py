@@ -18,27 +18,41 @@ MOST_WORK = 2_000_000  # pairs of buffers compared in those trials
 @dataclass(frozen=True)
 class Arena:
     """Offsets of every value and scratch in one block of memory. `total_bytes` is the block's size; `lower_bound_bytes`
-    is what any plan needs at least: the most that is alive at one step."""
+    is what any plan needs at least: the most that is alive at one step. What is kept for the next run lies behind the
+    block, `kept_bytes` of it, what goes in where its new value comes out."""
 
     total_bytes: int
     lower_bound_bytes: int
     offsets: dict[str, int]  # value -> byte offset
     scratch: dict[str, int]  # node -> byte offset of its scratch
     buffers: tuple[tuple[Buffer, int], ...]
+    kept_bytes: int = 0
 
 
 def plan_arena(graph: Graph, scratch_bytes: dict[str, int], in_place: frozenset[str] | None = None) -> Arena:
     """Places the input, the output, all values between and each kernel's scratch (`scratch_bytes`, by node).
 
     in_place: the nodes whose kernels may write over an input; None: all whose operator allows it."""
-    buffers = lifetimes(graph, scratch_bytes, in_place)
+    ends = {kept.input: kept.input for kept in graph.kept}
+    ends |= {graph.outputs[kept.output]: kept.input for kept in graph.kept}
+    every = lifetimes(graph, scratch_bytes, in_place)
+    apart = {buffer.name: ends[value] for buffer in every for value in buffer.values if value in ends}
+    buffers = [buffer for buffer in every if buffer.name not in apart]
     bound = max(
         sum(_aligned(b.nbytes) for b in buffers if b.first <= step <= b.last) for step in range(len(graph.nodes))
     )
     placed = _place(buffers, bound)
     offsets = {value: offset for buffer, offset in placed for value in buffer.values}
     scratch = {b.name.removesuffix(" scratch"): offset for b, offset in placed if not b.values}
-    return Arena(_height(placed), bound, offsets, scratch, tuple(placed))
+    total = _height(placed)
+    at, kept = {}, total
+    for buffer in every:
+        if apart.get(buffer.name) == buffer.name:
+            at[buffer.name] = kept
+            kept += _aligned(buffer.nbytes)
+    behind = [(buffer, at[apart[buffer.name]]) for buffer in every if buffer.name in apart]
+    offsets |= {value: offset for buffer, offset in behind for value in buffer.values}
+    return Arena(total, bound, offsets, scratch, (*placed, *behind), kept - total)
 
 
 Placement = list[tuple[Buffer, int]]
@@ -76,7 +90,7 @@ def _first_fit(order: list[Buffer]) -> Placement:
 
 
 def _height(placed: Placement) -> int:
-    return max(_aligned(offset + buffer.nbytes) for buffer, offset in placed)
+    return max((_aligned(offset + buffer.nbytes) for buffer, offset in placed), default=0)
 
 
 def _aligned(nbytes: int) -> int:

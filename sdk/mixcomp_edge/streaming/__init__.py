@@ -1,0 +1,10 @@
+"""The step form of a model, SPEC.md 7.1: what it makes of a whole sequence, so many frames at a time. It is a graph
+like any other, which has as inputs and outputs what one step keeps for the next; so all that serves a graph serves
+it."""
+
+from __future__ import annotations
+
+from mixcomp_edge.streaming.derive import Described, described, step_form
+from mixcomp_edge.streaming.session import Session
+
+__all__ = ["Described", "Session", "described", "step_form"]
