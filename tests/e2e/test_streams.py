@@ -15,7 +15,7 @@ from mixcomp_edge.ir import ends, interp
 from mixcomp_edge.verification import compare, make_inputs, open_transport
 from mixcomp_sim.hostcc import host_compiler
 
-KINDS = PLAIN
+KINDS = (*PLAIN, "recurrent", "recurrent", "recurrent")
 SANITIZED = ("-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 
 
@@ -58,6 +58,15 @@ def test_steps_of_a_random_causal_network_make_what_the_whole_sequence_makes(see
     with Stream(tmp_path / "c", step, tmp_path, SANITIZED if seed >= 8 else ("-O0",)) as c:
         for x, parts in given:
             judged(whole, step, x, c.run(parts))
+
+
+@pytest.mark.parametrize("seed", [2, 4, 5])
+def test_steps_that_forget_make_something_else(seed):
+    whole, frames, dim = network(seed, KINDS)
+    step = whole.stream(frames, dim)
+    x, parts = sequences(whole, frames, 3)[-1]
+    with pytest.raises(AssertionError):
+        judged(whole, step, x, [step.session().step((part,))[0] for part in parts])
 
 
 CORES = ("cortex-m4", "cortex-m0plus", "cortex-m55")

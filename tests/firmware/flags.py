@@ -34,7 +34,6 @@ from firmware.process import LOOP, Process
 from mixcomp_edge.build.cross import toolchains
 from mixcomp_edge.codegen.kernels import kernel_headers, kernel_source
 from mixcomp_edge.errors import ToolchainError
-from mixcomp_edge.ir import interp
 from mixcomp_edge.ir.graph import Graph
 from mixcomp_edge.ir.nodes import QNode
 from mixcomp_edge.numerics.packing import pack_elements
@@ -165,7 +164,7 @@ def cases(examples: int) -> tuple[Case, ...]:
             node = graph.nodes[-1]
             served = [(k, packed) for k in mine if met[k.name] < examples and (packed := k.pack(graph, node))]
             for x in inputs[[0, -1]] if served else ():
-                values = {name: value[0] for name, value in interp.steps(graph, x[None])} | {graph.nodes[0].name: x}
+                values = layers.values(graph, x)
                 want = pack_elements(values[node.name], node.type.bits)
                 found += [Case(graph, node, k, packed, values, want) for k, packed in served]
             met.update(k.name for k, _ in served)

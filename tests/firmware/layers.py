@@ -9,6 +9,7 @@ from math import isqrt, prod
 
 import numpy as np
 
+from mixcomp_edge.ir import interp
 from mixcomp_edge.ir.graph import Graph, Window
 from mixcomp_edge.ir.nodes import QNode
 from mixcomp_edge.ir.types import DTYPES, QType, Requant, Weights
@@ -28,14 +29,15 @@ from mixcomp_edge.operators.dense import QDense
 from mixcomp_edge.operators.dwconv2d import QDwConv2d
 from mixcomp_edge.operators.embedding import QEmbedding
 from mixcomp_edge.operators.gather import QGather
-from mixcomp_edge.operators.gru import QGru
+from mixcomp_edge.operators.gru import QGru, QGruStates
 from mixcomp_edge.operators.input import QInput, QTokenInput
 from mixcomp_edge.operators.log_softmax import QLogSoftmax
 from mixcomp_edge.operators.lookup import QLookup
-from mixcomp_edge.operators.lstm import QLstm
+from mixcomp_edge.operators.lstm import QLstm, QLstmStates
 from mixcomp_edge.operators.matmul import QMatMul
 from mixcomp_edge.operators.maxpool2d import QMaxPool2d
 from mixcomp_edge.operators.mul import QMul
+from mixcomp_edge.operators.narrow import QNarrow
 from mixcomp_edge.operators.normalize import QNormalize
 from mixcomp_edge.operators.pad import QPad
 from mixcomp_edge.operators.prelu import QPRelu
@@ -43,7 +45,7 @@ from mixcomp_edge.operators.push import QPush
 from mixcomp_edge.operators.reduce import QReduceMax, QReduceNorm, QReduceSum
 from mixcomp_edge.operators.rescale import QRescale
 from mixcomp_edge.operators.resize import QResize
-from mixcomp_edge.operators.rnn import QRnn
+from mixcomp_edge.operators.rnn import QRnn, QRnnStates
 from mixcomp_edge.operators.slice import QSlice
 from mixcomp_edge.operators.softmax import QSoftmax
 from mixcomp_edge.operators.tokens import QLengthMask, QTokenOffset
@@ -55,6 +57,7 @@ BOOKS = tuple(
 )
 LEARNED = learned((0, 127, -127, 126, -126, 1, -1, 2, 100, 64, -64, 0, 17, -33, 50, -51))
 RECURRENT = {"gru": QGru, "lstm": QLstm, "rnn": QRnn}
+STATES = {"gru_states": QGruStates, "lstm_states": QLstmStates, "rnn_states": QRnnStates}
 SPATIAL = ("gather", "resize", "adaptiveavg2d", "adaptivemax2d")
 TOKENS = ("embedding", "token_offset", "length_mask")
 CHANNELS = (*range(1, 18), 8, 16, 16, 24, 32, 40)
@@ -67,6 +70,13 @@ def layer(op: str, dtype: str, rng: Rng) -> tuple[Graph, np.ndarray]:
         graph = _graph(op, dtype, rng)
         if graph is not None:
             return verify(graph), _inputs(graph, rng)
+
+
+def values(graph: Graph, x: np.ndarray) -> dict[str, np.ndarray]:
+    """The value (*shape) of every node for an input x; other inputs are random."""
+    rng = np.random.default_rng(int(np.abs(x).sum()))
+    others = (rng.integers(n.ends[0], n.ends[1] + 1, n.shape) for n in graph.inputs[1:])
+    return {name: value[0] for name, value in interp.steps(graph, tuple(v[None] for v in (x, *others)))}
 
 
 def _graph(op: str, dtype: str, rng: Rng) -> Graph | None:
@@ -105,6 +115,10 @@ def _graph(op: str, dtype: str, rng: Rng) -> Graph | None:
         return _multiplied(x_type, y_type, rng)
     if op in RECURRENT:
         return _recurrent(op, y_type, x_type, rng)
+    if op in STATES:
+        return _states(op, y_type, x_type, rng)
+    if op == "narrow":
+        return _narrow(x_type, y_type, rng)
     if op in ("mul", "blend", "minimum", "maximum"):
         return _pair(op, x_type, y_type, rng)
     group_channels, groups = int(rng.choice(CHANNELS)), int(rng.choice([1, 1, 2, 3]))
@@ -341,6 +355,32 @@ def _recurrent(op: str, x_type: QType, y_type: QType, rng: Rng) -> Graph:
         **({"relu": int(rng.integers(0, 2))} if kind is QRnn else {}),
     )  # fmt: skip
     return Graph("alone", (x, *given, node), "y")
+
+
+def _states(op: str, x_type: QType, stored: QType, rng: Rng) -> Graph:
+    """From any states, which are an input. Kernels are of the type in which these are multiplied."""
+    kind, size, steps = STATES[op], int(rng.choice(CHANNELS)), int(rng.integers(1, 5))
+    wide, rows = QType("s16", 2.0**-15), (kind.gates * size, size)
+    x = QInput(name="x", inputs=(), shape=(steps, rows[0]), type=x_type)
+    before = QInput(name="before", inputs=(), shape=(1, kind.states * size), type=wide)
+    node = kind(
+        name="y", inputs=("x", "before"), shape=(steps, kind.states * size), type=wide, stored=stored, backward=0,
+        initial=(), weights=_weights(rows, rows[0], stored, QType("s16", 1.0), rng),
+        x_requant=_requant(x_type.peak, QType("s16", 1.0), rng, 1), y_requant=_requant(1 << 15, stored, rng, 1),
+        **({"relu": int(rng.integers(0, 2))} if kind is QRnnStates else {}),
+    )  # fmt: skip
+    return Graph("alone", (x, before, node), "y")
+
+
+def _narrow(x_type: QType, y_type: QType, rng: Rng) -> Graph:
+    """Rows of which all or the first elements stay."""
+    rows, width = int(rng.integers(1, 5)), int(rng.integers(1, 20))
+    size = int(rng.integers(1, width + 1))
+    x = QInput(name="x", inputs=(), shape=(rows, width), type=x_type)
+    node = QNarrow(
+        name="y", inputs=("x",), shape=(rows, size), type=y_type, requant=_requant(x_type.peak, y_type, rng, 1)
+    )  # fmt: skip
+    return Graph("alone", (x, node), "y")
 
 
 def _pair(op: str, x_type: QType, y_type: QType, rng: Rng) -> Graph:

@@ -53,7 +53,7 @@ def wrong(
         node = graph.nodes[-1]
         served = [(k, packed) for k in catalogue() if k.isa in isas for packed in packings(k, graph, node)]
         for x in inputs:
-            values = {name: value[0] for name, value in interp.steps(graph, x[None])} | {graph.nodes[0].name: x}
+            values = layers.values(graph, x)
             want = pack_elements(values[node.name], node.type.bits)
             for kernel, packed in served:
                 met.add(kernel.name)

@@ -75,6 +75,10 @@ class Steps(ABC):
         """Indices start, start + by, … along an axis, as the value of a node of that name."""
 
     @abstractmethod
+    def keep(self, name: str, node: QNode, output: str, start: bytes) -> QNode:
+        """An input like a node, with the value that an output of that name had a step ago. start: its first bytes."""
+
+    @abstractmethod
     def ends_at(self, frames: Frames) -> bool:
         """Whether the last frame of the whole sequence is the last one of a step."""
 
@@ -120,11 +124,7 @@ class Steps(ABC):
         for which, name in enumerate(node.inputs):
             f = known[which]
             if f is None and self._varies(node, which, axis):
-                raise self.refused(
-                    node,
-                    f"reads '{name}', which differs from frame to frame, at a fixed place of the sequence",
-                    "Leave out positions, or give them as an input.",
-                )
+                raise self._of_places(node, name)
             if f is not None and f.is_last:
                 raise self.refused(node, f"reads the last frame ('{name}') at all others", node.stream_remedy)
             names.append((self.delayed(node, name, lag - f.lag, self.zero(name)) if f else self.source(name)).name)
@@ -132,6 +132,10 @@ class Steps(ABC):
         made = replace(node.of_size(axis, rows), inputs=tuple(names))
         frames = Frames(axis, first.length, first.each, late.good, lag, late.late)
         return self.put(made), frames
+
+    def _of_places(self, node: QNode, name: str) -> StreamError:
+        why = f"reads '{name}', which differs from frame to frame, at places of the whole sequence"
+        return self.refused(node, why, "Leave out positions, or give them as an input.")
 
     def _varies(self, node: QNode, which: int, axis: int) -> bool:
         """Whether an operand that is the same at all times has more than one frame along the axis of the value."""
@@ -172,7 +176,9 @@ class Steps(ABC):
         read = [x.name]
         for other in node.inputs[1:]:
             f = self.frames(other)
-            if f is None or (f.axis, f.length, f.each) != (axis, length, each):
+            if f is None:
+                raise self._of_places(node, other)
+            if (f.axis, f.length, f.each) != (axis, length, each):
                 raise self.refused(node, f"adds '{other}', which has other frames", "Give both the same strides.")
             read.append(self.delayed(node, other, lag - f.lag, self.zero(other)).name)
             if f.good < made.good:

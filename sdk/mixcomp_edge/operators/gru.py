@@ -8,7 +8,7 @@ from typing import ClassVar
 from mixcomp_edge.ir.nodes import QNode, Value
 from mixcomp_edge.ir.types import QType, QuantizedWeights
 from mixcomp_edge.numerics.gates import ONE, OUT_BITS, clamp16, sigmoid, tanh
-from mixcomp_edge.operators.recurrent import QRecurrent, Recurrent
+from mixcomp_edge.operators.recurrent import QRecurrent, QStates, Recurrent
 
 STATE_BITS = 14  # behind the point: given states reach from -2 to 2
 
@@ -41,3 +41,14 @@ class QGru(QRecurrent):
         r, z = (sigmoid(clamp16(a + b)) for a, b in zip(x[:2], gates[:2], strict=True))
         n = tanh(clamp16(x[2] + ((r * gates[2] + (1 << (OUT_BITS - 1))) >> OUT_BITS)))
         return (((ONE - z) * n + 2 * z * h + (1 << OUT_BITS)) >> (OUT_BITS + 1),)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class QGruStates(QStates, QGru):
+    """Its states as its value, SPEC.md 4.34."""
+
+    op: ClassVar[str] = "gru_states"
+    title: ClassVar[str] = "GRU states"
+
+
+QGru.in_states = QGruStates

@@ -10,7 +10,7 @@ import numpy as np
 from mixcomp_edge.ir.nodes import QNode, Value
 from mixcomp_edge.ir.types import QType, QuantizedWeights
 from mixcomp_edge.numerics.gates import OUT_BITS, clamp16, sigmoid, tanh
-from mixcomp_edge.operators.recurrent import QRecurrent, Recurrent
+from mixcomp_edge.operators.recurrent import QRecurrent, QStates, Recurrent
 
 CELL_BITS = 11  # behind the point: a cell reaches from -16 to 16
 STATES = 2
@@ -46,3 +46,14 @@ class QLstm(QRecurrent):
         i, f, g, o = sigmoid(u[0]), sigmoid(u[1]), tanh(u[2]), sigmoid(u[3])
         c = clamp16((f * c + ((i * g + 8) >> (OUT_BITS - CELL_BITS)) + half) >> OUT_BITS)
         return np.asarray((o * tanh(clamp16(2 * c)) + half) >> OUT_BITS), c
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class QLstmStates(QStates, QLstm):
+    """Its states as its value, SPEC.md 4.34."""
+
+    op: ClassVar[str] = "lstm_states"
+    title: ClassVar[str] = "LSTM states"
+
+
+QLstm.in_states = QLstmStates

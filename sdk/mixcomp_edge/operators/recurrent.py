@@ -7,6 +7,7 @@ between steps has 16 bits as well, and is rounded to the value's type where it i
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from math import prod
 from typing import Any, ClassVar, Self
@@ -17,13 +18,16 @@ from mixcomp_edge.errors import GraphError
 from mixcomp_edge.ir import c_view
 from mixcomp_edge.ir.bounds import check_requant
 from mixcomp_edge.ir.c_view import Array, Call, CValue, Fields, Ref
+from mixcomp_edge.ir.frames import CUT_IT, Frames, Steps
 from mixcomp_edge.ir.graph import Node, Shape
 from mixcomp_edge.ir.nodes import Doubles, QNode, Value
-from mixcomp_edge.ir.types import QType, QuantizedWeights, Requant
+from mixcomp_edge.ir.types import DTYPES, QType, QuantizedWeights, Requant
 from mixcomp_edge.ir.weighted import Layer, Weighted, exact
-from mixcomp_edge.numerics.gates import HALF_WORD, IN_BITS, clamp16
+from mixcomp_edge.numerics.gates import HALF_WORD, IN_BITS, OUT_BITS, clamp16
+from mixcomp_edge.numerics.packing import pack_elements
 from mixcomp_edge.numerics.requant import q32
 from mixcomp_edge.operators.dense import Dense, QDense
+from mixcomp_edge.operators.narrow import QNarrow
 
 MAX_STATES = 2
 
@@ -125,6 +129,7 @@ class QRecurrent(Stepping, Weighted):
     y_requant: from the state to y; initial: from each given state to the state."""
 
     struct: ClassVar[str] = "mce_recurrent"
+    in_states: ClassVar[type[QStates]]  # the same with its states as its value
 
     x_requant: Requant
     y_requant: Requant
@@ -165,18 +170,22 @@ class QRecurrent(Stepping, Weighted):
 
     def evaluate(self, inputs: list[Value], types: list[QType]) -> Value:
         x, *given = (self._requantized(v, t, r) for v, t, r in zip(inputs, types, self._requants, strict=True))
-        size = self.shape[-1]
+        size = self.product_shape[1]
         states = [clamp16(v).reshape(len(x), size) for v in given] or [np.zeros((len(x), size), np.int64)] * self.states
-        stored, bias, levels = self._stored(states[0]), exact(self.weights.bias), exact(self.weights.levels)
         y = np.zeros((len(x), *self.shape), np.int64)
-        for t in reversed(range(self.shape[0])) if self.backward else range(self.shape[0]):
-            acc = (bias + exact(stored) @ levels.T).astype(np.int64)
-            by = self.weights.requant
-            gates = clamp16(q32(acc, by.multiplier.astype(np.int64), by.shift))
-            read, kept = (v.reshape(-1, self.gates, size).swapaxes(0, 1) for v in (x[:, t], gates))
-            states = list(self.step(read, kept, states))
-            stored = y[:, t] = self._stored(states[0])
+        for t, after in self._after_each(x, states):
+            y[:, t] = self._stored(after[0])
         return y
+
+    def _after_each(self, x: Value, states: list[Value]) -> Iterator[tuple[int, list[Value]]]:
+        """The row and the states (N, H) of each step, from those before the first."""
+        bias, levels, by = exact(self.weights.bias), exact(self.weights.levels), self.weights.requant
+        for t in reversed(range(self.shape[0])) if self.backward else range(self.shape[0]):
+            acc = (bias + exact(self._stored(states[0])) @ levels.T).astype(np.int64)
+            gates = clamp16(q32(acc, by.multiplier.astype(np.int64), by.shift))
+            read, kept = (v.reshape(len(x), self.gates, -1).swapaxes(0, 1) for v in (x[:, t], gates))
+            states = list(self.step(read, kept, states))
+            yield t, states
 
     def step(self, x: Value, gates: Value, states: list[Value]) -> tuple[Value, ...]:
         """The states (N, H) after a step; x and gates (gates, N, H) are in the gates' steps."""
@@ -237,3 +246,113 @@ class QRecurrent(Stepping, Weighted):
         }  # fmt: skip
         reads = (x, *(given or [x] * self.states))
         return (Call(self.struct, lines, tuple(node.name for node in reads), "product", behind),)
+
+    def in_steps(self, steps: Steps) -> tuple[QNode, Frames | None]:
+        """Its states go from step to step in 16 bits; its value is made of them."""
+        name, *given = self.inputs
+        frames, size = steps.frames(name), self.product_shape[1]
+        if frames is None or frames.is_last:
+            return steps.apart(self)
+        if self.backward:
+            raise steps.refused(self, "begins with the last frame", "Give it one direction: bidirectional=False.")
+        if frames.lag:
+            raise steps.refused(self, "begins before its frames do, which come late", CUT_IT)
+        rows, start = steps.rows(self.name, frames.each), np.zeros((self.states, size), np.int64)
+        for i, (source, by) in enumerate(zip(given, self.initial, strict=True)):
+            node = steps.whole[source]
+            if not isinstance(node, QNode) or not node.is_constant:
+                raise steps.refused(
+                    self, f"begins with a state that is computed, '{source}'", "Let it begin with zeros."
+                )
+            start[i] = clamp16(self._requantized(node.evaluate([], []), node.type, by)).ravel()
+        states = self.in_states(
+            name=steps.unique(f"{self.name}.states"), inputs=(), shape=(rows, start.size), weights=self.weights,
+            type=QType("s16", float(2.0**-OUT_BITS)), stored=self.type, x_requant=self.x_requant,
+            y_requant=self.y_requant, initial=(), backward=0, **self.own,
+        )  # fmt: skip
+        last = replace(states, shape=(1, start.size))
+        output = states.name if rows == 1 else steps.unique(f"{self.name}.last")
+        before = steps.keep(f"{self.name}.state", last, output, pack_elements(start, states.type.bits))
+        made = steps.put(replace(states, inputs=(steps.source(name).name, before.name)))
+        if rows > 1:
+            steps.cut(output, made, 0, rows - 1, 1)
+        y = QNarrow(
+            name=self.name, inputs=(made.name,), shape=(rows, size), type=self.type, requant=self.y_requant
+        )  # fmt: skip
+        return steps.put(y), replace(frames, axis=0)
+
+    @property
+    def own(self) -> dict[str, Any]:
+        """Its fields that others of its kind have not."""
+        return {}
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class QStates(QRecurrent):
+    """Reads what goes in, and a row of its value: the states (T, states * H) after each step, in 16 bits. `stored`: the
+    type in which the first of them is multiplied, which y_requant makes."""
+
+    makes_16_bits: ClassVar[bool] = True
+    reads_16_bits: ClassVar[bool] = True
+    in_place: ClassVar[tuple[int, int]] = (1, 2)
+
+    stored: QType
+
+    @property
+    def product(self) -> QDense:
+        return replace(super().product, type=self.stored)
+
+    def output_shape(self, shapes: list[Shape]) -> Shape:
+        rows, size = self.product_shape
+        if len(shapes) != 2 or rows != self.gates * size or len(shapes[0]) != 2 or shapes[0][1] != rows:
+            raise GraphError(
+                f"{self.name}: weights {self.product_shape} do not fit {shapes}, {self.gates} gates a state."
+            )
+        if shapes[1] != (1, self.states * size) or self.backward or self.initial:
+            raise GraphError(f"{self.name}: goes forwards from states (1, {self.states * size}), not {shapes[1]}.")
+        return (shapes[0][0], self.states * size)
+
+    def kernel_types(self, sources: list[QNode]) -> set[str]:
+        return {self.stored.dtype}
+
+    def check(self, inputs: list[QType]) -> None:
+        x, given = inputs
+        if self.stored.dtype not in DTYPES or not self.stored.low <= self.stored.zero_point <= self.stored.high:
+            raise GraphError(f"{self.name}: {self.stored} is no type of 4 or 8 bits.")
+        if x.dtype not in DTYPES or self.type.dtype != "s16" or given != self.type or self.type.zero_point:
+            raise GraphError(f"{self.name}: makes s16 of {x} and of s16 like it, not {self.type} of {given}.")
+        self.product.check([self.stored])
+        check_requant(self.name, self.x_requant, (1,), x.peak)
+        check_requant(self.name, self.y_requant, (1,), HALF_WORD)
+
+    def evaluate(self, inputs: list[Value], types: list[QType]) -> Value:
+        x, given = self._requantized(inputs[0], types[0], self.x_requant), inputs[1].reshape(len(inputs[1]), -1)
+        y = np.zeros((len(x), *self.shape), np.int64)
+        for t, after in self._after_each(x, np.split(given, self.states, 1)):
+            y[:, t] = np.concatenate(after, 1)
+        return y
+
+    def _stored(self, state: Value) -> Value:
+        by = self.y_requant
+        made = self.stored.zero_point + q32(state, by.multiplier.astype(np.int64), by.shift)
+        return np.clip(made, self.stored.low, self.stored.high)
+
+    def in_steps(self, steps: Steps) -> tuple[QNode, Frames | None]:
+        raise steps.refused(self, "is a step already", "")
+
+    def widen(self, y: QType, inputs: list[QType]) -> Self:
+        wide = replace(self, type=self.stored).product.widen(self.stored, [self.stored])
+        by = self.weights.requant.scaled(1 / self.stored.finer)
+        return replace(
+            self,
+            weights=replace(wide.weights, requant=by),
+            x_requant=self.x_requant.scaled(1 / inputs[0].finer),
+            y_requant=self.y_requant.scaled(self.stored.finer),
+            stored=self.stored.wide,
+        )
+
+    def calls(self, sources: list[QNode]) -> tuple[Call, ...]:
+        x, given = sources
+        plain = replace(self, shape=(self.shape[0], self.product_shape[1]), type=self.stored)
+        (call,) = super(QStates, plain).calls([x])
+        return (replace(call, reads=(x.name, given.name)),)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from mixcomp_edge.errors import GraphError
 from mixcomp_edge.ir.nodes import QNode, Value
 from mixcomp_edge.ir.types import QType, QuantizedWeights
 from mixcomp_edge.numerics.gates import OUT_BITS, clamp16, tanh
-from mixcomp_edge.operators.recurrent import QRecurrent, Recurrent
+from mixcomp_edge.operators.recurrent import QRecurrent, QStates, Recurrent
 
 FINER = 128  # steps of a state that is not bounded, in one of y: 256 steps of y are 16 bits
 
@@ -53,6 +53,10 @@ class QRnn(QRecurrent):
     relu: int
 
     @property
+    def own(self) -> dict[str, Any]:
+        return {"relu": self.relu}
+
+    @property
     def is_rectified(self) -> bool:
         return bool(self.relu)
 
@@ -64,3 +68,14 @@ class QRnn(QRecurrent):
     def step(self, x: Value, gates: Value, states: list[Value]) -> tuple[Value, ...]:
         u = clamp16(x + gates)[0]
         return (np.maximum(u, 0) if self.relu else tanh(u),)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class QRnnStates(QStates, QRnn):
+    """Its states as its value, SPEC.md 4.34."""
+
+    op: ClassVar[str] = "rnn_states"
+    title: ClassVar[str] = "RNN states"
+
+
+QRnn.in_states = QRnnStates

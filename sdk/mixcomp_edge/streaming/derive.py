@@ -138,7 +138,7 @@ class _Deriving(Steps):
         self.done = 0  # nodes
         self.nodes: dict[str, QNode] = {}
         self.kept_inputs: dict[str, QNode] = {}
-        self.kept: list[tuple[str, str, _Past | NDArray[np.uint8]]] = []  # input, output, start
+        self.kept: list[tuple[str, str, _Past | bytes]] = []  # input, output, start
         self.sources: dict[str, QNode] = {}  # of the whole graph's values
         self.times: dict[str, Frames | None] = {}
         self.pushed: dict[tuple[str, int, _Past], QNode] = {}
@@ -193,7 +193,7 @@ class _Deriving(Steps):
         if wanted:
             x = tuple(np.full((1, *n.shape), n.ends[0]) for n in self.whole.inputs if isinstance(n, QNode))
             found = {name: value[0] for name, value in interp.steps(self.whole, x) if name in wanted}
-        starts = {source: start for source, _, start in self.kept if isinstance(start, np.ndarray)}
+        starts = {source: np.frombuffer(start, np.uint8) for source, _, start in self.kept if isinstance(start, bytes)}
         for source, past in pasts:
             node = self.kept_inputs[source]
             values, axis = np.full(node.shape, past.fill, np.int64), past.axis
@@ -243,8 +243,7 @@ class _Deriving(Steps):
         self.symbols.add(symbol(taken))
         return taken
 
-    def keep(self, name: str, node: QNode, output: str, start: NDArray[np.uint8] | _Past) -> QNode:
-        """An input like a node, whose value is that of an output a step ago."""
+    def keep(self, name: str, node: QNode, output: str, start: bytes | _Past) -> QNode:
         made = QInput(name=self.unique(name), inputs=(), shape=node.shape, type=node.type)
         self.kept_inputs[made.name] = made
         self.kept.append((made.name, output, start))

@@ -17,9 +17,9 @@ Packing = Callable[[QDense, QNode], Packed | None]
 def by_steps(node: QRecurrent, x: QNode, packing: Packing) -> Packed | None:
     """Scratch, each part from a multiple of four bytes on: the gates in halfwords, the state as it is multiplied, a
     state in halfwords, and what the dense layer needs."""
-    size = node.shape[-1]
-    state = QInput(name="state", inputs=(), shape=(size,), type=node.type)
-    packed = packing(node.product, state)
+    size, product = node.product_shape[1], node.product
+    state = QInput(name="state", inputs=(), shape=(size,), type=product.type)
+    packed = packing(product, state)
     if packed is None:
         return None
     own = sum(-(-count // 4) * 4 for count in (2 * node.gates * size, state.nbytes, 2 * size))

@@ -1,0 +1,94 @@
+/* The bodies of recurrent layers whose value is their states, SPEC.md 4.34: a step is that of 4.29. */
+#ifndef MIXCOMP_INTERNAL_STATES_H
+#define MIXCOMP_INTERNAL_STATES_H
+
+#include "mixcomp/gru_states.h"
+#include "mixcomp/internal/recurrent.h"
+#include "mixcomp/lstm_states.h"
+#include "mixcomp/rnn_states.h"
+
+/* sums(type, how, product, steps) makes the gates of the state; step(type, p, steps, x, y, t) the states after it. */
+#define MCE_STATES(type, count, step, held, sums, how, p, x, before, y, scratch)                                       \
+    const mce_steps steps = mce_steps_of(type, p, count, scratch);                                                     \
+    mce_states_begin(type, &steps, before, held);                                                                      \
+    for (int32_t t = 0; t < (p)->steps; t++) {                                                                         \
+        sums(type, how, &(p)->product, &steps);                                                                        \
+        step(type, p, &steps, x, y, t);                                                                                \
+    }
+#define MCE_GRU_STATES(type, sums, how, p, x, before, y, scratch)                                                      \
+    MCE_STATES(type, 3, mce_gru_states_step, 0, sums, how, p, x, before, y, scratch)
+#define MCE_LSTM_STATES(type, sums, how, p, x, before, y, scratch)                                                     \
+    MCE_STATES(type, 4, mce_lstm_states_step, 1, sums, how, p, x, before, y, scratch)
+#define MCE_RNN_STATES(type, sums, how, p, x, before, y, scratch)                                                      \
+    MCE_STATES(type, 1, mce_rnn_states_step, 0, sums, how, p, x, before, y, scratch)
+
+/* Element i of states. */
+MCE_INLINE int32_t mce_states_load(const uint8_t *x, int32_t i)
+{ return ((x[2 * i] | x[2 * i + 1] << 8) ^ 32768) - 32768; }
+
+MCE_INLINE void mce_states_store(uint8_t *y, int32_t i, int32_t v)
+{
+    y[2 * i] = (uint8_t)v;
+    y[2 * i + 1] = (uint8_t)(v >> 8);
+}
+
+/* held: which of the states is kept in 16 bits from step to step; the first is kept as it is multiplied. */
+MCE_INLINE void mce_states_begin(mce_type type, const mce_steps *s, const uint8_t *before, int32_t held)
+{
+    for (int32_t i = 0; i < s->size; i++) {
+        s->state[i] = (int16_t)mce_states_load(before, held * s->size + i);
+        mce_store_any(type, s->stored, i, s->size, mce_step_output(type, s, mce_states_load(before, i)));
+    }
+}
+
+/* As mce_gru_step. */
+MCE_INLINE void mce_gru_states_step(mce_type type, const mce_recurrent *p, const mce_steps *s, const uint8_t *x,
+                                    uint8_t *y, int32_t t)
+{
+    const int32_t size = s->size, from = t * 3 * size;
+    (void)p;
+    for (int32_t i = 0; i < size; i++) {
+        const int32_t r = mce_sigmoid(mce_step_gate(s, x, from, i));
+        const int32_t z = mce_sigmoid(mce_step_gate(s, x, from, size + i));
+        const int32_t kept = (r * s->gates[2 * size + i] + (1 << 14)) >> 15;
+        const int32_t n = mce_tanh(mce_clamp16(mce_step_input(s, x, from + 2 * size + i) + kept));
+        const int32_t h = ((32768 - z) * n + 2 * z * s->state[i] + (1 << 15)) >> 16;
+        s->state[i] = (int16_t)h;
+        mce_store_any(type, s->stored, i, size, mce_step_output(type, s, h));
+        mce_states_store(y, t * size + i, h);
+    }
+}
+
+/* As mce_lstm_step. */
+MCE_INLINE void mce_lstm_states_step(mce_type type, const mce_recurrent *p, const mce_steps *s, const uint8_t *x,
+                                     uint8_t *y, int32_t t)
+{
+    const int32_t size = s->size, from = t * 4 * size;
+    (void)p;
+    for (int32_t k = 0; k < size; k++) {
+        const int32_t i = mce_sigmoid(mce_step_gate(s, x, from, k));
+        const int32_t f = mce_sigmoid(mce_step_gate(s, x, from, size + k));
+        const int32_t g = mce_tanh(mce_step_gate(s, x, from, 2 * size + k));
+        const int32_t o = mce_sigmoid(mce_step_gate(s, x, from, 3 * size + k));
+        const int32_t c = mce_clamp16((f * s->state[k] + ((i * g + 8) >> 4) + (1 << 14)) >> 15);
+        const int32_t h = (o * mce_tanh(mce_clamp16(2 * c)) + (1 << 14)) >> 15;
+        s->state[k] = (int16_t)c;
+        mce_store_any(type, s->stored, k, size, mce_step_output(type, s, h));
+        mce_states_store(y, 2 * t * size + k, h);
+        mce_states_store(y, (2 * t + 1) * size + k, c);
+    }
+}
+
+/* As mce_rnn_step. */
+MCE_INLINE void mce_rnn_states_step(mce_type type, const mce_recurrent *p, const mce_steps *s, const uint8_t *x,
+                                    uint8_t *y, int32_t t)
+{
+    for (int32_t i = 0; i < s->size; i++) {
+        const int32_t u = mce_step_gate(s, x, t * s->size, i);
+        const int32_t h = p->relu == 0 ? mce_tanh(u) : u > 0 ? u : 0;
+        mce_store_any(type, s->stored, i, s->size, mce_step_output(type, s, h));
+        mce_states_store(y, t * s->size + i, h);
+    }
+}
+
+#endif
