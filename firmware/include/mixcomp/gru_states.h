@@ -1,4 +1,4 @@
-/* gru_states, SPEC.md 4.34. kernels/catalogue.toml says which kernel takes what packing. act is the type of the state as it is multiplied. */
+/* gru_states, SPEC.md 4.35. kernels/catalogue.toml says which kernel takes what packing. act is the type of the state as it is multiplied. */
 #ifndef MIXCOMP_GRU_STATES_H
 #define MIXCOMP_GRU_STATES_H
 

@@ -1,4 +1,4 @@
-/* lstm_states, SPEC.md 4.34. kernels/catalogue.toml says which kernel takes what packing. act is the type of the state as it is multiplied. */
+/* lstm_states, SPEC.md 4.35. kernels/catalogue.toml says which kernel takes what packing. act is the type of the state as it is multiplied. */
 #ifndef MIXCOMP_LSTM_STATES_H
 #define MIXCOMP_LSTM_STATES_H
 

@@ -1,4 +1,4 @@
-/* narrow, SPEC.md 4.35. */
+/* narrow, SPEC.md 4.36. */
 #ifndef MIXCOMP_NARROW_H
 #define MIXCOMP_NARROW_H
 

@@ -1,4 +1,4 @@
-/* push, SPEC.md 4.33. */
+/* push, SPEC.md 4.34. */
 #ifndef MIXCOMP_PUSH_H
 #define MIXCOMP_PUSH_H
 

@@ -1,7 +1,7 @@
 #include "mixcomp/internal/elements.h"
 #include "mixcomp/narrow.h"
 
-/* y[t, i] = clamp(y.zero + q32(x[t, i] - x.zero, m, s)),  i < y.c                                     SPEC.md 4.35
+/* y[t, i] = clamp(y.zero + q32(x[t, i] - x.zero, m, s)),  i < y.c                                     SPEC.md 4.36
  * |x - x.zero| * 2^s < 2^31 (lowering proves it). */
 void mce_narrow__c(const mce_rescale *p, const uint8_t *x, uint8_t *y)
 {

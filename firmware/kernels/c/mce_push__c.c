@@ -34,7 +34,7 @@ static void mce_push_bytes(const uint8_t *x, uint8_t *y, int32_t n)
 }
 #endif
 
-/* y[r, i] = kept[r, more + i],  y[r, size - more + i] = x[r, i],  r < outer                           SPEC.md 4.33
+/* y[r, i] = kept[r, more + i],  y[r, size - more + i] = x[r, i],  r < outer                           SPEC.md 4.34
  * Ascending: where y is kept, each element is read before anything lies there. */
 void mce_push__c(const mce_push *p, const uint8_t *kept, const uint8_t *x, uint8_t *y)
 {

@@ -8,6 +8,7 @@ from typing import ClassVar
 from mixcomp_edge.ir import c_view
 from mixcomp_edge.ir.bounds import check_requant
 from mixcomp_edge.ir.c_view import Array, Call
+from mixcomp_edge.ir.graph import Shape
 from mixcomp_edge.ir.nodes import Activated, QNode, Value
 from mixcomp_edge.ir.types import QType, QuantizedWeights, Requant
 
@@ -33,6 +34,9 @@ class QCumSum(QNode):
 
     def check(self, inputs: list[QType]) -> None:
         check_requant(self.name, self.requant, (1,), inputs[0].peak * self.shape[-1])
+
+    def carried(self, which: int, axis: int, shape: Shape) -> int | None:
+        return None if axis == len(shape) - 1 else axis
 
     def evaluate(self, inputs: list[Value], types: list[QType]) -> Value:
         return self.requantize((inputs[0] - types[0].zero_point).cumsum(-1), self.requant)

@@ -45,7 +45,7 @@ class QGru(QRecurrent):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class QGruStates(QStates, QGru):
-    """Its states as its value, SPEC.md 4.34."""
+    """Its states as its value, SPEC.md 4.35."""
 
     op: ClassVar[str] = "gru_states"
     title: ClassVar[str] = "GRU states"

@@ -50,7 +50,7 @@ class QLstm(QRecurrent):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class QLstmStates(QStates, QLstm):
-    """Its states as its value, SPEC.md 4.34."""
+    """Its states as its value, SPEC.md 4.35."""
 
     op: ClassVar[str] = "lstm_states"
     title: ClassVar[str] = "LSTM states"

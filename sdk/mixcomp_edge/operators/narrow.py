@@ -1,4 +1,4 @@
-"""narrow, SPEC.md 4.35: the first of each row of 16-bit elements, in fewer bits."""
+"""narrow, SPEC.md 4.36: the first of each row of 16-bit elements, in fewer bits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""push, SPEC.md 4.33: new frames behind those that are kept; as many of the first ones fall out."""
+"""push, SPEC.md 4.34: new frames behind those that are kept; as many of the first ones fall out."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ class QRnn(QRecurrent):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class QRnnStates(QStates, QRnn):
-    """Its states as its value, SPEC.md 4.34."""
+    """Its states as its value, SPEC.md 4.35."""
 
     op: ClassVar[str] = "rnn_states"
     title: ClassVar[str] = "RNN states"

@@ -1,4 +1,4 @@
-/* The bodies of recurrent layers whose value is their states, SPEC.md 4.34: a step is that of 4.29. */
+/* The bodies of recurrent layers whose value is their states, SPEC.md 4.35: a step is that of 4.29. */
 #ifndef MIXCOMP_INTERNAL_STATES_H
 #define MIXCOMP_INTERNAL_STATES_H
 
