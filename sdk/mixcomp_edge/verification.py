@@ -21,6 +21,7 @@ from mixcomp_edge.ir.interp import Values
 from mixcomp_edge.ir.nodes import QNode, Value
 from mixcomp_edge.numerics.packing import pack_elements, unpack_elements
 from mixcomp_edge.plan.layout import Layout
+from mixcomp_edge.streaming import STEP_FRAMES
 from mixcomp_edge.targets import DEFAULT, emulated
 from mixcomp_edge.targets.boards import Board, board
 from mixcomp_edge.transports import Transport
@@ -69,11 +70,15 @@ def is_program(source: Path) -> bool:
         return file.read(4) == b"\x7fELF"
 
 
-def in_steps(bundle: Bundle, frames: int | None, dim: int | None = None) -> Bundle:
-    """The bundle, or its step form of so many frames; ExportError for a dimension alone."""
-    if frames is None and dim is not None:
+def form_of(bundle: Bundle, frames: int | None, dim: int | None = None) -> Bundle:
+    """The bundle's step form of so many frames; itself for 0. None: as its task said. ExportError for a dimension
+    alone."""
+    said = bundle.origin.get(STEP_FRAMES)
+    if frames is None and type(said) is int and said > 0 and not bundle.graph.kept:
+        frames = said
+    if not frames and dim is not None:
         raise ExportError("--stream-dim says along which dimension frames lie: give --stream too, how many a step.")
-    return bundle if frames is None else bundle.stream(frames, dim)
+    return bundle.stream(frames, dim) if frames else bundle
 
 
 @contextmanager
@@ -111,7 +116,7 @@ def opened(
             f"{source} is a program (ELF), not a bundle. What it costs on a chip: "
             f"mixcomp-sim run {source} --core cortex-m4"
         )
-    bundle = in_steps(load_bundle(source), *stream)
+    bundle = form_of(load_bundle(source), *stream)
     if model not in (None, bundle.graph.name):
         raise ExportError(f"{source} holds the model {bundle.graph.name!r}, not {model!r}.")
     with tempfile.TemporaryDirectory(prefix="mixcomp-project-") as folder:
@@ -199,9 +204,9 @@ def verify(
 ) -> Verdict:
     """Runs `count` inputs through the C of a bundle or exported folder; compares every layer with the interpreter.
 
-    `edited`: also of a folder whose C was changed since the export. `stream`: one step of so many frames, behind any
-    state, along PyTorch's dimension `stream_dim` where more than one could be. `notice` is told what it will cost on a
-    wire, before it starts."""
+    `edited`: also of a folder whose C was changed since the export. `stream`: one step of so many frames (0: the whole
+    form, where the task said otherwise), behind any state, along PyTorch's dimension `stream_dim` where more than one
+    could be. `notice` is told what it will cost on a wire, before it starts."""
     if on == "tflm":
         return _verify_tflm(Path(source), count, seed, progress)
     kind, _, place = on.partition(":")

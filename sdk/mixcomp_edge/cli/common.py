@@ -44,7 +44,11 @@ ModelOption = Annotated[
 StreamOption = Annotated[
     int | None,
     typer.Option(
-        "--stream", metavar="T", help="The model's step form: T frames a call, the state kept between calls.", min=1
+        "--stream",
+        metavar="T",
+        help="The model's step form: T frames a call, the state kept between calls; 0: the whole form.",
+        show_default="as the task says; 0",
+        min=0,
     ),
 ]
 StreamDimOption = Annotated[

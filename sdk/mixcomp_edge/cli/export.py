@@ -164,7 +164,7 @@ def register(app: typer.Typer) -> None:
         from mixcomp_edge.codegen.packages import export_several
         from mixcomp_edge.codegen.project import check_export, chosen_kernels
         from mixcomp_edge.codegen.project import export as write
-        from mixcomp_edge.verification import in_steps
+        from mixcomp_edge.verification import form_of
 
         if packaging is Packaging.TFLITE:
             given = (target, board, profile, baud, toolchain, optimize, flash_budget, max_instructions, like, stream)
@@ -199,7 +199,7 @@ def register(app: typer.Typer) -> None:
 
             wanted = the_board.target if the_board else find_target(target or DEFAULT)
             find_chain(toolchain, wanted.triple)  # a missing compiler is told before anything is written
-        the_bundle = in_steps(load_bundle(bundles[0]), stream, stream_dim)
+        the_bundle = form_of(load_bundle(bundles[0]), stream, stream_dim)
         check_export(folder, the_bundle.graph.name, force=force)
         target = the_board.target.name if the_board else target or DEFAULT
         kernels = chosen_kernels(like) if like else None

@@ -66,7 +66,7 @@ def register(app: typer.Typer) -> None:
         """
         from mixcomp_edge.verification import verify as check
 
-        if stream is not None and on in ("tflm", "litert", "tensorflow"):
+        if stream and on in ("tflm", "litert", "tensorflow"):
             raise ExportError(f"--on {on} runs whole sequences: leave --stream out.")
         if on in ("litert", "tensorflow"):
             _measure(source, on, count, seed, json=json)

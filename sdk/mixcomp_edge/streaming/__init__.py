@@ -4,7 +4,8 @@ it."""
 
 from __future__ import annotations
 
-from mixcomp_edge.streaming.derive import Described, described, step_form
+from mixcomp_edge.streaming.derive import STEP_FRAMES, Described, StepForm, described, step_form
 from mixcomp_edge.streaming.session import Session
+from mixcomp_edge.streaming.whole import in_steps
 
-__all__ = ["Described", "Session", "described", "step_form"]
+__all__ = ["STEP_FRAMES", "Described", "Session", "StepForm", "described", "in_steps", "step_form"]

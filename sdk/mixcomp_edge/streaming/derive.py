@@ -23,6 +23,7 @@ from mixcomp_edge.operators.input import QInput
 from mixcomp_edge.operators.push import QPush
 from mixcomp_edge.operators.slice import QSlice
 
+STEP_FRAMES = "step_frames"  # in a bundle's origin: frames a step, where its task runs frame by frame
 MOST_WAYS = 64  # of choosing the axes of inputs
 Axes = tuple[int | None, ...]  # of each input, along which frames lie; None: it has none
 
@@ -173,6 +174,10 @@ class _Deriving(Steps):
             late = self.whole[frames.late]
             assert isinstance(late, QNode)
             raise self.refused(late, "pads behind the last frame, so that frames need later ones", _CAUSAL)
+        if frames.lag < 0:
+            made = self.whole[node]
+            assert isinstance(made, QNode)
+            raise self.refused(made, "begins with frames of padding alone, which no step gives", "Pad less.")
         return frames
 
     def _graph(self) -> Graph:

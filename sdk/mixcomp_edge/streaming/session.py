@@ -24,7 +24,7 @@ class Session:
 
     def start(self) -> None:
         """As before the first step."""
-        self.kept = {kept.input: _started(self.graph[kept.input], kept.start) for kept in self.graph.kept}
+        self.kept = {kept.input: started(self.graph[kept.input], kept.start) for kept in self.graph.kept}
 
     def step(self, x: Values) -> Values:
         """Each output (*shape) of the caller's inputs (*shape): integers."""
@@ -36,7 +36,8 @@ class Session:
         return tuple(value for name, value in made.items() if name not in self.graph.kept_outputs)
 
 
-def _started(node: object, start: NDArray[np.uint8]) -> Value:
+def started(node: object, start: NDArray[np.uint8]) -> Value:
+    """What is kept as the value of a node, before the first step."""
     assert isinstance(node, QNode)
     values = unpack_elements(start.tobytes(), node.elements, node.type.bits, signed=node.type.signed)
     return values.reshape(node.shape)

@@ -24,6 +24,7 @@ from mixcomp_edge.numerics import members
 from mixcomp_edge.operators.input import QInput
 from mixcomp_edge.quant_plan import QuantPlan
 from mixcomp_edge.storage import check_file
+from mixcomp_edge.streaming import STEP_FRAMES, step_form
 from mixcomp_edge.train.loop import checkpoint as checkpoints
 from mixcomp_edge.train.loop.engine import Engine, OneProcess
 from mixcomp_edge.train.loop.fit import Listener, evaluate, fit
@@ -95,7 +96,9 @@ def quantize(
 
     def trained(formats: QuantPlan | None, stage: str, suffix: str) -> QuantizedModel:
         model = prepare(task.model, task.calibration, formats, task.name, recipe)
-        lower(model.quantized_graph(), contract)  # what cannot be lowered is refused before the training, not after it
+        graph = lower(model.quantized_graph(), contract)  # what cannot be lowered is refused before the training
+        if task.stream is not None:
+            step_form(graph, task.stream)  # so is what cannot run frame by frame
         if recipe.epochs > 0:
             file = _beside(checkpoint, suffix)
             fit(model, task, recipe, teacher=task.model, stage=stage, checkpoint=file, listener=listener, engine=engine)
@@ -104,6 +107,7 @@ def quantize(
     float_score = evaluate(task.model, task, task.test) if engine.rank == 0 else None
     model = trained(plan, "quantized", QUANTIZED)
     origin: dict[str, Any] = {"task": task.name, "recipe": recipe.as_dict(), "versions": versions()}
+    origin |= {} if task.stream is None else {STEP_FRAMES: task.stream}
     mixed = [name for name in model.macs if not model.layer(name).quantizer.codebook.even]
     if fall_back and mixed:
         fixed_plan = model.plan

@@ -19,6 +19,7 @@ from mixcomp_edge.plan.layout import Layout
 from mixcomp_edge.quant_plan import QuantPlan
 from mixcomp_edge.simulation import Simulation, simulate
 from mixcomp_edge.storage import check_file, check_sealed, make_folder, sealed, write_file
+from mixcomp_edge.streaming import StepForm, in_steps, step_form
 from mixcomp_edge.train.loop.fit import Listener
 from mixcomp_edge.train.quantize import (
     Quantized,
@@ -102,7 +103,9 @@ def run_task(
         quantized = quantize(task, plan, recipe, checkpoint=bundle_file, listener=listener)
     save_bundle(quantized.bundle, bundle_file)
     delete_checkpoints(bundle_file)
-    layout = export(quantized.bundle, target_name, project, force=force, warn=warn)
+    form = None if task.stream is None else step_form(quantized.bundle.graph, task.stream)
+    exported = quantized.bundle if task.stream is None else quantized.bundle.stream(task.stream)
+    layout = export(exported, target_name, project, force=force, warn=warn)
 
     verdicts = tuple(
         verify(project, on=on, count=5, chain_name=chain_name, progress=partial(stage, f"verify on {on}"))
@@ -110,7 +113,8 @@ def run_task(
     )
     scores, differing = Scores(task.objective.name, task.objective.unit), 0
     if task.test is not None:
-        scores, differing = _test_set(task, task.test, layout, project, quantized, emulated_inputs, chain_name, stage)
+        runs = [_Runs(on, layout, form, project, chain_name, stage) for on in ("host", "emulator")]
+        scores, differing = _test_set(task, task.test, quantized, runs, emulated_inputs)
     result = RunResult(task.name, scores, differing, verdicts, simulate(project, chain_name=chain_name))
     write_file(folder / RESULTS, sealed(result.as_dict()))
     return result
@@ -138,41 +142,60 @@ def _is_of(bundle_file: Path, task_name: str) -> bool:
 
 
 def _test_set(
-    task: Task, test: Split, layout: Layout, project: Path, quantized: Quantized,
-    emulated_inputs: int, chain_name: str | None, stage: Stage,
-) -> tuple[Scores, int]:  # fmt: skip
+    task: Task, test: Split, quantized: Quantized, runs: list[_Runs], emulated_inputs: int
+) -> tuple[Scores, int]:
     """The metric of the interpreter, the host library and the emulated core, and how many output elements differ from
     the interpreter's among these."""
-    x = integer_inputs(task, test, layout.graph)
+    graph = quantized.bundle.graph
+    x = integer_inputs(task, test, graph)
     few = min(emulated_inputs, len(test))
     reference = quantized.integer_outputs
     assert reference is not None
-    on_host = _outputs("host", x, layout, project, chain_name, stage)
-    on_core = _outputs("emulator", tuple(value[:few] for value in x), layout, project, chain_name, stage)
+    on_host, on_core = (run(tuple(value[:n] for value in x)) for run, n in zip(runs, (len(test), few), strict=True))
     pairs = [pair for found in (on_host, on_core) for pair in zip(reference, found, strict=True)]
     differing = sum(int(np.sum(want[: len(got)] != got)) for want, got in pairs)
     scores = Scores(
         task.objective.name,
         task.objective.unit,
         float_model=quantized.float_score,
-        python_integer=score(task, test, layout.graph, reference),
-        c_host=score(task, test, layout.graph, on_host),
-        c_emulated=score(task, test.part(slice(few)), layout.graph, on_core),
+        python_integer=score(task, test, graph, reference),
+        c_host=score(task, test, graph, on_host),
+        c_emulated=score(task, test.part(slice(few)), graph, on_core),
         inputs=len(test),
         emulated_inputs=few,
     )
     return scores, differing
 
 
-def _outputs(on: str, x: Values, layout: Layout, project: Path, chain_name: str | None, stage: Stage) -> Values:
-    transport = open_transport(on, project, layout, chain_name)
-    try:
-        return run_inputs(transport, layout, x, lambda done, of: stage(f"test set on {on}", done, of))
-    finally:
-        transport.close()
+@dataclass(frozen=True)
+class _Runs:
+    """The C on a transport. `form`: a step form, whose steps make the whole sequences."""
+
+    on: str
+    layout: Layout
+    form: StepForm | None
+    project: Path
+    chain_name: str | None
+    stage: Stage
+
+    def __call__(self, x: Values) -> Values:
+        """Each output (N, *shape) of inputs (N, *shape)."""
+
+        def tell(done: int, of: int) -> None:
+            self.stage(f"test set on {self.on}", done, of)
+
+        transport = open_transport(self.on, self.project, self.layout, self.chain_name)
+        try:
+            if self.form is None:
+                return run_inputs(transport, self.layout, x, tell)
+            return in_steps(self.form, x, lambda read: run_inputs(transport, self.layout, read), tell)
+        finally:
+            transport.close()
 
 
-def run_inputs(transport: Transport, layout: Layout, x: Values, progress: Callable[[int, int], None]) -> Values:
+def run_inputs(
+    transport: Transport, layout: Layout, x: Values, progress: Callable[[int, int], None] = lambda done, of: None
+) -> Values:
     """Each output (N, *shape) of a transport for inputs (N, *shape)."""
     sources, sinks = ends.inputs(layout.graph), ends.outputs(layout.graph)
     packed = np.array([np.frombuffer(ends.pack(sources, sample), np.uint8) for sample in zip(*x, strict=True)])

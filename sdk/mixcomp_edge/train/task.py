@@ -66,6 +66,9 @@ class Task:
     Several outputs come as the model returns them. Where targets are given for each, by name or in order, the loss is
     the sum of theirs.
 
+    `stream`: the model is to run frame by frame, so many at a time; its C is then the step form of what was trained on
+    whole sequences (StreamError where a frame needs later ones).
+
     `float_recipe` says how to train the model first when its weights are not pretrained. Raises TaskError."""
 
     name: str
@@ -81,6 +84,7 @@ class Task:
     loss: Callable[[Any, Any], Tensor] | str | None = None
     metric: Metric | Callable[[Any, Any], float] | str | None = None
     float_recipe: Recipe | None = None
+    stream: int | None = None
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()  # what its user may like to know
     objective: Objective = field(init=False, repr=False, compare=False)

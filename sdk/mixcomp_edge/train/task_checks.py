@@ -49,6 +49,8 @@ def checked(task: Task) -> dict[str, Any]:
     for field in ("to_input", "augment"):
         if not callable(getattr(task, field)) and not (field == "augment" and task.augment is None):
             raise TaskError(f"{named}: {field} is a {type(getattr(task, field)).__name__}, expected a function.")
+    if task.stream is not None and (type(task.stream) is not int or task.stream < 1):
+        raise TaskError(f"{named}: stream is {task.stream!r}, expected how many frames a step takes, 1 or more.")
     fields: dict[str, Any] = {"input_shape": shape, "model": model, "calibration": calibration}
     for field, split in task.splits.items():
         _check_split(task, split, f"{named}: {field}", shape)

@@ -3,7 +3,7 @@
 from mixcomp_edge.train.networks.autoencoder import AutoEncoder
 from mixcomp_edge.train.networks.dscnn import DsCnn
 from mixcomp_edge.train.networks.efficientnet import EfficientNetLite
-from mixcomp_edge.train.networks.gru import DigitsGru
+from mixcomp_edge.train.networks.gru import DigitsGru, DigitsStream
 from mixcomp_edge.train.networks.mobilenet import MobileNet
 from mixcomp_edge.train.networks.mobilenet_v3 import MobileNetV3Small
 from mixcomp_edge.train.networks.resnet1d import ResNet1d
@@ -20,6 +20,7 @@ __all__ = [
     "AutoEncoder",
     "DigitsCnn",
     "DigitsGru",
+    "DigitsStream",
     "DsCnn",
     "EfficientNetLite",
     "FashionCnn",

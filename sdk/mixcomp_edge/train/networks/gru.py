@@ -17,3 +17,17 @@ class DigitsGru(nn.Module):
         states, _ = self.gru((x.squeeze(1) - 64.0) / 64.0)
         logits: Tensor = self.fc(states.mean(1))
         return logits
+
+
+class DigitsStream(nn.Module):
+    """(N, 1, 64, 40) log-mel 0..255 -> logits (N, classes) of the frames so far. 21,002 parameters with 64 units."""
+
+    def __init__(self, classes: int = 10, hidden: int = 64) -> None:
+        super().__init__()
+        self.gru = nn.GRU(40, hidden, batch_first=True)
+        self.fc = nn.Linear(hidden, classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        states, _ = self.gru((x.squeeze(1) - 64.0) / 64.0)
+        logits: Tensor = self.fc(states[:, -1])
+        return logits

@@ -53,6 +53,7 @@ BUILTIN: dict[str, Builtin] = {
         Builtin("bearings", "CWRU bearings, nine faults, 1-D CNN of 22 k parameters, trains in a minute", "bearings"),
         Builtin("bearings10", "CWRU bearings with the normal class beside the nine faults", "bearings"),
         Builtin("spoken_digits_gru", "Spoken digits, GRU of 21 k parameters", "audio"),
+        Builtin("spoken_digits_stream", "Spoken digits frame by frame, GRU of 21 k parameters", "audio"),
         Builtin("clinc150", "Intents of short queries, transformer of 262 k parameters, trains in minutes", "language"),
         Builtin("sst2", "Sentiment of sentences, transformer of 581 k parameters, trains in minutes", "language"),
         Builtin("dscnn", "MLPerf Tiny keyword spotting, DS-CNN, 24 k parameters; synthetic inputs", "mlperf"),

@@ -1,4 +1,4 @@
-"""Ten spoken digits by six speakers: log-mel pictures of 64 frames and 40 bands, for a DS-CNN and for a GRU."""
+"""Ten spoken digits by six speakers: log-mel pictures of 64 frames and 40 bands, for a DS-CNN and for GRUs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from functools import partial
 
 from torch import nn
 
-from mixcomp_edge.train.networks import DigitsGru, DsCnn
+from mixcomp_edge.train.networks import DigitsGru, DigitsStream, DsCnn
 from mixcomp_edge.train.recipe import Recipe
 from mixcomp_edge.train.task import Task
 from mixcomp_edge.train.tasks.images import Augment, raw_pixels, sample
@@ -27,7 +27,12 @@ def spoken_digits_gru() -> Task:
     return _task("spoken_digits_gru", DigitsGru, 0.1, RETRAIN_GRU)
 
 
-def _task(name: str, network: Callable[[], nn.Module], lr: float, retrain: Recipe) -> Task:
+def spoken_digits_stream() -> Task:
+    """A decision a frame, of all frames so far."""
+    return _task("spoken_digits_stream", DigitsStream, 0.1, RETRAIN_GRU, stream=1)
+
+
+def _task(name: str, network: Callable[[], nn.Module], lr: float, retrain: Recipe, stream: int | None = None) -> Task:
     train, validation, test = load()
     return Task(
         name=name,
@@ -41,4 +46,5 @@ def _task(name: str, network: Callable[[], nn.Module], lr: float, retrain: Recip
         to_input=raw_pixels,
         augment=Augment(crop=SHIFT, flip=False),
         float_recipe=Recipe(epochs=30, batch_size=64, lr=lr),
+        stream=stream,
     )

@@ -1,0 +1,53 @@
+"""A whole sequence as the steps of a stream, and what steps made as a whole: how a step form is held against the model
+that it was made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from mixcomp_edge.ir import ends
+from mixcomp_edge.ir.frames import Frames
+from mixcomp_edge.ir.interp import Values
+from mixcomp_edge.ir.nodes import Value
+from mixcomp_edge.streaming.derive import StepForm
+from mixcomp_edge.streaming.session import started
+
+Run = Callable[[Values], Values]  # each output (N, *shape) of all inputs (N, *shape) of a step's graph
+
+
+def in_steps(
+    form: StepForm, x: Values, run: Run, progress: Callable[[int, int], None] = lambda done, of: None
+) -> Values:
+    """The outputs (N, *shape) of whole sequences (N, *shape), made in steps: all sequences a step at a time."""
+    graph, count = form.graph, -(-form.whole // form.frames)
+    sources, sinks = ends.inputs(graph), ends.outputs(graph)
+    given = dict(zip(form.inputs, x, strict=True))
+    kept = {k.input: np.repeat(started(graph[k.input], k.start)[None], len(x[0]), 0) for k in graph.kept}
+    made = []
+    for step in range(count):
+        read = tuple(
+            kept[end.name] if end.kept else _part(given[end.name], form.inputs[end.name], form, step) for end in sources
+        )
+        values = dict(zip(graph.outputs, run(read), strict=True))
+        kept = {k.input: values[k.output] for k in graph.kept}
+        made.append(tuple(values[end.name] for end in sinks if not end.kept))
+        progress(step + 1, count)
+    return tuple(_joined(list(v), f) for v, f in zip(zip(*made, strict=True), form.outputs.values(), strict=True))
+
+
+def _part(x: Value, frames: Frames | None, form: StepForm, step: int) -> Value:
+    """What a step reads of an input; behind the end of the sequence its last frame again."""
+    if frames is None:
+        return x
+    rows = int(form.frames * frames.each)
+    wanted = np.minimum(np.arange(step * rows, (step + 1) * rows), frames.length - 1)
+    return x.take(wanted, 1 + frames.place)
+
+
+def _joined(made: list[Value], frames: Frames) -> Value:
+    if frames.is_last:
+        return made[-1]
+    axis = 1 + frames.place
+    return np.concatenate(made, axis).take(range(frames.lag, frames.lag + frames.length), axis)
