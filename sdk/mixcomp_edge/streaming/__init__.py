@@ -6,6 +6,6 @@ from __future__ import annotations
 
 from mixcomp_edge.streaming.derive import STEP_FRAMES, Described, StepForm, described, step_form
 from mixcomp_edge.streaming.session import Session
-from mixcomp_edge.streaming.whole import in_steps
+from mixcomp_edge.streaming.whole import check_whole, in_steps
 
-__all__ = ["STEP_FRAMES", "Described", "Session", "StepForm", "described", "in_steps", "step_form"]
+__all__ = ["STEP_FRAMES", "Described", "Session", "StepForm", "check_whole", "described", "in_steps", "step_form"]

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from mixcomp_edge.errors import StreamError
 from mixcomp_edge.ir import ends
 from mixcomp_edge.ir.frames import Frames
 from mixcomp_edge.ir.interp import Values
@@ -20,7 +21,9 @@ Run = Callable[[Values], Values]  # each output (N, *shape) of all inputs (N, *s
 def in_steps(
     form: StepForm, x: Values, run: Run, progress: Callable[[int, int], None] = lambda done, of: None
 ) -> Values:
-    """The outputs (N, *shape) of whole sequences (N, *shape), made in steps: all sequences a step at a time."""
+    """The outputs (N, *shape) of whole sequences (N, *shape), made in steps: all sequences a step at a time.
+    StreamError as of `check_whole`."""
+    check_whole(form)
     graph, count = form.graph, -(-form.whole // form.frames)
     sources, sinks = ends.inputs(graph), ends.outputs(graph)
     given = dict(zip(form.inputs, x, strict=True))
@@ -35,6 +38,15 @@ def in_steps(
         made.append(tuple(values[end.name] for end in sinks if not end.kept))
         progress(step + 1, count)
     return tuple(_joined(list(v), f) for v, f in zip(zip(*made, strict=True), form.outputs.values(), strict=True))
+
+
+def check_whole(form: StepForm) -> None:
+    """StreamError where the last frame of a whole sequence, which an output is of, is not the last one of a step."""
+    if form.whole % form.frames and any(frames.is_last for frames in form.outputs.values()):
+        raise StreamError(
+            f"{form.graph.name}: its {form.whole} frames are no whole number of steps of {form.frames}, so no step ends "
+            "where they do. Take steps that divide them."
+        )
 
 
 def _part(x: Value, frames: Frames | None, form: StepForm, step: int) -> Value:

@@ -24,7 +24,7 @@ from mixcomp_edge.numerics import members
 from mixcomp_edge.operators.input import QInput
 from mixcomp_edge.quant_plan import QuantPlan
 from mixcomp_edge.storage import check_file
-from mixcomp_edge.streaming import STEP_FRAMES, step_form
+from mixcomp_edge.streaming import STEP_FRAMES, check_whole, step_form
 from mixcomp_edge.train.loop import checkpoint as checkpoints
 from mixcomp_edge.train.loop.engine import Engine, OneProcess
 from mixcomp_edge.train.loop.fit import Listener, evaluate, fit
@@ -98,7 +98,7 @@ def quantize(
         model = prepare(task.model, task.calibration, formats, task.name, recipe)
         graph = lower(model.quantized_graph(), contract)  # what cannot be lowered is refused before the training
         if task.stream is not None:
-            step_form(graph, task.stream)  # so is what cannot run frame by frame
+            check_whole(step_form(graph, task.stream))  # so is what cannot run frame by frame
         if recipe.epochs > 0:
             file = _beside(checkpoint, suffix)
             fit(model, task, recipe, teacher=task.model, stage=stage, checkpoint=file, listener=listener, engine=engine)
