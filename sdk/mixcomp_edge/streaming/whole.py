@@ -44,7 +44,7 @@ def check_whole(form: StepForm) -> None:
     """StreamError where the last frame of a whole sequence, which an output is of, is not the last one of a step."""
     if form.whole % form.frames and any(frames.is_last for frames in form.outputs.values()):
         raise StreamError(
-            f"{form.graph.name}: its {form.whole} frames are no whole number of steps of {form.frames}, so no step ends "
+            f"{form.graph.name}: its {form.whole} frames are no whole number of steps of {form.frames}; no step ends "
             "where they do. Take steps that divide them."
         )
 
