@@ -117,13 +117,14 @@ def test_machine_code_equals_the_definition_in_every_layer(task, act_bits, weigh
     assert verdict.first_mismatch is None
 
 
-@pytest.mark.parametrize("act_bits", [4, 8])
-def test_riscv_computes_what_the_definition_says_too(act_bits, bundle_file):
-    for chain in toolchains(target("riscv32").triple):
-        verdict = verify(
-            bundle_file("digits", act_bits, "mixed"), on="emulator", target_name="riscv32", count=2, chain_name=chain
-        )
-        assert verdict.first_mismatch is None
+@pytest.mark.parametrize(("chain", "act_bits"), [("gcc", 4), ("zig", 8)])
+def test_riscv_computes_what_the_definition_says_too(chain, act_bits, bundle_file):
+    if chain not in toolchains(target("riscv32").triple):
+        pytest.skip(f"no {chain} for RISC-V")
+    verdict = verify(
+        bundle_file("digits", act_bits, "mixed"), on="emulator", target_name="riscv32", count=2, chain_name=chain
+    )
+    assert verdict.first_mismatch is None
 
 
 def test_riscv_takes_at_most_half_of_the_instructions_of_portable_c(bundle_file, tmp_path):
