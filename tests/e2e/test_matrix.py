@@ -140,7 +140,7 @@ def test_riscv_takes_at_most_half_of_the_instructions_of_portable_c(bundle_file,
 def test_resnet8_stays_within_its_flash_and_ram(core, bundle_file):
     """Half of what TensorFlow Lite Micro takes for it: 98,496 B of model, 54,996 B of arena."""
     layout = lay_out(load_bundle(bundle_file("resnet8", 4, "fixp4")).graph, target(core))
-    assert layout.weight_bytes <= 42_000
+    assert layout.weight_bytes <= 42_500
     assert layout.arena.total_bytes <= 27_000
 
 

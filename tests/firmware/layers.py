@@ -145,6 +145,8 @@ def _graph(op: str, dtype: str, rng: Rng) -> Graph | None:
         weights = _weights((taps, out), out, x_type, y_type, rng, depthwise=True)
         return Graph("alone", (x, QDwConv2d(shape=(*size, out), weights=weights, **common)), "y")
     out = groups * int(rng.integers(1, 10 if groups == 1 else 6))
+    if dtype[1] == "4" and rng.random() < 0.4:
+        return _of_threes(op, x_type, rng)
     common |= {"shape": (*size, out), "groups": groups}
     common["weights"] = _weights((out, taps * group_channels), out, x_type, y_type, rng)
     if op == "conv2d":
@@ -465,6 +467,27 @@ def _push(type_: QType, rng: Rng) -> Graph:
     start = tuple(n - 1 for n in size)
     z = QSlice(name="z", inputs=("x",), shape=size, type=type_, start=start, step=(-1,) * len(size))
     return Graph("alone", (x, z, QPush(name="y", inputs=("x", "z"), shape=shape, type=type_, axis=axis)), "y")
+
+
+def _of_threes(op: str, x_type: QType, rng: Rng) -> Graph | None:
+    """A convolution with three taps a row as kernels of its own ask for it: channels in words, outputs in fours."""
+    shape = (int(rng.integers(1, 6)), int(rng.integers(1, 16)), 8 * int(rng.integers(1, 5)))
+    padding = tuple(int(n) for n in rng.choice([0, 1, 1, 2, 5], 4))
+    stride = tuple(int(n) for n in rng.choice([1, 1, 1, 2, 3], 2))
+    window = Window((int(rng.choice([1, 2, 3, 3, 3])), 3), stride, padding=padding)
+    if rng.random() < 0.1:
+        shape, window = (int(rng.integers(1, 80)), shape[-1]), _of_a_row(window)
+    size = window.output_size(*(1, *shape)[-3:-1])
+    if min(size) < 1:
+        return None
+    y_type, out = _type(str(rng.choice(["u4", "s4"])), rng), 4 * int(rng.integers(1, 6))
+    held = _weights((out, prod(window.kernel) * shape[-1]), out, x_type, y_type, rng)
+    if rng.random() < 0.8:
+        held = replace(held, requant=replace(held.requant, shift=0))
+    common = {"name": "y", "inputs": ("x",), "type": y_type, "window": window}
+    common |= {"shape": (*size[3 - len(shape) :], out), "groups": 1, "weights": held}
+    x = QInput(name="x", inputs=(), shape=shape, type=x_type)
+    return _with_residual(x, common, rng) if op == "conv2d_add" else Graph("alone", (x, QConv2d(**common)), "y")
 
 
 def _with_residual(x: QNode, common: dict, rng: Rng) -> Graph:

@@ -68,9 +68,13 @@ def packings(kernel: Kernel, graph: Graph, node: QNode) -> list[Packed]:
     packed = kernel.pack(graph, node)
     if packed is None or packed.roomier is None:
         return [] if packed is None else [packed]
-    more = quad_decoded(node, graph.sources(node)[0], 2 if packed.table else 1)
-    assert more is not None
-    return [packed, more]
+    if kernel.packing == "quad":
+        more = quad_decoded(node, graph.sources(node)[0], 2 if packed.table else 1)
+        assert more is not None
+        return [packed, more]
+    room = packed.scratch_bytes or 0
+    found = [packed, *(packed.roomier(*bytes_) for bytes_ in ((3 * room // 2, 0), (0, 2 * room), (1 << 20, 1 << 20)))]
+    return list({(one.scratch_bytes, one.blocks.tobytes()): one for one in found}.values())
 
 
 def may_be_in_place(graph: Graph, node: QNode, kernel: Kernel) -> bool:
@@ -114,6 +118,40 @@ def test_the_overflow_proof_pairs_the_channels_of_each_group(kernels):
     for kernel, packed in served:
         found = alone.Call(graph, node, kernel, packed, values).on_host(kernels)
         assert list(found) == [63, 63, 63, 18, 63, 18], kernel.name
+
+
+@pytest.mark.parametrize(
+    ("sums", "last", "blocks"),
+    [
+        *(((546, -544), False, 1), ((547, 0), False, 2), ((0, -545), False, 2)),
+        *(((273, -272), True, 1), ((274, 0), True, 2), ((0, -273), True, 2)),
+    ],
+)
+def test_fields_of_triples_hold_to_the_last_value_and_blocks_end_before(kernels, sums, last, blocks):
+    """3x3 over 8 channels of 0..15: 15 * 546 of 8191 fill a field, 15 * 273 of 4095 the last one, of the first taps;
+    what is below 0 lets it begin in units of 32, the last one of 16."""
+    x = QInput(name="x", inputs=(), shape=(3, 9, 8), type=QType("u4", 1.0))
+    book, rows = codebook("e2m1"), np.zeros((4, 3, 3, 8), int)
+    for row, total in zip(rows, sums, strict=False):
+        places = row[:, 0] if last else row  # a view; the last field holds the first taps
+        for place in np.ndindex(places.shape):
+            places[place] = np.clip(total - places.sum(), -12, 12)
+            while places[place] not in book.levels:
+                places[place] -= np.sign(places[place])
+        assert row.sum() == total
+    codes = np.array([book.levels.index(level) for level in rows.ravel()], np.uint8).reshape(4, -1)
+    held = Weights(book, codes, np.array([0, 8190, 5, 0], np.int32), Requant(np.array([2**23], np.int32), 0))
+    window = Window((3, 3), padding=(1, 1, 1, 1))
+    node = QConv2d(
+        name="y", inputs=("x",), shape=(3, 9, 4), type=QType("u4", 1.0), weights=held, window=window, groups=1
+    )
+    graph = verify(Graph("alone", (x, node), "y"))
+    served = [(k, packed) for k in catalogue() if "triples" in k.name and (packed := k.pack(graph, node)) is not None]
+    assert [len(packed.blocks) - 3 for _, packed in served] == [blocks] * 2
+    for value in (np.full(x.shape, 15), np.zeros(x.shape, int), np.random.default_rng(0).choice([0, 15], x.shape)):
+        want = pack_elements(interp.outputs(graph, (value[None],))[0][0], 4)
+        for kernel, packed in served:
+            assert alone.Call(graph, node, kernel, packed, {"x": value}).on_host(kernels) == want, kernel.name
 
 
 def test_padding_wider_than_all_columns_of_a_row_of_outputs(kernels):

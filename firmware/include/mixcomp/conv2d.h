@@ -18,9 +18,10 @@ typedef struct mce_conv2d {
     const void *levels;  /* int16_t [16], or uint32_t [256], or 0, as the kernel's packing says */
     const int32_t *bias; /* [y.c] */
     mce_requant requant;
-    const uint8_t *blocks; /* packings quad, swar, dense_swar, dense_two: lengths of a reduction's blocks in units of 8,
-                            * then 0; before them, where quad decodes, how many times four channels at a time and two
-                            * bytes of the base; else null */
+    const uint8_t *blocks; /* packings quad, triples, swar, dense_swar, dense_two: lengths of a reduction's blocks in
+                            * units of 8, then 0; before them, where quad decodes, how many times four channels at a
+                            * time and two bytes of the base; of triples how many times four channels at a time and how
+                            * many rows of x are kept; else null */
 } mce_conv2d;
 
 /* scratch: mce_scratch[kh*kw*x.c/groups], the input patch under the kernel. */
@@ -47,6 +48,8 @@ void mce_conv2d_u4_w4_pairs__dsp(const mce_conv2d *p, const uint8_t *x, uint8_t 
 void mce_conv2d_s4_w4_halves__dsp(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
 void mce_conv2d_s4_w4_bytes__dsp(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
 void mce_conv2d_s4_w4_pairs__dsp(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_conv2d_u4_w4_triples__dsp(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_conv2d_s4_w4_triples__dsp(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
 
 /* Weights in bytes, each a level: int8 layers, and what the 4-bit kernels are compared with. */
 void mce_conv2d_u4_w8__dsp(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
@@ -62,6 +65,8 @@ void mce_conv2d_u4_fx4__swar(const mce_conv2d *p, const uint8_t *x, uint8_t *y, 
 void mce_conv2d_s4_fx4__swar(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
 void mce_conv2d_u8_fx4__swar(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
 void mce_conv2d_s8_fx4__swar(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_conv2d_u4_w4_triples__v7m(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_conv2d_s4_w4_triples__v7m(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
 
 void mce_conv2d_u4_fx4__v6m(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
 void mce_conv2d_s4_fx4__v6m(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);

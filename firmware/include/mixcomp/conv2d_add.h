@@ -58,6 +58,10 @@ void mce_conv2d_add_s4_w4_halves__dsp(const mce_conv2d_add *p, const uint8_t *x,
                                       mce_scratch *scratch);
 void mce_conv2d_add_s4_w4_pairs__dsp(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y,
                                      mce_scratch *scratch);
+void mce_conv2d_add_u4_w4_triples__dsp(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y,
+                                       mce_scratch *scratch);
+void mce_conv2d_add_s4_w4_triples__dsp(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y,
+                                       mce_scratch *scratch);
 
 /* Weights in bytes, each a level: int8 layers, and what the 4-bit kernels are compared with. */
 void mce_conv2d_add_u4_w8__dsp(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y,
@@ -85,6 +89,10 @@ void mce_conv2d_add_u8_fx4__swar(const mce_conv2d_add *p, const uint8_t *x, cons
                                  mce_scratch *scratch);
 void mce_conv2d_add_s8_fx4__swar(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y,
                                  mce_scratch *scratch);
+void mce_conv2d_add_u4_w4_triples__v7m(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y,
+                                       mce_scratch *scratch);
+void mce_conv2d_add_s4_w4_triples__v7m(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y,
+                                       mce_scratch *scratch);
 
 void mce_conv2d_add_u4_fx4__v6m(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y,
                                 mce_scratch *scratch);

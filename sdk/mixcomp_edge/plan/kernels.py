@@ -37,6 +37,8 @@ class Kernel:
     contracts: tuple[str, ...] = (Q32,)
     of: str = ""
     requantizer: str = ""
+    alike: bool = False
+    roomy: bool = False
 
     def pack(self, graph: Graph, node: Node) -> Packed | None:
         """The node's weights as this kernel reads them; None if the kernel cannot serve the node."""
@@ -46,6 +48,8 @@ class Kernel:
         if not served or not node.kernel_types(sources) <= set(self.act):
             return None
         if isinstance(node, Weighted) and node.weights.bits > self.weight_bits:
+            return None
+        if self.alike and len({source.type.bits for source in sources}) > 1:
             return None
         packed = PACKINGS[self.packing](node, sources[0]) if self.packing else Packed()
         if packed is None or not packed.table or not isinstance(node, Weighted):
@@ -77,7 +81,7 @@ def _kernels(op: str, entry: dict[str, Any], line: dict[str, Any]) -> Iterator[K
         kernel = Kernel(
             name, op, each, name.partition("__")[2], entry["spec"], line.get("packing", ""), line.get("weight_bits", 4),
             entry.get("in_place", False), entry.get("parameters", ""), body, line.get("from", ""), define, contracts,
-            name,
+            name, alike=line.get("alike", False), roomy=line.get("roomy", False),
         )  # fmt: skip
         yield kernel
         if "tflm" in line:

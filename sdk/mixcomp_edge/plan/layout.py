@@ -13,12 +13,13 @@ from mixcomp_edge.ir.nodes import QNode
 from mixcomp_edge.ir.verify import symbol
 from mixcomp_edge.ir.weighted import Weighted
 from mixcomp_edge.plan.arena import Arena, plan_arena
-from mixcomp_edge.plan.kernels import Kernel, candidates
+from mixcomp_edge.plan.kernels import Candidates, Kernel, candidates
 from mixcomp_edge.plan.packing import Packed
 from mixcomp_edge.plan.thrift import thrifty
 from mixcomp_edge.targets import Target
 
 GROWTH = (8, 7)  # an arena may grow by a seventh for layers that run faster with more scratch
+ROOMY_GROWTH = (4, 3)  # and by a third for kernels that need it
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,10 +93,15 @@ def lay_out(
     choices = thrifty(graph, target, found) if weight_bits is None else preferred
     seen = {name: node.c_view(_sources(graph, node), graph.contract) for name, node in nodes.items()}
     steps = [Step(index, node, seen[name], *choices[name]) for index, (name, node) in enumerate(nodes.items())]
-    layout = _placed(graph, target, steps)
+    layout = _placed(graph, target, _within_growth(graph, target, steps, found))
     most = layout.arena.total_bytes * GROWTH[0] // GROWTH[1]
-    roomier = _placed(graph, target, [_with_room(layout, step, most) for step in steps])
-    return roomier if roomier.arena.total_bytes <= most else layout
+    roomier = _placed(graph, target, [_with_room(layout, step, step, most) for step in layout.steps])
+    if roomier.arena.total_bytes > most:
+        return layout
+    most = roomier.arena.total_bytes  # in what has grown for one layer others have more room, too
+    pairs = zip(layout.steps, roomier.steps, strict=True)
+    filled = _placed(graph, target, [_with_room(roomier, step, now, most) for step, now in pairs])
+    return filled if filled.arena.total_bytes <= most else roomier
 
 
 def _sources(graph: Graph, node: QNode) -> list[QNode]:
@@ -112,11 +118,33 @@ def _placed(graph: Graph, target: Target, steps: list[Step]) -> Layout:
     return Layout(graph, target, tuple(steps), plan_arena(graph, scratch, in_place))
 
 
-def _with_room(layout: Layout, step: Step, most: int) -> Step:
-    """The step with the scratch that its kernel likes best: what else lives meanwhile keeps its place."""
+def _within_growth(graph: Graph, target: Target, steps: list[Step], found: Candidates) -> list[Step]:
+    """The steps, with the next best kernel in place of roomy ones by which the arena would grow too much."""
+    thrifty = {step.node.name: [each for each in found[step.node.name] if not each[0].roomy] for step in steps}
+    lean = [
+        replace(step, kernel=others[0][0], packed=others[0][1])
+        if step.kernel.roomy and (others := thrifty[step.node.name])
+        else step
+        for step in steps
+    ]
+    if lean == steps:
+        return steps
+    layout = _placed(graph, target, lean)
+    most = layout.arena.total_bytes * ROOMY_GROWTH[0] // ROOMY_GROWTH[1]
+    return [
+        step
+        if layout.live_bytes(less) - (less.packed.scratch_bytes or 0) + (step.packed.scratch_bytes or 0) <= most
+        else less
+        for step, less in zip(steps, lean, strict=True)
+    ]
+
+
+def _with_room(layout: Layout, step: Step, now: Step, most: int) -> Step:
+    """The step with the scratch that its kernel likes best: what else lives meanwhile keeps its place. now: the same
+    step in the layout."""
     if step.packed.roomier is None:
         return step
-    others = layout.live_bytes(step) - (step.packed.scratch_bytes or 0)
+    others = layout.live_bytes(now) - (now.packed.scratch_bytes or 0)
     return replace(step, packed=step.packed.roomier(layout.arena.total_bytes - others, most - others))
 
 

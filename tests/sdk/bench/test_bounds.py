@@ -80,7 +80,7 @@ def test_the_file_names_networks_and_targets_that_exist():
     assert {*bounds["code_bytes"], *bounds["ratios"]["targets"]} <= set(targets())
     assert set(bounds["published_a4"]) == set(peers()["boards"])
     assert all(set(networks) == set(NETWORKS) for networks in bounds["published_a4"].values())
-    assert instruction_bound(bounds, "cortex-m4", "resnet8", "aim_a4") == 9_500_000
+    assert instruction_bound(bounds, "cortex-m4", "resnet8", "aim_a4") == 6_800_000
     assert instruction_bound(bounds, "cortex-m7", "resnet8", "a4") is None
 
 

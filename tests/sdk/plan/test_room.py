@@ -20,15 +20,17 @@ from mixcomp_edge.targets import target
 U4 = QType("u4", 1.0)
 
 
-def network(size: int, outputs: int, book: str, waits: int = 0) -> Graph:
-    """A 3x3 convolution y of 16 channels, and one that reads it and makes `waits` bytes."""
+def network(size: int, outputs: int, book: str, waits: int = 0, dilation: int = 2) -> Graph:
+    """A 3x3 convolution y of 16 channels, and one that reads it and makes `waits` bytes. With dilated rows the
+    kernels serve that take any window."""
     rng = np.random.default_rng(0)
     by = Requant(np.array([2**24], np.int32), 0)
 
     def conv(name: str, source: str, shape: tuple[int, int, int], taps: int, depth: int) -> QConv2d:
         codes = rng.choice([0, 1, 2, 14, 15], (shape[2], taps * taps * depth)).astype(np.uint8)
         held = Weights(codebook(book), codes, np.zeros(shape[2], np.int32), by)
-        window = Window((taps, taps), padding=(taps // 2,) * 4)
+        over = taps // 2 * dilation
+        window = Window((taps, taps), dilation=(dilation, 1), padding=(over, taps // 2, over, taps // 2))
         return QConv2d(name=name, inputs=(source,), shape=shape, type=U4, weights=held, window=window, groups=1)
 
     x = QInput(name="x", inputs=(), shape=(size, size, 16), type=U4)
@@ -46,7 +48,7 @@ def chosen(graph: Graph) -> tuple[int, int]:
 
 
 def least(graph: Graph, monkeypatch: pytest.MonkeyPatch) -> int:
-    monkeypatch.setattr(layout, "_with_room", lambda plan, step, most: step)
+    monkeypatch.setattr(layout, "_with_room", lambda plan, step, now, most: step)
     return chosen(graph)[1]
 
 
@@ -85,3 +87,36 @@ def test_levels_that_leave_no_room_in_a_lane_go_to_another_kernel():
     graph = verify(Graph("room", (graph.nodes[0], replace(graph["y"], weights=wide)), "y"))
     (kernel, _), *_ = candidates(graph, graph["y"], target("cortex-m4").isas)
     assert kernel.name == "mce_conv2d_u4_w4_pairs__dsp"
+
+
+def triples(graph: Graph) -> tuple[list[int], int]:
+    """(times four channels, rows of x that y keeps at a time, if its kernel multiplies triples; bytes of the arena)."""
+    plan = lay_out(graph, target("cortex-m4"))
+    step = next(step for step in plan.steps if step.node.name == "y")
+    return step.packed.blocks[:2].tolist() if "triples" in step.kernel.name else [], plan.arena.total_bytes
+
+
+def test_triples_of_a_large_map_decode_all_channels_and_keep_three_rows():
+    lean = chosen(network(32, 16, "fixp4"))[1]
+    kept, total = triples(network(32, 16, "fixp4", dilation=1))
+    assert kept == [4, 3]
+    assert lean < total <= lean * 3 // 2
+
+
+def test_triples_keep_a_small_map_where_its_channels_do_not_fit():
+    assert triples(network(8, 256, "posit4", waits=9500, dilation=1))[0][1] == 10
+
+
+def test_a_kernel_that_would_make_the_arena_a_third_larger_gives_way():
+    """Four rows of 2,000 pixels: three of them as triples of words take more than all of x."""
+    by = Requant(np.array([2**24], np.int32), 0)
+    held = Weights(codebook("fixp4"), np.ones((4, 144), np.uint8), np.zeros(4, np.int32), by)
+    x = QInput(name="x", inputs=(), shape=(4, 2000, 16), type=U4)
+    window = Window((3, 3), padding=(1, 1, 1, 1))
+    y = QConv2d(name="y", inputs=("x",), shape=(4, 2000, 4), type=U4, weights=held, window=window, groups=1)
+    graph = verify(Graph("room", (x, y), "y"))
+    options = [kernel.name for kernel, _ in candidates(graph, y, target("cortex-m4").isas)]
+    kernel = lay_out(graph, target("cortex-m4")).kernels["y"]
+    assert options[:2] == ["mce_conv2d_u4_w4_triples__dsp", "mce_conv2d_u4_w4__dsp"]
+    assert kernel == "mce_conv2d_u4_w4__dsp"
+    assert lay_out(graph, target("cortex-m4"), {"y": options[0]}).kernels["y"] == options[0]

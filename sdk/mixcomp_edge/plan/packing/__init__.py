@@ -47,6 +47,7 @@ from mixcomp_edge.plan.packing.portable import rows, rows3x3, rows_gathered, str
 from mixcomp_edge.plan.packing.quad import quad, quad_bytes, quad_halves
 from mixcomp_edge.plan.packing.steps import by_steps
 from mixcomp_edge.plan.packing.swar import dense_swar, rows_joined, swar
+from mixcomp_edge.plan.packing.triples import triples_dsp, triples_v7m
 
 __all__ = ["PACKINGS", "Packed"]
 
@@ -55,6 +56,8 @@ OF_CONVOLUTIONS: dict[str, Callable[[Any, QNode], Packed | None]] = {
     "quad": quad,
     "quad_bytes": quad_bytes,
     "quad_halves": quad_halves,
+    "triples_dsp": triples_dsp,
+    "triples_v7m": triples_v7m,
     "pair": pair,
     "pair_table": pair_table,
     "swar2": partial(swar, channels=2),
