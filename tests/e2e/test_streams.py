@@ -125,7 +125,7 @@ int main(void)
 {
     mce_NAME_state *state = malloc(sizeof *state);
     uint32_t *arena = malloc(MCE_BIG_ARENA_BYTES);
-    uint8_t *in = malloc(MCE_BIG_INPUT_BYTES), *out = malloc(MCE_BIG_OUTPUT_BYTES);
+    uint8_t *in = calloc(MCE_BIG_INPUT_BYTES, 1), *out = malloc(MCE_BIG_OUTPUT_BYTES);
     memset(state, 0x5A, sizeof *state);
     if (mce_NAME_step(state, arena, in, out) != MCE_ERR_STATE || mce_NAME_start(NULL) != MCE_ERR_NULL ||
         mce_NAME_step(NULL, arena, in, out) != MCE_ERR_NULL || mce_NAME_start(state) != MCE_OK ||
