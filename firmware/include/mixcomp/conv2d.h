@@ -36,6 +36,8 @@ void mce_conv2d_s4_w8__c(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_
 void mce_conv2d_u8_w8__c(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
 void mce_conv2d_s8_w8__c(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
 
+void mce_conv2d_u8_fx4_2x3__dsp(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_conv2d_s8_fx4_2x3__dsp(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
 void mce_conv2d_u8_fx4__dsp(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
 void mce_conv2d_s8_fx4__dsp(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
 void mce_conv2d_u4_w4__dsp(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);

@@ -48,6 +48,7 @@ from mixcomp_edge.plan.packing.quad import quad, quad_bytes, quad_halves
 from mixcomp_edge.plan.packing.steps import by_steps
 from mixcomp_edge.plan.packing.swar import dense_swar, rows_joined, swar
 from mixcomp_edge.plan.packing.triples import triples_dsp, triples_v7m
+from mixcomp_edge.plan.packing.triple import triple
 
 __all__ = ["PACKINGS", "Packed"]
 
@@ -78,6 +79,7 @@ PACKINGS: dict[str, Callable[[Any, QNode], Packed | None]] = {
     **OF_CONVOLUTIONS,
     **{f"steps_{name}": partial(by_steps, packing=packing) for name, packing in OF_STEPS.items()},
     **{f"phases_{name}": partial(by_phases, packing=packing) for name, packing in OF_CONVOLUTIONS.items()},
+    "triple": triple,
     "rows": rows,
     "rows3x3": rows3x3,
     "dense_quad": dense_quad,
