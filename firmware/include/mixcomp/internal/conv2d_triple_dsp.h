@@ -52,18 +52,20 @@ typedef char mce_triple_job_is_as_the_assembly_reads_it[sizeof(mce_triple_job) =
     MCE_TRIPLE_CLAMP(bits, "r4")                                                                                       \
     MCE_TRIPLE_CLAMP(bits, "r5")                                                                                       \
     MCE_TRIPLE_CLAMP(bits, "r6")                                                                                       \
-    MCE_TRIPLE_CLAMP(bits, "r7") MCE_TRIPLE_CLAMP(bits, "r8")                                                          \
-        MCE_TRIPLE_CLAMP(bits, "r9") "orr r4, r4, r7, lsl #" bits "\n\t"                                               \
-                                     "orr r5, r5, r8, lsl #" bits "\n\t"                                               \
-                                     "orr r6, r6, r9, lsl #" bits "\n\t"                                               \
-                                     "eor r4, r4, r3\n\t"                                                              \
-                                     "eor r5, r5, r3\n\t"                                                              \
-                                     "eor r6, r6, r3\n\t"                                                              \
-                                     "ldm r12, {r0, r2, r3, lr}\n\t" store "subs lr, lr, #1\n\t"                       \
-                                     "stm r12, {r0, r2, r3, lr}\n\t"                                                   \
-                                     "bne 2b\n\t"                                                                      \
-                                     "add sp, sp, #20\n\t"                                                             \
-                                     "pop {r4-r11, pc}\n\t"
+    MCE_TRIPLE_CLAMP(bits, "r7")                                                                                       \
+    MCE_TRIPLE_CLAMP(bits, "r8")                                                                                       \
+    MCE_TRIPLE_CLAMP(bits, "r9")                                                                                       \
+    "orr r4, r4, r7, lsl #" bits "\n\t"                                                                                \
+    "orr r5, r5, r8, lsl #" bits "\n\t"                                                                                \
+    "orr r6, r6, r9, lsl #" bits "\n\t"                                                                                \
+    "eor r4, r4, r3\n\t"                                                                                               \
+    "eor r5, r5, r3\n\t"                                                                                               \
+    "eor r6, r6, r3\n\t"                                                                                               \
+    "ldm r12, {r0, r2, r3, lr}\n\t" store "subs lr, lr, #1\n\t"                                                        \
+    "stm r12, {r0, r2, r3, lr}\n\t"                                                                                    \
+    "bne 2b\n\t"                                                                                                       \
+    "add sp, sp, #20\n\t"                                                                                              \
+    "pop {r4-r11, pc}\n\t"
 
 /* job->pairs pairs of channels at three pixels. */
 MCE_NAKED void mce_triple_tiles(MCE_IN_ASM mce_triple_job *job)

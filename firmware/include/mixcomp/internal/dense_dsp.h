@@ -51,6 +51,51 @@ MCE_INLINE const mce_word *mce_dense_sum_four(mce_type type, mce_scheme scheme, 
                                       : mce_dense_masked(type, x, w, n, sum);
 }
 
+/* What runs over whole tiles of four outputs, but for what schemes have of their own; m4: room for a multiplier of all. */
+MCE_INLINE mce_quad_job mce_dense_job(const mce_dense *p, const mce_sink *sink, const mce_word_any *words,
+                                      int32_t *m4 /* [4] */)
+{
+    const int32_t per_channel = p->requant.per_channel, packed = mce_is_packed(p->y.type);
+    mce_quad_job job; /* what only conv2d reads stays unset */
+    m4[0] = m4[1] = m4[2] = m4[3] = p->requant.multiplier[0];
+    job.w = (const mce_word *)p->codes, job.patches = (const mce_word *)(const void *)words;
+    job.bias = p->bias;
+    job.m = per_channel ? p->requant.multiplier : m4, job.m_advance = per_channel ? 16 : 0;
+    job.zero = sink->zero, job.shift = p->requant.shift, job.bytes = !packed;
+    job.y0 = sink->y, job.flip = sink->flip * (packed ? 0x0101u : 0x00010001u);
+    job.tiles = (p->y.h * p->y.w * p->y.c) >> 2;
+    return job;
+}
+
+/* Four: whole tiles, and three last outputs as a tile beside y. Returns the end of their w. */
+MCE_INLINE const mce_word *mce_dense_all_fours(mce_type type, const mce_dense *p, const mce_sink *sink,
+                                               const mce_word_any *words, int32_t n)
+{
+    const int32_t outputs = p->y.h * p->y.w * p->y.c, whole = outputs & ~3;
+    int32_t m4[4], bias4[4] = {0, 0, 0, 0};
+    mce_quad_job job = mce_dense_job(p, sink, words, m4);
+    mce_quad_run *const run = type == MCE_S8 ? mce_dense_fours_s8 : mce_dense_fours_u8;
+    job.split.base = outputs > 2 ? mce_dense_offset(type, words, n) : 0, job.split.reciprocal = n;
+    if (whole > 0) {
+        job.w = run(&job);
+    }
+    if (outputs - whole == 3) {
+        mce_word tile = 0;
+        uint8_t *const y = sink->y + mce_pair_bytes(!job.bytes, whole);
+        for (int32_t i = 0; i < 3; i++) {
+            bias4[i] = p->bias[whole + i], m4[i] = p->requant.multiplier[(whole + i) * sink->step];
+        }
+        job.bias = bias4, job.m = m4, job.y0 = (uint8_t *)&tile, job.tiles = 1;
+        job.w = run(&job);
+        y[0] = (uint8_t)tile;
+        y[1] = (uint8_t)(job.bytes ? tile >> 8 : tile >> 8 & 0x0Fu);
+        if (job.bytes) {
+            y[2] = (uint8_t)(tile >> 16);
+        }
+    }
+    return job.w;
+}
+
 /* acc[o] = bias[o] + sum_i level(o,i) * x[i]
  * y[o] = clamp(y.zero + q32(acc[o], m[o], s))                                                          SPEC.md 4.3
  * Bounds as in internal/conv2d_dsp.h. scratch: quad: the blocks; then x if it is copied. */
@@ -67,18 +112,18 @@ MCE_INLINE void mce_dense_dsp(mce_type type, mce_scheme scheme, const mce_dense 
     const mce_word *const table = scheme == MCE_PAIR_TABLE ? (const mce_word *)p->levels : 0;
     int32_t o = 0;
     if (scheme != MCE_QUAD) {
-        const int32_t offset = scheme == MCE_FOUR && outputs > 2 ? mce_dense_offset(type, words, n) : 0;
-        for (; o + 4 <= outputs; o += 4) {
+        if (scheme == MCE_FOUR) {
+            w = mce_dense_all_fours(type, p, &sink, words, n);
+            o = outputs % 4 == 3 ? outputs : outputs & ~3;
+        }
+        for (; scheme != MCE_FOUR && o + 4 <= outputs; o += 4) {
             const int32_t *const bias = p->bias + o;
-            mce_dense_four sum = {mce_wrap_add(bias[0], offset), mce_wrap_add(bias[1], offset),
-                                  mce_wrap_add(bias[2], offset), mce_wrap_add(bias[3], offset)};
+            mce_dense_four sum = {bias[0], bias[1], bias[2], bias[3]};
             w = mce_dense_sum_four(type, scheme, words, w, table, n, &sum);
             mce_dense_store_four(&sink, o, &sum);
         }
-        if (outputs - o > 2 || (scheme == MCE_BYTES && o < outputs)) {
-            mce_dense_four sum = {mce_wrap_add(p->bias[o], offset),
-                                  mce_wrap_add(mce_dense_bias(p, o + 1, outputs), offset),
-                                  mce_wrap_add(mce_dense_bias(p, o + 2, outputs), offset), offset};
+        if (scheme != MCE_FOUR && (outputs - o > 2 || (scheme == MCE_BYTES && o < outputs))) {
+            mce_dense_four sum = {p->bias[o], mce_dense_bias(p, o + 1, outputs), mce_dense_bias(p, o + 2, outputs), 0};
             mce_dense_sum_four(type, scheme, words, w, table, n, &sum);
             mce_dense_store(&sink, o, outputs, sum.a, sum.b);
             if (o + 2 < outputs) {
@@ -97,16 +142,9 @@ MCE_INLINE void mce_dense_dsp(mce_type type, mce_scheme scheme, const mce_dense 
     }
     const mce_quad_block *const end = mce_dense_blocks(words, p->blocks, blocks);
     if (outputs >= 4) {
-        const int32_t one = p->requant.multiplier[0], per_channel = p->requant.per_channel;
-        const int32_t m4[4] = {one, one, one, one}, packed = mce_is_packed(p->y.type);
-        mce_quad_job job; /* what only conv2d reads stays unset */
-        job.w = w, job.patches = (const mce_word *)(const void *)words;
+        int32_t m4[4];
+        mce_quad_job job = mce_dense_job(p, &sink, words, m4);
         job.blocks = blocks, job.last = end - 1;
-        job.bias = p->bias;
-        job.m = per_channel ? p->requant.multiplier : m4, job.m_advance = per_channel ? 16 : 0;
-        job.zero = sink.zero, job.shift = p->requant.shift, job.bytes = !packed;
-        job.y0 = y, job.flip = sink.flip * (packed ? 0x0101u : 0x00010001u);
-        job.tiles = outputs >> 2;
         o = outputs & ~3;
         w = mce_dense_tiles(&job);
     }

@@ -15,7 +15,9 @@ MCE_INLINE uint32_t mce_dense_lanes(mce_type type, const mce_word_any *x, int32_
     return type == MCE_S8 ? mce_sxtb16(v) : mce_uxtb16(v);
 }
 
-/* ---- fixp4, 8-bit x: four channels share a word, lane pair c is `word >> 4*c & 0x000F000F`, weights plus 8 ---- */
+/* ---- fixp4, 8-bit x: four channels share a word; lane pair c of the first three is `word >> 4*c & 0x000F000F`, weights
+ * plus 8. Those of the fourth lie on top, signed as they are: the word itself is 4096 times them and what the others
+ * are, whose sums are known ---- */
 
 typedef struct mce_dense_four {
     int32_t a, b, c, d;
@@ -33,8 +35,7 @@ typedef struct mce_dense_pair {
          "smlad %[b], %[xl], %[l], %[b]\n\t"                                                                           \
          "and %[l], %[m], %[" w "], lsr #8\n\t"                                                                        \
          "smlad %[c], %[xl], %[l], %[c]\n\t"                                                                           \
-         "and %[l], %[m], %[" w "], lsr #12\n\t"                                                                       \
-         "smlad %[d], %[xl], %[l], %[d]\n\t"
+         "smlad %[d], %[xl], %[" w "], %[d]\n\t"
 #define MCE_FOUR_HALF(extend)                                                                                          \
     "ldr %[v], [%[x]], #4\n\t"                                                                                         \
     "ldrd %[wa], %[wb], [%[w]], #8\n\t" MCE_FOUR_LANES(extend " %[xl], %[v]\n\t", "wa")                                \
@@ -54,29 +55,40 @@ typedef struct mce_dense_pair {
             : "memory", "cc")
 #endif
 
-/* Adds the products of n elements of x (a multiple of 8) with four channels, w [n/2]. Returns the end of w. */
+/* What the first three channels are in the fourth's sum. */
+MCE_INLINE uint32_t mce_dense_below(int32_t a, int32_t b, int32_t c)
+{ return (uint32_t)a + ((uint32_t)b << 4) + ((uint32_t)c << 8); }
+
+/* Adds the products of n elements of x (a multiple of 8) with four channels, w [n/2]. Returns the end of w. A stretch of
+ * 256 keeps the sum of the fourth, met as 4096 times it with the others below, within 20 bits: 256 * 8 * 255 < 2^19. */
 MCE_INLINE const mce_word *mce_dense_masked(mce_type type, const mce_word_any *x, const mce_word *w, int32_t n,
                                             mce_dense_four *sum)
 {
-    const mce_word *const end = w + n / 2;
-    int32_t a = sum->a, b = sum->b, c = sum->c, d = sum->d;
+    int32_t a = sum->a, b = sum->b, c = sum->c, fourth = sum->d;
+    for (int32_t left = n; left > 0; left -= 256) {
+        const int32_t stretch = left < 256 ? left : 256;
+        const mce_word *const end = w + stretch / 2;
+        int32_t d = (int32_t)mce_dense_below(a, b, c);
 #if MCE_DSP_LOOPS
-    uint32_t v, wa, wb, xl, l = (uint32_t)n;
-    if (type == MCE_S8) {
-        MCE_FOUR_ASM("sxtb16");
-    } else {
-        MCE_FOUR_ASM("uxtb16");
-    }
+        uint32_t v, wa, wb, xl, l = (uint32_t)stretch;
+        if (type == MCE_S8) {
+            MCE_FOUR_ASM("sxtb16");
+        } else {
+            MCE_FOUR_ASM("uxtb16");
+        }
 #else
-    for (int32_t i = 0; w != end; w++, i++) {
-        const uint32_t lanes = mce_dense_lanes(type, x, i);
-        a = mce_smlad(lanes, *w & 0x000F000Fu, a);
-        b = mce_smlad(lanes, *w >> 4 & 0x000F000Fu, b);
-        c = mce_smlad(lanes, *w >> 8 & 0x000F000Fu, c);
-        d = mce_smlad(lanes, *w >> 12 & 0x000F000Fu, d);
-    }
+        for (int32_t i = 0; w != end; w++, i++) {
+            const uint32_t lanes = mce_dense_lanes(type, x, i);
+            a = mce_smlad(lanes, *w & 0x000F000Fu, a);
+            b = mce_smlad(lanes, *w >> 4 & 0x000F000Fu, b);
+            c = mce_smlad(lanes, *w >> 8 & 0x000F000Fu, c);
+            d = mce_smlad(lanes, *w, d);
+        }
+        x += 64;
 #endif
-    sum->a = a, sum->b = b, sum->c = c, sum->d = d;
+        fourth = mce_wrap_add(fourth, (int32_t)((uint32_t)d - mce_dense_below(a, b, c)) >> 12);
+    }
+    sum->a = a, sum->b = b, sum->c = c, sum->d = fourth;
     return w;
 }
 
@@ -231,6 +243,59 @@ MCE_INLINE void mce_dense_quads(const mce_word_any *x, const mce_quad_block *blo
 
 #if MCE_DSP
 
+/* Four accumulators become outputs; then the next tile at 1, or on. r12 job; r0, r3, r10 and lr are spent. */
+#define MCE_DENSE_END(c0, c1, c2, c3)                                                                                  \
+    "ldr r3, [r12, #60]\n\t"                                                                                           \
+    "ldr r0, [r12, #20]\n\t"                                                                                           \
+    "ldrd r10, lr, [r12, #24]\n\t"                                                                                     \
+    "cbz r3, 8f\n\t"                                                                                                   \
+    "lsl " c0 ", " c0 ", r3\n\t"                                                                                       \
+    "lsl " c1 ", " c1 ", r3\n\t"                                                                                       \
+    "lsl " c2 ", " c2 ", r3\n\t"                                                                                       \
+    "lsl " c3 ", " c3 ", r3\n\t"                                                                                       \
+    "8:\n\t"                                                                                                           \
+    "ldr r3, [r0]\n\t"                                                                                                 \
+    "smmlar " c0 ", " c0 ", r3, lr\n\t"                                                                                \
+    "ldr r3, [r0, #4]\n\t"                                                                                             \
+    "smmlar " c1 ", " c1 ", r3, lr\n\t"                                                                                \
+    "ldr r3, [r0, #8]\n\t"                                                                                             \
+    "smmlar " c2 ", " c2 ", r3, lr\n\t"                                                                                \
+    "ldr r3, [r0, #12]\n\t"                                                                                            \
+    "smmlar " c3 ", " c3 ", r3, lr\n\t"                                                                                \
+    "add r0, r0, r10\n\t"                                                                                              \
+    "str r0, [r12, #20]\n\t"                                                                                           \
+    "ldr r3, [r12, #64]\n\t"                                                                                           \
+    "ldr r10, [r12, #40]\n\t"                                                                                          \
+    "ldr r0, [r12, #32]\n\t"                                                                                           \
+    "cmp r3, #0\n\t"                                                                                                   \
+    "bne 6f\n\t"                                                                                                       \
+    "usat " c0 ", #4, " c0 "\n\t"                                                                                      \
+    "usat " c1 ", #4, " c1 "\n\t"                                                                                      \
+    "usat " c2 ", #4, " c2 "\n\t"                                                                                      \
+    "usat " c3 ", #4, " c3 "\n\t"                                                                                      \
+    "orr " c0 ", " c0 ", " c1 ", lsl #4\n\t"                                                                           \
+    "orr " c2 ", " c2 ", " c3 ", lsl #4\n\t"                                                                           \
+    "orr " c0 ", " c0 ", " c2 ", lsl #8\n\t"                                                                           \
+    "eor " c0 ", " c0 ", r10\n\t"                                                                                      \
+    "strh " c0 ", [r0], #2\n\t"                                                                                        \
+    "b 7f\n\t"                                                                                                         \
+    "6:\n\t"                                                                                                           \
+    "usat " c0 ", #8, " c0 "\n\t"                                                                                      \
+    "usat " c1 ", #8, " c1 "\n\t"                                                                                      \
+    "usat " c2 ", #8, " c2 "\n\t"                                                                                      \
+    "usat " c3 ", #8, " c3 "\n\t"                                                                                      \
+    "orr " c0 ", " c0 ", " c1 ", lsl #8\n\t"                                                                           \
+    "orr " c2 ", " c2 ", " c3 ", lsl #8\n\t"                                                                           \
+    "orr " c0 ", " c0 ", " c2 ", lsl #16\n\t"                                                                          \
+    "eor " c0 ", " c0 ", r10\n\t"                                                                                      \
+    "str " c0 ", [r0], #4\n\t"                                                                                         \
+    "7:\n\t"                                                                                                           \
+    "str r0, [r12, #32]\n\t"                                                                                           \
+    "ldr r3, [r12, #44]\n\t"                                                                                           \
+    "subs r3, r3, #1\n\t"                                                                                              \
+    "str r3, [r12, #44]\n\t"                                                                                           \
+    "bne 1b\n\t"
+
 #define MCE_DENSE_HALF(shift0, shift1) /* 4 weights of 4 channels */                                                   \
     "ldrd r8, r9, [r1], #8\n\t"                                                                                        \
     "and r10, r6, r7" shift0 "\n\t"                                                                                    \
@@ -303,70 +368,101 @@ MCE_NAKED const mce_word *mce_dense_tiles(MCE_IN_ASM mce_quad_job *job)
             "add r3, r3, #16\n\t"
             "str r3, [r12, #16]\n\t"
             "add r4, r0, r4, asr #12\n\t"
-            "add r5, lr, r5, asr #12\n\t"
-            "ldr r3, [r12, #60]\n\t"
-            "ldr r0, [r12, #20]\n\t"
-            "ldrd r10, lr, [r12, #24]\n\t"
-            "cbz r3, 8f\n\t"
-            "lsl r8, r8, r3\n\t"
-            "lsl r4, r4, r3\n\t"
-            "lsl r9, r9, r3\n\t"
-            "lsl r5, r5, r3\n\t"
-            "8:\n\t"
-            "ldr r3, [r0]\n\t"
-            "smmlar r8, r8, r3, lr\n\t"
-            "ldr r3, [r0, #4]\n\t"
-            "smmlar r4, r4, r3, lr\n\t"
-            "ldr r3, [r0, #8]\n\t"
-            "smmlar r9, r9, r3, lr\n\t"
-            "ldr r3, [r0, #12]\n\t"
-            "smmlar r5, r5, r3, lr\n\t"
-            "add r0, r0, r10\n\t"
-            "str r0, [r12, #20]\n\t"
-            "ldr r3, [r12, #64]\n\t"
-            "ldr r10, [r12, #40]\n\t"
-            "ldr r0, [r12, #32]\n\t"
-            "cmp r3, #0\n\t"
-            "bne 6f\n\t"
-            "usat r8, #4, r8\n\t"
-            "usat r4, #4, r4\n\t"
-            "usat r9, #4, r9\n\t"
-            "usat r5, #4, r5\n\t"
-            "orr r8, r8, r4, lsl #4\n\t"
-            "orr r9, r9, r5, lsl #4\n\t"
-            "orr r8, r8, r9, lsl #8\n\t"
-            "eor r8, r8, r10\n\t"
-            "strh r8, [r0], #2\n\t"
-            "b 7f\n\t"
-            "6:\n\t"
-            "usat r8, #8, r8\n\t"
-            "usat r4, #8, r4\n\t"
-            "usat r9, #8, r9\n\t"
-            "usat r5, #8, r5\n\t"
-            "orr r8, r8, r4, lsl #8\n\t"
-            "orr r9, r9, r5, lsl #8\n\t"
-            "orr r8, r8, r9, lsl #16\n\t"
-            "eor r8, r8, r10\n\t"
-            "str r8, [r0], #4\n\t"
-            "7:\n\t"
-            "str r0, [r12, #32]\n\t"
-            "ldr r3, [r12, #44]\n\t"
-            "subs r3, r3, #1\n\t"
-            "str r3, [r12, #44]\n\t"
-            "bne 1b\n\t"
-            "mov r0, r1\n\t"
-            "add sp, sp, #20\n\t"
-            "pop {r4-r11, pc}\n\t");
+            "add r5, lr, r5, asr #12\n\t" MCE_DENSE_END("r8", "r4", "r9", "r5") "mov r0, r1\n\t"
+                                                                                "add sp, sp, #20\n\t"
+                                                                                "pop {r4-r11, pc}\n\t");
 }
+
+#define MCE_FOURS_LANES(lane, w) /* 2 weights of 4 channels */                                                         \
+    lane "and r12, r2, " w "\n\t"                                                                                      \
+         "smlad r4, r11, r12, r4\n\t"                                                                                  \
+         "and r12, r2, " w ", lsr #4\n\t"                                                                              \
+         "smlad r5, r11, r12, r5\n\t"                                                                                  \
+         "and r12, r2, " w ", lsr #8\n\t"                                                                              \
+         "smlad r6, r11, r12, r6\n\t"                                                                                  \
+         "smlad r7, r11, " w ", r7\n\t"
+#define MCE_FOURS_HALF(extend)                                                                                         \
+    "ldr r8, [r0], #4\n\t"                                                                                             \
+    "ldrd r9, r10, [r1], #8\n\t" MCE_FOURS_LANES(extend " r11, r8\n\t", "r9")                                          \
+        MCE_FOURS_LANES(extend " r11, r8, ror #8\n\t", "r10")
+#define MCE_FOURS_STEP(extend) MCE_FOURS_HALF(extend) MCE_FOURS_HALF(extend)
+/* As mce_dense_tiles, of bytes by mce_dense_masked; extend: UXTB16 or SXTB16. r4 to r7 sums, lr elements that are left;
+ * [sp] job, [sp, #4] the fourth channel's sum. */
+#define MCE_FOURS(extend)                                                                                              \
+    "push {r4-r11, lr}\n\t"                                                                                            \
+    "sub sp, sp, #12\n\t"                                                                                              \
+    "str r0, [sp]\n\t"                                                                                                 \
+    "ldr r1, [r0]\n\t"                                                                                                 \
+    "mov r2, #0x000F000F\n\t"                                                                                          \
+    "1:\n\t"                                                                                                           \
+    "ldr r12, [sp]\n\t"                                                                                                \
+    "ldr r3, [r12, #16]\n\t"                                                                                           \
+    "ldrd r8, lr, [r12, #68]\n\t"                                                                                      \
+    "ldr r0, [r12, #4]\n\t"                                                                                            \
+    "ldm r3!, {r4-r7}\n\t"                                                                                             \
+    "str r3, [r12, #16]\n\t"                                                                                           \
+    "str r7, [sp, #4]\n\t"                                                                                             \
+    "add r4, r4, r8\n\t"                                                                                               \
+    "add r5, r5, r8\n\t"                                                                                               \
+    "add r6, r6, r8\n\t"                                                                                               \
+    "4:\n\t"                                                                                                           \
+    "mov r3, lr\n\t"                                                                                                   \
+    "cmp lr, #256\n\t"                                                                                                 \
+    "it gt\n\t"                                                                                                        \
+    "movgt r3, #256\n\t"                                                                                               \
+    "tst r3, #8\n\t"                                                                                                   \
+    "add r3, r1, r3, lsl #1\n\t"                                                                                       \
+    "add r7, r4, r5, lsl #4\n\t"                                                                                       \
+    "add r7, r7, r6, lsl #8\n\t"                                                                                       \
+    "beq 2f\n\t" MCE_FOURS_STEP(extend) "cmp r1, r3\n\t"                                                               \
+                                        "beq 5f\n\t"                                                                   \
+                                        "2:\n\t" MCE_FOURS_STEP(extend)                                                \
+                                            MCE_FOURS_STEP(extend) "cmp r1, r3\n\t"                                    \
+                                                                   "bne 2b\n\t"                                        \
+                                                                   "5:\n\t"                                            \
+                                                                   "ldr r8, [sp, #4]\n\t"                              \
+                                                                   "sub r7, r7, r4\n\t"                                \
+                                                                   "sub r7, r7, r5, lsl #4\n\t"                        \
+                                                                   "sub r7, r7, r6, lsl #8\n\t"                        \
+                                                                   "add r7, r8, r7, asr #12\n\t"                       \
+                                                                   "subs lr, lr, #256\n\t"                             \
+                                                                   "ble 3f\n\t"                                        \
+                                                                   "str r7, [sp, #4]\n\t"                              \
+                                                                   "b 4b\n\t"                                          \
+                                                                   "3:\n\t"                                            \
+                                                                   "ldr r12, [sp]\n\t" MCE_DENSE_END(                  \
+                                                                       "r4", "r5", "r6", "r7") "mov r0, r1\n\t"        \
+                                                                                               "add sp, sp, #12\n\t"   \
+                                                                                               "pop {r4-r11, pc}\n\t"
+
+MCE_NAKED const mce_word *mce_dense_fours_u8(MCE_IN_ASM mce_quad_job *job)
+{ __asm__(MCE_FOURS("uxtb16")); }
+MCE_NAKED const mce_word *mce_dense_fours_s8(MCE_IN_ASM mce_quad_job *job)
+{ __asm__(MCE_FOURS("sxtb16")); }
 
 #else
 
 /* The same in C, for PCs. */
+static inline uint8_t *mce_dense_tile(const mce_quad_job *job, int32_t a, int32_t b, int32_t c, int32_t d)
+{
+    const int32_t acc[4] = {a, b, c, d}, bits = job->bytes ? 8 : 4;
+    uint32_t tile = job->flip;
+    for (int32_t i = 0; i < 4; i++) {
+        const int32_t v = mce_smmlar((int32_t)((uint32_t)acc[i] << job->shift), job->m[i], job->zero);
+        tile ^= (bits == 4 ? mce_usat4(v) : mce_usat8(v)) << bits * i;
+    }
+    if (bits == 4) {
+        *(mce_half_any *)job->y0 = (uint16_t)tile;
+    } else {
+        *(mce_word_any *)job->y0 = tile;
+    }
+    return job->y0 + bits / 2;
+}
+
 static inline const mce_word *mce_dense_tiles(mce_quad_job *job)
 {
-    const int32_t bits = job->bytes ? 8 : 4;
     const mce_word *w = job->w;
-    for (; job->tiles > 0; job->tiles--, job->bias += 4, job->m += job->m_advance / 4, job->y0 += bits / 2) {
+    for (; job->tiles > 0; job->tiles--, job->bias += 4, job->m += job->m_advance / 4) {
         int32_t low[2] = {job->bias[0], job->bias[2]}, high[2] = {0, 0}, inputs = 0;
         for (const mce_quad_block *block = job->blocks; block != job->last + 1; block++) {
             inputs += block->size;
@@ -377,18 +473,26 @@ static inline const mce_word *mce_dense_tiles(mce_quad_job *job)
         }
         w += inputs / 2;
         const int32_t acc[4] = {low[0], job->bias[1] + (high[0] >> 12), low[1], job->bias[3] + (high[1] >> 12)};
-        uint32_t tile = job->flip;
-        for (int32_t c = 0; c < 4; c++) {
-            const int32_t v = mce_smmlar((int32_t)((uint32_t)acc[c] << job->shift), job->m[c], job->zero);
-            tile ^= (bits == 4 ? mce_usat4(v) : mce_usat8(v)) << bits * c;
-        }
-        if (bits == 4) {
-            *(mce_half_any *)job->y0 = (uint16_t)tile;
-        } else {
-            *(mce_word_any *)job->y0 = tile;
-        }
+        job->y0 = mce_dense_tile(job, acc[0], acc[1], acc[2], acc[3]);
     }
     return w;
 }
+
+static inline const mce_word *mce_dense_fours(mce_type type, mce_quad_job *job)
+{
+    const mce_word *w = job->w;
+    for (; job->tiles > 0; job->tiles--, job->bias += 4, job->m += job->m_advance / 4) {
+        const int32_t *const bias = job->bias, offset = job->split.base;
+        mce_dense_four sum = {mce_wrap_add(bias[0], offset), mce_wrap_add(bias[1], offset),
+                              mce_wrap_add(bias[2], offset), bias[3]};
+        w = mce_dense_masked(type, (const mce_word_any *)job->patches, w, job->split.reciprocal, &sum);
+        job->y0 = mce_dense_tile(job, sum.a, sum.b, sum.c, sum.d);
+    }
+    return w;
+}
+static inline const mce_word *mce_dense_fours_u8(mce_quad_job *job)
+{ return mce_dense_fours(MCE_U8, job); }
+static inline const mce_word *mce_dense_fours_s8(mce_quad_job *job)
+{ return mce_dense_fours(MCE_S8, job); }
 #endif
 #endif

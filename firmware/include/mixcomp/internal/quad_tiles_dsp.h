@@ -20,7 +20,7 @@ typedef struct mce_quad_job {
     const int64_t *residual; /* [48] for each code of a residual element, what it adds to acc * m */
     const uint8_t *r0, *r1;  /* [52, 56] the residual's next four elements, advanced */
     int32_t shift, bytes;    /* [60, 64] of q32, of bytes and dense; dense only, 1: y has 8-bit elements */
-    mce_quad_split split;    /* [68, 72, 76] conv2d only */
+    mce_quad_split split;    /* [68, 72, 76] conv2d; of bytes in dense: offset of the sums, and elements of x */
 } mce_quad_job;
 
 /* mce_quad_tiles, mce_quad_tiles_add or mce_quad_tiles_bytes */

@@ -27,7 +27,7 @@ MCE_INLINE void mce_gates_dsp(mce_type type, mce_scheme scheme, const mce_dense 
     for (; outputs - o > 2 || (scheme == MCE_BYTES && o < outputs); o += 4) {
         mce_dense_four sum = {mce_wrap_add(p->bias[o], offset), mce_wrap_add(mce_dense_bias(p, o + 1, outputs), offset),
                               mce_wrap_add(mce_dense_bias(p, o + 2, outputs), offset),
-                              mce_wrap_add(mce_dense_bias(p, o + 3, outputs), offset)};
+                              mce_dense_bias(p, o + 3, outputs)};
         w = mce_dense_sum_four(type, scheme, words, w, table, n, &sum);
         mce_gate_store(p, s, o, sum.a);
         mce_gate_store(p, s, o + 1, sum.b);

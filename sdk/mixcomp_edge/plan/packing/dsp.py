@@ -96,14 +96,17 @@ def dense_two(node: Weighted, x: QNode) -> Packed | None:
 
 
 def dense_four(node: Weighted, x: QNode) -> Packed | None:
-    """fixp4 weights plus 8: nibble c of a word is weight 0 of channel c, nibble c + 4 its weight 1; see
-    internal/dense_sums_dsp.h. For each four channels [K/2] words, the last three are four with one of zeros; one or two
-    are left with [K/4] words, nibbles 0 and 4 weights 0 and 1, 2 and 6 weights 2 and 3 of the first."""
+    """fixp4 weights plus 8, but those of each fourth channel as they are: nibble c of a word is weight 0 of channel c,
+    nibble c + 4 its weight 1; see internal/dense_sums_dsp.h. For each four channels [K/2] words, the last three are
+    four with one of zeros; one or two are left with [K/4] words of weights plus 8, nibbles 0 and 4 weights 0 and 1, 2
+    and 6 weights 2 and 3 of the first."""
     if not node.weights.codebook.is_twos_complement:
         return None
     levels = reduction_in_order(node.weights.levels, gather_order(node, x))
-    levels = np.pad(levels, ((0, -len(levels) % 2), (0, 0))) + 8
+    levels = np.pad(levels, ((0, -len(levels) % 2), (0, 0)))
     split = len(levels) // 4 * 4
+    levels = levels + 8
+    levels[3:split:4] = levels[3:split:4] - 8 & 15
     fours = levels[:split].reshape(-1, 4, levels.shape[1] // 2, 2).transpose(0, 2, 3, 1)  # (O/4, K/2, 2, 4)
     pairs = levels[split:].reshape(-1, 2, levels.shape[1] // 4, 2, 2).transpose(0, 2, 4, 3, 1)  # (1, K/4, 2, 2, 2)
     nibbles = np.concatenate([fours.reshape(-1, 8), pairs.reshape(-1, 8)])

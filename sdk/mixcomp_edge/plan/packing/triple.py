@@ -14,8 +14,8 @@ MOST_SHIFT = 32 - SUM_BITS  # of q32
 
 
 def triple(node: QConv2d, x: QNode) -> Packed | None:
-    """For each two channels [n/4] words: nibbles 0 and 4 the first one's weights 0 and 1, 1 and 5 the second's, 2 and 6 the
-    first one's weights 2 and 3, 3 and 7 the second's. Biases times 4096."""
+    """For each two channels [n/4] words: nibbles 0 and 4 the first one's weights 0 and 1, 1 and 5 the second's, 2 and 6
+    the first one's weights 2 and 3, 3 and 7 the second's. Biases times 4096. None where a sum leaves 20 bits."""
     weights = node.weights
     plain = node.groups == 1 and node.window.dilation[1] == 1 and node.shape[-1] % 2 == 0
     if not plain or not weights.codebook.is_twos_complement or weights.requant.shift > MOST_SHIFT:
@@ -34,8 +34,8 @@ def triple(node: QConv2d, x: QNode) -> Packed | None:
 
 
 def row_order(rows: int, run: int) -> np.ndarray:
-    """(n,) for each place of a patch the index of its element in the reduction of `rows` rows, -1 for a zero: bytes 0 2 1 3
-    of each four of a row, then what is left of the rows, n a multiple of 4."""
+    """(n,) for each place of a patch the index of its element in the reduction of `rows` rows, -1 for a zero: bytes
+    0 2 1 3 of each four of a row, then what is left of the rows, n a multiple of 4."""
     whole = run // 4 * 4
     elements = np.arange(rows * run).reshape(rows, run)
     words = elements[:, :whole].reshape(-1, 4)[:, [0, 2, 1, 3]].ravel()
