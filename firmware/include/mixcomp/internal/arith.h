@@ -80,10 +80,75 @@
 MCE_INLINE int32_t mce_round32(int64_t wide)
 { return (int32_t)((wide + ((int64_t)1 << 31)) >> 32); }
 
+/* (a * m + more) >> 32, 0 <= m < 2^31 */
+#if MCE_THUMB == 1
+/* No long multiplication, and compilers call one of 64 bits. Halves: a = r0 * 2^16 + r4, m = r1 * 2^16 + r5. */
+MCE_NAKED int32_t mce_multiply_more(MCE_IN_ASM int32_t a, MCE_IN_ASM int32_t m, MCE_IN_ASM int64_t more)
+{
+    __asm__(".syntax unified\n\t"
+            "push {r4-r6, lr}\n\t"
+            "uxth r4, r0\n\t"
+            "asrs r0, r0, #16\n\t"
+            "uxth r5, r1\n\t"
+            "lsrs r1, r1, #16\n\t"
+            "movs r6, r4\n\t"
+            "muls r6, r5, r6\n\t"
+            "muls r5, r0, r5\n\t"
+            "muls r4, r1, r4\n\t"
+            "muls r0, r1, r0\n\t"
+            "asrs r1, r5, #16\n\t"
+            "adds r0, r0, r1\n\t"
+            "lsrs r1, r4, #16\n\t"
+            "adds r0, r0, r1\n\t"
+            "lsls r5, r5, #16\n\t"
+            "lsls r4, r4, #16\n\t"
+            "movs r1, #0\n\t"
+            "adds r6, r6, r5\n\t"
+            "adcs r0, r1\n\t"
+            "adds r6, r6, r4\n\t"
+            "adcs r0, r1\n\t"
+            "adds r6, r6, r2\n\t"
+            "adcs r0, r3\n\t"
+            "pop {r4-r6, pc}");
+}
+#else
+MCE_INLINE int32_t mce_multiply_more(int32_t a, int32_t m, int64_t more)
+{ return (int32_t)((more + (int64_t)a * m) >> 32); }
+#endif
+
 /* (a * m + 2^31) >> 32, 0 <= m < 2^31, |result| <= 2^30 */
 MCE_INLINE int32_t mce_multiply_high(int32_t a, int32_t m)
 {
-#if MCE_THUMB == 1
+#if MCE_THUMB_LOOPS == 1 /* as below, without what compilers spill */
+    uint32_t low, ml, mh, t;
+    __asm__(".syntax unified\n\t"
+            "uxth %[low], %[a]\n\t"
+            "asrs %[a], %[a], #16\n\t"
+            "uxth %[ml], %[m]\n\t"
+            "lsrs %[mh], %[m], #16\n\t"
+            "movs %[t], %[low]\n\t"
+            "muls %[t], %[ml], %[t]\n\t"
+            "lsrs %[t], %[t], #16\n\t"
+            "muls %[ml], %[a], %[ml]\n\t"
+            "adds %[t], %[t], %[ml]\n\t"
+            "muls %[low], %[mh], %[low]\n\t"
+            "muls %[a], %[mh], %[a]\n\t"
+            "asrs %[ml], %[t], #16\n\t"
+            "adds %[a], %[a], %[ml]\n\t"
+            "lsrs %[ml], %[low], #16\n\t"
+            "adds %[a], %[a], %[ml]\n\t"
+            "uxth %[t], %[t]\n\t"
+            "uxth %[low], %[low]\n\t"
+            "adds %[t], %[t], %[low]\n\t"
+            "lsrs %[t], %[t], #15\n\t"
+            "adds %[t], %[t], #1\n\t"
+            "lsrs %[t], %[t], #1\n\t"
+            "adds %[a], %[a], %[t]"
+            : [a] "+l"(a), [low] "=&l"(low), [ml] "=&l"(ml), [mh] "=&l"(mh), [t] "=&l"(t)
+            : [m] "l"(m)
+            : "cc");
+    return a;
+#elif MCE_THUMB == 1
     /* No long multiplication: 16-bit halves, a = ah * 2^16 + al, m = mh * 2^16 + ml. What is below bit 16 of al * ml cannot
      * reach the result, as 2^31 has no bit there. */
     const int32_t ah = a >> 16, mh = m >> 16;

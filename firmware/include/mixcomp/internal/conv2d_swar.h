@@ -1,5 +1,5 @@
-/* The bodies of mce_conv2d_<act>_fx4__<v6m,v7m,swar> and mce_conv2d_add_<act>_fx4__<v6m,v7m,swar>; type and pairs are
- * constants in each of them. */
+/* The bodies of mce_conv2d_<act>_fx4__<v7m,swar> and mce_conv2d_add_<act>_fx4__<v7m,swar>; type is a constant in each of
+ * them. And what internal/conv2d_swar_four.h shares with them. */
 #ifndef MIXCOMP_INTERNAL_CONV2D_SWAR_H
 #define MIXCOMP_INTERNAL_CONV2D_SWAR_H
 
@@ -155,10 +155,10 @@ MCE_INLINE void mce_swar_begin(const mce_swar_pixels *in, int32_t a, int32_t b, 
 
 /* acc[o] = bias[o] + sum_{i,j,c} w[o,i,j,c] * X[h*sh - top + i*dh, w*sw - left + j*dw, g*depth + c]
  * y[h,w,o] = clamp(y.zero + q32(acc[o], m[o], s)), or with a residual as in SPEC.md 4.12               SPEC.md 4.1
- * Two pixels meet `pairs` pairs of channels at a time. packing swar2 or swar4: scratch [2][n] bytes, n = kh*kw*depth
+ * Two pixels meet two pairs of channels at a time. packing swar4: scratch [2][n] bytes, n = kh*kw*depth
  * rounded up to a multiple of 8. (|bias| + sum |level| * max|x|) * 2^s < 2^31; sums wrap on the way there. */
-MCE_INLINE void mce_conv2d_swar(mce_type type, int32_t pairs, const mce_conv2d *p, const mce_conv2d_add *add,
-                                const uint8_t *x, const uint8_t *r, uint8_t *y, mce_scratch *scratch)
+MCE_INLINE void mce_conv2d_swar(mce_type type, const mce_conv2d *p, const mce_conv2d_add *add, const uint8_t *x,
+                                const uint8_t *r, uint8_t *y, mce_scratch *scratch)
 {
     const int32_t depth = p->x.c / p->groups, outputs = p->y.c / p->groups, pixels = p->y.h * p->y.w;
     const int32_t length = p->window.kh * p->window.kw * depth, n = (length + 7) & ~7;
@@ -181,11 +181,11 @@ MCE_INLINE void mce_conv2d_swar(mce_type type, int32_t pairs, const mce_conv2d *
                 in.correction[i] = mce_swar_correction(mce_is_packed(type), patches + i * n, n);
             }
             w = group;
-            for (int32_t o = first; o < last; o += 2 * pairs) {
+            for (int32_t o = first; o < last; o += 4) {
                 const int32_t *const bias = p->bias + o, left = last - o;
                 uint32_t v[8];
                 mce_swar_begin(&in, bias[0], left > 1 ? bias[1] : 0, v);
-                if (pairs == 2 && left > 2) {
+                if (left > 2) {
                     mce_swar_begin(&in, bias[2], left > 3 ? bias[3] : 0, v + 4);
                     w = mce_swar_sum(2, patches, patches + n, w, p->blocks, v);
                     mce_swar_output(&sink, plain, &in, o + 2, left > 3, v + 4);

@@ -56,7 +56,7 @@ MCE_INLINE int32_t mce_sink_value(const mce_sink *s, int32_t acc, int32_t m, int
     }
     const int32_t residual = r * ((int32_t)1 << s->add->r_shift);                /* its zero point is in `rounding` */
     const int64_t more = s->rounding + (int64_t)residual * s->add->r_multiplier; /* |both products| < 2^62 */
-    return s->zero + (int32_t)((more + (int64_t)acc * m) >> 32);
+    return s->zero + mce_multiply_more(acc, m, more);
 }
 
 /* For each code of a 4-bit residual, the 64-bit number that it, y's zero point and the rounding add to acc * m. The sums
@@ -67,6 +67,16 @@ MCE_INLINE void mce_sink_residuals(const mce_sink *s, int64_t *residual /* [16] 
         const int32_t r = mce_nibble(s->add->r.type, code) * ((int32_t)1 << s->add->r_shift);
         residual[code] = s->rounding + (int64_t)s->zero * ((int64_t)1 << 32) + (int64_t)r * s->add->r_multiplier;
     }
+}
+
+/* That table in `room`, where a residual of 4 bits is added the short way; else null (0). */
+MCE_INLINE const int64_t *mce_sink_table(const mce_sink *s, int32_t plain, int64_t *room /* [16] */)
+{
+    if (s->add == 0 || !plain || !mce_is_packed(s->add->r.type)) {
+        return 0;
+    }
+    mce_sink_residuals(s, room);
+    return room;
 }
 
 /* Outputs of two neighbouring channels, the short way: a byte, or a halfword's two bytes. `at` is their first byte;

@@ -85,44 +85,7 @@ MCE_INLINE void mce_swar_4x2(const uint8_t **p0, const uint8_t **p1, const mce_s
 
 #endif
 
-#if MCE_THUMB_LOOPS == 1
-
-/* A product of two channels at two pixels in 8 instructions: MULS leaves the lane and takes the element. */
-#define MCE_SWAR_K(make, k)                                                                                            \
-    make "ands %[l], %[l], %[m]\n\t"                                                                                   \
-         "ldrb %[at], [%[x0], #" k "]\n\t"                                                                             \
-         "muls %[at], %[l], %[at]\n\t"                                                                                 \
-         "add %[t0], %[t0], %[at]\n\t"                                                                                 \
-         "ldrb %[at], [%[x1], #" k "]\n\t"                                                                             \
-         "muls %[at], %[l], %[at]\n\t"                                                                                 \
-         "add %[t1], %[t1], %[at]\n\t"
-#define MCE_SWAR_SHIFTED(n) "lsrs %[l], %[v], #" n "\n\t"
-#define MCE_SWAR_WORD(k0, k1, k2, k3)                                                                                  \
-    "ldmia %[w]!, {%[v]}\n\t" MCE_SWAR_K("movs %[l], %[v]\n\t", k0) MCE_SWAR_K(MCE_SWAR_SHIFTED("4"), k1)              \
-        MCE_SWAR_K(MCE_SWAR_SHIFTED("8"), k2) MCE_SWAR_K(MCE_SWAR_SHIFTED("12"), k3)
-
 /* size products (a multiple of 8) of a pair of channels at two pixels; the pointers advance. */
-MCE_INLINE void mce_swar_2x2(const uint8_t **p0, const uint8_t **p1, const mce_swar_word **from, int32_t size,
-                             uint32_t *t /* [2] */)
-{
-    const uint8_t *x0 = *p0, *x1 = *p1;
-    const mce_swar_word *w = *from, *const end = w + size / 4;
-    uint32_t t0 = 0, t1 = 0, v, at, l;
-    __asm__(".syntax unified\n\t1:\n\t" MCE_SWAR_WORD("0", "1", "2", "3")
-                MCE_SWAR_WORD("4", "5", "6", "7") "adds %[x0], %[x0], #8\n\t"
-                                                  "adds %[x1], %[x1], #8\n\t"
-                                                  "cmp %[w], %[end]\n\t"
-                                                  "bne 1b"
-            : [t0] "+h"(t0), [t1] "+h"(t1), [x0] "+l"(x0), [x1] "+l"(x1), [w] "+l"(w), [v] "=&l"(v), [at] "=&l"(at),
-              [l] "=&l"(l)
-            : [m] "l"(0x000F000Fu), [end] "h"(end)
-            : "memory", "cc");
-    t[0] = t0, t[1] = t1;
-    *p0 = x0, *p1 = x1, *from = w;
-}
-
-#else
-
 MCE_INLINE void mce_swar_2x2(const uint8_t **p0, const uint8_t **p1, const mce_swar_word **from, int32_t size,
                              uint32_t *t /* [2] */)
 {
@@ -136,8 +99,6 @@ MCE_INLINE void mce_swar_2x2(const uint8_t **p0, const uint8_t **p1, const mce_s
     }
     *from = w;
 }
-
-#endif
 
 /* The halves of a pair's sums t at two pixels, added to those of its channels. */
 MCE_INLINE void mce_swar_fold(uint32_t *v /* [4] */, const uint32_t *t /* [2] */)

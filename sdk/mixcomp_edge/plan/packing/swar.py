@@ -28,7 +28,11 @@ def swar(node: Weighted, x: QNode, channels: int) -> Packed | None:
     has a neighbour of zeros. A block's products of the largest x with each channel's weights fit in 16 bits."""
     depth = x.shape[-1] // group_count(node)
     packed = _in_order(node, x, byte_order(node.weights.codes.shape[1], depth, x.type.bits), channels)
-    return packed and replace(packed, reads_words=x.type.bits == 4 and depth % 8 == 0)
+    if packed is None:
+        return None
+    pixels = {2: 4, 4: 2}[channels]  # that are gathered at a time
+    scratch = pixels * -(-node.weights.codes.shape[1] // 8) * 8
+    return replace(packed, scratch_bytes=scratch, reads_words=x.type.bits == 4 and depth % 8 == 0)
 
 
 def dense_swar(node: Weighted, x: QNode) -> Packed | None:
@@ -55,7 +59,7 @@ def _in_order(node: Weighted, x: QNode, order: NDArray[np.intp], channels: int) 
         return None
     peak = (1 << x.type.bits) - 1
     blocks = cut(levels + 8, lambda part: bool(peak * part.sum(axis=1).max() < 1 << 16))
-    return Packed(np.concatenate(words), bias.astype(np.int32), blocks=blocks, scratch_bytes=2 * levels.shape[1])
+    return Packed(np.concatenate(words), bias.astype(np.int32), blocks=blocks)
 
 
 def _swar_words(w: Int, channels: int) -> NDArray[np.uint32]:
