@@ -136,7 +136,7 @@ MCE_INLINE void mce_conv2d_body(mce_type type, mce_scheme scheme, mce_quad_run *
         together = 4 * p->blocks[0];
         in.split = mce_quad_split_of(p->blocks[1] | p->blocks[2] << 8);
         in.end = mce_quad_lengths(p->blocks + 3, blocks);
-        run = in.end == blocks + 1 && add == 0 ? mce_quad_tiles_alone : run;
+        run = !wide && add == 0 && in.end == blocks + 1 ? mce_quad_tiles_alone : run;
     }
     mce_word *const lanes = (mce_word *)(void *)(blocks + (in.end - blocks));
     mce_quad_job job = {0,

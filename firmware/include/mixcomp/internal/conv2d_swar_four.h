@@ -179,7 +179,7 @@ MCE_INLINE void mce_conv2d_swar_four(mce_type type, const mce_conv2d *p, const m
     const int32_t depth = p->x.c / p->groups, outputs = p->y.c / p->groups, pixels = p->y.h * p->y.w;
     const int32_t length = p->window.kh * p->window.kw * depth, n = (length + 7) & ~7;
     const mce_sink sink = mce_sink_of(&p->y, &p->requant, add, r, y);
-    const int32_t plain = mce_sink_is_plain(&sink, outputs), packed = mce_is_packed(p->y.type);
+    const int32_t plain = mce_sink_is_paired(&sink, outputs), packed = mce_is_packed(p->y.type);
     const int32_t pitch = mce_pair_bytes(packed, p->y.c);
     uint8_t *const patches = (uint8_t *)(void *)scratch;
     const mce_swar_word *w = (const mce_swar_word *)p->codes, *group = w;
@@ -212,6 +212,11 @@ MCE_INLINE void mce_conv2d_swar_four(mce_type type, const mce_conv2d *p, const m
                     v[1] += t[1] & 0xFFFFu, v[5] += t[1] >> 16;
                     v[2] += t[2] & 0xFFFFu, v[6] += t[2] >> 16;
                     v[3] += t[3] & 0xFFFFu, v[7] += t[3] >> 16;
+                }
+                if (plain && p->requant.shift != 0) {
+                    for (int32_t i = 0; i < 8; i++) {
+                        v[i] <<= p->requant.shift;
+                    }
                 }
                 if (!plain) {
                     for (int32_t i = 0; i < count; i++) {

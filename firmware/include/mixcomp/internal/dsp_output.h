@@ -41,12 +41,16 @@ MCE_INLINE mce_sink mce_sink_of(const mce_tensor *to, const mce_requant *requant
     return sink;
 }
 
-/* Whether outputs come in whole pairs (an even number of channels in each group) and need no shift: the short way. */
-MCE_INLINE int32_t mce_sink_is_plain(const mce_sink *s, int32_t outputs)
+/* Whether outputs come in whole pairs, an even number of channels in each group. */
+MCE_INLINE int32_t mce_sink_is_paired(const mce_sink *s, int32_t outputs)
 {
     const int32_t same = s->add == 0 || mce_is_packed(s->add->r.type) == mce_is_packed(s->to->type);
-    return (outputs & 1) == 0 && s->requant->shift == 0 && same;
+    return (outputs & 1) == 0 && same;
 }
+
+/* Whether they need no shift, too: the short way. */
+MCE_INLINE int32_t mce_sink_is_plain(const mce_sink *s, int32_t outputs)
+{ return mce_sink_is_paired(s, outputs) && s->requant->shift == 0; }
 
 /* The value that is clamped, in offset binary: zero + q32(acc), or with the residual element r as in SPEC.md 4.12. */
 MCE_INLINE int32_t mce_sink_value(const mce_sink *s, int32_t acc, int32_t m, int32_t r)

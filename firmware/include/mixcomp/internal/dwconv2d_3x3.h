@@ -66,11 +66,12 @@ typedef struct mce_3x3_pair {
     int32_t o; /* the first channel */
 } mce_3x3_pair;
 
-/* Two rows of outputs, the first from `pixel` on; at: plane, step words a pixel. below: there is a second row. In plain ones
- * the outputs of both channels lie together; packed is a constant then. */
-MCE_INLINE void mce_3x3_rows(const mce_sink *s, int32_t plain, int32_t packed, const mce_3x3_pair *c, const int32_t *at,
-                             int32_t step, int32_t pixel, int32_t below)
+/* Two rows of outputs, the first from `pixel` on; at: plane, step words a pixel. below: there is a second row. packed is a
+ * constant. */
+MCE_INLINE void mce_3x3_rows(const mce_sink *s, int32_t packed, const mce_3x3_pair *c, const int32_t *at, int32_t step,
+                             int32_t pixel, int32_t below)
 {
+    const int32_t scale = (int32_t)1 << s->requant->shift;
     const int32_t pitch = mce_pair_bytes(packed, s->to->c), line = below ? s->to->w * pitch : 0;
     int32_t to = mce_pair_bytes(packed, pixel * s->to->c + c->o);
     for (const int32_t last = pixel + s->to->w; pixel < last; pixel++, at += step, to += pitch) {
@@ -78,15 +79,10 @@ MCE_INLINE void mce_3x3_rows(const mce_sink *s, int32_t plain, int32_t packed, c
         const int32_t a_p = mce_low16((uint32_t)a), b_p = mce_low16((uint32_t)b);
         const int32_t ap = a_p + c->bias[0], aq = ((a - a_p) >> 16) + c->bias[0];
         const int32_t bp = b_p + c->bias[1], bq = ((b - b_p) >> 16) + c->bias[1];
-        if (plain) { /* without a second row q is stored first, then p in its place */
-            mce_sink_store(packed, s->y + to + line, mce_sink_pair(packed, s, 0, aq, bq, c->m[0], c->m[1]));
-            mce_sink_store(packed, s->y + to, mce_sink_pair(packed, s, 0, ap, bp, c->m[0], c->m[1]));
-        } else {
-            mce_sink_any(s, pixel, c->o, 1, ap, bp);
-            if (below) {
-                mce_sink_any(s, pixel + s->to->w, c->o, 1, aq, bq);
-            }
-        }
+        const uint32_t q = mce_sink_pair(packed, s, 0, aq * scale, bq * scale, c->m[0], c->m[1]);
+        const uint32_t p = mce_sink_pair(packed, s, 0, ap * scale, bp * scale, c->m[0], c->m[1]);
+        mce_sink_store(packed, s->y + to + line, q); /* where there is no second row, in p's place */
+        mce_sink_store(packed, s->y + to, p);
     }
 }
 
@@ -100,7 +96,6 @@ MCE_INLINE void mce_dwconv2d_3x3(mce_type type, int32_t bits, const mce_conv2d *
 {
     const int32_t width = (p->y.w - 1) * p->window.sw + 3, step = 6 * p->window.sw;
     const mce_sink sink = mce_sink_of(&p->y, &p->requant, 0, 0, y);
-    const int32_t plain = mce_sink_is_plain(&sink, p->y.c);
     const int16_t *const level = (const int16_t *)p->levels;
     const uint8_t *const codes = (const uint8_t *)p->codes;
     int32_t *const plane = (int32_t *)(void *)scratch;
@@ -119,12 +114,10 @@ MCE_INLINE void mce_dwconv2d_3x3(mce_type type, int32_t bits, const mce_conv2d *
         for (int32_t h = 0; h < p->y.h; h += 2) {
             const int32_t pixel = h * p->y.w, below = h + 1 < p->y.h;
             mce_3x3_plane(type, p, x, o, h * p->window.sh - p->window.top, width, plane);
-            if (!plain) {
-                mce_3x3_rows(&sink, 0, 0, &c, plane, step, pixel, below);
-            } else if (mce_is_packed(p->y.type)) {
-                mce_3x3_rows(&sink, 1, 1, &c, plane, step, pixel, below);
+            if (mce_is_packed(p->y.type)) {
+                mce_3x3_rows(&sink, 1, &c, plane, step, pixel, below);
             } else {
-                mce_3x3_rows(&sink, 1, 0, &c, plane, step, pixel, below);
+                mce_3x3_rows(&sink, 0, &c, plane, step, pixel, below);
             }
         }
     }

@@ -49,6 +49,7 @@ from mixcomp_edge.plan.packing.steps import by_steps
 from mixcomp_edge.plan.packing.swar import dense_swar, rows_joined, swar
 from mixcomp_edge.plan.packing.triples import triples_dsp, triples_v7m
 from mixcomp_edge.plan.packing.triple import triple
+from mixcomp_edge.plan.packing.trio import trio
 
 __all__ = ["PACKINGS", "Packed"]
 
@@ -79,7 +80,7 @@ PACKINGS: dict[str, Callable[[Any, QNode], Packed | None]] = {
     **OF_CONVOLUTIONS,
     **{f"steps_{name}": partial(by_steps, packing=packing) for name, packing in OF_STEPS.items()},
     **{f"phases_{name}": partial(by_phases, packing=packing) for name, packing in OF_CONVOLUTIONS.items()},
-    "triple": triple,
+    "trio": trio,
     "rows": rows,
     "rows3x3": rows3x3,
     "dense_quad": dense_quad,

@@ -3,58 +3,57 @@
  *
  * A word holds four weights of each of two channels. `word << s & 0xF000F000` is two of them times 4096, signed as they
  * are: no offset to take back. So an accumulator holds 4096 times its sum, which must fit in 20 bits
- * (plan/packing/triple.py proves it), and begins with 4096 times the bias; a shift to the right brings the sum and
- * q32's shift to the left at once. */
-#ifndef MIXCOMP_INTERNAL_CONV2D_TRIPLE_DSP_H
-#define MIXCOMP_INTERNAL_CONV2D_TRIPLE_DSP_H
+ * (plan/packing/trio.py proves it); the bias, of any size, is added when it is shifted down. */
+#ifndef MIXCOMP_INTERNAL_CONV2D_TRIO_DSP_H
+#define MIXCOMP_INTERNAL_CONV2D_TRIO_DSP_H
 
 #include "mixcomp/internal/dsp_gather.h"
 #include "mixcomp/internal/dsp_output.h"
 
 /* Read by the assembly at the offsets in brackets. */
-typedef struct mce_triple_job {
+typedef struct mce_trio_job {
     const mce_word *w;       /* [0] [pairs][n/4] */
     const mce_word *patches; /* [4] three pixels interleaved by words, [n/2][3] */
-    const int32_t *bias;     /* [8] of the next two channels, times 4096, advanced */
+    const int32_t *bias;     /* [8] of the next two channels, advanced */
     const int32_t *m;        /* [12] multipliers of the next two channels, advanced by */
     int32_t m_advance;       /* [16] 8 bytes, or 0: all channels share two equal ones */
     int32_t zero;            /* [20] of y, in offset binary */
-    int32_t right;           /* [24] 12 less the shift of q32 */
+    int32_t shift;           /* [24] of q32 */
     uint32_t flip;           /* [28] sign bits of two outputs */
     uint8_t *y0, *y1, *y2;   /* [32, 36, 40] where the pixels' next channels go, advanced; y0 is written last */
     int32_t pairs;           /* [44] of channels, at least 1, counted down */
     int32_t packed;          /* [48] 1: y has 4-bit elements */
     int32_t n;               /* [52] elements of a patch, a multiple of 4 */
-} mce_triple_job;
+} mce_trio_job;
 
 #if MCE_DSP
 
 /* A field more or less, and the offsets above are wrong. */
-typedef char mce_triple_job_is_as_the_assembly_reads_it[sizeof(mce_triple_job) == 56 ? 1 : -1];
+typedef char mce_trio_job_is_as_the_assembly_reads_it[sizeof(mce_trio_job) == 56 ? 1 : -1];
 
-#define MCE_TRIPLE_ADD(a, b, c)                                                                                        \
+#define MCE_TRIO_ADD(a, b, c)                                                                                          \
     "smlad " a ", r10, r3, " a "\n\t"                                                                                  \
     "smlad " b ", r11, r3, " b "\n\t"                                                                                  \
     "smlad " c ", r12, r3, " c "\n\t"
 /* Four weights of two channels: 76 bytes of code. r0 patches, r1 w, r2 mask, r4-r6 and r7-r9 the channels' sums. */
-#define MCE_TRIPLE_STEP                                                                                                \
+#define MCE_TRIO_STEP                                                                                                  \
     "ldr.w lr, [r1], #4\n\t"                                                                                           \
     "ldmia.w r0!, {r10, r11, r12}\n\t"                                                                                 \
-    "and.w r3, r2, lr, lsl #12\n\t" MCE_TRIPLE_ADD("r4", "r5", "r6") "and.w r3, r2, lr, lsl #8\n\t" MCE_TRIPLE_ADD(    \
+    "and.w r3, r2, lr, lsl #12\n\t" MCE_TRIO_ADD("r4", "r5", "r6") "and.w r3, r2, lr, lsl #8\n\t" MCE_TRIO_ADD(        \
         "r7", "r8", "r9") "ldmia.w r0!, {r10, r11, r12}\n\t"                                                           \
-                          "and.w r3, r2, lr, lsl #4\n\t" MCE_TRIPLE_ADD(                                               \
-                              "r4", "r5", "r6") "and.w r3, r2, lr\n\t" MCE_TRIPLE_ADD("r7", "r8", "r9")
-#define MCE_TRIPLE_SCALE(acc, m)                                                                                       \
-    "asr " acc ", " acc ", r2\n\t"                                                                                     \
-    "smmlar " acc ", " acc ", " m ", r0\n\t"
-#define MCE_TRIPLE_CLAMP(bits, acc) "usat " acc ", #" bits ", " acc "\n\t"
-#define MCE_TRIPLE_STORE(bits, store)                                                                                  \
-    MCE_TRIPLE_CLAMP(bits, "r4")                                                                                       \
-    MCE_TRIPLE_CLAMP(bits, "r5")                                                                                       \
-    MCE_TRIPLE_CLAMP(bits, "r6")                                                                                       \
-    MCE_TRIPLE_CLAMP(bits, "r7")                                                                                       \
-    MCE_TRIPLE_CLAMP(bits, "r8")                                                                                       \
-    MCE_TRIPLE_CLAMP(bits, "r9")                                                                                       \
+                          "and.w r3, r2, lr, lsl #4\n\t" MCE_TRIO_ADD(                                                 \
+                              "r4", "r5", "r6") "and.w r3, r2, lr\n\t" MCE_TRIO_ADD("r7", "r8", "r9")
+#define MCE_TRIO_SUM(acc, bias) "add " acc ", " bias ", " acc ", asr #12\n\t"
+#define MCE_TRIO_SHIFT(acc) "lsl " acc ", " acc ", r2\n\t"
+#define MCE_TRIO_SCALE(acc, m) "smmlar " acc ", " acc ", " m ", r0\n\t"
+#define MCE_TRIO_CLAMP(bits, acc) "usat " acc ", #" bits ", " acc "\n\t"
+#define MCE_TRIO_STORE(bits, store)                                                                                    \
+    MCE_TRIO_CLAMP(bits, "r4")                                                                                         \
+    MCE_TRIO_CLAMP(bits, "r5")                                                                                         \
+    MCE_TRIO_CLAMP(bits, "r6")                                                                                         \
+    MCE_TRIO_CLAMP(bits, "r7")                                                                                         \
+    MCE_TRIO_CLAMP(bits, "r8")                                                                                         \
+    MCE_TRIO_CLAMP(bits, "r9")                                                                                         \
     "orr r4, r4, r7, lsl #" bits "\n\t"                                                                                \
     "orr r5, r5, r8, lsl #" bits "\n\t"                                                                                \
     "orr r6, r6, r9, lsl #" bits "\n\t"                                                                                \
@@ -68,7 +67,7 @@ typedef char mce_triple_job_is_as_the_assembly_reads_it[sizeof(mce_triple_job) =
     "pop {r4-r11, pc}\n\t"
 
 /* job->pairs pairs of channels at three pixels. */
-MCE_NAKED void mce_triple_tiles(MCE_IN_ASM mce_triple_job *job)
+MCE_NAKED void mce_trio_tiles(MCE_IN_ASM mce_trio_job *job)
 {
     /* sp: [0] job, [4] end of the patches, [8] patches, [12] where the first round of the loop begins */
     __asm__(
@@ -89,49 +88,57 @@ MCE_NAKED void mce_triple_tiles(MCE_IN_ASM mce_triple_job *job)
         "orr r4, r4, #1\n\t"
         "str r4, [sp, #12]\n\t"
         "2:\n\t"
-        "ldr r12, [sp]\n\t"
-        "ldr r2, [r12, #8]\n\t"
         "ldrd r0, r3, [sp, #8]\n\t"
-        "ldrd r4, r7, [r2], #8\n\t"
-        "str r2, [r12, #8]\n\t"
         "mov r2, #0xF000F000\n\t"
-        "mov r5, r4\n\t"
-        "mov r6, r4\n\t"
-        "mov r8, r7\n\t"
-        "mov r9, r7\n\t"
+        "mov r4, #0\n\t"
+        "mov r5, #0\n\t"
+        "mov r6, #0\n\t"
+        "mov r7, #0\n\t"
+        "mov r8, #0\n\t"
+        "mov r9, #0\n\t"
         "bx r3\n\t"
         ".balign 4\n\t"
-        "1:\n\t" MCE_TRIPLE_STEP MCE_TRIPLE_STEP MCE_TRIPLE_STEP MCE_TRIPLE_STEP "ldr r3, [sp, #4]\n\t"
+        "1:\n\t" MCE_TRIO_STEP MCE_TRIO_STEP MCE_TRIO_STEP MCE_TRIO_STEP "ldr r3, [sp, #4]\n\t"
         "cmp r0, r3\n\t"
         "bne 1b\n\t"
         "ldr r12, [sp]\n\t"
-        "ldrd r0, r2, [r12, #12]\n\t"
-        "ldrd r10, r11, [r0]\n\t"
-        "add r0, r0, r2\n\t"
-        "str r0, [r12, #12]\n\t"
-        "ldrd r0, r2, [r12, #20]\n\t" MCE_TRIPLE_SCALE("r4", "r10") MCE_TRIPLE_SCALE("r5", "r10")
-            MCE_TRIPLE_SCALE("r6", "r10") MCE_TRIPLE_SCALE("r7", "r11") MCE_TRIPLE_SCALE("r8", "r11") MCE_TRIPLE_SCALE(
-                "r9", "r11") "ldr r3, [r12, #28]\n\t"
-                             "ldr r0, [r12, #48]\n\t"
-                             "add r12, r12, #32\n\t"
-                             "cmp r0, #0\n\t"
-                             "bne 3f\n\t" MCE_TRIPLE_STORE(
-                                 "8",
-                                 "strh r6, [r3], #2\n\tstrh r5, [r2], #2\n\tstrh r4, "
-                                 "[r0], #2\n\t") "3:\n\t" MCE_TRIPLE_STORE("4", "strb r6, [r3], #1\n\tstrb r5, [r2], "
-                                                                                "#1\n\tstrb r4, [r0], #1\n\t"));
+        "ldr r3, [r12, #8]\n\t"
+        "ldrd r10, r11, [r3], #8\n\t"
+        "str r3, [r12, #8]\n\t" MCE_TRIO_SUM("r4", "r10") MCE_TRIO_SUM("r5", "r10") MCE_TRIO_SUM("r6", "r10")
+            MCE_TRIO_SUM("r7", "r11") MCE_TRIO_SUM("r8", "r11") MCE_TRIO_SUM(
+                "r9",
+                "r11") "ldrd r0, r2, [r12, #12]\n\t"
+                       "ldrd r10, r11, [r0]\n\t"
+                       "add r0, r0, r2\n\t"
+                       "str r0, [r12, #12]\n\t"
+                       "ldrd r0, r2, [r12, #20]\n\t"
+                       "cbz r2, 4f\n\t" MCE_TRIO_SHIFT("r4") MCE_TRIO_SHIFT("r5") MCE_TRIO_SHIFT("r6") MCE_TRIO_SHIFT(
+                           "r7") MCE_TRIO_SHIFT("r8") MCE_TRIO_SHIFT("r9") "4:\n\t" MCE_TRIO_SCALE("r4", "r10")
+                           MCE_TRIO_SCALE("r5", "r10") MCE_TRIO_SCALE("r6", "r10") MCE_TRIO_SCALE("r7", "r11")
+                               MCE_TRIO_SCALE("r8", "r11") MCE_TRIO_SCALE(
+                                   "r9",
+                                   "r11") "ldr r3, [r12, #28]\n\t"
+                                          "ldr r0, [r12, #48]\n\t"
+                                          "add r12, r12, #32\n\t"
+                                          "cmp r0, #0\n\t"
+                                          "bne 3f\n\t" MCE_TRIO_STORE(
+                                              "8",
+                                              "strh r6, [r3], #2\n\tstrh r5, [r2], #2\n\tstrh r4, "
+                                              "[r0], #2\n\t") "3:\n\t" MCE_TRIO_STORE("4",
+                                                                                      "strb r6, [r3], #1\n\tstrb r5, "
+                                                                                      "[r2], "
+                                                                                      "#1\n\tstrb r4, [r0], #1\n\t"));
 }
 
 #else
 
 /* The same in C, for PCs. */
-static inline void mce_triple_tiles(mce_triple_job *job)
+static inline void mce_trio_tiles(mce_trio_job *job)
 {
     const mce_word *w = job->w;
     uint8_t **const to[3] = {&job->y0, &job->y1, &job->y2};
     for (; job->pairs > 0; job->pairs--, job->bias += 2, job->m += job->m_advance / 4) {
-        int32_t a[3] = {job->bias[0], job->bias[0], job->bias[0]};
-        int32_t b[3] = {job->bias[1], job->bias[1], job->bias[1]};
+        int32_t a[3] = {0, 0, 0}, b[3] = {0, 0, 0};
         for (int32_t i = 0; i < job->n / 2; i++) {
             const uint32_t four = w[i / 2] << (i % 2 == 0 ? 12 : 4), mask = 0xF000F000u;
             for (int32_t v = 0; v < 3; v++) {
@@ -141,8 +148,9 @@ static inline void mce_triple_tiles(mce_triple_job *job)
         }
         w += job->n / 4;
         for (int32_t v = 2; v >= 0; v--) {
-            const int32_t va = mce_smmlar(a[v] >> job->right, job->m[0], job->zero);
-            const int32_t vb = mce_smmlar(b[v] >> job->right, job->m[1], job->zero);
+            const int32_t acc_a = (int32_t)((uint32_t)mce_wrap_add(job->bias[0], a[v] >> 12) << job->shift);
+            const int32_t acc_b = (int32_t)((uint32_t)mce_wrap_add(job->bias[1], b[v] >> 12) << job->shift);
+            const int32_t va = mce_smmlar(acc_a, job->m[0], job->zero), vb = mce_smmlar(acc_b, job->m[1], job->zero);
             const uint32_t both = job->packed ? mce_usat4(va) | mce_usat4(vb) << 4 : mce_usat8(va) | mce_usat8(vb) << 8;
             mce_sink_store(job->packed, *to[v], both ^ job->flip);
             *to[v] += job->packed ? 1 : 2;
@@ -153,7 +161,7 @@ static inline void mce_triple_tiles(mce_triple_job *job)
 #endif
 
 /* n elements (a multiple of 4) of one pixel from `from` to a patch; returns its end. */
-MCE_SHARED mce_word *mce_triple_words(mce_type type, mce_word *to, const uint8_t *from, int32_t n)
+MCE_SHARED mce_word *mce_trio_words(mce_type type, mce_word *to, const uint8_t *from, int32_t n)
 {
     for (const uint8_t *const end = from + n; from != end; from += 4, to += 6) {
         const uint32_t v = *(const mce_word_any *)from;
@@ -164,7 +172,7 @@ MCE_SHARED mce_word *mce_triple_words(mce_type type, mce_word *to, const uint8_t
 }
 
 /* As many elements of the padding. */
-MCE_SHARED mce_word *mce_triple_fill(mce_word *to, uint32_t both, int32_t n)
+MCE_SHARED mce_word *mce_trio_fill(mce_word *to, uint32_t both, int32_t n)
 {
     for (; n > 0; n -= 4, to += 6) {
         to[0] = both, to[3] = both;
@@ -172,13 +180,13 @@ MCE_SHARED mce_word *mce_triple_fill(mce_word *to, uint32_t both, int32_t n)
     return to;
 }
 
-/* mce_triple_words at three pixels, step bytes apart. */
-MCE_INLINE mce_word *mce_triple_words3(mce_type type, mce_word *to, const uint8_t *from, int32_t step, int32_t n)
+/* mce_trio_words at three pixels, step bytes apart. */
+MCE_INLINE mce_word *mce_trio_words3(mce_type type, mce_word *to, const uint8_t *from, int32_t step, int32_t n)
 {
 #if MCE_DSP_LOOPS
     const uint8_t *second = from + step, *third = second + step, *const end = from + n;
     uint32_t a, b, c, d, e, f;
-#define MCE_TRIPLE_WIDEN(extend)                                                                                       \
+#define MCE_TRIO_WIDEN(extend)                                                                                         \
     __asm__ volatile("1:\n\t"                                                                                          \
                      "ldr %[a], [%[x]], #4\n\t"                                                                        \
                      "ldr %[b], [%[y]], #4\n\t"                                                                        \
@@ -200,21 +208,21 @@ MCE_INLINE mce_word *mce_triple_words3(mce_type type, mce_word *to, const uint8_
         return to;
     }
     if (type == MCE_S8) {
-        MCE_TRIPLE_WIDEN("sxtb16");
+        MCE_TRIO_WIDEN("sxtb16");
     } else {
-        MCE_TRIPLE_WIDEN("uxtb16");
+        MCE_TRIO_WIDEN("uxtb16");
     }
     return to;
 #else
     for (int32_t v = 2; v > 0; v--) {
-        mce_triple_words(type, to + v, from + v * step, n);
+        mce_trio_words(type, to + v, from + v * step, n);
     }
-    return mce_triple_words(type, to, from, n);
+    return mce_trio_words(type, to, from, n);
 #endif
 }
 
 /* What a row of the window has beyond whole words: n elements, as elements `at` and so on of `rest`. */
-MCE_INLINE void mce_triple_rest(mce_type type, mce_word *rest, int32_t at, const uint8_t *from, int32_t n)
+MCE_INLINE void mce_trio_rest(mce_type type, mce_word *rest, int32_t at, const uint8_t *from, int32_t n)
 {
     for (int32_t i = 0; i < n; i++, at++) {
         uint16_t *const half = (uint16_t *)(void *)(rest + 3 * (at >> 1)) + (at & 1);
@@ -223,7 +231,7 @@ MCE_INLINE void mce_triple_rest(mce_type type, mce_word *rest, int32_t at, const
 }
 
 /* The patch under the window at one pixel: `to` and its rest, X is x.zero in the padding. */
-MCE_SHARED void mce_triple_patch(mce_type type, const mce_gathering *g, mce_corner at, mce_word *to, mce_word *rest)
+MCE_SHARED void mce_trio_patch(mce_type type, const mce_gathering *g, mce_corner at, mce_word *to, mce_word *rest)
 {
     const mce_conv2d *const p = g->p;
     const mce_window *const k = &p->window;
@@ -237,8 +245,8 @@ MCE_SHARED void mce_triple_patch(mce_type type, const mce_gathering *g, mce_corn
     }
     if (whole || g->bytes != 0) {
         for (int32_t i = 0; i < k->kh; i++, from += pitch) {
-            to = mce_triple_words(type, to, base + from, even);
-            mce_triple_rest(type, rest, i * odd, base + from + even, odd);
+            to = mce_trio_words(type, to, base + from, even);
+            mce_trio_rest(type, rest, i * odd, base + from + even, odd);
         }
         return;
     }
@@ -247,19 +255,18 @@ MCE_SHARED void mce_triple_patch(mce_type type, const mce_gathering *g, mce_corn
     for (int32_t i = 0; i < k->kh; i++, from += pitch) {
         const int32_t inside = mce_inside(at.row + i * k->dh, p->x.h);
         const int32_t before = inside ? columns.first * depth : g->run, after = inside ? columns.end * depth : g->run;
-        to = mce_triple_fill(to, zero, before);
+        to = mce_trio_fill(to, zero, before);
         if (after > before) {
-            to = mce_triple_words(type, to, base + from + before, after - before);
+            to = mce_trio_words(type, to, base + from + before, after - before);
         }
-        to = mce_triple_fill(to, zero, g->run - after);
+        to = mce_trio_fill(to, zero, g->run - after);
     }
 }
 
 /* As mce_conv2d_body without a residual, of one group and an even number of channels, the window's columns side by side.
  * scratch: [n/2][3] words for three patches, n = whole words of each of the window's rows, then what is left of them,
  * rounded up to a multiple of 4; then bytes for one patch where its channels do not fill words. */
-MCE_INLINE void mce_conv2d_triple(mce_type type, const mce_conv2d *p, const uint8_t *x, uint8_t *y,
-                                  mce_scratch *scratch)
+MCE_INLINE void mce_conv2d_trio(mce_type type, const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch)
 {
     const int32_t pixels = p->y.h * p->y.w, packed = mce_is_packed(p->y.type);
     const int32_t run = p->window.kw * p->x.c, odd = run & 3;
@@ -274,20 +281,20 @@ MCE_INLINE void mce_conv2d_triple(mce_type type, const mce_conv2d *p, const uint
     }
     mce_corner at = mce_corner_begin(&g);
     const int32_t step = g.advance * p->x.c, pitch = mce_pair_bytes(packed, p->y.c);
-    mce_triple_job job = {(const mce_word *)p->codes,
-                          patches,
-                          0,
-                          0,
-                          sink.step != 0 ? 8 : 0,
-                          sink.zero,
-                          12 - p->requant.shift,
-                          sink.flip,
-                          0,
-                          0,
-                          0,
-                          0,
-                          packed,
-                          n};
+    mce_trio_job job = {(const mce_word *)p->codes,
+                        patches,
+                        0,
+                        0,
+                        sink.step != 0 ? 8 : 0,
+                        sink.zero,
+                        p->requant.shift,
+                        sink.flip,
+                        0,
+                        0,
+                        0,
+                        0,
+                        packed,
+                        n};
     for (mce_word *to = rest; to != end; to++) {
         *to = 0;
     }
@@ -298,16 +305,16 @@ MCE_INLINE void mce_conv2d_triple(mce_type type, const mce_conv2d *p, const uint
             const uint8_t *from = x + at.row * g.line + at.column * p->x.c;
             mce_word *to = patches;
             for (int32_t i = 0; i < p->window.kh; i++, from += g.pitch) {
-                to = mce_triple_words3(type, to, from, step, run - odd);
+                to = mce_trio_words3(type, to, from, step, run - odd);
                 for (int32_t v = 0; v < 3 && odd != 0; v++) {
-                    mce_triple_rest(type, rest + v, i * odd, from + v * step + run - odd, odd);
+                    mce_trio_rest(type, rest + v, i * odd, from + v * step + run - odd, odd);
                 }
             }
             at.column = last;
             mce_corner_next(&g, &at);
         } else {
             for (int32_t v = 0; v < count; v++) {
-                mce_triple_patch(type, &g, at, patches + v, rest + v);
+                mce_trio_patch(type, &g, at, patches + v, rest + v);
                 mce_corner_next(&g, &at);
             }
         }
@@ -317,7 +324,7 @@ MCE_INLINE void mce_conv2d_triple(mce_type type, const mce_conv2d *p, const uint
         job.bias = p->bias;
         job.m = sink.step != 0 ? p->requant.multiplier : two;
         job.pairs = p->y.c >> 1;
-        mce_triple_tiles(&job);
+        mce_trio_tiles(&job);
     }
 }
 
