@@ -152,6 +152,24 @@ def test_fields_of_triples_hold_to_the_last_value_and_blocks_end_before(kernels,
         want = pack_elements(interp.outputs(graph, (value[None],))[0][0], 4)
         for kernel, packed in served:
             assert alone.Call(graph, node, kernel, packed, {"x": value}).on_host(kernels) == want, kernel.name
+@pytest.mark.parametrize(("inputs", "served"), [(256, True), (264, False)])
+def test_sums_of_bytes_reach_twenty_bits_and_no_further(inputs, served, kernels):
+    """Weights of -8 and 7 at bytes of 255: products down to -522,240 beside biases that would leave twenty bits by
+    themselves, in the kernel that proves them and in the others."""
+    x = QInput(name="x", inputs=(), shape=(1, 4, inputs), type=QType("u8", 1.0))
+    codes = np.repeat([[8], [7], [8], [7]], inputs, axis=1).astype(np.uint8)
+    by = Requant(np.array([2**18], np.int32), 2)
+    held = Weights(codebook("fixp4"), codes, np.array([2**28, -(2**28), 0, 5], np.int32), by)
+    window, y_type = Window((1, 1)), QType("s8", 1.0)
+    node = QConv2d(name="y", inputs=("x",), shape=(1, 4, 4), type=y_type, weights=held, window=window, groups=1)
+    graph, values = verify(Graph("alone", (x, node), "y")), {"x": np.full((1, 4, inputs), 255)}
+    want = pack_elements(interp.run(graph, values["x"][None])[0], 8)
+    kernels_of = {k.name: packed for k in catalogue() if (packed := k.pack(graph, node)) is not None}
+    assert ("mce_conv2d_u8_fx4_2x3__dsp" in kernels_of) == served
+    for kernel in catalogue():
+        if kernel.name in kernels_of:
+            call = alone.Call(graph, node, kernel, kernels_of[kernel.name], values)
+            assert call.on_host(kernels) == want, kernel.name
 
 
 def test_padding_wider_than_all_columns_of_a_row_of_outputs(kernels):
