@@ -152,6 +152,8 @@ def test_fields_of_triples_hold_to_the_last_value_and_blocks_end_before(kernels,
         want = pack_elements(interp.outputs(graph, (value[None],))[0][0], 4)
         for kernel, packed in served:
             assert alone.Call(graph, node, kernel, packed, {"x": value}).on_host(kernels) == want, kernel.name
+
+
 @pytest.mark.parametrize(("inputs", "served"), [(256, True), (264, False)])
 def test_sums_of_bytes_reach_twenty_bits_and_no_further(inputs, served, kernels):
     """Weights of -8 and 7 at bytes of 255: products down to -522,240 beside biases that would leave twenty bits by

@@ -47,9 +47,8 @@ from mixcomp_edge.plan.packing.portable import rows, rows3x3, rows_gathered, str
 from mixcomp_edge.plan.packing.quad import quad, quad_bytes, quad_halves
 from mixcomp_edge.plan.packing.steps import by_steps
 from mixcomp_edge.plan.packing.swar import dense_swar, rows_joined, swar
-from mixcomp_edge.plan.packing.triples import triples_dsp, triples_v7m
-from mixcomp_edge.plan.packing.triple import triple
 from mixcomp_edge.plan.packing.trio import trio
+from mixcomp_edge.plan.packing.triples import triples_dsp, triples_v7m
 
 __all__ = ["PACKINGS", "Packed"]
 
