@@ -66,6 +66,7 @@ NAMED = {  # who names operators all the same: what joins several, and how weigh
     "plan/packing/phases.py": {"conv2d", "conv2d_transpose"},
     "plan/packing/portable.py": {"avgpool2d", "dwconv2d"},
     "plan/packing/steps.py": {"dense", "recurrent"},
+    "plan/packing/trio.py": {"conv2d"},
     "plan/packing/triples.py": {"conv2d"},
     "streaming/derive.py": {"push", "slice"},
 }
