@@ -48,7 +48,7 @@ class Call:
         self.name, self.keep = kernel.name, []
         sources = [graph[name] for name in node.inputs]
         buffers = [self.hold(c_uint8, pack_elements(values[s.name], s.type.bits)) for s in sources]
-        self.y = buffers[node.in_place[0]] if in_place else garbage(node.nbytes)
+        self.y = buffers[node.in_place[1] - 1] if in_place else garbage(node.nbytes)
         scratch = [] if packed.scratch_bytes is None else [garbage(packed.scratch_bytes)]
         self.steps: list[tuple[ctypes.Structure, list[Memory]]]
         view = node.c_view(sources, graph.contract)

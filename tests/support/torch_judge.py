@@ -388,7 +388,7 @@ def _lstm(node, *xs, types):
 def _rnn(node, *xs, types):
     def step(x, h, state):
         u = _clamp16(x[0] + h[0])
-        return [max(u, 0) if node.relu else _tanh(u)]
+        return [max(u, 0) if node.relu else _clamp16(_tanh(u))]
 
     return _steps(node, xs, types, 1, 1, step)
 

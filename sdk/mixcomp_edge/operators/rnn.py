@@ -67,7 +67,7 @@ class QRnn(QRecurrent):
 
     def step(self, x: Value, gates: Value, states: list[Value]) -> tuple[Value, ...]:
         u = clamp16(x + gates)[0]
-        return (np.maximum(u, 0) if self.relu else tanh(u),)
+        return (np.maximum(u, 0) if self.relu else clamp16(tanh(u)),)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -34,6 +34,8 @@ IN_PLACE = {
     "add": (0, 1),
     **dict.fromkeys(("rescale", "lookup", "prelu"), (0,)),
     "conv2d_add": (1,),
+    "push": (0,),
+    **dict.fromkeys(("gru_states", "lstm_states", "rnn_states"), (1,)),
     **dict.fromkeys(("mul", "blend", "minimum", "maximum"), (0, 1)),
 }  # SPEC.md and mixcomp/<op>.h: kernels that may write over these of their inputs
 

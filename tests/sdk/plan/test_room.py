@@ -41,8 +41,8 @@ def network(size: int, outputs: int, book: str, waits: int = 0, dilation: int = 
 
 
 def chosen(graph: Graph) -> tuple[int, int]:
-    """(channels that y decodes at a time, 0 in place; bytes of the arena)."""
-    plan = lay_out(graph, target("cortex-m4"))
+    """(channels that y decodes at a time, 0 in place; bytes of the arena), by the kernel of lanes."""
+    plan = lay_out(graph, target("cortex-m4"), {"y": "mce_conv2d_u4_w4__dsp"})
     packed = next(step.packed for step in plan.steps if step.node.name == "y")
     return 4 * int(packed.blocks[0]) if packed.table else 0, plan.arena.total_bytes
 

@@ -85,7 +85,7 @@ MCE_INLINE void mce_rnn_states_step(mce_type type, const mce_recurrent *p, const
 {
     for (int32_t i = 0; i < s->size; i++) {
         const int32_t u = mce_step_gate(s, x, t * s->size, i);
-        const int32_t h = p->relu == 0 ? mce_tanh(u) : u > 0 ? u : 0;
+        const int32_t h = p->relu == 0 ? mce_clamp16(mce_tanh(u)) : u > 0 ? u : 0;
         mce_store_any(type, s->stored, i, s->size, mce_step_output(type, s, h));
         mce_states_store(y, t * s->size + i, h);
     }
