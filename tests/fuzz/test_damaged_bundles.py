@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import typer
 from rich.console import Console
 
 from mixcomp_edge import cli
@@ -480,10 +481,11 @@ BY_COMMAND = [
 
 @pytest.fixture(scope="module", autouse=True)
 def one_command():
-    """The verbs are registered once, though main() runs hundreds of times here."""
+    """The command is built once, though main() runs hundreds of times here."""
     cli._register()
     patch = pytest.MonkeyPatch()
     patch.setattr(cli, "_register", lambda: None)
+    patch.setattr(cli, "app", typer.main.get_command(cli.app))
     yield
     patch.undo()
 
