@@ -22,13 +22,17 @@ MCE_INLINE void mce_rnn_begin(mce_type type, const mce_recurrent *p, const mce_s
 }
 
 /* u = c16(x + h),  h = c16(tanh(u)), or max(u, 0)                                                       SPEC.md 4.29 */
+MCE_INLINE int32_t mce_rnn_next(const mce_recurrent *p, const mce_steps *s, const uint8_t *x, int32_t from, int32_t i)
+{
+    const int32_t u = mce_step_gate(s, x, from, i);
+    return p->relu == 0 ? mce_clamp16(mce_tanh(u)) : u > 0 ? u : 0;
+}
+
 MCE_INLINE void mce_rnn_step(mce_type type, const mce_recurrent *p, const mce_steps *s, const uint8_t *x, uint8_t *y,
                              int32_t t)
 {
     for (int32_t i = 0; i < s->size; i++) {
-        const int32_t u = mce_step_gate(s, x, t * s->size, i);
-        const int32_t h = p->relu == 0 ? mce_clamp16(mce_tanh(u)) : u > 0 ? u : 0;
-        mce_step_store(type, p, s, y, t, i, mce_step_output(type, s, h));
+        mce_step_store(type, p, s, y, t, i, mce_step_output(type, s, mce_rnn_next(p, s, x, t * s->size, i)));
     }
 }
 

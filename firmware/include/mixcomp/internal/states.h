@@ -3,7 +3,9 @@
 #define MIXCOMP_INTERNAL_STATES_H
 
 #include "mixcomp/gru_states.h"
-#include "mixcomp/internal/recurrent.h"
+#include "mixcomp/internal/gru.h"
+#include "mixcomp/internal/lstm.h"
+#include "mixcomp/internal/rnn.h"
 #include "mixcomp/lstm_states.h"
 #include "mixcomp/rnn_states.h"
 
@@ -48,12 +50,7 @@ MCE_INLINE void mce_gru_states_step(mce_type type, const mce_recurrent *p, const
     const int32_t size = s->size, from = t * 3 * size;
     (void)p;
     for (int32_t i = 0; i < size; i++) {
-        const int32_t r = mce_sigmoid(mce_step_gate(s, x, from, i));
-        const int32_t z = mce_sigmoid(mce_step_gate(s, x, from, size + i));
-        const int32_t kept = (r * s->gates[2 * size + i] + (1 << 14)) >> 15;
-        const int32_t n = mce_tanh(mce_clamp16(mce_step_input(s, x, from + 2 * size + i) + kept));
-        const int32_t h = ((32768 - z) * n + 2 * z * s->state[i] + (1 << 15)) >> 16;
-        s->state[i] = (int16_t)h;
+        const int32_t h = mce_gru_next(s, x, from, i);
         mce_store_any(type, s->stored, i, size, mce_step_output(type, s, h));
         mce_states_store(y, t * size + i, h);
     }
@@ -66,13 +63,7 @@ MCE_INLINE void mce_lstm_states_step(mce_type type, const mce_recurrent *p, cons
     const int32_t size = s->size, from = t * 4 * size;
     (void)p;
     for (int32_t k = 0; k < size; k++) {
-        const int32_t i = mce_sigmoid(mce_step_gate(s, x, from, k));
-        const int32_t f = mce_sigmoid(mce_step_gate(s, x, from, size + k));
-        const int32_t g = mce_tanh(mce_step_gate(s, x, from, 2 * size + k));
-        const int32_t o = mce_sigmoid(mce_step_gate(s, x, from, 3 * size + k));
-        const int32_t c = mce_clamp16((f * s->state[k] + ((i * g + 8) >> 4) + (1 << 14)) >> 15);
-        const int32_t h = (o * mce_tanh(mce_clamp16(2 * c)) + (1 << 14)) >> 15;
-        s->state[k] = (int16_t)c;
+        const int32_t h = mce_lstm_next(s, x, from, k), c = s->state[k];
         mce_store_any(type, s->stored, k, size, mce_step_output(type, s, h));
         mce_states_store(y, 2 * t * size + k, h);
         mce_states_store(y, (2 * t + 1) * size + k, c);
@@ -84,8 +75,7 @@ MCE_INLINE void mce_rnn_states_step(mce_type type, const mce_recurrent *p, const
                                     uint8_t *y, int32_t t)
 {
     for (int32_t i = 0; i < s->size; i++) {
-        const int32_t u = mce_step_gate(s, x, t * s->size, i);
-        const int32_t h = p->relu == 0 ? mce_clamp16(mce_tanh(u)) : u > 0 ? u : 0;
+        const int32_t h = mce_rnn_next(p, s, x, t * s->size, i);
         mce_store_any(type, s->stored, i, s->size, mce_step_output(type, s, h));
         mce_states_store(y, t * s->size + i, h);
     }
