@@ -16,7 +16,7 @@ import typer
 from torch import nn, randn
 
 from mixcomp_edge import LayerPlan, QuantPlan, Recipe, convert, export, prepare
-from mixcomp_edge.cli import _register, app
+from mixcomp_edge.cli import application
 from mixcomp_edge.frontend.onnx import FAMILIES
 from mixcomp_edge.frontend.onnx.calls import HANDLERS as ONNX
 from mixcomp_edge.frontend.tflite.module import HANDLERS as TFLITE
@@ -39,8 +39,7 @@ def table(*rows: Iterable[object]) -> str:
 
 def commands() -> str:
     """A section a verb: help, examples, arguments and options."""
-    _register()
-    verbs: dict[str, Any] = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    verbs: dict[str, Any] = typer.main.get_command(application()).commands  # type: ignore[attr-defined]
     return "\n".join(_command(name, verb) for name, verb in verbs.items())
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import types
 import typing
 from dataclasses import fields
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -103,11 +104,17 @@ def _decode_node(entry: Any, unused: Tensors) -> Node:
     operator = INTEGER.get(entry["op"]) if isinstance(entry, dict) and isinstance(entry.get("op"), str) else None
     if operator is None:
         raise BundleError(f"node {name!r}: its operator is missing or unknown.")
-    hints = typing.get_type_hints(operator)
+    hints = _types(operator)  # type: ignore[arg-type]  # mypy takes an instance's __hash__ for that of its class
     wanted = [f.name for f in fields(operator)]
     table = _fields(entry, {"op", *wanted}, f"node {name!r}")
     values = {key: _decode(hints[key], table[key], f"node {name!r}: {key}", unused) for key in wanted}
     return operator(**values)
+
+
+@cache
+def _types(declared: type[Any]) -> dict[str, Any]:
+    """Of each field of a dataclass."""
+    return typing.get_type_hints(declared)
 
 
 def _decode(hint: Any, value: Any, where: str, unused: Tensors) -> Any:
@@ -119,7 +126,7 @@ def _decode(hint: Any, value: Any, where: str, unused: Tensors) -> Any:
     if hint is Weights:
         return _decode_weights(value, where, unused)
     if hint in (QType, Requant, Window):
-        hints = typing.get_type_hints(hint)
+        hints = _types(hint)
         table = _fields(value, set(hints), where)
         return hint(**{key: _decode(hints[key], table[key], f"{where}.{key}", unused) for key in hints})
     if origin is tuple:

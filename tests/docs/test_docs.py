@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 import typer
 
-from mixcomp_edge.cli import _register, app
+from mixcomp_edge.cli import application
 from mixcomp_edge.quant_plan import load_plan
 from mixcomp_edge.train.recipe import load_recipe
 from mixcomp_edge.train.tasks.project import read_project
@@ -32,9 +32,7 @@ QEMU = "mps2-an386"
 @pytest.fixture(scope="module")
 def command():
     """The whole command, as the library that parses it has it."""
-    if not app.registered_commands:
-        _register()
-    return typer.main.get_command(app)
+    return typer.main.get_command(application())
 
 
 def fenced(page: Path, language: str) -> list[str]:

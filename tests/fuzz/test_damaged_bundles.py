@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import typer
 from rich.console import Console
 
 from mixcomp_edge import cli
@@ -477,17 +476,6 @@ BY_COMMAND = [
     "hostile: cycle of two", "hostile: add shape.0 is 10**400", "hostile: node name that ends a comment",
     "hostile: scale NaN", "hostile: bias that overflows",
 ]  # fmt: skip
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_command():
-    """The command is built once, though main() runs hundreds of times here."""
-    cli._register()
-    patch = pytest.MonkeyPatch()
-    patch.setattr(cli, "_register", lambda: None)
-    patch.setattr(cli, "app", typer.main.get_command(cli.app))
-    yield
-    patch.undo()
 
 
 def refused_by_command(path: Path, capsys, monkeypatch) -> None:

@@ -17,7 +17,7 @@ pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 pytest.importorskip("ai_edge_litert")
 pytest.importorskip("flatbuffers")
-from mixcomp_edge.cli import _register, app
+from mixcomp_edge.cli import application
 from mixcomp_edge.errors import MixcompError
 from support.hostile_files import CASES
 
@@ -38,7 +38,7 @@ def outcome(make, folder):
             words = [str(word) for word in make(folder)]
             before, held = set(folder.rglob("*")), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
             try:
-                app(["quantize", *words, "-o", str(folder / "out.mce")], standalone_mode=False)
+                application()(["quantize", *words, "-o", str(folder / "out.mce")], standalone_mode=False)
                 kind, text = "none", "it was taken"
             except MixcompError as error:
                 kind, text = "for the user", str(error)
@@ -66,8 +66,7 @@ def verbs():
     import mixcomp_edge.frontend.tflite
     import mixcomp_edge.train.tasks.files  # noqa: F401
 
-    if "quantize" not in {command.callback.__name__ for command in app.registered_commands}:
-        _register()
+    application()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs os.fork")

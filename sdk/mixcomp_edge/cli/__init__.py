@@ -7,6 +7,9 @@ import os
 import signal
 import sys
 import tempfile
+from collections.abc import Callable
+from functools import cache
+from importlib import import_module
 from types import FrameType
 from typing import Annotated
 
@@ -16,7 +19,7 @@ from mixcomp_edge import __version__
 from mixcomp_edge.cli.common import console, print_json
 from mixcomp_edge.errors import MissingSimulatorError, MissingTorchError, MixcompError
 
-app = typer.Typer(
+_app = typer.Typer(
     name="mixcomp-edge",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -30,7 +33,7 @@ def _show_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
+@_app.callback()
 def _options(
     version: Annotated[
         bool, typer.Option("--version", help="Print the version.", callback=_show_version, is_eager=True)
@@ -52,55 +55,33 @@ OF_THE_MACHINE = {
 INTERRUPTED, TERMINATED = 130, 143  # 128 + SIGINT, + SIGTERM, as shells have it
 
 
-def _register() -> None:
-    from mixcomp_edge.cli import (
-        analyze,
-        bench,
-        boards,
-        check,
-        doctor,
-        export,
-        flash,
-        mac,
-        predict,
-        quantize,
-        report,
-        run,
-        simulate,
-        sweep,
-        targets,
-        verify,
-    )  # fmt: skip
+VERBS = (
+    "run", "check", "analyze", "quantize", "sweep", "export", "flash", "verify", "predict", "simulate", "report",
+    "bench", "mac", "targets", "boards", "doctor",
+)  # fmt: skip
 
-    verbs = (
-        run,
-        check,
-        analyze,
-        quantize,
-        sweep,
-        export,
-        flash,
-        verify,
-        predict,
-        simulate,
-        report,
-        bench,
-        mac,
-        targets,
-        boards,
-        doctor,
-    )
-    for module in verbs:
-        module.register(app)
+
+@cache
+def application() -> typer.Typer:
+    """With all verbs, whose modules are only now imported."""
+    for verb in VERBS:
+        import_module(f"mixcomp_edge.cli.{verb}").register(_app)
+    return _app
+
+
+@cache
+def _command() -> Callable[[], None]:
+    """The application as what parses and calls; typer would make it anew for each call."""
+    return typer.main.get_command(application())
 
 
 def main() -> None:
     """Entry point. Exit code 0: done; 1: a check failed; 2: an error, which is named; 130, 143: broken off."""
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # else torch's threads spin when another process wants a core
     signal.signal(signal.SIGTERM, _terminate)
-    _register()
+    command = _command()
     try:
-        app()
+        command()
     except KeyboardInterrupt:
         console.print("interrupted")
         sys.exit(INTERRUPTED)

@@ -18,9 +18,7 @@ README = Path(__file__).resolve().parents[3] / "host_sim" / "mac" / "README.md"
 
 @pytest.fixture(scope="module")
 def run():
-    if not cli.app.registered_commands:
-        cli._register()
-    return lambda *arguments: CliRunner().invoke(cli.app, ["mac", *arguments], catch_exceptions=False)
+    return lambda *arguments: CliRunner().invoke(cli.application(), ["mac", *arguments], catch_exceptions=False)
 
 
 @pytest.fixture(scope="module")

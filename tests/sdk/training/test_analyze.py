@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from mixcomp_edge import LayerPlan, QuantPlan, prepare
-from mixcomp_edge.cli import app
+from mixcomp_edge.cli import application
 from mixcomp_edge.errors import PlanError, TaskError
 from mixcomp_edge.numerics import codebook
 from mixcomp_edge.quant_plan import load_plan
@@ -192,13 +192,9 @@ def command(tmp_path_factory):
     """`analyze digits --json` with plan and plot: (folder, stdout)."""
     from typer.testing import CliRunner
 
-    from mixcomp_edge.cli import _register
-
-    if not app.registered_commands:
-        _register()
     folder = tmp_path_factory.mktemp("analyze")
     arguments = ["analyze", "digits", "-o", f"{folder}/plan.toml", "--plot", f"{folder}/plan.svg", "--json"]
-    result = CliRunner().invoke(app, arguments)
+    result = CliRunner().invoke(application(), arguments)
     assert result.exit_code == 0, result.output
     return folder, result.stdout
 
