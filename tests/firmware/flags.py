@@ -43,7 +43,7 @@ from mixcomp_edge.targets import targets
 from mixcomp_sim import find_core, image_memory, open_machine
 
 LEVELS = ("-O0", "-Og", "-O1", "-Os", "-O2", "-O3", "-Ofast")
-EXTRAS = ((), ("-flto",), ("-fno-omit-frame-pointer",), ("-fPIC",))
+EXTRAS = ("-flto", "-fno-omit-frame-pointer", "-fPIC")
 DIALECTS = [
     *((f"-std={name}", "-pedantic") for name in ("c99", "gnu11", "c17", "c2x")),
     ("-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Wsign-conversion", "-Wundef", "-Werror"),
@@ -105,21 +105,25 @@ def _has_32_bits(compiler: tuple[str, ...]) -> bool:
     return subprocess.run(command, input=source, text=True, capture_output=True).returncode == 0
 
 
+OWN_CODE = ("cortex-m0plus", "cortex-m3", "cortex-m4", "cortex-m55")  # others run what one of these runs
+
+
 def matrix() -> Iterator[Build]:
-    """All: every level with every extra and every way to call with floats, one of them at a time. zig is another clang:
-    levels only. Dialects are a matter of the front end: at -O2, on one PC and one core. PCs run at every level, plain
-    and with LTO, cores at -O0, -Os and -O3."""
+    """All: every level on every machine by every compiler; with every extra and every way to call with floats, one of
+    them at a time, at every level where a core has an instruction set of its own, at -O0 and -O2 on the others, at -O0,
+    -O2 and -O3 on PCs. zig is another clang: levels only. Dialects are a matter of the front end: at -O2, on one PC and
+    one core. PCs run what they compile, plain and with LTO, cores at -O0, -Os and -O3."""
     for on, compiler in product(HOSTS, ("gcc", "clang")):
-        for level, extra in product(LEVELS, EXTRAS):
-            yield Build(on, compiler, (level, *extra), run=extra in ((), ("-flto",)))
+        yield from (Build(on, compiler, (level,), run=True) for level in LEVELS)
+        for level, extra in product(("-O0", "-O2", "-O3"), EXTRAS):
+            yield Build(on, compiler, (level, extra), run=extra == "-flto")
     yield from (Build("pc64", "zig", (level,), run=True) for level in LEVELS)
     yield from (Build("pc64", "gcc", (level, "-march=native"), run=True) for level in ("-O2", "-O3"))
     for on, compiler in product(ARM, ("gcc", "clang", "zig")):
-        for level in LEVELS:
-            for extra in EXTRAS if compiler != "zig" else ((),):
-                yield Build(on, compiler, (level, *extra), run=not extra and level in ("-O0", "-Os", "-O3"))
-            for way in ARM[on][1:] if compiler != "zig" else ():
-                yield Build(on, compiler, (level, *way))
+        yield from (Build(on, compiler, (level,), run=level in ("-O0", "-Os", "-O3")) for level in LEVELS)
+        more = [*((extra,) for extra in EXTRAS), *ARM[on][1:]] if compiler != "zig" else []
+        for level, flags in product(LEVELS if on in OWN_CODE else ("-O0", "-O2"), more):
+            yield Build(on, compiler, (level, *flags))
     for (on, compiler), dialect in product((("pc64", "gcc"), ("pc64", "clang"), ("cortex-m4", "gcc")), DIALECTS):
         yield Build(on, compiler, ("-O2", *dialect))
 
