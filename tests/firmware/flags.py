@@ -24,6 +24,7 @@ from functools import cache
 from hashlib import sha256
 from itertools import product
 from pathlib import Path
+from zlib import crc32
 
 import numpy as np
 
@@ -64,12 +65,14 @@ HOSTS = {"pc64": (), "pc32": ("-m32", "-msse2", "-mfpmath=sse")}  # Python loads
 
 @dataclass(frozen=True)
 class Build:
-    """`on`: a target, pc64 or pc32. `run`: with what is compiled, layers are computed."""
+    """`on`: a target, pc64 or pc32. `run`: with what is compiled, layers are computed. A run of the matrix takes one
+    kernel of `of`, others with the next seed."""
 
     on: str
     compiler: str  # gcc, clang or zig
     flags: tuple[str, ...]
     run: bool = False
+    of: int = 1
 
     def __str__(self) -> str:
         return f"{self.on} {self.compiler} {' '.join(self.flags)}"
@@ -79,6 +82,10 @@ class Build:
         """Those that such a machine may get: on a PC all."""
         isas = targets()[self.on].isas if self.on in ARM else {kernel.isa for kernel in catalogue()}
         return [kernel for kernel in catalogue() if kernel.isa in isas]
+
+    def share(self, seed: int) -> list[Kernel]:
+        """One kernel of `of`: each has its turn in as many seeds in a row."""
+        return self.kernels[(crc32(str(self).encode()) + seed) % self.of :: self.of]
 
     @property
     def command(self) -> list[str]:
@@ -109,23 +116,24 @@ OWN_CODE = ("cortex-m0plus", "cortex-m3", "cortex-m4", "cortex-m55")  # others r
 
 
 def matrix() -> Iterator[Build]:
-    """All: every level on every machine by every compiler; with every extra and every way to call with floats, one of
-    them at a time, at every level where a core has an instruction set of its own, at -O0 and -O2 on the others, at -O0,
-    -O2 and -O3 on PCs. zig is another clang: levels only. Dialects are a matter of the front end: at -O2, on one PC and
-    one core. PCs run what they compile, plain and with LTO, cores at -O0, -Os and -O3."""
+    """All: every level on every machine by every compiler, and there with every extra and every way to call with
+    floats, one of them at a time. All kernels at the levels by gcc and clang on PCs and where a core has an
+    instruction set of its own; a third of them on the other cores and by zig, which is another clang; a sixth with
+    extras. Dialects are a matter of the front end: at -O2, on one PC and one core. PCs run what they compile, plain and
+    with LTO, cores at -O0, -Os and -O3."""
     for on, compiler in product(HOSTS, ("gcc", "clang")):
         yield from (Build(on, compiler, (level,), run=True) for level in LEVELS)
-        for level, extra in product(("-O0", "-O2", "-O3"), EXTRAS):
-            yield Build(on, compiler, (level, extra), run=extra == "-flto")
-    yield from (Build("pc64", "zig", (level,), run=True) for level in LEVELS)
-    yield from (Build("pc64", "gcc", (level, "-march=native"), run=True) for level in ("-O2", "-O3"))
+        for level, extra in product(LEVELS, EXTRAS):
+            yield Build(on, compiler, (level, extra), run=extra == "-flto", of=6)
+    yield from (Build("pc64", "zig", (level,), run=True, of=3) for level in LEVELS)
+    yield from (Build("pc64", "gcc", (level, "-march=native"), run=True, of=3) for level in ("-O2", "-O3"))
     for on, compiler in product(ARM, ("gcc", "clang", "zig")):
-        yield from (Build(on, compiler, (level,), run=level in ("-O0", "-Os", "-O3")) for level in LEVELS)
+        of = 1 if on in OWN_CODE and compiler != "zig" else 3
+        yield from (Build(on, compiler, (level,), level in ("-O0", "-Os", "-O3"), of) for level in LEVELS)
         more = [*((extra,) for extra in EXTRAS), *ARM[on][1:]] if compiler != "zig" else []
-        for level, flags in product(LEVELS if on in OWN_CODE else ("-O0", "-O2"), more):
-            yield Build(on, compiler, (level, *flags))
+        yield from (Build(on, compiler, (level, *flags), of=6) for level, flags in product(LEVELS, more))
     for (on, compiler), dialect in product((("pc64", "gcc"), ("pc64", "clang"), ("cortex-m4", "gcc")), DIALECTS):
-        yield Build(on, compiler, ("-O2", *dialect))
+        yield Build(on, compiler, ("-O2", *dialect), of=6)
 
 
 THIN = (  # pc64 gcc -O3 is the library that the other tests of this folder call
@@ -306,10 +314,10 @@ class Record:
                 right = {n: (c, n in entry["ran"], entry["skipped"]) for n, c in entry["right"].items()}
                 self.known.setdefault(entry["build"], {}).update(right)
 
-    def outcome(self, one: Build) -> Outcome:
-        """Of the kernels whose C is today's."""
+    def outcome(self, one: Build, kernels: list[Kernel]) -> Outcome:
+        """Of those kernels whose C is today's."""
         known = self.known.get(repr(one), {})
-        same = {k.name: known[k.name] for k in one.kernels if known.get(k.name, ("",))[0] == todays_c(k)}
+        same = {k.name: known[k.name] for k in kernels if known.get(k.name, ("",))[0] == todays_c(k)}
         skipped = next((why for _, _, why in same.values() if why), "")
         return Outcome(tuple(same), tuple(name for name, (_, ran, _) in same.items() if ran), skipped=skipped)
 
@@ -325,7 +333,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="The C under every flag.")
     parser.add_argument("--only", default="", help="builds with these words, between commas, in their names")
     parser.add_argument("--minutes", type=float, help="builds in any order until the time is up")
-    parser.add_argument("--seed", type=int, default=0, help="of that order")
+    parser.add_argument("--seed", type=int, default=0, help="of that order, and of which kernels a build takes")
     parser.add_argument("--examples", type=int, default=2, help="layers for each kernel")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="compilers at a time")
     parser.add_argument("--record", type=Path, help="a file of what was right; what is in it is not done again")
@@ -339,8 +347,9 @@ def main() -> int:
     for one in builds:
         if asked.minutes is not None and time.monotonic() - start > 60 * asked.minutes:
             break
-        out = record.outcome(one)
-        if missing := [kernel for kernel in one.kernels if kernel.name not in out.compiled]:
+        kernels = one.share(asked.seed)
+        out = record.outcome(one, kernels)
+        if missing := [kernel for kernel in kernels if kernel.name not in out.compiled]:
             new = tried(one, asked.examples, asked.jobs, missing)
             record.add(one, new)
             out = Outcome(out.compiled + new.compiled, out.ran + new.ran, new.refused, new.wrong, new.skipped)

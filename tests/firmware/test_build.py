@@ -77,7 +77,7 @@ def sanitized(compiler: str, folder: Path, examples: int) -> dict[str, str]:
 
 @pytest.mark.parametrize(
     ("compiler", "examples"),
-    [("gcc", 10), *(pytest.param(name, 40, marks=pytest.mark.long) for name in ("gcc", "clang"))],
+    [("gcc", 5), *(pytest.param(name, 40, marks=pytest.mark.long) for name in ("gcc", "clang"))],
 )
 def test_no_case_leaves_its_memory_or_overflows(compiler, examples, tmp_path):
     if not shutil.which(compiler):

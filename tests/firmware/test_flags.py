@@ -69,7 +69,9 @@ def test_a_run_goes_on_where_one_stopped_and_does_again_what_was_wrong_or_has_ot
         return next(line.split() for line in capsys.readouterr().out.splitlines() if line.startswith("all "))[1:3]
 
     monkeypatch.setattr(flags, "tried", half_run)
-    monkeypatch.setattr("sys.argv", ["flags.py", "--only", "cortex-m4,-fPIC", "--record", str(record)])
+    levels = [Build("cortex-m4", compiler, (f"-O{i}",)) for compiler in ("gcc", "clang") for i in range(7)]
+    monkeypatch.setattr(flags, "matrix", lambda: levels)
+    monkeypatch.setattr("sys.argv", ["flags.py", "--record", str(record)])
     first, builds, every = run(), list(asked), len(Build("cortex-m4", "gcc", ()).kernels)
     clang = [(name, 1) for name, _ in builds if " clang " in name]
     assert [n for _, n in builds] == [every] * 14
@@ -84,3 +86,9 @@ def test_a_run_goes_on_where_one_stopped_and_does_again_what_was_wrong_or_has_ot
 
 
 digest = flags.todays_c
+
+
+def test_six_nights_in_a_row_take_every_kernel_of_a_build_that_takes_a_sixth():
+    one = next(build for build in flags.matrix() if build.of == 6)
+    nights = [kernel.name for seed in range(6) for kernel in one.share(seed)]
+    assert sorted(nights) == sorted(kernel.name for kernel in one.kernels)
