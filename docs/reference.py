@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 import tempfile
+import tomllib
 from collections.abc import Callable, Iterable
 from dataclasses import fields
 from enum import Enum
@@ -15,7 +16,7 @@ import sources
 import typer
 from torch import nn, randn
 
-from mixcomp_edge import LayerPlan, QuantPlan, Recipe, convert, export, prepare
+from mixcomp_edge import LayerPlan, QuantPlan, Recipe, convert, export, prepare, resources
 from mixcomp_edge.cli import application
 from mixcomp_edge.frontend.onnx import FAMILIES
 from mixcomp_edge.frontend.onnx.calls import HANDLERS as ONNX
@@ -141,6 +142,17 @@ def board_table() -> str:
     return table(("board", "", "target", "clock", "flash, B", "RAM, B", "flashed by", "its port"), *rows)
 
 
+def deviations() -> str:
+    """What static analysis says of the runtime and is kept."""
+    kept = tomllib.loads((resources.firmware() / "deviations.toml").read_text(encoding="utf-8"))
+    rows = [
+        (name, ", ".join(entry["rules"]), entry["reason"])
+        for tool, name in (("misra", "MISRA C:2012"), ("cppcheck", "cppcheck"), ("tidy", "clang-tidy"))
+        for entry in kept[tool]
+    ]
+    return table(("of", "rules", "reason"), *rows)
+
+
 def model_header() -> str:
     """The header of a model named mynet, as `export` writes it."""
     model = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
@@ -154,5 +166,5 @@ GENERATED: dict[str, Callable[[], str]] = {
     "onnx": onnx, "tflite": tflite, "targets": target_table, "boards": board_table, "python": sources.python_interface,
     "model_header": model_header, "types_header": lambda: sources.header(sources.C_INTERFACE / "types.h"),
     "values_header": lambda: sources.header(sources.C_INTERFACE / "values.h"),
-    "port_header": lambda: sources.header(sources.C_INTERFACE / "port.h"),
+    "port_header": lambda: sources.header(sources.C_INTERFACE / "port.h"), "deviations": deviations,
 }  # fmt: skip

@@ -21,6 +21,7 @@ from mixcomp_edge.documents import MAX_BYTES as MAX_TEXT_BYTES
 from mixcomp_edge.documents import parse_json, read_bytes
 from mixcomp_edge.errors import BundleError, GraphError, MixcompError
 from mixcomp_edge.ir import ends, interp
+from mixcomp_edge.ir.class_names import class_names
 from mixcomp_edge.ir.cost import check_cost
 from mixcomp_edge.ir.graph import CONTRACTS, Graph
 from mixcomp_edge.ir.verify import verify
@@ -79,6 +80,12 @@ class Bundle:
             for end, value in zip(sinks, found, strict=True)
         }
         return real if len(real) > 1 or isinstance(x, Mapping) else next(iter(real.values()))
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes, () where the task that made it had none."""
+        shapes = [(end.node.shape[-1], *end.node.shape[:-1]) for end in ends.outputs(self.graph)]
+        return class_names(self.origin, shapes)
 
     def stream(self, frames: int, dim: int | None = None) -> Bundle:
         """The model's step form: it takes so many frames at a time, and its outputs, one behind the other, are those of

@@ -96,7 +96,7 @@ def _samples(bundle: Bundle, data: Path, labels: str | None) -> tuple[Any, Any, 
     outputs = tuple(end.name for end in ends.outputs(bundle.graph))
     samples = read_samples(data, shapes, outputs, labels=labels)
     split = next(name for name in ("test", "", "validation", "train") if name in samples.x)
-    return samples.x[split], samples.y[split], samples.classes
+    return samples.x[split], samples.y[split], samples.classes or bundle.classes
 
 
 def _figures(scores: dict[str, Any]) -> str:

@@ -67,7 +67,7 @@ def environment_of(layout: Layout) -> jinja2.Environment:
     """Jinja2 with what templates of a model ask for."""
     jinja = environment()
     placement = _Placement(layout)
-    jinja.filters |= {"numbers": numbers, "dims": dims, "symbol": symbol, "c_float": c_float}
+    jinja.filters |= {"numbers": numbers, "dims": dims, "symbol": symbol, "c_float": c_float, "c_text": c_text}
     jinja.filters["pointer"] = placement.pointer
     jinja.filters["shared_name"] = sharing.shared_name
     jinja.globals["placement"] = placement
@@ -95,6 +95,7 @@ def context_of(bundle: Bundle, layout: Layout) -> dict[str, Any]:
         "one_of_each": len(sources) == len(sinks) == 1,
         "prototype": _prototype(graph),
         "stream": stream_of(bundle) if graph.kept else None,
+        "classes": bundle.classes,
         "tables": [(tables[key], key[0]) for key in sorted(tables)],
         "kernels": kernels_of([(bundle, layout)]),
         "check": sharing.check(),
@@ -192,6 +193,12 @@ def c_float(value: float) -> str:
     """A C float constant that reads back as the same float32."""
     text = f"{value:.9g}"
     return f"{text}f" if "." in text or "e" in text else f"{text}.0f"
+
+
+def c_text(text: str) -> str:
+    """A C string literal of its UTF-8, in plain ASCII; octal digits are three, so that none behind them joins."""
+    plain = (chr(byte) if 32 <= byte < 127 and byte not in b'"?\\' else f"\\{byte:03o}" for byte in text.encode())
+    return f'"{"".join(plain)}"'
 
 
 def numbers(values: Iterable[Any], form: str = "{}") -> str:

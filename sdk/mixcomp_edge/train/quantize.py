@@ -16,6 +16,7 @@ from mixcomp_edge.bundle import Bundle
 from mixcomp_edge.errors import PlanError
 from mixcomp_edge.frontend.torch_export.structure import plain
 from mixcomp_edge.ir import ends, interp
+from mixcomp_edge.ir.class_names import KEY as CLASSES
 from mixcomp_edge.ir.graph import Q32, Graph
 from mixcomp_edge.ir.interp import Values
 from mixcomp_edge.ir.nodes import QNode, Value
@@ -108,6 +109,7 @@ def quantize(
     model = trained(plan, "quantized", QUANTIZED)
     origin: dict[str, Any] = {"task": task.name, "recipe": recipe.as_dict(), "versions": versions()}
     origin |= {} if task.stream is None else {STEP_FRAMES: task.stream}
+    origin |= {CLASSES: list(task.classes)} if task.classes else {}
     mixed = [name for name in model.macs if not model.layer(name).quantizer.codebook.even]
     if fall_back and mixed:
         fixed_plan = model.plan

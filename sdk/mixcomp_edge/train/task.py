@@ -66,6 +66,8 @@ class Task:
     Several outputs come as the model returns them. Where targets are given for each, by name or in order, the loss is
     the sum of theirs.
 
+    `classes` are the names of the classes in their order; predictions, reports and the model's C have them.
+
     `stream`: the model is to run frame by frame, so many at a time; its C is then the step form of what was trained on
     whole sequences (StreamError where a frame needs later ones).
 
@@ -85,6 +87,7 @@ class Task:
     metric: Metric | Callable[[Any, Any], float] | str | None = None
     float_recipe: Recipe | None = None
     stream: int | None = None
+    classes: Any = ()
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()  # what its user may like to know
     objective: Objective = field(init=False, repr=False, compare=False)

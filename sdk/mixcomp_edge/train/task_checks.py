@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
 from mixcomp_edge.errors import MixcompError, TaskError
+from mixcomp_edge.ir.class_names import are_names, class_count
 from mixcomp_edge.ir.verify import check_model_name
 from mixcomp_edge.train.arrays import (
     as_array,
@@ -56,6 +57,7 @@ def checked(task: Task) -> dict[str, Any]:
         _check_split(task, split, f"{named}: {field}", shape)
     _check_raw_calibration(task, named)
     outputs = output_of(model, calibration)
+    fields["classes"] = _classes(task.classes, outputs, named)
     targets = {f"{named}: {field}": split.y for field, split in task.splits.items()}
     fields["objective"], kept = objective_of(task.name, targets, outputs, as_loss(task.loss), task.metric)
     for (field, split), y in zip(task.splits.items(), kept, strict=True):
@@ -63,6 +65,17 @@ def checked(task: Task) -> dict[str, Any]:
     if outputs is not None and fields["objective"].given_loss is not None:
         _try_loss(fields["objective"], outputs, {**task.splits, **fields}, named)
     return fields
+
+
+def _classes(given: Any, outputs: Any, named: str) -> tuple[str, ...]:
+    names = tuple(given) if isinstance(given, Sequence) and not isinstance(given, str) else (given,)
+    if not are_names(names):
+        raise TaskError(f"{named}: classes is {given!r}, expected different names, each a line of text.")
+    count = class_count(outputs.shape[1:]) if isinstance(outputs, Tensor) else None
+    if names and outputs is not None and len(names) != count:
+        has = "no output of classes" if count is None else f"{count} classes"
+        raise TaskError(f"{named}: classes are {len(names)} names, and the model has {has}.")
+    return names
 
 
 def _shapes(shape: Any, named: str) -> Any:

@@ -20,6 +20,7 @@ from mixcomp_edge.train.tasks.images import SAMPLE_SEED, Augment, Normalize, raw
 from mixcomp_edge.train.tasks.weights import pretrained
 
 SHAPE = (3, 32, 32)
+CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 SCRATCH = Recipe(epochs=30, lr=0.05, weight_decay=1e-4)  # for random weights
 RETRAIN = Recipe(epochs=4, batch_size=64, lr=3e-3, lr_step=1e-2)  # DECISIONS.md, "Retraining"
 FOLLOW = RETRAIN.with_(distill=0.5, temperature=4.0)  # DECISIONS.md, "The best recipe"
@@ -71,5 +72,6 @@ def _task(
         to_input=to_input,
         augment=Augment(crop=4 if scratch else 0, flip=True, black=black),
         float_recipe=scratch,
+        classes=CLASSES,
         warnings=warnings,
     )

@@ -10,6 +10,8 @@ from mixcomp_edge.train.tasks.holdout import hold_out
 from mixcomp_edge.train.tasks.images import Augment, raw_pixels, sample
 from mixcomp_edge.train.tasks.weights import seeded
 
+CLASSES = ("t-shirt", "trousers", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot")
+
 
 def fashion() -> Task:
     everything, test = fashion_mnist()
@@ -26,4 +28,5 @@ def fashion() -> Task:
         to_input=raw_pixels,
         augment=Augment(crop=0, flip=True),
         float_recipe=Recipe(epochs=8, lr=0.1),
+        classes=CLASSES,
     )

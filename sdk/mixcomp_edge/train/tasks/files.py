@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
 from mixcomp_edge.errors import TaskError
+from mixcomp_edge.ir.class_names import class_count
 from mixcomp_edge.train.arrays import as_float
 from mixcomp_edge.train.metrics import SHARE, Metric
 from mixcomp_edge.train.recipe import load_recipe
@@ -116,9 +117,16 @@ def _labelled(samples: Samples, model: nn.Module, source: Source) -> dict[str, A
     return {
         **splits,
         "calibration": change(sample(splits["train"]), as_float),
+        "classes": _classes(samples.classes, model, splits["train"].x),
         "loss": source.loss,
         "metric": source.metric,
     }
+
+
+def _classes(names: tuple[str, ...], model: nn.Module, x: Any) -> tuple[str, ...]:
+    """The names where the model's output has a place for each."""
+    y = _answers(model, take(x, slice(1))) if names else None
+    return names if isinstance(y, np.ndarray) and len(names) == class_count(y.shape[1:]) else ()
 
 
 def _taught(samples: Samples, model: nn.Module, source: Source) -> dict[str, Any]:

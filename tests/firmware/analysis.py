@@ -1,0 +1,90 @@
+"""What static analysis says of the runtime: cppcheck, its addon for MISRA C:2012, clang-tidy and clang's analyzer.
+
+    python tests/firmware/analysis.py       every body of every kernel, the protocol and a model; a table, minutes
+
+firmware/deviations.toml lists what they say and we keep, with reasons."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tempfile
+import tomllib
+from collections import Counter
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from firmware import build
+from mixcomp_edge import export
+from mixcomp_edge.ir.graph import TFLM
+from mixcomp_edge.plan.kernels import Kernel, catalogue
+from sdk.codegen import zoo
+
+DEVIATIONS = tomllib.loads((build.FIRMWARE / "deviations.toml").read_text())
+TOOLS = ("misra", "cppcheck", "tidy")
+KEPT = {tool: {rule for entry in DEVIATIONS[tool] for rule in entry["rules"]} for tool in TOOLS}
+CPPCHECK = ["cppcheck", "--quiet", "--std=c99", "-D__GNUC__=12", "--platform=unix32", "--template={id} {file}:{line}"]
+MISRA = ["--addon=misra", "--enable=style,warning,performance,portability"]
+TIDY = ["clang-tidy", "--quiet", "--header-filter=.*"]
+Findings = Counter[str]  # rule -> how often
+
+
+def bodies() -> list[Kernel]:
+    """A kernel of each body, of both contracts and every instruction set: the others differ in the type they name."""
+    found: dict[object, Kernel] = {}
+    for kernel in (*catalogue(), *catalogue(TFLM)):
+        name = kernel.body.split("(")[0] if kernel.body else kernel.of or kernel.name
+        found.setdefault((kernel.isa, name, kernel.requantizer), kernel)
+    return list(found.values())
+
+
+def model(folder: Path) -> Path:
+    """The C of a generated model."""
+    export(zoo.bundle("residual"), "generic", folder)
+    return folder / "src" / "mce_residual.c"
+
+
+def include(source: Path) -> list[str]:
+    beside = source.parent.parent / "include"
+    return [f"-I{beside}"] if beside.is_dir() else [f"-I{build.FIRMWARE / 'include'}"]
+
+
+def cppcheck(source: Path, *, misra: bool = True) -> Findings:
+    """What it says of a file and of the headers that it includes, without what we keep."""
+    words = [*CPPCHECK, *(MISRA if misra else MISRA[1:]), *include(source), str(source)]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{' '.join(words)}\n{done.stdout}{done.stderr}"
+    said = Counter(line.split(maxsplit=1)[0] for line in done.stderr.splitlines() if line.strip())
+    kept = {f"misra-c2012-{rule}" for rule in KEPT["misra"]} | KEPT["cppcheck"]
+    return Counter({rule: n for rule, n in said.items() if rule not in kept})
+
+
+def clang_tidy(source: Path) -> Findings:
+    """The same of clang-tidy, the analyzer's checks among them."""
+    checks = ",".join(["-*", *DEVIATIONS["checks"], *(f"-{rule}" for rule in sorted(KEPT["tidy"]))])
+    words = [*TIDY, f"--checks={checks}", str(source), "--", "-std=c99", *include(source)]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert "error:" not in done.stdout + done.stderr, done.stdout + done.stderr
+    return Counter(re.findall(r"warning: .*\[([\w.,-]+)\]$", done.stdout, re.M))
+
+
+def main() -> int:
+    with tempfile.TemporaryDirectory() as name, ThreadPoolExecutor(2) as pool:
+        sources = [build.source(kernel) for kernel in bodies()] + [model(Path(name) / "c")]
+        sources += sorted((build.FIRMWARE / "protocol").glob("*.c"))
+        found = total(pool.map(lambda source: cppcheck(source) + clang_tidy(source), sources))
+    print(f"{len(sources)} files")
+    for rule, count in sorted(found.items()):
+        print(f"{count:6} {rule}")
+    return 1 if found else 0
+
+
+def total(findings: Iterable[Findings]) -> Findings:
+    return sum(findings, Counter())
+
+
+if __name__ == "__main__":
+    sys.exit(main())
