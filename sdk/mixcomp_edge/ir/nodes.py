@@ -86,8 +86,9 @@ class FloatNode(Node):
         return None
 
     @property
-    def reads_up_to(self) -> float | None:
-        """The |x| beyond which it does not tell apart what it reads, where there is one."""
+    def reads_up_to(self) -> tuple[float, bool] | None:
+        """The |x| beyond which it does not tell apart what it reads, where there is one, and whether its value jumps
+        there."""
         return None
 
     @property

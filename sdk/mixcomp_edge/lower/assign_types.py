@@ -15,12 +15,14 @@ from mixcomp_edge.quant_plan import QuantPlan
 
 @dataclass(frozen=True)
 class ValueType:
-    """Type of one value. `limit`: the largest real number it needs to hold (6 after ReLU6), or None. `skewed`: its zero
-    point leaves room for the least value that calibration sees, and `limit` is the whole range."""
+    """Type of one value. `limit`: the largest real number it needs to hold (6 after ReLU6), or None; `held`: also where
+    few values are that large, as a reader jumps there. `skewed`: its zero point leaves room for the least value that
+    calibration sees, and `limit` is the whole range."""
 
     dtype: str
     limit: float | None = None
     skewed: bool = False
+    held: bool = False
 
 
 def assign_types(graph: Graph, plan: QuantPlan, *, input_positive: bool | Set[str]) -> dict[str, ValueType]:
@@ -51,17 +53,18 @@ def assign_types(graph: Graph, plan: QuantPlan, *, input_positive: bool | Set[st
         bits = 8 if node.has_8_bits or node.name in eight else plan[node.name].act_bits
         unsigned = positive[node.name] or skewed[node.name] or node.is_input
         dtype = node.fixed_dtype or f"{'u' if unsigned else 's'}{bits}"
-        types[node.name] = ValueType(dtype, _limit(graph, node, skewed[node.name]), skewed[node.name])
+        limit, held = _limit(graph, node, skewed[node.name])
+        types[node.name] = ValueType(dtype, limit, skewed[node.name], held)
     return types
 
 
-def _limit(graph: Graph, node: FloatNode, skewed: bool) -> float | None:
-    """Of its own, or where none of its readers tells larger values apart."""
+def _limit(graph: Graph, node: FloatNode, skewed: bool) -> tuple[float | None, bool]:
+    """Of its own, or where none of its readers tells larger values apart; and whether one of them jumps there."""
     readers = [user.reads_up_to if isinstance(user, FloatNode) else None for user in graph.users[node.name]]
-    if skewed or not readers or node.name in graph.leaving:
-        return node.limit
-    told = max((reach or math.inf for reach in readers), default=math.inf)
-    return min(told, node.limit or math.inf) if told < math.inf else node.limit
+    if skewed or node.name in graph.leaving:
+        return node.limit, False
+    told, jumps = max((reads or (math.inf, False) for reads in readers), default=(math.inf, False))
+    return (told, jumps) if told < (node.limit or math.inf) else (node.limit, False)
 
 
 def quantizer_of(graph: Graph) -> dict[str, str]:

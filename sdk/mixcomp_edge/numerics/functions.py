@@ -138,14 +138,17 @@ def extent(formula: Formula, low: float = -math.inf) -> tuple[float, float]:
 
 
 @cache
-def flat_beyond(formula: Formula) -> float | None:
-    """The |x| from which on a formula of one operand x differs from its ends by less than a step of 8 bits can show;
-    None where it does not come to rest on both sides."""
+def comes_to_rest(formula: Formula) -> tuple[float, bool] | None:
+    """The |x| from which on a formula of one operand x differs from its ends by less than a step of 8 bits can show,
+    and whether it jumps there; None where it does not come to rest on both sides. Where it jumps, the |x| is a little
+    more, so that what is cut there has jumped."""
     values = np.asarray(evaluate(formula, [GRID]), np.float64)
     least, most = extent(formula)
     if values.shape != GRID.shape or not math.isfinite(most - least) or np.isnan(values).any():
         return None
-    end = np.where(GRID < 0, values[0], values[-1])
-    moving = np.abs(GRID[np.abs(values - end) > (most - least) * SEEN])
-    reach = float(moving.max(initial=0.0))
-    return reach if 0.0 < reach < FAR else None
+    off = np.abs(values - np.where(GRID < 0, values[0], values[-1])) / (most - least or 1.0)
+    last = float(np.abs(GRID[off > SEEN]).max(initial=0.0))
+    if not 0.0 < last < FAR:
+        return None
+    jumps = off[np.abs(GRID) == last].max() > 8 * SEEN
+    return (float(_reach[np.searchsorted(_reach, last) + 2]), True) if jumps else (last, False)

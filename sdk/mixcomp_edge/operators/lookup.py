@@ -15,7 +15,7 @@ from mixcomp_edge.ir.graph import Shape
 from mixcomp_edge.ir.nodes import FloatNode, QNode, Value
 from mixcomp_edge.ir.tflite import Operations
 from mixcomp_edge.ir.types import QType, QuantizedWeights
-from mixcomp_edge.numerics.functions import Formula, evaluate, extent, flat_beyond
+from mixcomp_edge.numerics.functions import Formula, comes_to_rest, evaluate, extent
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -47,8 +47,8 @@ class Lookup(FloatNode):
         return reach if 0.0 < reach < np.inf else None
 
     @property
-    def reads_up_to(self) -> float | None:
-        return flat_beyond(self.function) if len(self.inputs) == 1 else None
+    def reads_up_to(self) -> tuple[float, bool] | None:
+        return comes_to_rest(self.function) if len(self.inputs) == 1 else None
 
     def output_shape(self, shapes: list[Shape]) -> Shape:
         if len(set(shapes)) != 1:

@@ -7,7 +7,7 @@ import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
-from mixcomp_edge.numerics.functions import DOMAINS, NUMPY, Step, evaluate, extent, flat_beyond, guarded, joined
+from mixcomp_edge.numerics.functions import DOMAINS, NUMPY, Step, comes_to_rest, evaluate, extent, guarded, joined
 from mixcomp_edge.train.operators.lookup import TORCH
 
 X = [-37.5, -6.0, -3.0, -1.25, -1.0, -0.75, -0.5, -1e-3, 0.0, 1e-3, 0.3, 0.5, 1.0, 1.5, 2.0, 3.0, 5.5, 20.0]
@@ -129,9 +129,17 @@ def test_the_extent_of_a_function(name, low, least, most):
 
 
 def test_where_a_function_comes_to_rest():
-    assert flat_beyond((Step("hardsigmoid"),)) == pytest.approx(3, abs=0.05)
-    assert flat_beyond((Step("sigmoid"),)) == pytest.approx(math.log(511), abs=0.05)
-    assert flat_beyond((Step("clamp", (0,), (-0.5, 4.0)),)) == pytest.approx(4, abs=0.05)
-    assert flat_beyond((Step("silu"),)) is None
-    assert flat_beyond((Step("exp"),)) is None
-    assert flat_beyond((Step("sin"),)) is None
+    assert comes_to_rest((Step("hardsigmoid"),)) == (pytest.approx(3, abs=0.05), False)
+    assert comes_to_rest((Step("sigmoid"),)) == (pytest.approx(math.log(511), abs=0.05), False)
+    assert comes_to_rest((Step("clamp", (0,), (-0.5, 4.0)),)) == (pytest.approx(4, abs=0.05), False)
+    assert comes_to_rest((Step("silu"),)) is None
+    assert comes_to_rest((Step("exp"),)) is None
+    assert comes_to_rest((Step("sin"),)) is None
+
+
+@pytest.mark.parametrize("at", [-3.0, -0.1, 1e-3, 0.5, 2.0**-9, 1.9999999, 700.0])
+@pytest.mark.parametrize("step", ["above", "from", "below", "up_to"])
+def test_where_a_jump_is_done_it_is_done_in_single_precision_too(step, at):
+    reach, jumps = comes_to_rest((Step("affine", parameters=(1.0, -at)), Step(step, (1,), (0.0,))))
+    assert jumps
+    assert abs(at) * 1.005 < reach < abs(at) * 1.02

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
+from torch import Tensor, nn
 
 from mixcomp_edge import LayerPlan, QuantPlan, Recipe, convert, prepare
 from mixcomp_edge.numerics import CODEBOOKS, codebook, members
@@ -132,3 +133,31 @@ def test_a_lone_weight_of_a_channel_is_met_exactly(name):
     book = codebook(name)
     scale = weight_scale(w, book, per_channel=True)
     assert_allclose(book.decode(book.encode(w, scale), scale), w, rtol=1e-12)
+
+
+class Gate(nn.Module):
+    """A value where another is above a bound, else 0."""
+
+    def __init__(self, bound: float) -> None:
+        super().__init__()
+        self.value, self.other, self.bound = nn.Linear(16, 8), nn.Linear(16, 8), bound
+        nn.init.constant_(self.value.bias, 2.0)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.where(self.other(x) > self.bound, self.value(x), 0.0)
+
+
+@pytest.mark.parametrize("act_bits", [4, 8])
+@pytest.mark.parametrize("rarity", [0.2, 0.01, 0.001])
+def test_a_gate_opens_however_seldom_its_value_is_beyond_the_bound(rarity, act_bits):
+    """Cut anywhere below the bound, by squared error or as nothing beyond is told apart, it would never open."""
+    torch.manual_seed(0)
+    x, probe = torch.randn(1000, 16), Gate(0.0)
+    torch.manual_seed(1)
+    bound = float(np.quantile(probe.other(x).detach(), 1 - rarity))
+    gate = Gate(bound).eval()
+    gate.load_state_dict(probe.state_dict())
+    bundle = convert(prepare(gate, x, QuantPlan(LayerPlan("int8", act_bits=act_bits))))
+    opened, found = gate(x).detach().numpy() != 0, np.asarray(bundle.predict(x.numpy())) != 0
+    assert 0.3 < found.sum() / opened.sum() < 3
+    assert (found & opened).sum() > 0.3 * opened.sum()

@@ -123,7 +123,11 @@ class ActivationQuantizer(nn.Module):
         """Sets the step to start learning from, and what a skewed value needs below 0."""
         if self.value_type.skewed:
             self.depth.fill_(seen.depth)
-        self.set_step(activation_step(seen, self.low, self.high, seen.depth if self.value_type.skewed else None))
+        step = activation_step(seen, self.low, self.high, seen.depth if self.value_type.skewed else None)
+        limit = self.value_type.limit
+        if self.value_type.held and limit is not None and max(seen.peaks) >= limit:
+            step = max(step, limit / self.high)
+        self.set_step(step)
 
     def fix(self, step: float, zero_point: int = 0) -> None:
         """Sets step and zero point, exactly and for good."""
