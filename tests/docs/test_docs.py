@@ -147,6 +147,20 @@ def test_the_tutorial_runs(folder, followed):
     assert (folder / "mynet_fw" / "firmware" / "firmware.hex").is_file()
 
 
+def test_the_first_page_shows_what_the_tutorial_runs_and_beside_it_what_needs_a_board():
+    """CI runs its first two commands as they stand."""
+    shown = [" ".join(words) for words in commands(ROOT / "README.md") if not stands_for_something(words)]
+    ran = [" ".join(words) for words in commands(ROOT / "docs" / "pages" / "tutorial.md")]
+    more = [call for call in shown if not any(other.startswith(call) for other in ran)]
+    assert more == [
+        "run digits -o digits_out",
+        "run model.onnx --data photos/ -o out",
+        "export mynet.mce --board pico -o mynet_fw",
+        "flash mynet_fw --port /dev/ttyACM0",
+        "verify mynet_fw --on serial:/dev/ttyACM0",
+    ]
+
+
 def test_the_firmware_code_of_the_first_page_compiles_against_the_tutorials_header(folder, followed):
     [block] = fenced(ROOT / "README.md", "c")
     (folder / "digit.c").write_text(block)

@@ -1,5 +1,5 @@
 """Packages for other tools: laid out and described as those tools read them, and what they hold computes the golden
-vector when it is built as the manifest says. The tools themselves are not run here."""
+vector when this machine's compiler builds it as the manifest says; test_packages_by_tools.py has the tools."""
 
 from __future__ import annotations
 
@@ -69,6 +69,7 @@ def c_sources(package: Path) -> list[str]:
     return sorted(path.relative_to(package).as_posix() for path in (package / "src").glob("*.c"))
 
 
+@pytest.mark.parametrize("names", [NAMES], indirect=True, ids=["two"])
 def test_arduino_builds_the_sketch_as_cpp_beside_the_c_of_src(names, tmp_path):
     package = packed(Packaging.ARDUINO, names, tmp_path / "library")
     entries = dict(line.split("=", 1) for line in (package / "library.properties").read_text().splitlines() if line)
@@ -90,6 +91,7 @@ def test_arduino_builds_the_sketch_as_cpp_beside_the_c_of_src(names, tmp_path):
         assert whole(run(tmp_path / name))
 
 
+@pytest.mark.parametrize("names", [NAMES], indirect=True, ids=["two"])
 def test_platformio_finds_sources_and_headers_below_src(names, tmp_path):
     package = packed(Packaging.PLATFORMIO, names, tmp_path / "library")
     manifest = json.loads((package / "library.json").read_text())

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from mixcomp_edge import export, resources, save_bundle
+from mixcomp_edge import Bundle, export, resources, save_bundle
 from mixcomp_edge.codegen import sharing
 from mixcomp_edge.codegen.packages import export_several
 from mixcomp_edge.codegen.project import read_project
@@ -133,6 +134,25 @@ def test_one_folder_of_several_models_builds_by_cmake_and_tests_each(main_c, tmp
     run(tmp_path / "build" / "app")
 
 
+def test_the_two_models_of_the_how_to_share_an_arena_and_are_right(tmp_path):
+    text = (Path(__file__).parents[3] / "docs" / "pages" / "how-to" / "firmware.md").read_text()
+    [block] = re.findall(r"^```c\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+    models = {"keywords": "dense", "speaker": "branches"}
+    bundles = [Bundle(replace(zoo.graph(name), name=new)) for new, name in models.items()]
+    export_several(bundles, "generic", tmp_path / "both")
+    main = f"{block}#include <string.h>\n"
+    for new, name in models.items():
+        for side, data in zip("xy", golden_vector(zoo.graph(name)), strict=True):
+            main += f"static const uint8_t {new}_{side}[] = {{{', '.join(map(str, data))}}};\n"
+        main += f"static mce_{new}_output {new}_out[sizeof {new}_y];\n"
+    main += "int main(void) { return hear(keywords_x, keywords_out, speaker_x, speaker_out) != MCE_OK"
+    main += "".join(f" || memcmp({new}_out, {new}_y, sizeof {new}_y) != 0" for new in models) + "; }\n"
+    (tmp_path / "main.c").write_text(main)
+    words = [*STRICT, "-O1", f"-I{tmp_path}/both/include", *sources(tmp_path / "both"), tmp_path / "main.c"]
+    run("gcc", *words, "-o", tmp_path / "app")
+    run(tmp_path / "app")
+
+
 def test_the_calls_in_the_readme_of_several_models_work(tmp_path):
     export_several([zoo.bundle(name) for name in NAMES], "generic", tmp_path / "all")
     calls = re.findall(r"`(cc [^`]*)`", (tmp_path / "all" / "README.md").read_text())
@@ -221,10 +241,6 @@ def test_kernels_of_two_versions_do_not_mix(another_version, tmp_path):
 
 def test_a_model_whose_name_ends_like_a_file_of_another_lives_beside_it(tmp_path):
     """a_weights beside a: each has its own header of weights."""
-    from dataclasses import replace
-
-    from mixcomp_edge import Bundle
-
     bundles = [Bundle(replace(zoo.graph(name), name=new)) for name, new in (("dense", "a"), ("one", "a_weights"))]
     export_several(bundles, "generic", tmp_path / "all")
     for name in ("a", "a_weights"):

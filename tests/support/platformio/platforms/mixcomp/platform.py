@@ -1,0 +1,5 @@
+from platformio.public import PlatformBase
+
+
+class MixcompPlatform(PlatformBase):
+    pass
