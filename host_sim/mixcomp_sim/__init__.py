@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from .outcome import Limits, Outcome, Start
     from .qemu import QemuBoard
     from .report import Report, make_report
+    from .riscv import RiscvProgram
     from .system import System
 
 __all__ = [
@@ -61,6 +62,7 @@ __all__ = [
     "Outcome",
     "QemuBoard",
     "Report",
+    "RiscvProgram",
     "Start",
     "Symbol",
     "System",
@@ -89,6 +91,7 @@ _HOME = {
     "outcome": ("Limits", "Outcome", "Start"),
     "qemu": ("QemuBoard",),
     "report": ("Report", "make_report"),
+    "riscv": ("RiscvProgram",),
     "system": ("System",),
 }
 

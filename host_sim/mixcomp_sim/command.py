@@ -1,5 +1,5 @@
-"""The command `mixcomp-sim`: any Thumb ELF on a modelled chip. Exit code 0: it ran; 1: the program ended with a status
-that is not 0; 2: an error, in one sentence; 130: broken off."""
+"""The command `mixcomp-sim`: any Thumb or RISC-V ELF on a modelled chip. Exit code 0: it ran; 1: the program ended
+with a status that is not 0; 2: an error, in one sentence; 130: broken off."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .chip import Chip
     from .report import Report, Share
 
-_ABOUT = """Runs a Thumb ELF (any firmware or test for Cortex-M0+, M3, M4, M7 or M33) on a modelled chip and says
+_ABOUT = """Runs an ELF (any firmware or test for Cortex-M0+, M3, M4, M7, M33 or RV32IMAC) on a modelled chip and says
 what it costs: instructions (counted), cycles, time and energy (modelled, with error bars), by function and by line."""
 _RUN = """Runs a program and says what it costs.
 
@@ -28,6 +28,9 @@ interrupts that the program itself makes pending; the cycle counter DWT->CYCCNT;
 other register of a peripheral keeps what is written to it and reads 0 before, or what --stub says; the result names
 them.
 
+A program for rv32imac begins at its ELF's entry and has semihosting by EBREAK, --uart and --stub, but no interrupts and
+no clock: its cycles are those of Hazard3's pipeline.
+
 How it ends: by semihosting's exit, the function's return, an endless loop or WFI that nothing ends, a reset that it
 asks for, or --seconds of the chip's time."""
 _EXAMPLES = """examples:
@@ -35,6 +38,7 @@ _EXAMPLES = """examples:
   mixcomp-sim run firmware.elf --chip stm32l4r5 --seconds 0.5 --stub 0x40021000=0x02000503
   mixcomp-sim run lib.elf --chip nrf52840 --function fir --args 0x20000100 64 --annotate fir.txt --flame fir.svg
   mixcomp-sim run hello.elf --chip mychip.toml --clock 48 --json
+  mixcomp-sim run hello.elf --core rv32imac --uart 0x10000000
 """
 
 
@@ -73,7 +77,8 @@ def _parser() -> argparse.ArgumentParser:
     run.set_defaults(act=_run)
     run.add_argument("elf", type=Path, metavar="X.elf")
     where = run.add_argument_group("the chip")
-    where.add_argument("--core", metavar="C", help="cortex-m0plus, -m3, -m4, -m7, -m33; its usual chip stands for it")
+    names = "cortex-m0plus, -m3, -m4, -m7, -m33 or rv32imac"
+    where.add_argument("--core", metavar="C", help=f"{names}; its usual chip stands for it")
     where.add_argument("--chip", metavar="NAME|F.toml", help="a chip of `mixcomp-sim chips`, or a file of your own")
     where.add_argument("--clock", type=_positive, metavar="MHZ", help="another clock, with its wait states")
     where.add_argument("--wait-states", type=_whole, metavar="N", help="of the flash, whatever the chip's file says")
@@ -183,9 +188,12 @@ def _chip(options: argparse.Namespace) -> Chip:
 
 
 def _run(options: argparse.Namespace) -> int:
+    from .cores import find_core
     from .errors import EmulatorError
+    from .families import RISCV
     from .outcome import Limits, Start
     from .report import make_report
+    from .riscv import RiscvProgram
     from .system import System
 
     if options.args and options.function is None:
@@ -202,7 +210,10 @@ def _run(options: argparse.Namespace) -> int:
             sys.stdout.buffer.write(text)
             sys.stdout.flush()
 
-    system = System(
+    riscv = find_core(chip.core).family is RISCV
+    if riscv and (options.flame is not None or options.trace is not None):
+        raise EmulatorError("--flame and --trace follow the calls of Cortex-M programs; take --annotate or --json.")
+    system = (RiscvProgram if riscv else System)(
         options.elf,
         chip,
         Start(options.function, tuple(options.args)),
@@ -255,8 +266,9 @@ def _lines(report: Report, top: int) -> list[str]:
         "energy       not known: the chip's file has no [power]"
         if energy is None
         else f"energy       {energy.nominal:>16,.4g}  uJ ({energy.low:.4g} to {energy.high:.4g})",
-        f"stack        {report.stack_bytes:>16,}  bytes at most",
     ]
+    if report.stack_bytes:
+        lines.append(f"stack        {report.stack_bytes:>16,}  bytes at most")
     if report.asleep_cycles:
         lines.append(f"asleep       {report.asleep_cycles:>16,}  cycles more, not in the figures above")
     lines += ["", "where the cycles go"]
@@ -265,7 +277,8 @@ def _lines(report: Report, top: int) -> list[str]:
         for cause, value in report.by_cause.items()
         if value
     ]
-    lines += ["", "memory traffic                     reads          bytes         writes          bytes"]
+    if report.memory:
+        lines += ["", "memory traffic                     reads          bytes         writes          bytes"]
     lines += [
         f"  {place:20} {m['reads']:>19,} {m['read_bytes']:>14,} {m['writes']:>14,} {m['written_bytes']:>14,}"
         for place, m in report.memory.items()

@@ -66,7 +66,7 @@ class System:
         self.chip, self.start, self.image = chip, start, read_elf(elf)
         if self.image.machine != "EM_ARM":
             raise EmulatorError(
-                "whole programs run on Cortex-M alone; of RISC-V the functions do: Emulator(elf, core)."
+                f"the program is for {self.image.machine}, which {chip.core} does not run: --core rv32imac?"
             )
         image = self.image
         self._uc = new_engine(find_core(chip.core))
