@@ -30,7 +30,8 @@ class Step:
 
 Formula = tuple[Step, ...]  # its value is the last step's
 
-_reach = np.exp2(np.concatenate([np.arange(-12, 12, 1 / 128), np.arange(12, 128)]))
+OCTAVE = 128  # places
+_reach = np.exp2(np.concatenate([np.arange(-12, 12, 1 / OCTAVE), np.arange(12, 128)]))
 GRID: Doubles = np.concatenate([-_reach[::-1], [0.0], _reach])  # where a formula is looked at
 FAR = 4096.0  # up to here it is looked at closely
 SEEN = 2.0**-9  # half a step of 8 bits, of the whole range
@@ -140,15 +141,24 @@ def extent(formula: Formula, low: float = -math.inf) -> tuple[float, float]:
 @cache
 def comes_to_rest(formula: Formula) -> tuple[float, bool] | None:
     """The |x| from which on a formula of one operand x differs from its ends by less than a step of 8 bits can show,
-    and whether it jumps there; None where it does not come to rest on both sides. Where it jumps, the |x| is a little
-    more, so that what is cut there has jumped."""
+    and whether it jumps there; None where it does not come to rest on both sides, or as slowly as a quotient by x,
+    which at every size of x tells apart what is larger. Where it jumps, the |x| is a little more, so that what is cut
+    there has jumped."""
     values = np.asarray(evaluate(formula, [GRID]), np.float64)
     least, most = extent(formula)
     if values.shape != GRID.shape or not math.isfinite(most - least) or np.isnan(values).any():
         return None
     off = np.abs(values - np.where(GRID < 0, values[0], values[-1])) / (most - least or 1.0)
-    last = float(np.abs(GRID[off > SEEN]).max(initial=0.0))
-    if not 0.0 < last < FAR:
+    sides = [_last_off(off[: len(_reach)][::-1]), _last_off(off[-len(_reach) :])]
+    last = max(at for at, _ in sides)
+    if last < 0 or _reach[last] >= FAR or any(at >= 0 and slow for at, slow in sides):
         return None
-    jumps = off[np.abs(GRID) == last].max() > 8 * SEEN
-    return (float(_reach[np.searchsorted(_reach, last) + 2]), True) if jumps else (last, False)
+    jumps = max(off[len(_reach) + 1 + last], off[len(_reach) - 1 - last]) > 8 * SEEN
+    return float(_reach[last + 2 * jumps]), bool(jumps)
+
+
+def _last_off(off: Doubles) -> tuple[int, bool]:
+    """Of how far a function is from its end at each of _reach: the last place where that can be seen, or -1, and
+    whether an octave behind it there is still a tenth of what there is next to it."""
+    last = int(np.flatnonzero(off > SEEN).max(initial=-1))
+    return last, bool(10 * off[min(last + 1 + OCTAVE, len(off) - 1)] > off[last + 1])

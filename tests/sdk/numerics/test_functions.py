@@ -137,6 +137,14 @@ def test_where_a_function_comes_to_rest():
     assert comes_to_rest((Step("sin"),)) is None
 
 
+@pytest.mark.parametrize("power", [1.0, 2.0, 3.0])
+def test_a_quotient_by_a_power_and_a_little_more_never_comes_to_rest(power):
+    """However little of its range is left, which the smallest x make: all of the others may lie there."""
+    formula = (Step("abs"), Step("power", (1,), (power,)), Step("affine", (2,), (1.0, 1e-3)), Step("reciprocal", (3,)))
+    assert comes_to_rest(formula) is None
+    assert comes_to_rest((Step("affine", parameters=(1.0, 1e-3)), Step("reciprocal", (1,)))) is None
+
+
 @pytest.mark.parametrize("at", [-3.0, -0.1, 1e-3, 0.5, 2.0**-9, 1.9999999, 700.0])
 @pytest.mark.parametrize("step", ["above", "from", "below", "up_to"])
 def test_where_a_jump_is_done_it_is_done_in_single_precision_too(step, at):

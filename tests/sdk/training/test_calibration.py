@@ -161,3 +161,31 @@ def test_a_gate_opens_however_seldom_its_value_is_beyond_the_bound(rarity, act_b
     opened, found = gate(x).detach().numpy() != 0, np.asarray(bundle.predict(x.numpy())) != 0
     assert 0.3 < found.sum() / opened.sum() < 3
     assert (found & opened).sum() > 0.3 * opened.sum()
+
+
+NORMS = {
+    "deviation": lambda x: (x - x.mean(1, keepdim=True)) / (x.std(1, keepdim=True) + 1e-5),
+    "variance": lambda x: (x - x.mean(1, keepdim=True)) / (x.var(1, keepdim=True) + 1e-3),
+    "span": lambda x: (x - x.amin(1, keepdim=True)) / (x.amax(1, keepdim=True) - x.amin(1, keepdim=True) + 1e-3),
+    "magnitudes": lambda x: x / (x.abs().sum(1, keepdim=True) + 1e-6),
+}
+
+
+class Normed(nn.Module):
+    """By hand, as one writes it with a little more in the divisor."""
+
+    def __init__(self, norm) -> None:
+        super().__init__()
+        self.fc, self.norm = nn.Linear(16, 12), norm
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.norm(self.fc(x))
+
+
+@pytest.mark.parametrize("norm", NORMS.values(), ids=NORMS)
+def test_a_divisor_with_a_little_more_keeps_its_range(norm):
+    torch.manual_seed(0)
+    x, model = torch.randn(256, 16), Normed(norm).eval()
+    bundle = convert(prepare(model, x, QuantPlan(LayerPlan("int8", act_bits=8))))
+    want = model(x).detach().numpy()
+    assert np.square(want - np.asarray(bundle.predict(x.numpy()))).mean() < 1e-3 * np.square(want).mean()
