@@ -29,7 +29,7 @@ from support.integer_graphs import SPATIAL, WINDOWED, Builder
 OPS = (
     *WINDOWED, "dense", "add", "mul", "blend", "minimum", "maximum", "rescale", "lookup", "concat", "pad", "reshape",
     "transpose", "slice", "gather", "conv2d_transpose", "softmax", "arg_max", "reduce_max",
-    "reduce_sum", "matmul", "prelu",
+    "reduce_sum", "matmul", "prelu", "resize",
 )  # fmt: skip
 BY_NAME: dict[str, type[FloatNode]] = {
     "add": Add, "avgpool2d": AvgPool2d, "blend": Blend, "minimum": Minimum, "maximum": Maximum, "concat": Concat,
@@ -50,6 +50,8 @@ class Scaled(Builder):
         if cls.op == "conv2d_add":
             residual = Requant.of(types[1].scale / type_.scale)
             more |= {"residual_multiplier": int(residual.multiplier[0]), "residual_shift": residual.shift}
+        if cls.op == "resize":
+            more |= self.looks(sources[0], shape)
         if cls.op not in BY_NAME:
             return super().put(cls, sources, shape, type_, **more)
         words = {key: more[key] for key in ("axis", "window", "axes", "count", "a_axes", "b_axes") if key in more}
@@ -68,6 +70,22 @@ class Scaled(Builder):
         made = node.lower(type_, types, None)
         self.values.append(made)
         return made
+
+    def looks(self, x: QNode, shape: tuple[int, ...]) -> dict[str, np.ndarray]:
+        """Real places as PyTorch has them, or multiples of a step, in 1/1024."""
+        way = self.draw(st.sampled_from(["centres", "corners", "multiples"]))
+        found = []
+        for n, m in zip((1, *x.shape)[-3:-1], (1, *shape)[-3:-1], strict=True):
+            i = np.arange(m)
+            places = (
+                (i + 0.5) * n / m - 0.5
+                if way == "centres"
+                else i * n / m
+                if way == "multiples"
+                else i * (n - 1) / max(1, m - 1)
+            )
+            found.append(np.rint(1024 * np.clip(places, 0, n - 1)).astype(np.int32))
+        return {"rows": found[0], "columns": found[1]}
 
     def type(self) -> QType:
         """Of any scale, so that float32 rounds products of two."""

@@ -15,6 +15,7 @@
 #include "mixcomp/prelu.h"
 #include "mixcomp/reduce_sum.h"
 #include "mixcomp/rescale.h"
+#include "mixcomp/resize.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -247,6 +248,9 @@ void mce_conv2d_transpose_u8_w8_tflm__dsp(const mce_conv2d_transpose *p, const u
                                           mce_scratch *scratch);
 void mce_conv2d_transpose_s8_w8_tflm__dsp(const mce_conv2d_transpose *p, const uint8_t *x, uint8_t *y,
                                           mce_scratch *scratch);
+
+/* rows and columns: where TFLM looks. */
+void mce_resize_tflm__c(const mce_resize *p, const uint8_t *x, uint8_t *y);
 
 #ifdef __cplusplus
 }

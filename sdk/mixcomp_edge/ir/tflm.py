@@ -250,6 +250,18 @@ def _pad(op: Operation, x: Value, border: Value, fill: Value | None = None) -> V
     return np.pad(x, border, constant_values=op.inputs[0].zero_point if fill is None else int(fill[0]))
 
 
+@rule("RESIZE_BILINEAR")
+def _resize(op: Operation, x: Value, size: Value) -> Value:
+    """Between the int8s as they are; ties away from zero."""
+    aligned, centred = op.settings["alignCorners"], op.settings["halfPixelCenters"]
+    for axis, made in zip((1, 2), size.tolist(), strict=True):
+        found = tflm.places(x.shape[axis], made, aligned=aligned, centred=centred)
+        first, weight = found >> 10, (found & 1023).reshape(-1, *[1] * (3 - axis))
+        near, far = (x.take(np.minimum(first + i, x.shape[axis] - 1), axis=axis) for i in (0, 1))
+        x = near * (1024 - weight) + far * weight
+    return np.sign(x) * ((np.abs(x) + (1 << 19)) >> 20)
+
+
 @rule("RESHAPE")
 def _reshape(op: Operation, x: Value, shape: Value) -> Value:
     return x.reshape(len(x), *op.output.shape[1:])

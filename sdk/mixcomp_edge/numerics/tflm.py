@@ -114,3 +114,12 @@ def _reciprocal(total: Integers) -> tuple[Integers, Integers]:
     for _ in range(3):
         y = y + _bounded(_high(y, (1 << 29) - _high(half, y)) << 2)
     return _bounded(y << 1), SUM_BITS - leading
+
+
+def places(size: int, made: int, *, aligned: bool, centred: bool) -> NDArray[np.int32]:
+    """(made,) where RESIZE_BILINEAR of an axis of `size` elements looks, in 1/1024: multiples of a step that is rounded
+    to 1/1024, from the first element (aligned: to the last) or from the middle of a step less half an element."""
+    steps, more = (size - 1, made - 1) if aligned and made > 1 else (size, made)
+    step = (1024 * steps + more // 2) // more
+    found = step * np.arange(made) + (step // 2 - 512 if centred else 0)
+    return np.maximum(found, 0).astype(np.int32)

@@ -9,13 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixcomp_edge.errors import GraphError
-from mixcomp_edge.ir.c_view import Array, Call, Ref
+from mixcomp_edge.ir import tflite
+from mixcomp_edge.ir.c_view import Array, Call, Ref, View
 from mixcomp_edge.ir.graph import Node, Shape
 from mixcomp_edge.ir.nodes import Doubles, FloatNode, QNode, Value
+from mixcomp_edge.ir.tflite import Operation, Operations
 from mixcomp_edge.ir.types import QType, QuantizedWeights
 from mixcomp_edge.ir.windows import plane, planes
+from mixcomp_edge.numerics import tflm
 
 BITS = 10  # of a place behind the point
+SETTINGS = [{"alignCorners": a, "halfPixelCenters": b} for a, b in ((False, True), (True, False), (False, False))]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -68,6 +72,30 @@ class QResize(QNode):
             acc = near * ((1 << BITS) - weight) + far * weight
         return ((acc + (1 << 2 * BITS - 1)) >> 2 * BITS).reshape(len(acc), *self.shape)
 
+    def by_tflm(self, sources: list[QNode]) -> View:
+        """Where TFLM looks; beyond the last element there is none."""
+        settings = self._settings(sources[0])
+        ends = zip(plane(sources[0].shape)[:2], plane(self.shape)[:2], strict=True)
+        rows, columns = (np.minimum(_by_tflm(n, m, settings), (n - 1) << BITS) for n, m in ends)
+        return self.seen(sources, rows=rows, columns=columns)
+
+    def tflite(self, sources: list[QNode]) -> Operations:
+        (x,), settings = sources, self._settings(sources[0])
+        size = tflite.numbers(f"{self.name}/size", plane(self.shape)[:2])
+        return (Operation("RESIZE_BILINEAR", (tflite.value(x), size), tflite.value(self), settings),)
+
+    def _settings(self, x: QNode) -> dict[str, bool]:
+        """Those by which TFLM looks where we do, but for the rounding of its step: half of 1/1024 for each element."""
+        for settings in SETTINGS:
+            for places, n in zip((self.rows, self.columns), plane(x.shape)[:2], strict=True):
+                found = _by_tflm(n, len(places), settings)
+                off = np.abs(np.minimum(found, (n - 1) << BITS) - places)
+                if off.max() > 1 + len(places) // 2 or found.max() >= n << BITS:
+                    break
+            else:
+                return settings
+        raise tflite.refuse(self, "resize to these places: it knows centres of pixels, aligned corners, and multiples")
+
     @property
     def constants(self) -> tuple[Array, ...]:
         return Array("rows", "int32_t", self.rows), Array("columns", "int32_t", self.columns)
@@ -75,6 +103,10 @@ class QResize(QNode):
     def calls(self, sources: list[QNode]) -> tuple[Call, ...]:
         tensors = {"x": sources[0].tensor, "y": self.tensor}
         return (Call("mce_resize", (tensors, {"rows": Ref("rows"), "columns": Ref("columns")}), self.inputs),)
+
+
+def _by_tflm(size: int, made: int, settings: dict[str, bool]) -> NDArray[np.int32]:
+    return tflm.places(size, made, aligned=settings["alignCorners"], centred=settings["halfPixelCenters"])
 
 
 def _output_shape(node: Node, rows: NDArray[np.number], columns: NDArray[np.number], shape: Shape, one: int) -> Shape:

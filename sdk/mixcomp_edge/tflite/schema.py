@@ -52,6 +52,7 @@ _POOL = {
     "filterWidth": (3, "int32"), "filterHeight": (4, "int32"),
 }  # fmt: skip
 _TRANSPOSED = {"padding": (0, "int8"), "strideW": (1, "int32"), "strideH": (2, "int32")}
+_RESIZED = {"alignCorners": (2, "bool"), "halfPixelCenters": (3, "bool")}
 _REDUCER = {"keepDims": (0, "bool")}
 
 KINDS = {
@@ -77,6 +78,7 @@ KINDS = {
     "QUANTIZE": Kind(114, "AddQuantize", 2, 89),
     "REDUCE_MAX": Kind(82, "AddReduceMax", 2, 27, _REDUCER),
     "REDUCE_MIN": Kind(89, "AddReduceMin", 2, 27, _REDUCER),
+    "RESIZE_BILINEAR": Kind(23, "AddResizeBilinear", 3, 15, _RESIZED),
     "RESHAPE": Kind(22, "AddReshape", 1, 17),
     "SLICE": Kind(65, "AddSlice", 2, 48),
     "SOFTMAX": Kind(25, "AddSoftmax", 2, 9, {"beta": (0, "float32")}),

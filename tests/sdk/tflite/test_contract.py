@@ -9,7 +9,8 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from torch import nn
+from torch import Tensor, nn
+from torch.nn import functional as F
 
 from mixcomp_edge import Bundle, LayerPlan, QuantPlan, convert, load_bundle, prepare, save_bundle, verify
 from mixcomp_edge.bundle import parse_bundle
@@ -123,6 +124,27 @@ def test_exported_c_computes_what_the_contract_says(name, core, tmp_path):
     verdict = verify(tmp_path / "m.mce", on=on, target_name=core, count=3)
     assert verdict.mismatches == 0
     assert verdict.elements > 5000
+
+
+class Own(nn.Module):
+    """Operators that have kernels of their own in the contract: resize, a sum that joins no convolution, softmax."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.fc = nn.Conv2d(2, 4, 3), nn.Linear(4, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.relu(self.conv(x))
+        x = F.interpolate(x, size=(7, 10), mode="bilinear") + F.interpolate(x, size=(7, 10), mode="nearest")
+        return F.softmax(self.fc(x.amax((2, 3))), 1)
+
+
+def test_c_of_nothing_but_the_contracts_own_kernels_builds_and_is_right(tmp_path):
+    torch.manual_seed(0)
+    bundle = convert(prepare(Own().eval(), torch.randn(16, 2, 6, 7), name="own"), contract="tflm")
+    assert {"resize", "add", "softmax"} <= {node.op for node in bundle.graph.nodes}
+    save_bundle(bundle, tmp_path / "m.mce")
+    assert verify(tmp_path / "m.mce", on="host", count=3).mismatches == 0
 
 
 def test_an_export_calls_the_kernels_of_its_contract_and_brings_their_headers(tmp_path):
