@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import fx, nn
+from torch.nn.parameter import UninitializedTensorMixin
 
 from mixcomp_edge.errors import TaskError
 from mixcomp_edge.frontend.torch_export.structure import input_names
@@ -22,8 +23,23 @@ def checked_model(model: Any, name: str) -> nn.Module:
     if not isinstance(model, nn.Module):
         hint = f" Make one: {model.__name__}()." if isinstance(model, type) else ""
         raise TaskError(f"{name}: model is a {type(model).__name__}, expected a torch.nn.Module.{hint}")
+    if isinstance(model, nn.DataParallel | nn.parallel.DistributedDataParallel):
+        model = model.module
+    if isinstance(model, fx.GraphModule) and "eval" in vars(model):
+        raise TaskError(
+            f"{name}: model is what torch.export made of one; give the nn.Module that it was made of, or save the "
+            "program (torch.export.save) and name the .pt2 file to the command."
+        )
     state = {**dict(model.named_parameters()), **dict(model.named_buffers())}
     for path, tensor in state.items():
+        if isinstance(tensor, UninitializedTensorMixin):
+            raise TaskError(f"{name}: the model's {path} has no shape yet (a lazy module); run the model once before.")
+        if tensor.is_inference():
+            raise TaskError(
+                f"{name}: the model's {path} was made in torch.inference_mode(); make the model outside it."
+            )
+        if tensor.layout != torch.strided:
+            raise TaskError(f"{name}: the model's {path} is sparse; make it dense first, by .to_dense().")
         if tensor.is_complex():
             raise TaskError(f"{name}: the model's {path} holds complex numbers; only real weights are supported.")
         if tensor.is_meta:

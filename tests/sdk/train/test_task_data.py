@@ -200,6 +200,42 @@ def test_what_cannot_be_meant_is_told_by_its_field_when_the_task_is_made(changes
         task(**changes)
 
 
+def lazy() -> nn.Module:
+    return nn.Sequential(nn.Flatten(), nn.LazyLinear(3))
+
+
+def sparse() -> nn.Module:
+    made = model()
+    made[3].weight = nn.Parameter(made[3].weight.detach().to_sparse())
+    return made
+
+
+def without_a_record() -> nn.Module:
+    with torch.inference_mode():
+        return model()
+
+
+def exported() -> nn.Module:
+    return torch.export.export(model(), (torch.zeros(2, *SHAPE),)).module()
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [(lazy, "weight has no shape yet"), (sparse, "weight is sparse"), (without_a_record, "made in torch.inference_mode"),
+     (exported, "what torch.export made")],
+)  # fmt: skip
+def test_a_model_whose_weights_are_not_there_to_learn_is_told_what_to_do(make, message):
+    with pytest.raises(TaskError, match=message):
+        prepare(make(), WHOLE)
+
+
+def test_a_model_spread_over_devices_is_the_model_itself():
+    torch.manual_seed(0)
+    inner = model()
+    found, want = (convert(prepare(one, WHOLE)).to_bytes() for one in (nn.DataParallel(inner), inner))
+    assert found == want
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_weights_that_are_not_finite_are_named_by_layer(value):
     broken = model()
