@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import fx, nn
-from torch.nn.parameter import UninitializedTensorMixin
+from torch.nn.parameter import is_lazy
 
 from mixcomp_edge.errors import TaskError
 from mixcomp_edge.frontend.torch_export.structure import input_names
@@ -32,12 +32,10 @@ def checked_model(model: Any, name: str) -> nn.Module:
         )
     state = {**dict(model.named_parameters()), **dict(model.named_buffers())}
     for path, tensor in state.items():
-        if isinstance(tensor, UninitializedTensorMixin):
+        if is_lazy(tensor):
             raise TaskError(f"{name}: the model's {path} has no shape yet (a lazy module); run the model once before.")
         if tensor.is_inference():
-            raise TaskError(
-                f"{name}: the model's {path} was made in torch.inference_mode(); make the model outside it."
-            )
+            raise TaskError(f"{name}: the model's {path} was made in torch.inference_mode(); make it outside.")
         if tensor.layout != torch.strided:
             raise TaskError(f"{name}: the model's {path} is sparse; make it dense first, by .to_dense().")
         if tensor.is_complex():

@@ -221,8 +221,8 @@ def exported() -> nn.Module:
 
 @pytest.mark.parametrize(
     ("make", "message"),
-    [(lazy, "weight has no shape yet"), (sparse, "weight is sparse"), (without_a_record, "made in torch.inference_mode"),
-     (exported, "what torch.export made")],
+    [(lazy, "weight has no shape yet"), (sparse, "weight is sparse"),
+     (without_a_record, "made in torch.inference_mode"), (exported, "what torch.export made")],
 )  # fmt: skip
 def test_a_model_whose_weights_are_not_there_to_learn_is_told_what_to_do(make, message):
     with pytest.raises(TaskError, match=message):
