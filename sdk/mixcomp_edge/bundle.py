@@ -66,8 +66,8 @@ class Bundle:
         self, x: ArrayLike | Mapping[str, ArrayLike], progress: Callable[[int, int], None] = lambda done, of: None
     ) -> NDArray[np.float32] | dict[str, NDArray[np.float32]]:
         """What the integers make of real numbers x (N, C, ...), channels first as in PyTorch, as real numbers in that
-        order; of several inputs or outputs a dictionary by name. It is what the C computes, to the bit. GraphError for
-        a name or shape that the model has not."""
+        order, (N, 1) where the model gives (N,); of several inputs or outputs a dictionary by name. It is what the C
+        computes, to the bit. GraphError for a name or shape that the model has not."""
         sources, sinks = ends.inputs(self.graph), ends.outputs(self.graph)
         given = x if isinstance(x, Mapping) else {sources[0].name: x}
         names = [end.name for end in sources]
