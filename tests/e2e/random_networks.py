@@ -38,6 +38,11 @@ FUNCTIONS = {
 RECURRENT = {
     "gru": nn.GRU, "lstm": nn.LSTM, "rnn": nn.RNN, "rectified": lambda *a, **k: nn.RNN(*a, nonlinearity="relu", **k),
 }  # fmt: skip
+MASKS = {
+    "none": lambda n: None,
+    "causal": lambda n: torch.full((n, n), -torch.inf).triu(1),
+    "numbers": lambda n: torch.linspace(-2, 2, n * n).reshape(n, n),
+}
 FAMILIES = ("convolutions", "depthwise", "joins", "windows", "products", "sequences", "recurrent", "layouts", "dense")
 ROOM = 2000  # elements of one value at most: keeps the interpreter quick
 
@@ -94,7 +99,8 @@ class Network:
             }
             for i, name in enumerate(names)
         }
-        return convert(prepare(model, calibration, QuantPlan(LayerPlan(act_bits=self.act_bits[-1]), layers), "drawn"))
+        others = LayerPlan(weights=self.formats[-1], act_bits=self.act_bits[-1])  # of recurrent layers, attention
+        return convert(prepare(model, calibration, QuantPlan(others, layers), "drawn"))
 
 
 class Module(nn.Module):
@@ -145,8 +151,14 @@ class Layer(nn.Module):
                 shape[0], s["channels"], **words
             )
         elif self.kind == "recurrent":
-            words = {key: v for key, v in s.items() if key not in ("what", "last")}
+            words = {key: v for key, v in s.items() if key not in ("what", "read", "given")}
             self.rnn = RECURRENT[s["what"]](shape[0], **words)
+        elif self.kind == "attention":
+            self.attend = nn.MultiheadAttention(shape[0], s["heads"], bias=s["bias"], batch_first=True)
+        elif self.kind == "encoder":
+            self.encoder = nn.TransformerEncoderLayer(
+                shape[0], s["heads"], s["wide"], activation=s["act"], norm_first=s["norm_first"], batch_first=True
+            )
         elif self.kind == "rows":
             self.fc = nn.Linear(shape[-1], s["features"], bias=s["bias"])
         elif self.kind == "dense":
@@ -166,11 +178,13 @@ class Layer(nn.Module):
             case "transposed":
                 return ACTIVATIONS[s["act"]](self.conv(x))
             case "recurrent":
-                x = x.flatten(2)
-                y, last = self.rnn(x.transpose(1, 2) if s["batch_first"] else x.permute(2, 0, 1))
-                if s["last"]:
-                    return torch.cat(tuple(last[0] if s["what"] == "lstm" else last), 1)
-                return y.transpose(1, 2) if s["batch_first"] else y.permute(1, 2, 0)
+                return self.recurrent(x.flatten(2))
+            case "attention" | "encoder":
+                x = x.flatten(2).transpose(1, 2)
+                mask = MASKS[s["mask"]](x.shape[1])
+                if self.kind == "encoder":
+                    return self.encoder(x, mask).transpose(1, 2)
+                return self.attend(x, x, x, need_weights=False, attn_mask=mask)[0].transpose(1, 2)
             case "sequence":
                 return SEQUENCES[s["what"]](x, s)
             case "layout":
@@ -203,6 +217,25 @@ class Layer(nn.Module):
             case "mean":
                 return x.mean((2, 3)[: x.dim() - 2])
         return F.softmax(x, dim=1)
+
+    def recurrent(self, x: Tensor) -> Tensor:
+        s = self.settings
+        rows = x.transpose(1, 2) if s["batch_first"] else x.permute(2, 0, 1)
+        y, last = self.rnn(rows, self.given(x)) if s["given"] else self.rnn(rows)
+        y = y.transpose(1, 2) if s["batch_first"] else y.permute(1, 2, 0)
+        if s["read"] == "outputs":
+            return y
+        last = last if s["what"] == "lstm" else (last,)
+        parts = {"states": last[:1], "cells": last[1:], "all": last}[s["read"]]
+        found = torch.cat([state for part in parts for state in part], 1)
+        return torch.cat((y[:, :, 0], found), 1) if s["read"] == "all" else found
+
+    def given(self, x: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+        """First states, of the sum of x."""
+        count = self.rnn.num_layers * (2 if self.rnn.bidirectional else 1)
+        row = torch.tanh(x.sum(2)[:, :1]) * torch.linspace(-1, 1.5, self.rnn.hidden_size)
+        states = torch.stack([row] * count, 1).transpose(0, 1)
+        return (states, 4 * states) if self.settings["what"] == "lstm" else states
 
 
 def _divisors(n: int) -> list[int]:
@@ -365,11 +398,28 @@ class _Drawing:
             "what": self.pick(*RECURRENT), "hidden_size": self.draw(st.integers(1, 9)),
             "num_layers": self.pick(1, 1, 2), "bidirectional": self.pick(True, False),
             "batch_first": self.pick(True, False), "bias": self.pick(True, False),
-            "last": self.pick(True, False),
+            "read": self.pick("outputs", "states"), "given": self.pick(False, False, True),
         }  # fmt: skip
+        if settings["what"] == "lstm" and self.pick(True, False):
+            settings["read"] = self.pick("cells", "all")
         width = settings["hidden_size"] * (2 if settings["bidirectional"] else 1)
-        shape = (settings["num_layers"] * width,) if settings["last"] else (width, prod(self.shape[1:]))
+        shape = {
+            "outputs": (width, prod(self.shape[1:])),
+            "all": (width + 2 * settings["num_layers"] * width,),
+        }.get(settings["read"], (settings["num_layers"] * width,))
         self.add("recurrent", shape, **settings)
+
+    def attention(self) -> None:
+        """torch's own modules, over positions as they lie."""
+        c = self.shape[0]
+        settings = {"heads": self.pick(*_divisors(c)), "mask": self.pick("none", "causal", "numbers")}
+        if c > 1 and self.pick(True, False):
+            self.add(
+                "encoder", (c, prod(self.shape[1:])), norm_first=self.pick(True, False), act=self.pick("relu", "gelu"),
+                wide=self.draw(st.integers(1, 12)), **settings,
+            )  # fmt: skip
+        else:
+            self.add("attention", (c, prod(self.shape[1:])), bias=self.pick(True, False), **settings)
 
     def rows(self) -> None:
         features = self.draw(st.integers(1, 9))
@@ -395,6 +445,7 @@ FIRST = {
     "sequences": ("sequence", "sequence", "rows"),
     "layouts": ("layout",),
     "recurrent": ("recurrent",),
+    "attention": ("attention", "attention", "attention", "sequence"),
     "dense": ("dense",),
 }
 ANYTHING = (
@@ -432,7 +483,8 @@ def networks(draw: Any, family: str) -> Network:
             drawing.shape, drawing.steps = before[0], drawing.steps[: before[1]]
             drawing.max() if len(drawing.shape) > 1 else drawing.dense()
     if not any(
-        step.kind in ("conv", "residual", "concat", "join", "transposed", "rows", "recurrent", "dense")
+        step.kind
+        in ("conv", "residual", "concat", "join", "transposed", "rows", "recurrent", "dense", "attention", "encoder")
         for step in drawing.steps
     ):
         drawing.dense()

@@ -28,6 +28,7 @@ from mixcomp_edge.operators.cumsum import QCumSum
 from mixcomp_edge.operators.dense import QDense
 from mixcomp_edge.operators.dwconv2d import QDwConv2d
 from mixcomp_edge.operators.embedding import QEmbedding
+from mixcomp_edge.operators.first_states import QFirstStates
 from mixcomp_edge.operators.gather import QGather
 from mixcomp_edge.operators.gru import QGru, QGruStates
 from mixcomp_edge.operators.input import QInput, QTokenInput
@@ -117,6 +118,8 @@ def _graph(op: str, dtype: str, rng: Rng) -> Graph | None:
         return _recurrent(op, y_type, x_type, rng)
     if op in STATES:
         return _states(op, y_type, x_type, rng)
+    if op == "first_states":
+        return _first_states(x_type, y_type, rng)
     if op == "narrow":
         return _narrow(x_type, y_type, rng)
     if op in ("mul", "blend", "minimum", "maximum"):
@@ -366,12 +369,22 @@ def _states(op: str, x_type: QType, stored: QType, rng: Rng) -> Graph:
     x = QInput(name="x", inputs=(), shape=(steps, rows[0]), type=x_type)
     before = QInput(name="before", inputs=(), shape=(1, kind.states * size), type=wide)
     node = kind(
-        name="y", inputs=("x", "before"), shape=(steps, kind.states * size), type=wide, stored=stored, backward=0,
+        name="y", inputs=("x", "before"), shape=(steps, kind.states * size), type=wide, stored=stored,
+        backward=int(rng.integers(0, 2)),
         initial=(), weights=_weights(rows, rows[0], stored, QType("s16", 1.0), rng),
         x_requant=_requant(x_type.peak, QType("s16", 1.0), rng, 1), y_requant=_requant(1 << 15, stored, rng, 1),
         **({"relu": int(rng.integers(0, 2))} if kind is QRnnStates else {}),
     )  # fmt: skip
     return Graph("alone", (x, before, node), "y")
+
+
+def _first_states(x_type: QType, other: QType, rng: Rng) -> Graph:
+    """h and a cell of another type."""
+    size, wide = int(rng.choice(CHANNELS)), QType("s16", 2.0**-15)
+    h, c = (QInput(name=name, inputs=(), shape=(1, size), type=t) for name, t in (("x", x_type), ("c", other)))
+    initial = tuple(_requant(t.peak, wide, rng, 1) for t in (x_type, other))
+    node = QFirstStates(name="y", inputs=("x", "c"), shape=(1, 2 * size), type=wide, initial=initial)
+    return Graph("alone", (h, c, node), "y")
 
 
 def _narrow(x_type: QType, y_type: QType, rng: Rng) -> Graph:

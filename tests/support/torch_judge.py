@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from math import exp, isqrt, prod
+from types import SimpleNamespace
 
 import numpy as np
 import torch
 from torch.nn import functional as F
 
+SAME = SimpleNamespace(multiplier=[2**30], shift=2)  # requantizes to what it is given
 RANGE = {"u4": (0, 15), "s4": (-8, 7), "u8": (0, 255), "s8": (-128, 127)}
 POSIT = [0, 1, 2, 3, 4, 6, 8, 16]
 POSIT1 = [0, 1, 4, 8, 16, 32, 64, 256]
@@ -375,14 +377,38 @@ def _gru(node, *xs, types):
     return _steps(node, xs, types, 3, 1, step)
 
 
-def _lstm(node, *xs, types):
+def _lstm(node, *xs, types, all_states=False):
     def step(x, h, state):
         i, f, g, o = (_clamp16(a + b) for a, b in zip(x, h, strict=True))
         new = (_sigmoid(i) * _tanh(g) + 8) // 16
         cell = _clamp16((_sigmoid(f) * state[1] + new + 2**14) // 2**15)
         return [(_sigmoid(o) * _tanh(_clamp16(2 * cell)) + 2**14) // 2**15, cell]
 
-    return _steps(node, xs, types, 4, 2, step)
+    return _steps(node, xs, types, 4, 2, step, all_states)
+
+
+def _lstm_states(node, x, before, types):
+    """As _lstm, with all states as its value, of those before in 16 bits."""
+    whole = SimpleNamespace(
+        shape=(node.shape[0], node.shape[1] // 2), type=node.stored, weights=node.weights, backward=node.backward,
+        x_requant=node.x_requant, y_requant=node.y_requant, initial=[SAME] * 2,
+    )  # fmt: skip
+    h, c = before.flatten(1).chunk(2, 1)
+    return _lstm(whole, x, h, c, types=[types[0], *types[1:] * 2], all_states=True)
+
+
+def _first_states(node, *xs, types):
+    made = [
+        [[_clamp16(_q32(int(v) - type_.zero_point, by)) for v in row] for row in x.flatten(1).tolist()]
+        for x, type_, by in zip(xs, types, node.initial, strict=True)
+    ]
+    return torch.tensor([[h + c] for h, c in zip(*made, strict=True)], dtype=torch.float64)
+
+
+def _narrow(node, x, types):
+    rows = x[..., : node.shape[-1]].to(torch.int64).tolist()
+    found = [[[_stored(node, v - types[0].zero_point, node.requant) for v in r] for r in one] for one in rows]
+    return torch.tensor(found, dtype=torch.float64)
 
 
 def _rnn(node, *xs, types):
@@ -393,7 +419,7 @@ def _rnn(node, *xs, types):
     return _steps(node, xs, types, 1, 1, step)
 
 
-def _steps(node, xs, types, gates, states, step):
+def _steps(node, xs, types, gates, states, step, all_states=False):
     """Unit by unit in Python's integers; step(gates of x, gates of the state, states) makes a unit's states."""
     size, by = node.shape[-1], node.weights.requant
     levels, bias, ms = (v.tolist() for v in (_levels(node).long(), node.weights.bias, by.multiplier))
@@ -414,14 +440,14 @@ def _steps(node, xs, types, gates, states, step):
                 h.append(_clamp16((acc * 2**by.shift * ms[o if len(ms) > 1 else 0] + 2**31) // 2**32))
             units = (step(row[i::size], h[i::size], [v[i] for v in before]) for i in range(size))
             before = [list(v) for v in zip(*units, strict=True)]
-            made.append([_stored(node, v) for v in before[0]])
+            made.append([*before[0], *before[1]] if all_states else [_stored(node, v) for v in before[0]])
         result.append(made[::-1] if node.backward else made)
     return torch.tensor(result, dtype=torch.float64)
 
 
-def _stored(node, state: int) -> int:
+def _stored(node, state: int, by=None) -> int:
     low, high = RANGE[node.type.dtype]
-    return min(max(node.type.zero_point + _q32(state, node.y_requant), low), high)
+    return min(max(node.type.zero_point + _q32(state, by or node.y_requant), low), high)
 
 
 def _q32(v: int, by) -> int:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 IN_BITS, OUT_BITS = 12, 15  # behind the point
 ONE = 1 << OUT_BITS
 HALF_WORD = 1 << 15  # of 16 bits
+STATE_STEP = 2.0**-OUT_BITS  # of a layer's states as its value, whatever they hold
 PLACE_BITS = 8  # a step of the table, 1/16, is 256 steps of what is read
 
 Int = NDArray[np.int64]

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
 
+from mixcomp_edge.ir.graph import Shape
 from mixcomp_edge.ir.nodes import QNode, Value
 from mixcomp_edge.ir.types import QType, QuantizedWeights
-from mixcomp_edge.numerics.gates import OUT_BITS, clamp16, sigmoid, tanh
-from mixcomp_edge.operators.recurrent import QRecurrent, QStates, Recurrent
+from mixcomp_edge.numerics.gates import OUT_BITS, STATE_STEP, clamp16, sigmoid, tanh
+from mixcomp_edge.operators.recurrent import QRecurrent, QStates, Recurrent, states_shape
 
 CELL_BITS = 11  # behind the point: a cell reaches from -16 to 16
+CELL = 2.0 ** (OUT_BITS - CELL_BITS)  # the largest
 STATES = 2
+STORED = QType("s8", 1 / 127)  # what of h is multiplied where the states are the value, whose own type is theirs
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -30,6 +33,31 @@ class Lstm(Recurrent):
 
     def lower(self, y: QType, inputs: list[QType], weights: QuantizedWeights | None) -> QNode:
         return self.lowered(QLstm, y, inputs, weights)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class LstmStates(Lstm):
+    """Its states as its value (T, 2 * H): h, and c divided by `CELL`. It reads what goes in, and such a row."""
+
+    op: ClassVar[str] = "lstm_states"
+
+    @property
+    def limit(self) -> None:
+        return None
+
+    @property
+    def fixed_dtype(self) -> str:
+        return "s16"
+
+    @property
+    def fixed_step(self) -> float:
+        return STATE_STEP
+
+    def output_shape(self, shapes: list[Shape]) -> Shape:
+        return states_shape(self, shapes)
+
+    def lower(self, y: QType, inputs: list[QType], weights: QuantizedWeights | None) -> QNode:
+        return replace(self.lowered(QLstmStates, STORED, inputs[:1], weights, stored=STORED), type=y)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

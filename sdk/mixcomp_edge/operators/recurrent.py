@@ -23,7 +23,7 @@ from mixcomp_edge.ir.graph import Node, Shape
 from mixcomp_edge.ir.nodes import Doubles, QNode, Value
 from mixcomp_edge.ir.types import DTYPES, QType, QuantizedWeights, Requant
 from mixcomp_edge.ir.weighted import Layer, Weighted, exact
-from mixcomp_edge.numerics.gates import HALF_WORD, IN_BITS, OUT_BITS, clamp16
+from mixcomp_edge.numerics.gates import HALF_WORD, IN_BITS, STATE_STEP, clamp16
 from mixcomp_edge.numerics.packing import pack_elements
 from mixcomp_edge.numerics.requant import q32
 from mixcomp_edge.operators.dense import Dense, QDense
@@ -249,37 +249,52 @@ class QRecurrent(Stepping, Weighted):
 
     def in_steps(self, steps: Steps) -> tuple[QNode, Frames | None]:
         """Its states go from step to step in 16 bits; its value is made of them."""
-        name, *given = self.inputs
-        frames, size = steps.frames(name), self.product_shape[1]
-        if frames is None or frames.is_last:
+        frames = self._moving(steps)
+        if frames is None:
             return steps.apart(self)
-        if self.backward:
-            raise steps.refused(self, "begins with the last frame", "Give it one direction: bidirectional=False.")
-        if frames.lag:
-            raise steps.refused(self, "begins before its frames do, which come late", CUT_IT)
-        rows, start = steps.rows(self.name, frames.each), np.zeros((self.states, size), np.int64)
-        for i, (source, by) in enumerate(zip(given, self.initial, strict=True)):
-            node = steps.whole[source]
-            if not isinstance(node, QNode) or not node.is_constant:
-                raise steps.refused(
-                    self, f"begins with a state that is computed, '{source}'", "Let it begin with zeros."
-                )
+        size, start = self.product_shape[1], np.zeros((self.states, self.product_shape[1]), np.int64)
+        for i, (source, by) in enumerate(zip(self.inputs[1:], self.initial, strict=True)):
+            node = self._constant(steps, source)
             start[i] = clamp16(self._requantized(node.evaluate([], []), node.type, by)).ravel()
+        rows = steps.rows(self.name, frames.each)
         states = self.in_states(
             name=steps.unique(f"{self.name}.states"), inputs=(), shape=(rows, start.size), weights=self.weights,
-            type=QType("s16", float(2.0**-OUT_BITS)), stored=self.type, x_requant=self.x_requant,
+            type=QType("s16", STATE_STEP), stored=self.type, x_requant=self.x_requant,
             y_requant=self.y_requant, initial=(), backward=0, **self.own,
         )  # fmt: skip
-        last = replace(states, shape=(1, start.size))
-        output = states.name if rows == 1 else steps.unique(f"{self.name}.last")
-        before = steps.keep(f"{self.name}.state", last, output, pack_elements(start, states.type.bits))
-        made = steps.put(replace(states, inputs=(steps.source(name).name, before.name)))
-        if rows > 1:
-            steps.cut(output, made, 0, rows - 1, 1)
+        made = self._kept(steps, states, start)
         y = QNarrow(
             name=self.name, inputs=(made.name,), shape=(rows, size), type=self.type, requant=self.y_requant
         )  # fmt: skip
         return steps.put(y), replace(frames, axis=0)
+
+    def _moving(self, steps: Steps) -> Frames | None:
+        """Of what goes in; None where it is the same at all times or of the last frame alone."""
+        frames = steps.frames(self.inputs[0])
+        if frames is None or frames.is_last:
+            return None
+        if self.backward:
+            raise steps.refused(self, "begins with the last frame", "Give it one direction: bidirectional=False.")
+        if frames.lag:
+            raise steps.refused(self, "begins before its frames do, which come late", CUT_IT)
+        return frames
+
+    def _constant(self, steps: Steps, source: str) -> QNode:
+        """The node of a state that is given, which a step can begin with where it is a constant."""
+        node = steps.whole[source]
+        if not isinstance(node, QNode) or not node.is_constant:
+            raise steps.refused(self, f"begins with a state that is computed, '{source}'", "Let it begin with zeros.")
+        return node
+
+    def _kept(self, steps: Steps, states: QStates, start: Value) -> QNode:
+        """The layer that makes the states of a step of the last ones of the step before; start: those before all."""
+        last, rows = replace(states, shape=(1, start.size)), states.shape[0]
+        output = states.name if rows == 1 else steps.unique(f"{self.name}.last")
+        before = steps.keep(f"{self.name}.state", last, output, pack_elements(start, states.type.bits))
+        made = steps.put(replace(states, inputs=(steps.source(self.inputs[0]).name, before.name)))
+        if rows > 1:
+            steps.cut(output, made, 0, rows - 1, 1)
+        return made
 
     @property
     def own(self) -> dict[str, Any]:
@@ -303,14 +318,7 @@ class QStates(QRecurrent):
         return replace(super().product, type=self.stored)
 
     def output_shape(self, shapes: list[Shape]) -> Shape:
-        rows, size = self.product_shape
-        if len(shapes) != 2 or rows != self.gates * size or len(shapes[0]) != 2 or shapes[0][1] != rows:
-            raise GraphError(
-                f"{self.name}: weights {self.product_shape} do not fit {shapes}, {self.gates} gates a state."
-            )
-        if shapes[1] != (1, self.states * size) or self.backward or self.initial:
-            raise GraphError(f"{self.name}: goes forwards from states (1, {self.states * size}), not {shapes[1]}.")
-        return (shapes[0][0], self.states * size)
+        return states_shape(self, shapes)
 
     def kernel_types(self, sources: list[QNode]) -> set[str]:
         return {self.stored.dtype}
@@ -321,6 +329,8 @@ class QStates(QRecurrent):
             raise GraphError(f"{self.name}: {self.stored} is no type of 4 or 8 bits.")
         if x.dtype not in DTYPES or self.type.dtype != "s16" or given != self.type or self.type.zero_point:
             raise GraphError(f"{self.name}: makes s16 of {x} and of s16 like it, not {self.type} of {given}.")
+        if self.initial:
+            raise GraphError(f"{self.name}: {len(self.initial)} requantizers for states of 16 bits, expected none.")
         self.product.check([self.stored])
         check_requant(self.name, self.x_requant, (1,), x.peak)
         check_requant(self.name, self.y_requant, (1,), HALF_WORD)
@@ -338,7 +348,15 @@ class QStates(QRecurrent):
         return np.clip(made, self.stored.low, self.stored.high)
 
     def in_steps(self, steps: Steps) -> tuple[QNode, Frames | None]:
-        raise steps.refused(self, "is a step already", "")
+        frames = self._moving(steps)
+        if frames is None:
+            return steps.apart(self)
+        given = steps.whole[self.inputs[1]]
+        assert isinstance(given, QNode)
+        constants = [self._constant(steps, name) for name in given.inputs]
+        start = given.evaluate([node.evaluate([], []) for node in constants], [node.type for node in constants])[0]
+        rows = steps.rows(self.name, frames.each)
+        return self._kept(steps, self.of_size(0, rows), start), replace(frames, axis=0)
 
     def widen(self, y: QType, inputs: list[QType]) -> Self:
         wide = replace(self, type=self.stored).product.widen(self.stored, [self.stored])
@@ -356,3 +374,13 @@ class QStates(QRecurrent):
         plain = replace(self, shape=(self.shape[0], self.product_shape[1]), type=self.stored)
         (call,) = super(QStates, plain).calls([x])
         return (replace(call, reads=(x.name, given.name)),)
+
+
+def states_shape(node: Stepping, shapes: list[Shape]) -> Shape:
+    """Of a layer whose value is its states."""
+    rows, size = node.product_shape
+    if len(shapes) != 2 or rows != node.gates * size or len(shapes[0]) != 2 or shapes[0][1] != rows:
+        raise GraphError(f"{node.name}: weights {node.product_shape} do not fit {shapes}, {node.gates} gates a state.")
+    if shapes[1] != (1, node.states * size) or node.backward not in (0, 1):
+        raise GraphError(f"{node.name}: goes on from states (1, {node.states * size}), not {shapes[1]}.")
+    return (shapes[0][0], node.states * size)

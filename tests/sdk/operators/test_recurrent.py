@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import math
+from collections import namedtuple
 from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
+from torch import nn
 
+from mixcomp_edge import LayerPlan, QuantPlan, convert, prepare
 from mixcomp_edge.errors import GraphError, LoweringError
 from mixcomp_edge.ir import interp
 from mixcomp_edge.ir.graph import Graph
-from mixcomp_edge.ir.types import QType, QuantizedWeights, Requant
+from mixcomp_edge.ir.types import QType, QuantizedWeights, Requant, Weights
 from mixcomp_edge.ir.verify import verify
 from mixcomp_edge.numerics import codebook
 from mixcomp_edge.numerics.gates import sigmoid, tanh
+from mixcomp_edge.operators.first_states import QFirstStates
 from mixcomp_edge.operators.gru import Gru
 from mixcomp_edge.operators.input import QInput
-from mixcomp_edge.operators.lstm import Lstm
+from mixcomp_edge.operators.lstm import Lstm, QLstmStates
+from mixcomp_edge.operators.narrow import QNarrow
 from mixcomp_edge.operators.rnn import Rnn
+from mixcomp_edge.operators.slice import QSlice
+from support import torch_judge
 
 KINDS = {"gru": Gru, "lstm": Lstm, "rnn": Rnn}
 ALL = np.arange(-(2**15), 2**15)
@@ -109,6 +117,79 @@ def test_a_state_moves_however_slowly():
     source = QInput(name="x", inputs=(), shape=x.shape, type=x_type)
     y = interp.run(verify(Graph("m", (source, made), "y")), x[None])[0, :, 0]
     assert 50 <= y[-1] <= 90
+
+
+def with_cell(rng: np.random.Generator, backward: int, stored: QType) -> Graph:
+    """An LSTM of x and of the states h and c, and of its own its outputs and its last cell."""
+    size, steps, wide = int(rng.integers(1, 8)), int(rng.integers(1, 5)), QType("s16", 2.0**-15)
+    any_type = lambda dtype: QType(dtype, 0.03, int(rng.integers(-3, 4)) + (8 if dtype[0] == "u" else 0))  # noqa: E731
+    by = lambda most=27: Requant(np.array([rng.integers(1 << 20, 1 << most)], np.int32), 6)  # noqa: E731
+    x, h, c = (
+        QInput(name=name, inputs=(), shape=shape, type=any_type(dtype))
+        for name, shape, dtype in (("x", (steps, 4 * size), "s8"), ("h", (1, size), "u4"), ("c", (size,), "s8"))
+    )
+    book = codebook("nf4")
+    codes, bias = rng.integers(0, 16, (4 * size, size)), rng.integers(-999, 999, 4 * size)
+    held = Weights(
+        book, codes.astype(np.uint8), bias.astype(np.int32),
+        Requant(rng.integers(1, 1 << 24, 4 * size).astype(np.int32), 6),
+    )  # fmt: skip
+    first = QFirstStates(name="first", inputs=("h", "c"), shape=(1, 2 * size), type=wide, initial=(by(), by(28)))
+    states = QLstmStates(
+        name="states", inputs=("x", "first"), shape=(steps, 2 * size), type=wide, stored=stored, weights=held,
+        backward=backward, initial=(), x_requant=by(), y_requant=Requant(np.array([1 << 24], np.int32), 0),
+    )  # fmt: skip
+    last = QSlice(
+        name="last", inputs=("states",), shape=(1, size), type=wide, start=(0 if backward else steps - 1, size),
+        step=(1, 1),
+    )  # fmt: skip
+    y = QNarrow(name="y", inputs=("states",), shape=(steps, size), type=any_type("u4"), requant=by(24))
+    cell = QNarrow(name="cell", inputs=("last",), shape=(1, size), type=any_type("s8"), requant=by(25))
+    return Graph("m", (x, h, c, first, states, last, y, cell), {"y": "y", "cell": "cell"})
+
+
+@pytest.mark.parametrize("stored", [QType("s8", 1 / 127), QType("u4", 1 / 7, 8)], ids=["8 bits", "4 bits"])
+@pytest.mark.parametrize("backward", [0, 1])
+def test_states_that_are_given_and_read_are_to_the_bit_what_units_one_by_one_make(backward, stored):
+    rng = np.random.default_rng(backward)
+    for _ in range(6):
+        graph = verify(with_cell(rng, backward, stored))
+        given = [rng.integers(n.type.low, n.type.high + 1, (3, *n.shape)) for n in graph.inputs]
+        found, expected = dict(interp.steps(graph, tuple(given))), torch_judge.run(graph, *given)
+        assert all(np.array_equal(found[name], value) for name, value in expected.items())
+        assert len(np.unique(expected["cell"])) > 2
+
+
+def test_a_cell_is_near_that_of_torch_and_so_is_what_goes_on_from_it():
+    """As many steps at once as in two calls, of which the second gets what the first gave."""
+    torch.manual_seed(1)
+    model, x, zero = _Carried().eval(), torch.randn(64, 12, 6), torch.zeros(64, 1, 10)
+    states = tuple(torch.tanh(torch.randn(64, 1, 10)) * size for size in (0.6, 1.2))
+    plan = QuantPlan(LayerPlan(weights="int8", act_bits=8))
+    graph = convert(prepare(model, (x[:, :6], *states), plan, "carried")).graph
+    sinks = [graph[name].type for name in graph.outputs.values()]
+    real, whole = (zero, zero), (zero.numpy(), zero.numpy())
+    for part in (x[:, :6], x[:, 6:]):
+        with torch.no_grad():
+            _, *real = model(part, *real)
+        given = zip(graph.inputs, (part.numpy(), *whole), strict=True)
+        made = interp.outputs(graph, tuple(n.type.quantize(v.transpose(0, 2, 1)) for n, v in given))
+        _, *whole = (t.dequantize(v).transpose(0, 2, 1) for t, v in zip(sinks, made, strict=True))
+    for state, expected in zip(whole, real, strict=True):
+        assert np.sqrt(((state - expected.numpy()) ** 2).mean()) <= 0.03 * float(expected.abs().max())
+
+
+class _Carried(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.LSTM(6, 10, batch_first=True)
+
+    def forward(self, x, h, c):
+        y, (h, c) = self.layer(x, (h.transpose(0, 1), c.transpose(0, 1)))
+        return Named(y, h.transpose(0, 1), c.transpose(0, 1))
+
+
+Named = namedtuple("Named", ("y", "h_n", "c_n"))
 
 
 def changed(**fields) -> Graph:

@@ -15,7 +15,7 @@
     mce_states_begin(type, &steps, before, held);                                                                      \
     for (int32_t t = 0; t < (p)->steps; t++) {                                                                         \
         sums(type, how, &(p)->product, &steps);                                                                        \
-        step(type, p, &steps, x, y, t);                                                                                \
+        step(type, p, &steps, x, y, mce_step_row(p, t));                                                               \
     }
 #define MCE_GRU_STATES(type, sums, how, p, x, before, y, scratch)                                                      \
     MCE_STATES(type, 3, mce_gru_states_step, 0, sums, how, p, x, before, y, scratch)

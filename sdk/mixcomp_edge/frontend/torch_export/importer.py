@@ -87,7 +87,9 @@ class Importer(Values):
                     f"{self.name}: {self._called(name)} does not depend on the model's inputs; keep it outside."
                 )
         try:
-            outputs = {name: self.source(result, result).name for name, result in self.results.items()}
+            outputs = {
+                name: self.source(result, self._leaving(name, result)).name for name, result in self.results.items()
+            }
         except Refused as error:
             raise unsupported(self.name, [error.refusal]) from error
         graph = Graph(self.name, tuple(self.nodes.values()), outputs).without_unread()
@@ -98,6 +100,17 @@ class Importer(Values):
                     "give it a default there and no data."
                 )
         return graph
+
+    def _leaving(self, name: str, result: fx.Node) -> Stored:
+        """Where an output lies, the samples first; the structure knows where the model has them."""
+        stored = self.stored(result, result)
+        dims = stored.placement.dims
+        if (0,) not in dims[1:]:
+            return stored
+        at = dims.index((0,))
+        self.structure = replace(self.structure, samples={**self.structure.samples, name: at})
+        order = (at, *(dim for dim in range(len(dims)) if dim != at))
+        return replace(stored, placement=stored.placement.permuted(order))
 
     def _called(self, output: str) -> str:
         return "its output" if len(self.results) == 1 else f"its output '{output}'"
@@ -173,7 +186,8 @@ class Importer(Values):
         """A node of the value's shape, for the walk to go on behind a call that was refused."""
         value = value_of(node)
         try:
-            if value is None or value.dtype not in FLOATS or 0 in torch_shape(node):
+            several = isinstance(node.meta.get("val"), list | tuple)
+            if several or value is None or value.dtype not in FLOATS or 0 in torch_shape(node):
                 raise refused(node, "no number")
             self.add(node, Input(name=self.unique(node.name), inputs=(), shape=shape_of(node)))
         except Refused:

@@ -102,8 +102,6 @@ def _copy(importer: Importer, node: fx.Node) -> None:
 def _item(importer: Importer, node: fx.Node) -> None:
     """One of a call's several results; the only one of a call that has but one here."""
     call, index = node.args
-    if isinstance(call, fx.Node) and int(index) >= len(importer.items.get(call, [None, None])):  # type: ignore[arg-type]
-        raise refused(node, "reading the last cell of an LSTM", "use its outputs and its last state")
     if isinstance(call, fx.Node) and call in importer.items:
         importer.alias[node] = importer.items[call][int(index)]  # type: ignore[arg-type]
     elif index != 0:

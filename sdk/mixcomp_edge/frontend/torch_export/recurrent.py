@@ -15,15 +15,18 @@ from mixcomp_edge.frontend.torch_export.importer import Importer, handles
 from mixcomp_edge.frontend.torch_export.layers import positionwise
 from mixcomp_edge.frontend.torch_export.orders import placed
 from mixcomp_edge.frontend.torch_export.values import Stored
-from mixcomp_edge.ir.graph import Node
+from mixcomp_edge.ir.graph import Node, Shape
 from mixcomp_edge.operators.concat import Concat
+from mixcomp_edge.operators.first_states import FirstStates
 from mixcomp_edge.operators.gru import Gru
-from mixcomp_edge.operators.lstm import Lstm
+from mixcomp_edge.operators.lstm import CELL, Lstm, LstmStates
+from mixcomp_edge.operators.narrow import Narrow
 from mixcomp_edge.operators.recurrent import Recurrent
 from mixcomp_edge.operators.rnn import Rnn
 from mixcomp_edge.operators.slice import Slice
 
 ROWS = (0, 1)  # the order (T, F) of a value (N, T, F)
+CELLS = 2  # of an LSTM's results, the last cells
 BATCH_FIRST = "give it batch_first=True, or what it reads with the samples in the second dimension"
 
 
@@ -40,6 +43,8 @@ class _Call:
         self.x, given, parameters, biases, self.layers, _, _, both, batch_first = node.args
         self.given: Any = given if isinstance(given, list | tuple) else (given,)
         self.directions, self.batch_first = 2 if both else 1, bool(batch_first)
+        self.reads_cells = any(user.args[1] == CELLS and user.users for user in node.users)
+        self.cells: list[Node] = []  # the last of each layer and direction, where they are read
         each, weights = 4 if biases else 2, list(parameters)  # type: ignore[arg-type]
         self.parameters = [weights[i : i + each] for i in range(0, len(weights), each)]
 
@@ -54,9 +59,14 @@ class _Call:
             last += [self._row(values, 0 if i else steps - 1) for i, values in enumerate(made)]
             values = made[0] if len(made) == 1 else self._joined(made, 1, "both")
             read = Stored(values.name, placed((BATCH, *values.shape), ROWS), node.name)
-        states = last[0] if len(last) == 1 else self._joined(last, 0, "last")
-        final = Stored(states.name, placed((BATCH, *states.shape), ROWS), node.name)
-        importer.items[node] = [self._as_torch(read), replace(final, placement=final.placement.permuted((1, 0, 2)))]
+        finals = [self._final(states) for states in (last, self.cells) if states]
+        importer.items[node] = [self._as_torch(read), *finals]
+
+    def _final(self, states: list[Node]) -> Stored:
+        """The states of all layers and directions, (layers and directions, N, H) in torch."""
+        joined = states[0] if len(states) == 1 else self._joined(states, 0, "last")
+        placement = placed((BATCH, *joined.shape), ROWS).permuted((1, 0, 2))
+        return Stored(joined.name, placement, self.node.name)
 
     def _kind(self, **fields: Any) -> Recurrent:
         """The layer of the call's name."""
@@ -91,16 +101,34 @@ class _Call:
         made = importer.alias.pop(node)
         sources = [importer.brought(made, placed(made.placement.shape, ROWS), made.placement.shape[1:])]
         sources += self._initial(index)
-        return self._added(
-            self._kind(
-                name=self._name(hh, "hh", index),
-                inputs=tuple(source.name for source in sources),
-                shape=(sources[0].shape[0], w_hh.shape[1]),
-                weight=w_hh,
-                bias=b_hh,
-                backward=backward,
-            )
-        )
+        name, steps, size = self._name(hh, "hh", index), sources[0].shape[0], w_hh.shape[1]
+        fields = {"name": name, "weight": w_hh, "bias": b_hh, "backward": backward}
+        if self.reads_cells:
+            return self._with_cell(sources, fields, 0 if backward else steps - 1, (steps, size))
+        inputs = tuple(source.name for source in sources)
+        return self._added(self._kind(inputs=inputs, shape=(steps, size), **fields))
+
+    def _with_cell(self, sources: list[Node], fields: dict[str, Any], last: int, shape: Shape) -> Node:
+        """A layer of an LSTM with all of its states as its value, of which its outputs are made, and its last cell."""
+        importer, (x, *given), (steps, size) = self.importer, sources, shape
+        if not given:
+            zeros = importer.flash(self.node, None, np.zeros((1, size)))
+            given = [importer.nodes[zeros.node]] * 2
+        name, unique = fields["name"], importer.unique
+        names = tuple(source.name for source in given)
+        first = self._added(
+            FirstStates(name=unique(f"{name}_first"), inputs=names, shape=(1, 2 * size), cell=CELL)
+        )  # fmt: skip
+        states = self._added(LstmStates(inputs=(x.name, first.name), shape=(steps, 2 * size), **fields))
+        cell = Slice(
+            name=unique(f"{name}_cell"), inputs=(states.name,), shape=(1, size), start=(last, size), step=(1, 1)
+        )  # fmt: skip
+        self.cells.append(self._narrowed(self._added(cell), cell.shape, CELL))
+        return self._narrowed(states, shape, 1.0)
+
+    def _narrowed(self, states: Node, shape: Shape, gain: float) -> Node:
+        name = self.importer.unique(f"{states.name}_c" if gain == CELL else f"{states.name}_h")
+        return self._added(Narrow(name=name, inputs=(states.name,), shape=shape, gain=gain, most=gain))
 
     def _initial(self, index: int) -> list[Node]:
         """The states (1, H) before the first step; none where all are 0."""

@@ -6,7 +6,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from torch import Tensor, nn
@@ -62,15 +62,18 @@ def names_of(model: nn.Module, count: int) -> tuple[str, ...]:
 class Structure:
     """How a model returns its outputs: the tree of tuples, lists, dicts and named tuples, and the name of each of its
     leaves; None for one that is None. A lone output is called `output`, wherever it lies. flat: the names of those of
-    one number a sample, (N,), which a graph has as (N, 1)."""
+    one number a sample, (N,), which a graph has as (N, 1). samples: the dimension of these where it is not the first,
+    as in the states of recurrent layers, (layers, N, H)."""
 
     tree: TreeSpec
     names: tuple[str | None, ...]
     flat: frozenset[str] = frozenset()
+    samples: Mapping[str, int] = field(default_factory=dict)
 
     def build(self, values: Mapping[str, Any]) -> Any:
         """Values (N, C, ...) by name in the tree, as the model itself gives them; one alone in place of a lone leaf."""
         leaves = {name: value.reshape(-1) if name in self.flat else value for name, value in values.items()}
+        leaves |= {name: leaves[name].movedim(0, dim) for name, dim in self.samples.items()}
         return tree_unflatten([None if name is None else leaves[name] for name in self.names], self.tree)
 
     def parts(self, output: Any) -> dict[str, Any]:
