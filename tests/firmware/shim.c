@@ -7,6 +7,7 @@
 #include "mixcomp/cumsum.h"
 #include "mixcomp/dense.h"
 #include "mixcomp/embedding.h"
+#include "mixcomp/first_states.h"
 #include "mixcomp/gather.h"
 #include "mixcomp/internal/elements.h"
 #include "mixcomp/log_softmax.h"
@@ -61,7 +62,7 @@ int32_t test_sizeof(int32_t which)
         (int32_t)sizeof(mce_resize),       (int32_t)sizeof(mce_adaptive2d),   (int32_t)sizeof(mce_conv2d_transpose),
         (int32_t)sizeof(mce_embedding),    (int32_t)sizeof(mce_token_offset), (int32_t)sizeof(mce_terms),
         (int32_t)sizeof(mce_tflm_softmax), (int32_t)sizeof(mce_initial),      (int32_t)sizeof(mce_recurrent),
-        (int32_t)sizeof(mce_push),
+        (int32_t)sizeof(mce_push),         (int32_t)sizeof(mce_first_states),
     };
     return sizes[which];
 }

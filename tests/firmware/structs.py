@@ -232,6 +232,10 @@ class Recurrent(ctypes.Structure):
     ]
 
 
+class FirstStates(ctypes.Structure):
+    _fields_ = [("size", c_int32), ("of", Initial * 2)]
+
+
 BY_NAME = {  # of the operators that say of themselves what their structs hold
     "mce_adaptive2d": Adaptive2d,
     "mce_add": Add,
@@ -239,6 +243,7 @@ BY_NAME = {  # of the operators that say of themselves what their structs hold
     "mce_conv2d_transpose": Conv2dTranspose,
     "mce_cumsum": CumSum,
     "mce_embedding": Embedding,
+    "mce_first_states": FirstStates,
     "mce_gather": Gather,
     "mce_length_mask": OfTokens,
     "mce_log_softmax": LogSoftmax,
@@ -269,7 +274,7 @@ STRUCTS = (  # as in shim.c
     Tensor, Requant, Window, Conv2d, Dense, Add, Rescale, Concat, Pool2d, Pad, Softmax, Reduce, Normalize,
     MatMul, LogSoftmax, CumSum, Pair, Lookup, PRelu, Strided,
     Gather, Resize, Adaptive2d, Conv2dTranspose, Embedding, OfTokens, Terms, TflmSoftmax, Initial, Recurrent,
-    Push,
+    Push, FirstStates,
 )  # fmt: skip
 
 _libc = ctypes.CDLL(None)

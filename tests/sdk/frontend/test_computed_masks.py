@@ -86,6 +86,9 @@ BY_TOKENS = {
         encoder(), lambda m, x, pad: m(x, mask=NEVER, src_key_padding_mask=pad, is_causal=True)),
     "nn.MultiheadAttention": Whole(
         nn.MultiheadAttention(WIDTH, HEADS, batch_first=True), lambda m, x, pad: m(x, x, x, key_padding_mask=pad)[0]),
+    "nn.MultiheadAttention, one head": Whole(
+        nn.MultiheadAttention(WIDTH, 1, batch_first=True),
+        lambda m, x, pad: m(x, x, x, key_padding_mask=pad, need_weights=False)[0]),
     "nn.MultiheadAttention without weights": Whole(
         nn.MultiheadAttention(WIDTH, HEADS, batch_first=True),
         lambda m, x, pad: m(x, x, x, key_padding_mask=pad, need_weights=False)[0]),
@@ -115,7 +118,13 @@ def bundle_of(model: nn.Module, inputs: tuple[Tensor, ...]):
     return convert(prepare(model.eval(), given, QuantPlan(LayerPlan("int8", act_bits=8)), "m"))
 
 
-OFTEN = ("where", "a sum", "attn_mask with -inf", "nn.TransformerEncoder, norm first", "nn.MultiheadAttention")
+OFTEN = (
+    "where",
+    "a sum",
+    "attn_mask with -inf",
+    "nn.TransformerEncoder, norm first",
+    "nn.MultiheadAttention, one head",
+)
 
 
 @pytest.mark.parametrize("how", [pytest.param(how, marks=[pytest.mark.long] * (how not in OFTEN)) for how in BY_TOKENS])

@@ -45,13 +45,25 @@ class Fused(Attention):
 class Encoder(nn.Module):
     """torch's own layer, whose keywords are given."""
 
-    def __init__(self, norm_first=False, **masks):
+    def __init__(self, norm_first=False, heads=2, **masks):
         super().__init__()
-        self.layer = nn.TransformerEncoderLayer(F_, 2, 16, batch_first=True, norm_first=norm_first)
+        self.layer = nn.TransformerEncoderLayer(F_, heads, 16, batch_first=True, norm_first=norm_first)
         self.masks = masks
 
     def forward(self, x: Tensor) -> Tensor:
         return self.layer(x, **self.masks)
+
+
+class Stack(nn.Module):
+    """torch's own encoder, which looks whether a mask is causal."""
+
+    def __init__(self):
+        super().__init__()
+        layer = nn.TransformerEncoderLayer(F_, 2, 16, batch_first=True)
+        self.layers = nn.TransformerEncoder(layer, 2, enable_nested_tensor=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layers(x, mask=torch.ones(T, T, dtype=torch.bool).triu(1))
 
 
 class Weighed(nn.Module):
@@ -82,7 +94,9 @@ CAUSAL = {
     "attn_mask of booleans": Fused({"attn_mask": PAST.bool()}),
     "attn_mask for each head": Fused({"attn_mask": torch.stack([NEVER, NEVER + SLOPE])[None]}),
     "nn.TransformerEncoderLayer": Encoder(src_mask=NEVER),
+    "nn.TransformerEncoderLayer, one head": Encoder(src_mask=NEVER, heads=1),
     "nn.TransformerEncoderLayer, is_causal": Encoder(src_mask=NEVER, is_causal=True, norm_first=True),
+    "nn.TransformerEncoder": Stack(),
     "nn.MultiheadAttention with weights": Weighed(),
 }
 
@@ -92,7 +106,24 @@ def test_a_causal_attention_computes_what_the_model_does(model):
     assert "masked" in operators(model, (T, F_))
 
 
-@pytest.mark.parametrize(("bits", "key"), [(8, "masked_fill"), (4, "is_causal"), (4, "a mask in a bias")])
+@pytest.mark.parametrize("more", ["add_bias_kv", "add_zero_attn"])
+def test_keys_that_torch_adds_to_an_attention_are_a_constant_beside_the_others(more):
+    layer = nn.MultiheadAttention(F_, 2, batch_first=True, **{more: True})
+
+    class Added(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = layer
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.layer(x, x, x, attn_mask=NEVER)[0]
+
+    assert_same_function(Added(), (T, F_))
+
+
+@pytest.mark.parametrize(
+    ("bits", "key"), [(8, "nn.TransformerEncoderLayer, one head"), (4, "is_causal"), (4, "a mask in a bias")]
+)
 def test_integers_see_nothing_of_what_is_masked(key, bits):
     """What comes later moves no bit of what came before, in integers either, however large it is."""
     random = torch.Generator().manual_seed(0)

@@ -71,7 +71,8 @@ def _pointwise(importer: Importer, name: str) -> tuple[str, Formula] | None:
 
 def _below(importer: Importer, node: fx.Node, value: Stored, limits: Stored, least: float, *, adds: bool) -> Stored:
     make = partial(Masked, least=float(least), adds=adds, reach=reach(node))
-    return joined(importer, node, make, toward_reader(importer, node, value), limits)
+    value = toward_reader(importer, node, value)
+    return joined(importer, node, make, value, limits, importer.lying(node, value).order)
 
 
 def added(importer: Importer, node: fx.Node, value: Stored, mask: Stored) -> Stored | None:

@@ -112,14 +112,20 @@ class _Lifted:
             operand.meta["val"] = torch.empty(placement.shape, dtype=dtype, device="meta")
         else:
             constant = self.importer.constants[source]
-            if broadcast and isinstance(constant, Tensor) and constant.dim():
+            if isinstance(constant, Tensor) and self._has_samples(constant):
                 constant = self._constant(constant)
             self.importer.constants[operand] = constant
             operand.meta["val"] = constant.to("meta") if isinstance(constant, Tensor) else constant
         return operand
 
+    def _has_samples(self, value: Tensor) -> bool:
+        """Whether a constant is broadcast with the values, or joined with them."""
+        return (
+            0 < value.dim() == self.rank if self.lift is Lift.ALONG else self.lift is Lift.BROADCAST and value.dim() > 0
+        )
+
     def _constant(self, value: Tensor) -> Tensor:
-        """A constant that is broadcast with the values, for one sample."""
+        """A constant that meets the values, for one sample."""
         value = value.reshape((1,) * (self.rank - value.dim()) + tuple(value.shape))
         size = value.shape[self.samples]
         if size > 1:
@@ -127,7 +133,7 @@ class _Lifted:
             if not all(torch.equal(each[0], other) for other in each):
                 raise refused(self.node, "a constant that differs among samples")
             value = each[0]
-        return value.unsqueeze(0)
+        return value.expand(1 if self.lift is Lift.BROADCAST else BATCH, *value.shape)
 
     def _moved(self, given: list[Any], keywords: dict[str, Any]) -> list[Any]:
         """The arguments with dimensions numbered as they are now."""

@@ -142,7 +142,7 @@ def with_constant(
     importer: Importer, node: fx.Node, value: Stored, constant: Doubles, make: Callable[..., Node], what: str
 ) -> Stored:
     """Adds make(...) of the value as it lies and a constant in flash."""
-    read = importer.read(node, value)
+    read = importer.lying(node, value)
     laid = np.ascontiguousarray(constant.transpose(read.order))
     held = Constant(name=importer.unique(f"{importer.place(node)}_{what}"), inputs=(), shape=laid.shape, values=laid)
     importer.nodes[held.name] = held

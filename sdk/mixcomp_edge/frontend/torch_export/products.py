@@ -109,16 +109,17 @@ def _attention(importer: Importer, node: fx.Node) -> None:
     factor = q.placement.shape[-1] ** -0.5 if scale is None else float(scale)
     outer = "N" + OUTER[: len(q.placement.shape) - 3]
     y = f"{outer}mn"
-    scores = product(
+    scores = plain = product(
         importer, node, Operand(q, f"{outer}mk"), Operand(k, f"{outer}nk"), y, factor=factor, order=y
     )  # the softmax goes along the last axis
     if addend is not None:
         scores = _biased(importer, node, scores, addend)
     if computed is not None:
         scores = _masked(importer, node, scores, mask, computed)
-    source, name = importer.nodes[scores.node], importer.unique(f"{node.name}_weights")
+    source = importer.brought(scores, plain.placement, importer.nodes[plain.node].shape)
+    name = importer.unique(f"{node.name}_weights")
     importer.nodes[name] = Softmax(name=name, inputs=(source.name,), shape=source.shape)
-    weights = Operand(Stored(name, scores.placement, node.name), f"{outer}mk")
+    weights = Operand(Stored(name, plain.placement, node.name), f"{outer}mk")
     importer.alias[node] = product(importer, node, weights, Operand(v, f"{outer}kn"), y)
 
 

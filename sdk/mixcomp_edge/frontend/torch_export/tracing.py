@@ -15,7 +15,7 @@ from mixcomp_edge.frontend.torch_export.calls import BATCH, arguments, operator_
 from mixcomp_edge.frontend.torch_export.causes import Like, explain
 from mixcomp_edge.frontend.torch_export.decomposition import taken_apart
 from mixcomp_edge.frontend.torch_export.patterns import made_whole
-from mixcomp_edge.frontend.torch_export.undisturbed import undisturbed
+from mixcomp_edge.frontend.torch_export.undisturbed import undisturbed, without_hints
 
 DROPOUTS = ("dropout", "feature_dropout", "alpha_dropout", "feature_alpha_dropout")
 
@@ -26,7 +26,7 @@ def trace(model: nn.Module, inputs: tuple[Like, ...], name: str) -> ExportedProg
         raise UnsupportedError(
             f"{name}: is a TorchScript model, which cannot be traced again; give the nn.Module that it was made of."
         )
-    with undisturbed(model), torch.no_grad(), warnings.catch_warnings():
+    with undisturbed(model), without_hints(), torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of torch's about itself
         try:
             examples = tuple(torch.zeros(BATCH, *shape, dtype=dtype) for shape, dtype in inputs)

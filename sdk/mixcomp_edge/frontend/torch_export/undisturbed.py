@@ -1,4 +1,4 @@
-"""The user's model in eval mode for a while, and as it was afterwards."""
+"""The user's model, and torch, as they are traced, and as they were afterwards."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules import transformer
 
 
 @contextmanager
@@ -25,3 +26,15 @@ def undisturbed(model: nn.Module) -> Iterator[None]:
         for attributes, kept in (*saved, *parts):
             attributes.clear()
             attributes.update(kept)
+
+
+@contextmanager
+def without_hints() -> Iterator[None]:
+    """torch's transformers look whether a mask is a causal one, to take a faster way to the same values. No program
+    decides by data, so here they take it for any mask."""
+    found = transformer._detect_is_causal_mask
+    transformer._detect_is_causal_mask = lambda mask, is_causal=None, size=None: bool(is_causal)
+    try:
+        yield
+    finally:
+        transformer._detect_is_causal_mask = found

@@ -68,6 +68,15 @@ class Values:
         order = stored.placement.order or canonical(len(stored.placement.dims) - 1)
         return Read(self._ordered(stored, order, node), order)
 
+    def lying(self, node: fx.Node, index: Operand = 0) -> Read:
+        """The same, in PyTorch's order where it lies so, whatever else dimensions of 1 would allow, as softmaxes go along
+        the last."""
+        stored = self.stored(node, index)
+        shape, source = stored.placement.shape, self.nodes[stored.node]
+        plain = tuple(range(len(shape) - 1))
+        as_torch = source.shape == shape[1:] and stored.placement == placed(shape, plain)
+        return Read(source, plain) if as_torch else self.read(node, index)
+
     def stored(self, node: fx.Node, index: Operand = 0) -> Stored:
         """Where the operand lies, and how."""
         if isinstance(index, Stored):
