@@ -69,8 +69,7 @@ class Values:
         return Read(self._ordered(stored, order, node), order)
 
     def lying(self, node: fx.Node, index: Operand = 0) -> Read:
-        """The same, in PyTorch's order where it lies so, whatever else dimensions of 1 would allow, as softmaxes go along
-        the last."""
+        """The same, in PyTorch's order where it lies so, whatever else dimensions of 1 would allow."""
         stored = self.stored(node, index)
         shape, source = stored.placement.shape, self.nodes[stored.node]
         plain = tuple(range(len(shape) - 1))
