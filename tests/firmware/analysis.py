@@ -71,15 +71,28 @@ def clang_tidy(source: Path) -> Findings:
     return Counter(re.findall(r"warning: .*\[([\w.,-]+)\]$", done.stdout, re.M))
 
 
+def everything(folder: Path) -> list[Path]:
+    """A kernel of each body, a model, and of the protocol what needs no board."""
+    protocol = sorted((build.FIRMWARE / "protocol").glob("*.c"))
+    mine = [path for path in protocol if "mce_board.h" not in path.read_text()]
+    return [*(build.source(kernel) for kernel in bodies()), model(folder / "c"), *mine]
+
+
 def main() -> int:
+    """Tells of each file as it comes what is found; how many findings there are."""
+    count = 0
     with tempfile.TemporaryDirectory() as name, ThreadPoolExecutor(2) as pool:
-        sources = [build.source(kernel) for kernel in bodies()] + [model(Path(name) / "c")]
-        sources += sorted((build.FIRMWARE / "protocol").glob("*.c"))
-        found = total(pool.map(lambda source: cppcheck(source) + clang_tidy(source), sources))
-    print(f"{len(sources)} files")
-    for rule, count in sorted(found.items()):
-        print(f"{count:6} {rule}")
-    return 1 if found else 0
+        sources = everything(Path(name))
+        for source, found in zip(sources, pool.map(both, sources), strict=True):
+            count += found.total()
+            for rule, times in sorted(found.items()):
+                print(f"{source.name}: {rule} ({times})", flush=True)
+    print(f"{len(sources)} files, {count} findings")
+    return min(count, 1)
+
+
+def both(source: Path) -> Findings:
+    return cppcheck(source) + clang_tidy(source)
 
 
 def total(findings: Iterable[Findings]) -> Findings:

@@ -62,7 +62,7 @@ int32_t test_sizeof(int32_t which)
         (int32_t)sizeof(mce_resize),       (int32_t)sizeof(mce_adaptive2d),   (int32_t)sizeof(mce_conv2d_transpose),
         (int32_t)sizeof(mce_embedding),    (int32_t)sizeof(mce_token_offset), (int32_t)sizeof(mce_terms),
         (int32_t)sizeof(mce_tflm_softmax), (int32_t)sizeof(mce_initial),      (int32_t)sizeof(mce_recurrent),
-        (int32_t)sizeof(mce_push),         (int32_t)sizeof(mce_first_states),
+        (int32_t)sizeof(mce_push),         (int32_t)sizeof(mce_first_states), (int32_t)sizeof(mce_tflm_log_softmax),
     };
     return sizes[which];
 }

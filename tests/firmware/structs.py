@@ -213,6 +213,13 @@ class Terms(ctypes.Structure):
     ]
 
 
+class TflmLogSoftmax(ctypes.Structure):
+    _fields_ = [
+        ("x", Tensor), ("y", Tensor), ("table", POINTER(c_int32)), ("least", c_int32),
+        *((k, Factor) for k in ("step", "back", "by")),
+    ]  # fmt: skip
+
+
 class TflmSoftmax(ctypes.Structure):
     _fields_ = [("x", Tensor), ("table", POINTER(c_int32))]
 
@@ -262,6 +269,7 @@ BY_NAME = {  # of the operators that say of themselves what their structs hold
     "mce_softmax": Softmax,
     "mce_strided": Strided,
     "mce_terms": Terms,
+    "mce_tflm_log_softmax": TflmLogSoftmax,
     "mce_tflm_softmax": TflmSoftmax,
     "mce_token_offset": OfTokens,
 }
@@ -274,7 +282,7 @@ STRUCTS = (  # as in shim.c
     Tensor, Requant, Window, Conv2d, Dense, Add, Rescale, Concat, Pool2d, Pad, Softmax, Reduce, Normalize,
     MatMul, LogSoftmax, CumSum, Pair, Lookup, PRelu, Strided,
     Gather, Resize, Adaptive2d, Conv2dTranspose, Embedding, OfTokens, Terms, TflmSoftmax, Initial, Recurrent,
-    Push, FirstStates,
+    Push, FirstStates, TflmLogSoftmax,
 )  # fmt: skip
 
 _libc = ctypes.CDLL(None)

@@ -18,6 +18,7 @@ from mixcomp_edge.operators.add import Add
 from mixcomp_edge.operators.avgpool2d import AvgPool2d
 from mixcomp_edge.operators.blend import Blend, Maximum, Minimum
 from mixcomp_edge.operators.concat import Concat
+from mixcomp_edge.operators.log_softmax import LogSoftmax
 from mixcomp_edge.operators.matmul import MatMul
 from mixcomp_edge.operators.mul import Mul
 from mixcomp_edge.operators.prelu import PRelu
@@ -30,9 +31,11 @@ OPS = (
     *WINDOWED, "dense", "add", "mul", "blend", "minimum", "maximum", "rescale", "lookup", "concat", "pad", "reshape",
     "transpose", "slice", "gather", "conv2d_transpose", "softmax", "arg_max", "reduce_max",
     "reduce_sum", "matmul", "prelu", "resize",
+    "log_softmax",
 )  # fmt: skip
 BY_NAME: dict[str, type[FloatNode]] = {
     "add": Add, "avgpool2d": AvgPool2d, "blend": Blend, "minimum": Minimum, "maximum": Maximum, "concat": Concat,
+    "log_softmax": LogSoftmax,
     "matmul": MatMul, "mul": Mul, "prelu": PRelu, "reduce_sum": ReduceSum, "rescale": Relu, "softmax": Softmax,
 }  # fmt: skip
 

@@ -41,6 +41,15 @@ typedef struct mce_tflm_softmax {
     const int32_t *table; /* [16] when x has 4 bits, else [256]: exp of minus so many steps of x, Q0.31 */
 } mce_tflm_softmax;
 
+typedef struct mce_tflm_log_softmax {
+    mce_tensor x, y;
+    const int32_t *table; /* as that of a softmax */
+    int32_t least;        /* of differences from the largest x, those that count; at most 0 */
+    mce_factor step;      /* Q5.26 of a difference */
+    mce_factor back;      /* a difference of Q5.26 */
+    mce_factor by;        /* y of sixteenths */
+} mce_tflm_log_softmax;
+
 /* scratch: mce_scratch[kh*kw*x.c/groups], the input patch under the kernel. */
 void mce_conv2d_u4_w4_tflm__c(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
 void mce_conv2d_s4_w4_tflm__c(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
@@ -248,6 +257,8 @@ void mce_conv2d_transpose_u8_w8_tflm__dsp(const mce_conv2d_transpose *p, const u
                                           mce_scratch *scratch);
 void mce_conv2d_transpose_s8_w8_tflm__dsp(const mce_conv2d_transpose *p, const uint8_t *x, uint8_t *y,
                                           mce_scratch *scratch);
+
+void mce_log_softmax_tflm__c(const mce_tflm_log_softmax *p, const uint8_t *x, uint8_t *y);
 
 /* rows and columns: where TFLM looks. */
 void mce_resize_tflm__c(const mce_resize *p, const uint8_t *x, uint8_t *y);

@@ -1,4 +1,4 @@
-#include "mixcomp/internal/tflm.h"
+#include "mixcomp/internal/tflm_newton.h"
 
 /* 2^43 / total as a number in Q0.31 and a shift, by Newton's method on the mantissa; 2^19 <= total < 2^31 */
 static int32_t mce_reciprocal(uint32_t total, int32_t *shift)
@@ -7,13 +7,7 @@ static int32_t mce_reciprocal(uint32_t total, int32_t *shift)
     for (; total < (uint32_t)1 << 31; total *= 2) {
         *shift -= 1;
     }
-    const int32_t half = (int32_t)(total >> 1);                               /* 1/2 .. 1 in Q0.31 */
-    int32_t y = 1515870810 + mce_doubling_high(half, -1010580540);            /* 48/17 - 32/17 half in Q2.29 */
-    for (int32_t i = 0; i < 3; i++) {                                         /* y += y * (1 - half * y) */
-        const int32_t rest = ((int32_t)1 << 29) - mce_doubling_high(half, y); /* |rest| < 2^26 */
-        y += mce_doubling_high(y, rest) * 4;
-    }
-    return y < (int32_t)1 << 30 ? y * 2 : INT32_MAX;
+    return mce_newton((int32_t)(total >> 1)); /* 1/2 .. 1 in Q0.31 */
 }
 
 /* e[i] = table[max(x) - x[i]],  S = sum of e / 2^12, rounded,  y[i] = min(255, e[i] / S in steps of 1/256)  SPEC.md 9.3

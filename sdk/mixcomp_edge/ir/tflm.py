@@ -234,6 +234,11 @@ def _softmax(op: Operation, x: Value) -> Value:
     return tflm.softmax(x, float(_scale(op.inputs[0])[0])) + op.output.zero_point
 
 
+@rule("LOG_SOFTMAX")
+def _log_softmax(op: Operation, x: Value) -> Value:
+    return tflm.log_softmax(x, float(_scale(op.inputs[0])[0]))
+
+
 @rule("MINIMUM", "MAXIMUM")
 def _pick(op: Operation, a: Value, b: Value) -> Value:
     return np.minimum(a, b) if op.kind == "MINIMUM" else np.maximum(a, b)

@@ -13,10 +13,14 @@ from mixcomp_edge.numerics.requant import tflm, tflm_parameters
 Integers = NDArray[np.int64]
 TOP = 2**31 - 1
 DIFFERENCE_BITS = 5  # before the point of a scaled difference
+MAX_SUMMED = 4095  # exponentials that a sum holds
 SUM_BITS = 12  # before the point of a sum of exponentials
 # exp(-1/8), and a third, as gemmlowp has them in Q0.31; exp(-2**k) for k = -2 … 4
 EXP_EIGHTH, THIRD = 1895147668, 715827883
 EXP_POWERS = (1672461947, 1302514674, 790015084, 290630308, 39332535, 720401, 242)
+LOG_2, ROOT_HALF, FOURTH_ROOT_HALF = 1488522236, 1518500250, 1805811301  # in Q0.31
+# 11/240 g; 2/g - g, 1/20 g, 1/4 g for g the fourth root of 2
+ABOVE, BELOW = 117049297, (1057819769, 127690142, 638450708)
 DIVISION_START, DIVISION_SLOPE = 1515870810, -1010580540  # 48/17 and -32/17 in Q2.29
 
 
@@ -55,11 +59,15 @@ def mean(total: Integers, count: Integers | int) -> Integers:
     return np.where(total > 0, size, -size)
 
 
+def difference(scale: float) -> tuple[int, int, int]:
+    """(multiplier, shift, least): what makes Q5.26 of a difference in steps of that scale, the least that counts."""
+    multiplier, shift = tflm_parameters(min(scale * 2.0 ** (31 - DIFFERENCE_BITS), TOP))
+    return multiplier, shift, -int((2.0**DIFFERENCE_BITS - 1) * 2.0 ** (31 - DIFFERENCE_BITS) / 2.0**shift)
+
+
 def exponentials(scale: float, count: int) -> Integers:
     """(count,) exp of minus 0, 1, 2, ... steps in Q0.31; scale: of a step, a float32. Too far below they count as 0."""
-    factor = min(scale * 2.0 ** (31 - DIFFERENCE_BITS), TOP)
-    multiplier, shift = tflm_parameters(factor)
-    least = -np.floor((2.0**DIFFERENCE_BITS - 1) * 2.0 ** (31 - DIFFERENCE_BITS) / 2.0**shift)
+    multiplier, shift, least = difference(scale)
     d = -np.arange(count)
     counts = d >= least
     return np.where(counts, _exp(_high(np.where(counts, d, 0) << shift, multiplier)), 0)
@@ -71,6 +79,46 @@ def softmax(x: Integers, scale: float) -> Integers:
     e = exponentials(scale, int(d.max()) + 1)[d]
     inverse, above = _reciprocal(_shifted(e, SUM_BITS).sum(axis=-1, keepdims=True))
     return _shifted(_high(inverse, e), above + 31 - 8)
+
+
+def log_softmax(x: Integers, scale: float) -> Integers:
+    """-128 … 127, sixteenths below 0 with 127 for 0, over the last axis; scale: of a step of x, a float32."""
+    multiplier, shift, least = difference(scale)
+    step, reverse = (Factors(np.array([m]), np.array([s])) for m, s in ((multiplier, shift), back(scale)))
+    d = x - x.max(axis=-1, keepdims=True)
+    e = exponentials(scale, int(-d.min()) + 1)[-d]
+    logarithm = _logarithm(_shifted(e, SUM_BITS).sum(axis=-1, keepdims=True))
+    counts = d > np.maximum(least - 1, reverse.times(logarithm - TOP - 1))
+    y = _shifted(step.times(np.where(counts, d, 0)) - logarithm, 31 - DIFFERENCE_BITS - 4) + 127
+    return np.where(counts, np.clip(y, -128, 127), -128)
+
+
+def back(scale: float) -> tuple[int, int]:
+    """(multiplier, shift) of the steps that a number in Q5.26 is."""
+    multiplier, shift, _ = difference(scale)
+    return tflm_parameters(2.0 ** (31 - shift) / multiplier)
+
+
+def _logarithm(total: Integers) -> Integers:
+    """Of Q12.19, at least 1, in Q5.26: of two mantissas, one of total and one of total times the root of a half, the
+    smaller one; its logarithm by a fraction of polynomials around the fourth root of a half, with the power of two."""
+    leading = _leading(total)
+    of_a = _bounded(_high(_bounded(total << (leading - 1)), ROOT_HALF) << 1)
+    power_a = _bounded((SUM_BITS - leading) << 25) + (1 << 23)
+    room = _leading(_high(total, ROOT_HALF)) - 1
+    of_b, power_b = _bounded(total << room), _bounded((SUM_BITS - room) << 25) - (1 << 23)
+    r, power = np.minimum(of_a, of_b), np.maximum(power_a, power_b)
+    p, q = (r + FOURTH_ROOT_HALF + 1) // 2, 2 * (r - FOURTH_ROOT_HALF)
+    q2 = _high(q, q)
+    above = _high(q, r) + _high(_high(q, q2), ABOVE)
+    below = _high(p, BELOW[0] + q + _high(q2, BELOW[1])) + _high(q, BELOW[2])
+    part = _high(_shifted(above, DIFFERENCE_BITS + 1), _newton((below + TOP + 1) // 2))
+    return _bounded((_high(power, LOG_2) + part) << 1)
+
+
+def _leading(x: Integers) -> Integers:
+    """Zeros before the first one of a number of 32 bits, exact in doubles."""
+    return 32 - np.frexp(x.astype(np.float64))[1].astype(np.int64)
 
 
 def _high(a: Integers, b: Integers | int) -> Integers:
@@ -106,14 +154,18 @@ def _exp(a: Integers) -> Integers:
 
 def _reciprocal(total: Integers) -> tuple[Integers, Integers]:
     """(1 / total's mantissa in Q0.31, by Newton; bits that total lies above 1)."""
-    leading = 32 - np.frexp(total.astype(np.float64))[1].astype(np.int64)  # exact: total is below 2**31
+    leading = _leading(total)
     fraction = (total << leading) - (1 << 31)
     whole = fraction + TOP
-    half = np.where(whole >= 0, (whole + 1) // 2, -((1 - whole) // 2))
+    return _newton(np.where(whole >= 0, (whole + 1) // 2, -((1 - whole) // 2))), SUM_BITS - leading
+
+
+def _newton(half: Integers) -> Integers:
+    """1 / (2 half) in Q0.31 of half in Q0.31, 1/2 to 1."""
     y = DIVISION_START + _high(half, DIVISION_SLOPE)
     for _ in range(3):
         y = y + _bounded(_high(y, (1 << 29) - _high(half, y)) << 2)
-    return _bounded(y << 1), SUM_BITS - leading
+    return _bounded(y << 1)
 
 
 def places(size: int, made: int, *, aligned: bool, centred: bool) -> NDArray[np.int32]:

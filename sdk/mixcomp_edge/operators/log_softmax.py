@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixcomp_edge.errors import GraphError, LoweringError
-from mixcomp_edge.ir import tflite
-from mixcomp_edge.ir.c_view import Array, Call, Ref
+from mixcomp_edge.ir import tflite, tflm
+from mixcomp_edge.ir.c_view import Array, Call, Fields, Ref, View
 from mixcomp_edge.ir.graph import Shape
 from mixcomp_edge.ir.nodes import FloatNode, QNode, Value
 from mixcomp_edge.ir.tflite import Operation, Operations
 from mixcomp_edge.ir.types import QType, QuantizedWeights
+from mixcomp_edge.numerics import tflm as numbers
 from mixcomp_edge.numerics.softmax import ONE, exponentials, log2
 
 BITS = 16  # behind the point of a logarithm, and of the two factors
@@ -70,8 +71,20 @@ class QLogSoftmax(QNode):
         tensors = {"x": sources[0].tensor, "y": self.tensor, "table": Ref("table")}
         return (Call("mce_log_softmax", (tensors, {"step": self.step, "octave": self.octave}), self.inputs),)
 
+    def by_tflm(self, sources: list[QNode]) -> View:
+        (x,), (by,) = sources, tflm.all_factors(self.tflite(sources))
+        scale = float(np.float32(x.type.scale))
+        multiplier, shift, least = numbers.difference(scale)
+        tensors: Fields = {"x": x.tensor, "y": self.tensor, "table": Ref("table")}
+        factors: Fields = {"least": least, "step": (multiplier, shift), "back": numbers.back(scale)}
+        table = numbers.exponentials(scale, len(self.table)).astype(np.int32)
+        call = Call("mce_tflm_log_softmax", (tensors, {**factors, "by": tuple(by.words)}), self.inputs)
+        return View((Array("table", "int32_t", table),), (call,))
+
     def tflite(self, sources: list[QNode]) -> Operations:
         """TFLM's has a type of its own: steps of 1/16 up to 0."""
+        if self.shape[-1] > numbers.MAX_SUMMED:
+            raise tflite.refuse(self, f"log_softmax of more than {numbers.MAX_SUMMED} elements")
         y, step = tflite.value(self), sources[0].type.scale / self.type.scale
         tflite.check_factor(self, self.step / 2**BITS, round(step * 2**BITS) / 2**BITS)
         steps = tflite.tensor(f"{self.name}/sixteenths", self.shape, QType("s8", 1 / 16, tflite.HIGH))

@@ -19,7 +19,6 @@ from mixcomp_edge.numerics import tflm
 from mixcomp_edge.numerics.softmax import ONE, exponentials
 
 SCALE = 1 / 256  # of what it makes
-MAX_SUMMED = 4095  # exponentials that TFLM's sum in Q12.19 holds
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -86,8 +85,8 @@ class QSoftmax(QNode):
         return View((Array("table", "int32_t", table.astype(np.int32)),), (call,))
 
     def tflite(self, sources: list[QNode]) -> Operations:
-        if self.shape[-1] > MAX_SUMMED:
-            raise tflite.refuse(self, f"softmax of more than {MAX_SUMMED} elements")
+        if self.shape[-1] > tflm.MAX_SUMMED:
+            raise tflite.refuse(self, f"softmax of more than {tflm.MAX_SUMMED} elements")
         expected = exponentials(sources[0].type.scale, len(self.table))
         tflite.check_factor(self, self.table / ONE, expected / ONE)
         return (Operation("SOFTMAX", (tflite.value(sources[0]),), tflite.value(self), {"beta": 1.0}),)
