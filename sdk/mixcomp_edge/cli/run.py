@@ -114,7 +114,7 @@ def page(result: RunResult, project: Path) -> str:
     caveat = "Of the test set, after one training with one seed." if result.metric.inputs else ""
     with opened(project, None) as (bundle, layout, _):
         return render_report(
-            bundle, layout, result.simulation, None, Scored("Results", tuple(_results(result)), caveat)
+            bundle, layout, result.simulation, None, Scored("Results", tuple(_results(result)), caveat, result.classes)
         )
 
 

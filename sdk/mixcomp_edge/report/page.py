@@ -22,6 +22,7 @@ from mixcomp_edge.verification import emulated_core, opened
 if TYPE_CHECKING:
     from mixcomp_edge.bench.int8 import Comparison
 
+MOST_CLASSES = 20  # whose confusion is shown
 COLUMNS = (  # key of a layer, heading, whether a bar stands behind it
     ("macs", "MAC", False),
     ("instructions", "instructions", False),
@@ -35,11 +36,21 @@ COLUMNS = (  # key of a layer, heading, whether a bar stands behind it
 
 @dataclass(frozen=True)
 class Scored:
-    """A metric by implementation, as text: what `run` found on the test set."""
+    """A metric by implementation, as text: what `run` found on the test set. classes: what each was taken for, as
+    `metrics.report` has it."""
 
     name: str
     rows: tuple[tuple[str, str], ...]
     caveat: str = ""
+    classes: dict[str, Any] | None = None
+
+    @property
+    def confusion(self) -> list[tuple[str, int, list[int]]]:
+        """(class, samples, how often taken for each) where a page has room for it."""
+        if self.classes is None or len(self.classes["classes"]) > MOST_CLASSES:
+            return []
+        rows = zip(self.classes["classes"], self.classes["confusion"], strict=True)
+        return [(entry["class"], entry["samples"], counts) for entry, counts in rows]
 
 
 def report(

@@ -21,6 +21,7 @@ from mixcomp_edge.simulation import Simulation, simulate
 from mixcomp_edge.storage import check_file, check_sealed, make_folder, sealed, write_file
 from mixcomp_edge.streaming import StepForm, in_steps, step_form
 from mixcomp_edge.train.loop.fit import Listener
+from mixcomp_edge.train.metrics import report
 from mixcomp_edge.train.quantize import (
     Quantized,
     check_checkpoints,
@@ -56,13 +57,15 @@ class Scores:
 
 @dataclass(frozen=True)
 class RunResult:
-    """What `run` found. `differing_outputs`: output elements in which an implementation leaves the definition."""
+    """What `run` found. `differing_outputs`: output elements in which an implementation leaves the definition.
+    `classes`: what the integers took each class of the test set for (`metrics.report`), None where there are none."""
 
     task: str
     metric: Scores
     differing_outputs: int
     verdicts: tuple[Verdict, ...]
     simulation: Simulation
+    classes: dict[str, Any] | None = None
 
     @property
     def exact(self) -> bool:
@@ -115,7 +118,8 @@ def run_task(
     if task.test is not None:
         runs = [_Runs(on, layout, form, project, chain_name, stage) for on in ("host", "emulator")]
         scores, differing = _test_set(task, task.test, quantized, runs, emulated_inputs)
-    result = RunResult(task.name, scores, differing, verdicts, simulate(project, chain_name=chain_name))
+    simulation = simulate(project, chain_name=chain_name)
+    result = RunResult(task.name, scores, differing, verdicts, simulation, classes_found(task, quantized))
     write_file(folder / RESULTS, sealed(result.as_dict()))
     return result
 
@@ -165,6 +169,16 @@ def _test_set(
         emulated_inputs=few,
     )
     return scores, differing
+
+
+def classes_found(task: Task, quantized: Quantized) -> dict[str, Any] | None:
+    """The confusion matrix and each class of the test set by the integers; None where its targets are no classes."""
+    sinks, outputs = ends.outputs(quantized.bundle.graph), quantized.integer_outputs
+    if task.test is None or outputs is None or len(sinks) != 1 or not isinstance(task.test.y, np.ndarray):
+        return None
+    real = np.moveaxis(sinks[0].node.type.dequantize(outputs[0]), -1, 1)
+    found = report(real, task.test.y, dict(enumerate(task.classes)))
+    return found if found is not None and "confusion" in found else None
 
 
 @dataclass(frozen=True)

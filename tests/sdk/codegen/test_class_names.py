@@ -15,6 +15,7 @@ from mixcomp_edge import Bundle, export, quantize, save_bundle
 from mixcomp_edge.bundle import parse_bundle
 from mixcomp_edge.cli import main
 from mixcomp_edge.errors import TaskError
+from mixcomp_edge.train.run import classes_found
 from mixcomp_edge.train.tasks.files import _classes
 from sdk.codegen import zoo
 from sdk.training.tasks_for_tests import corners
@@ -73,8 +74,12 @@ def test_what_a_file_says_that_are_no_names_is_left_out(names):
 def test_a_tasks_names_are_in_its_bundle_and_in_predictions(tmp_path, monkeypatch, capsys):
     names = ("left", "right", "top")
     task = corners(classes=names, float_recipe=None, recipe=corners().recipe.with_(epochs=0))
-    bundle = quantize(task).bundle
+    quantized = quantize(task)
+    bundle, found = quantized.bundle, classes_found(task, quantized)
     assert bundle.classes == names
+    guess = bundle.predict(task.test.x).argmax(1)
+    assert [entry["class"] for entry in found["classes"]] == list(names)
+    assert found["confusion"] == [[int(np.sum((task.test.y == i) & (guess == j))) for j in range(3)] for i in range(3)]
     save_bundle(bundle, tmp_path / "m.mce")
     np.savez(tmp_path / "d.npz", x=task.test.x, y=task.test.y)
     words = ["mixcomp-edge", "predict", str(tmp_path / "m.mce"), "--data", str(tmp_path / "d.npz"), "--json"]

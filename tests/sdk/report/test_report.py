@@ -133,6 +133,23 @@ def test_what_people_write_is_text_and_never_markup(file, found):
     assert Page(text).parts["script"].startswith("for (const table")
 
 
+def test_what_each_class_was_taken_for_is_a_table_where_classes_are_few(file, found):
+    def page(count: int) -> str:
+        classes = [{"class": f"<c{i}>", "samples": 1000 + i} for i in range(count)]
+        counts = [[1000 + i if i == j else 7 * (j == 0) for j in range(count)] for i in range(count)]
+        with opened(file, None) as (bundle, layout, _):
+            scored = Scored("Results", (), "", {"classes": classes, "confusion": counts})
+            return render_report(bundle, layout, found, None, scored)
+
+    text = page(3)
+    assert "<th>&lt;c2&gt;</th>" in text
+    assert (
+        '<tr><td>&lt;c1&gt;</td><td>1,001</td><td>100.0 %</td><td>7</td><td class="good">1001</td><td></td></tr>'
+        in text
+    )
+    assert "taken for" not in page(21)
+
+
 def test_a_second_model_stands_beside_the_first_with_its_own_figures(file, found, tmp_path):
     other = tmp_path / "by_tflm.mce"
     save_bundle(Bundle(by_tflm(zoo.graph("branches"))), other)
