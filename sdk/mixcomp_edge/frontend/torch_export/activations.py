@@ -191,16 +191,16 @@ def _not(importer: Importer, node: fx.Node) -> None:
 
 @handles("where.self", "where.ScalarSelf", "where.ScalarOther", "where.Scalar", lift=Lift.BROADCAST)
 def _where(importer: Importer, node: fx.Node) -> None:
-    _choice(importer, node, *node.args[:3])
+    choice(importer, node, *node.args[:3])
 
 
 @handles("masked_fill.Scalar", "masked_fill.Tensor", lift=Lift.BROADCAST)
 def _masked_fill(importer: Importer, node: fx.Node) -> None:
     x, mask, value = node.args
-    _choice(importer, node, mask, value, x)
+    choice(importer, node, mask, value, x)
 
 
-def _choice(importer: Importer, node: fx.Node, mask: Any, there: Any, elsewhere: Any) -> None:
+def choice(importer: Importer, node: fx.Node, mask: Any, there: Any, elsewhere: Any) -> None:
     """A function, or a number in some places."""
     if mask in importer.alias and _by_mask(importer, node, mask, there, elsewhere):
         return None

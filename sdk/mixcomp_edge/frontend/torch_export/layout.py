@@ -82,11 +82,16 @@ def _identity(importer: Importer, node: fx.Node) -> None:
     importer.same(node)
 
 
-@handles(*(f"{name}.default" for name in ("zeros_like", "ones_like", "full_like", "new_zeros", "new_ones", "new_full")))
+@handles("fill.Scalar", "fill.Tensor",
+         *(f"{name}.default" for name in ("zeros_like", "ones_like", "full_like", "new_zeros", "new_ones", "new_full"))
+         )  # fmt: skip
 def _filled(importer: Importer, node: fx.Node) -> None:
-    """The value depends on a shape alone."""
+    """The value depends on a shape alone, and perhaps on a number."""
     read, *rest = node.args
+    if any(source not in importer.constants for source in node.all_input_nodes if source is not read):
+        raise refused(node, "filling with a number that is computed of the input")
     like = torch.empty(torch_shape(read), dtype=value_of(read).dtype)  # type: ignore[union-attr, arg-type]
+    rest = fx.node.map_arg(rest, lambda source: importer.constants[source])
     importer.constants[node] = node.target(like, *rest, **node.kwargs)  # type: ignore[operator]
 
 

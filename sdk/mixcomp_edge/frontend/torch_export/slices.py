@@ -200,12 +200,13 @@ def _stack(importer: Importer, node: fx.Node) -> None:
 
 def _stacked(importer: Importer, node: fx.Node, parts: list[Stored], dim: int) -> Stored:
     """Values side by side along a new dimension."""
-    return join(importer, node, [replace(part, placement=_with(part.placement, dim)) for part in parts], dim)
+    return join(importer, node, [with_one_more(part, dim) for part in parts], dim)
 
 
-def _with(placement: Placement, dim: int) -> Placement:
-    """The placement with one more dimension of 1."""
-    return Placement(placement.sizes, (*placement.dims[:dim], (), *placement.dims[dim:]))
+def with_one_more(part: Stored, dim: int) -> Stored:
+    """The value with one more dimension of 1."""
+    sizes, dims = part.placement.sizes, part.placement.dims
+    return replace(part, placement=Placement(sizes, (*dims[:dim], (), *dims[dim:])))
 
 
 @handles("channel_shuffle.default", "native_channel_shuffle.default")
