@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from firmware import build
+from firmware.write_sizes import KERNELS
 from mixcomp_edge.plan.kernels import catalogue
 
+FEW = 5  # layers a kernel in CI, where only portable C has kernels of contract tflm
 INCLUDE = f"-I{build.FIRMWARE / 'include'}"
 
 
@@ -49,6 +51,15 @@ def test_the_headers_serve_cpp(compiler, tmp_path):
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.long
+def test_every_kernel_is_cpp_too():
+    if not shutil.which("g++"):
+        pytest.skip("g++ is not installed")
+    words = ["g++", "-x", "c++", "-std=c++20", "-Wall", "-Wextra", "-Werror", "-fsyntax-only", INCLUDE]
+    done = subprocess.run([*words, *(str(build.source(k)) for k in KERNELS)], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_kernels_include_only_stdint_and_in_one_place_the_vector_intrinsics():
     files = [*build.SOURCES, *(build.FIRMWARE / "include" / "mixcomp").rglob("*.h")]
     found = {(name, f.name) for f in files for name in re.findall(r"#include\s+(\S+)", f.read_text())}
@@ -77,12 +88,13 @@ def sanitized(compiler: str, folder: Path, examples: int) -> dict[str, str]:
 
 @pytest.mark.parametrize(
     ("compiler", "examples"),
-    [("gcc", 5), *(pytest.param(name, 40, marks=pytest.mark.long) for name in ("gcc", "clang"))],
+    [("gcc", FEW), *(pytest.param(name, 40, marks=pytest.mark.long) for name in ("gcc", "clang"))],
 )
 def test_no_case_leaves_its_memory_or_overflows(compiler, examples, tmp_path):
     if not shutil.which(compiler):
         pytest.skip(f"{compiler} is not installed")
-    environment = sanitized(compiler, tmp_path, examples)
+    kernels = build.SOURCES if examples == FEW else [build.source(k) for k in KERNELS]
+    environment = sanitized(compiler, tmp_path, examples, kernels)
     here = Path(__file__).parent
     command = [sys.executable, "-m", "pytest", str(here), "-x", "-p", "no:cacheprovider", "-p", "no:xdist"]
     done = subprocess.run(command, env=environment, cwd=here.parents[1], capture_output=True, text=True)

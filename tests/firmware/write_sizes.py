@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from mixcomp_edge import resources
 from mixcomp_edge.build.cross import toolchain
 from mixcomp_edge.choosing import compiled_bytes
+from mixcomp_edge.ir.graph import TFLM
 from mixcomp_edge.plan.kernels import Kernel, catalogue
 from mixcomp_edge.targets import target
 
@@ -14,6 +15,7 @@ CORES = {
     "c": "cortex-m4", "dsp": "cortex-m4", "v7m": "cortex-m3", "v6m": "cortex-m0plus", "mve": "cortex-m55",
     "swar": "riscv32",
 }  # fmt: skip
+KERNELS = tuple({kernel.name: kernel for kernel in (*catalogue(), *catalogue(TFLM))}.values())
 FILE = resources.firmware() / "kernels" / "sizes.toml"
 
 
@@ -27,7 +29,7 @@ def measured(kernels: Sequence[Kernel]) -> tuple[str, dict[str, int]]:
 
 
 if __name__ == "__main__":
-    compiler, sizes = measured(catalogue())
+    compiler, sizes = measured(KERNELS)
     rows = "".join(f"{name} = {size}\n" for name, size in sorted(sizes.items()))
     cores = ", ".join(f"{isa} for {core}" for isa, core in CORES.items())
     FILE.write_text(
