@@ -68,8 +68,8 @@ def test_kernels_include_only_stdint_and_in_one_place_the_vector_intrinsics():
     assert [name for name, where in outside if where == "mve.h"] == ["<arm_mve.h>"]
 
 
-def sanitized(compiler: str, folder: Path, examples: int) -> dict[str, str]:
-    """The environment in which Python loads the kernels with AddressSanitizer and UndefinedBehaviorSanitizer."""
+def sanitized(compiler: str, folder: Path, examples: int, kernels: list[Path]) -> dict[str, str]:
+    """The environment in which Python loads these kernels with AddressSanitizer and UndefinedBehaviorSanitizer."""
     name = {"gcc": "libasan.so", "clang": f"libclang_rt.asan-{platform.machine()}.so"}[compiler]
     runtime = subprocess.run([compiler, f"-print-file-name={name}"], capture_output=True, text=True).stdout.strip()
     if not Path(runtime).is_absolute():
@@ -77,7 +77,7 @@ def sanitized(compiler: str, folder: Path, examples: int) -> dict[str, str]:
     flags = ["-std=c99", "-O0", "-g1", "-fPIC", "-shared", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
     library = folder / "libkernels_sanitized.so"
     shared = ["-shared-libasan"] if compiler == "clang" else []
-    build.compile_c([compiler], [*flags, *shared], [*build.SOURCES, build.SHIM], library)
+    build.compile_c([compiler], [*flags, *shared], [*kernels, build.SHIM], library)
     return os.environ | {
         "LD_PRELOAD": runtime,
         "ASAN_OPTIONS": "detect_leaks=0:symbolize=0",  # a symbolizer of clang outlives its process and holds our pipe
