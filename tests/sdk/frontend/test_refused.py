@@ -174,7 +174,7 @@ BATCH = {
     "one row": lambda x: x.reshape(1, -1),
     "joined along it": lambda x: torch.cat([x, x], 0),
     "halved": lambda x: x[:1],
-    "exchanged with the channels": lambda x: x.transpose(0, 1),
+    "exchanged with the channels, and mixed": lambda x: x.transpose(0, 1).softmax(1),
 }
 
 

@@ -3,9 +3,9 @@ of torch; what has no counterpart is refused by name, all of it at once. `proof`
 
 from __future__ import annotations
 
-from mixcomp_edge.frontend.onnx import layers, layout, pointwise, windows
+from mixcomp_edge.frontend.onnx import layers, layout, pointwise, recurrent, windows
 from mixcomp_edge.frontend.onnx.module import OnnxModule
 from mixcomp_edge.frontend.onnx.proof import prove
 
 __all__ = ["OnnxModule", "prove"]
-FAMILIES = (layers, layout, pointwise, windows)  # importing them registers their handlers
+FAMILIES = (layers, layout, pointwise, recurrent, windows)  # importing them registers their handlers

@@ -22,6 +22,7 @@ HANDLERS: dict[str, Handler] = {}
 PREPARATIONS: dict[str, Preparation] = {}  # of the constants, once, while the module is built
 SETTINGS: set[str] = set()  # whose constants say what to do, and are no weights
 NAMES = {1: "weight", 2: "bias", 3: "running_mean", 4: "running_var"}
+OWN_NAMES: dict[str, dict[int, str]] = {}  # of operands, where these have others
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,11 +48,12 @@ class Call:
 
 
 def onnx_operator(
-    *kinds: str, prepare: Preparation | None = None, settings: bool = False
+    *kinds: str, prepare: Preparation | None = None, settings: bool = False, names: dict[int, str] | None = None
 ) -> Callable[[Handler], Handler]:
     def register(handler: Handler) -> Handler:
         HANDLERS.update(dict.fromkeys(kinds, handler))
         SETTINGS.update(kinds if settings else ())
+        OWN_NAMES.update(dict.fromkeys(kinds, names) if names else {})
         if prepare is not None:
             PREPARATIONS.update(dict.fromkeys(kinds, prepare))
         return handler
@@ -74,7 +76,10 @@ class Weighted(nn.Module):
             if array is None or array.dtype.kind != "f" or array.ndim == 0 or kind in SETTINGS:
                 self.slots.append(array)
                 continue
-            name, tensor = NAMES.get(index, f"operand{index}"), torch.from_numpy(np.array(array, np.float32))
+            name, tensor = (
+                OWN_NAMES.get(kind, NAMES).get(index, f"operand{index}"),
+                torch.from_numpy(np.array(array, np.float32)),
+            )
             if name.startswith("running"):
                 self.register_buffer(name, tensor)
             else:

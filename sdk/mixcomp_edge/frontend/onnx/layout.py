@@ -32,7 +32,8 @@ def _reshape(call: Call, x: Tensor, shape: Any = None) -> Tensor:
     if not call.get("allowzero", 0):
         target = [x.shape[i] if size == 0 else size for i, size in enumerate(target)]
     frozen = shape is None or 1 in call.constant
-    if frozen and target and target[0] > 0 and x.shape[0] != call.batch and target[0] % call.batch == 0:
+    frozen = frozen and bool(target) and x.shape[0] not in (call.batch, target[0])
+    if frozen and target[0] > 0 and target[0] % call.batch == 0:
         known = prod(size for size in target if size > 0)
         if -1 in target or known * x.shape[0] == x.numel() * call.batch:
             target[0] = target[0] // call.batch * x.shape[0]
