@@ -22,6 +22,7 @@ from .scoreboard import walk
 
 _NODES, _DEPTH, _NONE = 1 << 16, 256, 0xFFFFFFFF
 NEVER = (1 << 64) - 1
+_ENDS = {"call": 1, "call_register": 1, "system": 2, "barrier": 2, "flush": 2, "mask": 2, "wait": 2}  # as in clock.c
 
 
 class _Block(ctypes.Structure):
@@ -239,7 +240,7 @@ class Clock:
         filled.cost = max(1, round(UNITS * sum(step.cycles for step in walk(run, self._timing))))
         filled.jump = round(UNITS * self._timing.taken.get(run[-1].kind, 0.0))
         filled.function = self._function(address)
-        filled.halfwords, filled.kind = size // 2, {"call": 1, "system": 2}.get(run[-1].kind, 0)
+        filled.halfwords, filled.kind = size // 2, _ENDS.get(run[-1].kind, 0)
 
     def _run(self, address: int, size: int) -> list[Instruction]:
         data, at, run = self._code(address, size), 0, []

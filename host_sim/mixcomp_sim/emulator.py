@@ -26,6 +26,7 @@ from .flash import FlashModel
 from .machine import DEFAULT_TIMEOUT_S, CallResult, LayerPasses, as_int32, call_entry
 from .memory import data_bytes, map_image, plan_regions
 from .native import BlockCounter, Hook
+from .pipeline import NOMINAL, core_timing
 from .stack import GUARD_BYTES, TOP, Stack
 from .watchdog import guard
 
@@ -171,7 +172,8 @@ class Emulator:
 
     @contextmanager
     def _following(self, flash: Flash | None, pace: float, counter: BlockCounter | None) -> Iterator[FlashModel | None]:
-        """Within it, every fetch and every read of the image's constants goes through a model of that flash."""
+        """Within it, every fetch and every read of the image's constants goes through a model of that flash; every
+        other read, too, where the core takes longer for unaligned ones."""
         if flash is None:
             yield None
             return
@@ -179,6 +181,8 @@ class Emulator:
             raise ValueError("a flash model needs count=True: it shares the counter's layers")
         parts = [(s.load_address, s.load_address + len(s.data)) for s in self._image.segments if s.data]
         begin, end = min(a for a, _ in parts), max(b for _, b in parts)
+        rules = core_timing(self.core.name).columns[NOMINAL].rules
+        everywhere = (1, 0) if "unaligned_two" in rules else (begin, end - 1)
         model = FlashModel(
             flash,
             pace,
@@ -186,12 +190,13 @@ class Emulator:
             span=(begin, end - begin),
             layer_address=counter.layer_address,
             thumb=self._family is ARM,
+            rules=rules,
         )
         state = ctypes.addressof(model.state)
         block, read = FlashModel.callbacks()
         hooks = [
             Hook(self._uc, const.UC_HOOK_BLOCK, block, state),
-            Hook(self._uc, const.UC_HOOK_MEM_READ, read, state, begin, end - 1),
+            Hook(self._uc, const.UC_HOOK_MEM_READ, read, state, *everywhere),
         ]
         try:
             yield model

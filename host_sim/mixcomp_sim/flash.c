@@ -5,6 +5,9 @@
  * With prefetch, the sector behind the current one is read while the current one is executed, and a fetch of it waits for
  * the rest of that read.
  *
+ * A load whose address is no multiple of its size is made in parts, wherever it reads: it costs what `penalty` says for two
+ * parts, and for the three of a word at an odd address. The write buffer hides that for stores.
+ *
  * Time runs in units of 1/256 cycle: each executed halfword takes `pace` units, each stall what it stalls.
  * Unicorn calls mce_flash_block and mce_flash_read; tests feed mce_flash_trace. The structures are mirrored in flash.py.
  *
@@ -12,6 +15,8 @@
  * look at them. Its translated code expects the IT bits to be 0 all through a block and does not clear them: the next block
  * would be translated as part of an IT block that has ended, and its conditions be wrong. mce_flash_read clears them. */
 #include <stdint.h>
+
+enum { FETCH, READ, UNALIGNED, KINDS };
 
 typedef struct {
     uint32_t line_shift, sector_shift, sets, ways; /* ways == 0: no cache */
@@ -24,15 +29,16 @@ typedef struct {
 typedef struct {
     mce_cache icache, dcache;
     const uint32_t *layer;     /* where the counter keeps the current layer */
-    uint64_t *stalls;          /* [layers][2] units: fetches, data reads */
-    uint64_t *misses;          /* [layers][2] */
+    uint64_t *stalls;          /* [layers][KINDS] units: fetches, data reads, unaligned loads */
+    uint64_t *misses;          /* [layers][KINDS] how many */
     uint64_t now, busy, ready; /* the port is busy until; the prefetched sector is ready at */
     uint64_t waited;           /* all stalls so far */
     uint32_t prefetched;       /* its number + 1; 0: none */
     uint32_t last_sector;      /* the last fetch's sector + 1: what the core's buffer holds */
     uint32_t base, length;     /* of the flash, bytes */
     uint32_t miss, pace, fetch_shift, prefetch, unified;
-    uint32_t epsr; /* Unicorn's number of that register; 0: none */
+    uint32_t penalty[2]; /* of a load in two parts, in three; units */
+    uint32_t epsr;       /* Unicorn's number of that register; 0: none */
     int (*write_register)(void *engine, int number, const uint32_t *value); /* uc_reg_write */
 } mce_flash;
 
@@ -67,7 +73,7 @@ static int cache_access(mce_cache *c, uint32_t address)
 static void stall(mce_flash *f, int kind, uint64_t until)
 {
     if (until > f->now) {
-        f->stalls[2 * *f->layer + kind] += until - f->now;
+        f->stalls[KINDS * *f->layer + kind] += until - f->now;
         f->waited += until - f->now;
         f->now = until;
     }
@@ -76,7 +82,7 @@ static void stall(mce_flash *f, int kind, uint64_t until)
 /* A read of the array that the core waits for. */
 static void read_array(mce_flash *f, int kind)
 {
-    f->misses[2 * *f->layer + kind]++;
+    f->misses[KINDS * *f->layer + kind]++;
     f->busy = (f->busy > f->now ? f->busy : f->now) + f->miss;
     stall(f, kind, f->busy);
 }
@@ -91,9 +97,9 @@ static void fetch_sector(mce_flash *f, uint32_t address)
     f->last_sector = sector + 1;
     if (f->icache.ways == 0 || !cache_access(&f->icache, address)) {
         if (f->prefetched == sector + 1) {
-            stall(f, 0, f->ready);
+            stall(f, FETCH, f->ready);
         } else {
-            read_array(f, 0);
+            read_array(f, FETCH);
         }
     }
     if (f->prefetch && f->prefetched != sector + 2) {
@@ -130,10 +136,13 @@ EXPORT void mce_flash_read(void *engine, int type, uint64_t address, int size, i
     mce_cache *c = f->unified ? &f->icache : &f->dcache;
 
     (void)type;
-    (void)size;
     (void)value;
     if (engine != 0 && f->epsr != 0) {
         f->write_register(engine, (int)f->epsr, &THUMB_OUTSIDE_IT);
+    }
+    if (size <= 4 && (address & (uint64_t)(size - 1)) != 0) {
+        f->misses[KINDS * *f->layer + UNALIGNED]++;
+        stall(f, UNALIGNED, f->now + f->penalty[size == 4 && (address & 1) != 0]);
     }
     if ((uint32_t)address - f->base >= f->length) {
         return;
@@ -141,7 +150,7 @@ EXPORT void mce_flash_read(void *engine, int type, uint64_t address, int size, i
     if (c->ways != 0 && cache_access(c, (uint32_t)address)) {
         return;
     }
-    read_array(f, 1);
+    read_array(f, READ);
 }
 
 /* sizes[i] > 0: a block of that many bytes at addresses[i] was executed; 0: a data read there. */

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,21 +15,24 @@ from .chips import Cache, Flash
 from .native import library
 
 UNITS = 256  # of time in a cycle
-FETCHES, READS = range(2)
+FETCHES, READS, UNALIGNED = range(3)
 
 
 @dataclass(frozen=True)
 class Stalls:
-    """Of one layer: cycles that the core waited for code and for data, and how many reads of the array that took."""
+    """Of one layer: cycles that the core waited for code and for data, and how many reads of the array that took; and
+    those of loads that had to be made in parts."""
 
     fetch_cycles: float
     read_cycles: float
     fetch_misses: int
     read_misses: int
+    unaligned_cycles: float = 0.0
+    unaligned_loads: int = 0
 
     @property
     def cycles(self) -> float:
-        return self.fetch_cycles + self.read_cycles
+        return self.fetch_cycles + self.read_cycles + self.unaligned_cycles
 
 
 class _Cache(ctypes.Structure):
@@ -65,6 +68,7 @@ class _State(ctypes.Structure):
         ("fetch_shift", ctypes.c_uint32),
         ("prefetch", ctypes.c_uint32),
         ("unified", ctypes.c_uint32),
+        ("penalty", ctypes.c_uint32 * 2),
         ("epsr", ctypes.c_uint32),
         ("write_register", ctypes.c_void_p),
     )
@@ -75,7 +79,8 @@ class FlashModel:
 
     pace: cycles of an executed halfword without stalls, the mean of the program; only prefetching depends on it.
     span: (address, bytes) of the flash in the program's image, wherever that was linked. layer_address: where the
-    current layer's number is kept, as BlockCounter does; by default there is only one layer.
+    current layer's number is kept, as BlockCounter does; by default there is only one layer. rules: of the core's
+    table, for what unaligned loads cost.
     """
 
     def __init__(
@@ -87,8 +92,10 @@ class FlashModel:
         span: tuple[int, int] | None = None,
         layer_address: int | None = None,
         thumb: bool = True,
+        rules: Mapping[str, float] | None = None,
     ) -> None:
-        self._counts = np.zeros((2, layers, 2), np.uint64)  # stalls, misses; layers; fetches, reads
+        self._counts = np.zeros((2, layers, 3), np.uint64)  # stalls, misses; layers; fetches, reads, unaligned loads
+        penalty = [round(UNITS * (rules or {}).get(f"unaligned_{parts}", 0.0)) for parts in ("two", "three")]
         self._layer = ctypes.c_uint32(0)
         self._arrays: list[npt.NDArray[np.uint32]] = []
         base, length = span or (flash.base, 1 << 27)
@@ -105,6 +112,7 @@ class FlashModel:
             fetch_shift=flash.read_bytes.bit_length() - 1,
             prefetch=flash.prefetch,
             unified=flash.unified,
+            penalty=(ctypes.c_uint32 * 2)(*penalty),
             epsr=UC_ARM_REG_EPSR if thumb else 0,
             write_register=ctypes.cast(uclib.uc_reg_write, ctypes.c_void_p).value,
         )
@@ -135,7 +143,14 @@ class FlashModel:
         """Of each layer."""
         cycles, misses = self._counts[0] / UNITS, self._counts[1]
         return tuple(
-            Stalls(float(c[FETCHES]), float(c[READS]), int(m[FETCHES]), int(m[READS]))
+            Stalls(
+                float(c[FETCHES]),
+                float(c[READS]),
+                int(m[FETCHES]),
+                int(m[READS]),
+                float(c[UNALIGNED]),
+                int(m[UNALIGNED]),
+            )
             for c, m in zip(cycles, misses, strict=True)
         )
 

@@ -10,7 +10,7 @@ from typing import Any
 from .counts import disassembler
 from .lengths import instruction_bytes
 
-# Kinds. timing/*.toml has a number for each of them.
+# Kinds. timing/*.toml has a number for each of them, or for the wider one that it is part of.
 KINDS = (
     "alu", "simd", "mul", "mla", "mull", "mlal", "div", "it", "system",
     "load", "load_double", "load_multiple", "store", "store_double", "store_multiple",
@@ -19,6 +19,14 @@ KINDS = (
     "double", "double_mul", "double_mac", "double_div", "double_sqrt",
     "vector", "vector_load", "vector_store", "unknown",
 )  # fmt: skip
+PART_OF = {
+    "insert": "alu",  # BFI, BFC, CLZ
+    "extend": "simd", "saturate": "simd", "saturating": "simd", "reverse": "simd", "extract": "simd",
+    "barrier": "system", "flush": "system", "mask": "system", "wait": "system",  # DMB, DSB; ISB; CPS; WFI, WFE
+    "exclusive": "load",  # LDREX and STREX
+    "call_register": "call",  # BLX of a register
+    "float_copy": "float", "float_fused": "float_mac", "double_fused": "double_mac",
+}  # fmt: skip
 _MULTIPLY = {
     "mul": {"mul", "smulbb", "smulbt", "smultb", "smultt", "smulwb", "smulwt", "smuad", "smuadx", "smusd", "smusdx",
             "smmul", "smmulr", "usad8"},
@@ -29,21 +37,29 @@ _MULTIPLY = {
              "smlsldx"},
     "div": {"sdiv", "udiv"},
 }  # fmt: skip
-_SIMD = ("sadd", "uadd", "ssub", "usub", "sasx", "uasx", "ssax", "usax", "shadd", "uhadd", "shsub", "uhsub", "qadd",
-         "qsub", "uqadd", "uqsub", "qdadd", "qdsub", "sel", "sxt", "uxt", "pkh", "ssat", "usat", "sbfx", "ubfx", "rev",
-         "rbit")  # fmt: skip
+_SIMD = {  # by how a name begins
+    **dict.fromkeys(("sadd", "uadd", "ssub", "usub", "sasx", "uasx", "ssax", "usax", "shadd", "uhadd", "shsub", "uhsub",
+                     "shasx", "uhasx", "shsax", "uhsax", "sel", "sxta", "uxta", "pkh"), "simd"),
+    **dict.fromkeys(("qadd", "qsub", "qasx", "qsax", "uqadd", "uqsub", "uqasx", "uqsax"), "saturating"),
+    **dict.fromkeys(("ssat", "usat", "qdadd", "qdsub"), "saturate"),
+    **dict.fromkeys(("sxt", "uxt"), "extend"),
+    **dict.fromkeys(("sbfx", "ubfx"), "extract"),
+    **dict.fromkeys(("rev", "rbit"), "reverse"),
+    **dict.fromkeys(("bfi", "bfc", "clz"), "insert"),
+}  # fmt: skip
 _FLOATS = {
     "mul": {"vmul", "vnmul"},
-    "mac": {"vmla", "vmls", "vnmla", "vnmls", "vfma", "vfms", "vfnma", "vfnms"},
+    "mac": {"vmla", "vmls", "vnmla", "vnmls"},
+    "fused": {"vfma", "vfms", "vfnma", "vfnms"},
     "div": {"vdiv"},
     "sqrt": {"vsqrt"},
 }
 _FLOAT = {name: kind for kind, names in _FLOATS.items() for name in names}
 _BY_NAME = {name: kind for kind, names in _MULTIPLY.items() for name in names} | {
-    "it": "it", "bl": "call", "blx": "call", "bx": "return", "b": "branch", "cbz": "branch", "cbnz": "branch",
+    "it": "it", "bl": "call", "blx": "call_register", "bx": "return", "b": "branch", "cbz": "branch", "cbnz": "branch",
     "tbb": "table_branch", "tbh": "table_branch", "ldrd": "load_double", "strd": "store_double",
-    "mrs": "system", "msr": "system", "dmb": "system", "dsb": "system", "isb": "system", "cps": "system",
-    "svc": "system", "bkpt": "system", "wfi": "system",
+    "mrs": "system", "msr": "system", "dmb": "barrier", "dsb": "barrier", "isb": "flush", "cps": "mask",
+    "svc": "system", "bkpt": "system", "wfi": "wait", "wfe": "wait",
 }  # fmt: skip
 
 
@@ -72,6 +88,8 @@ class Instruction:
 
 FLAGS, FLOAT_FLAGS, FLOAT_REGISTERS = 16, 17, 32
 _REGISTER, _MEMORY = 1, 3  # capstone's kinds of operand
+_SUMS = ("float_mac", "float_fused", "double_mac", "double_fused")  # whose first register is added to
+_EARLY = ("saturate", "extract", "reverse")  # whose operands go through the shifter
 
 
 @cache
@@ -81,6 +99,8 @@ def decode_instruction(code: bytes) -> Instruction:
     if found is None or found.size != len(code):
         return _undecoded(code)
     name, operands = found.insn_name(), found.operands
+    if name == "hint":
+        name = found.mnemonic.partition(".")[0]
     registers = [_numbers(o.reg) for o in operands if o.type == _REGISTER]
     reads, writes = (frozenset().union(*map(_numbers, part)) for part in found.regs_access())
     memory = [operand.mem for operand in operands if operand.type == _MEMORY]
@@ -97,11 +117,13 @@ def decode_instruction(code: bytes) -> Instruction:
         reads, writes = (address, listed | base) if loads else (address | listed, base)
     elif found.writeback:
         base = address & writes
-    if kind in ("mla", "float_mac", "double_mac"):
+    if kind in ("mla", *_SUMS):
         accumulates = registers[0] if kind != "mla" else registers[-1]
     elif kind == "mlal":
         accumulates = registers[0] | registers[1]
-    elif name.startswith(("sxta", "uxta")):
+    elif kind in _EARLY:
+        shifted = frozenset().union(*registers[1:])  # capstone leaves out what SSAT and USAT read
+    elif name.startswith(("sxta", "uxta", "pkh")):
         shifted = registers[2]
     if kind == "alu":
         shifted = frozenset().union(*(_numbers(o.reg) for o in operands if o.type == _REGISTER and o.shift.type))
@@ -119,14 +141,17 @@ def _kind(name: str, found: Any, registers: list[frozenset[int]], writes: frozen
         return ("load_multiple" if name == "pop" or name.startswith("ldm") else "store_multiple"), moves
     if name in _BY_NAME:
         return _BY_NAME[name], 0
-    if name.startswith(("ldr", "ldrex", "lda")):
+    if name.startswith(("ldrex", "strex", "ldaex", "stlex")):
+        return "exclusive", 1
+    if name.startswith(("ldr", "lda")):
         return "load", 1
     if name.startswith(("str", "stl")):
         return "store", 1
-    if name.startswith("v") or name in ("fconsts", "fconstd", "fmstat"):
+    if name.startswith(("v", "fconst", "fmstat", "fmd", "fmrd")):
         return _float_kind(name, registers)
-    if name.startswith(_SIMD):
-        return "simd", 0
+    for beginning, kind in _SIMD.items():
+        if name.startswith(beginning):
+            return kind, 0
     return ("return" if 15 in writes else "alu"), 0
 
 
@@ -140,14 +165,18 @@ def _float_kind(name: str, registers: list[frozenset[int]]) -> tuple[str, int]:
         return "float_load", sum(words)
     if name.startswith(("vstr", "vstm", "vpush")):
         return "float_store", sum(words)
-    if name == "vmov" and 0 in words:
-        return "float_move", words.count(0)
+    if name == "vmov" and 0 in words:  # of two halves of a double only one: as any other instruction of the FPU
+        return ("float", 0) if words.count(0) == 1 and 2 in words else ("float_move", words.count(0))
+    if name.startswith(("fmd", "fmrd")):
+        return "float", 0
+    if name in ("vmov", "fconsts", "fconstd"):
+        return "float_copy", 0
     family = "double" if 2 in words else "float"
     return (f"{family}_{_FLOAT[name]}" if name in _FLOAT else family), 0
 
 
 def _jumps(kind: str) -> bool:
-    return kind in ("branch", "call", "return", "table_branch", "loop")
+    return kind in ("branch", "call", "call_register", "return", "table_branch", "loop")
 
 
 def _undecoded(code: bytes) -> Instruction:

@@ -41,7 +41,7 @@ class Ending:
 @dataclass(frozen=True)
 class Outcome:
     """What a run did. exception_cycles: of entries to handlers and returns; asleep_cycles: in WFI and endless loops,
-    until an interrupt; unaligned_cycles: of loads that had to be made in parts."""
+    until an interrupt."""
 
     core: str
     ending: Ending
@@ -51,7 +51,6 @@ class Outcome:
     calls: tuple[Call, ...]
     moved: dict[str, Moved]
     unaligned: tuple[int, int]
-    unaligned_cycles: float
     exception_cycles: float
     asleep_cycles: int
     stack_bytes: int

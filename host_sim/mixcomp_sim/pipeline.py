@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from .counts import Counts
-from .instructions import KINDS, Instruction, decode_instruction
+from .instructions import PART_OF, Instruction, decode_instruction
 from .instructions_riscv import decode_riscv
 from .lengths import RISCV
-from .scoreboard import Timing, walk
+from .scoreboard import ALL_KINDS, Timing, walk
 
 LOW, NOMINAL, HIGH = range(3)
 UNLISTED = (1.0, 1.0, 20.0)  # cycles of a kind that a table has no number for
@@ -78,10 +78,15 @@ def core_timing(name: str) -> Core:
     if not path.exists():
         known = sorted(p.stem for p in path.parent.glob("*.toml"))
         raise ValueError(f"no cycle model for {name!r}. There are models for {', '.join(known)}.")
-    table = tomllib.loads(path.read_text(encoding="utf-8"))
+    return make_core(name, tomllib.loads(path.read_text(encoding="utf-8")))
+
+
+def make_core(name: str, table: Mapping[str, Any]) -> Core:
+    """Of a file's table."""
     columns = _column(table, LOW), _column(table, NOMINAL), _column(table, HIGH)
     judged = tuple(table["judged"]) if "judged" in table else None
-    return Core(name, table["source"], table["error"], judged, frozenset(table["cycles"]), columns)
+    known = frozenset(kind for kind in ALL_KINDS if kind in table["cycles"] or PART_OF.get(kind) in table["cycles"])
+    return Core(name, table["source"], table["error"], judged, known, columns)
 
 
 def _column(table: Mapping[str, Any], column: int) -> Timing:
@@ -89,15 +94,23 @@ def _column(table: Mapping[str, Any], column: int) -> Timing:
         values = table.get(section, {})
         return {key: float(v[column] if isinstance(v, list) else v) for key, v in values.items()}
 
-    sections = ("cycles", "per_register", "latency", "late", "taken", "rules")
-    cycles, per_register, latency, late, taken, rules = map(pick, sections)
-    issue = table.get("issue", {})
-    alone, first = frozenset(issue.get("alone", ())), frozenset(issue.get("first", ()))
-    unknown = (cycles.keys() | per_register.keys() | latency.keys() | late.keys() | alone | first) - set(KINDS)
-    if unknown:
-        raise ValueError(f"timing table has kinds that no instruction has: {', '.join(sorted(unknown))}")
-    every = {kind: cycles.get(kind, UNLISTED[column]) for kind in KINDS}
-    return Timing(table["width"], every, per_register, latency, late, taken, rules, alone, first)
+    def of_kinds(section: str) -> dict[str, float]:
+        """What has no number of its own takes that of the wider kind."""
+        values = pick(section)
+        if unknown := values.keys() - set(ALL_KINDS):
+            raise ValueError(f"timing table has kinds that no instruction has: {', '.join(sorted(unknown))}")
+        return {kind: values[wider] for kind, wider in PART_OF.items() if wider in values} | values
+
+    def listed(key: str) -> frozenset[str]:
+        names = table.get("issue", {}).get(key, ())
+        return frozenset(kind for kind in ALL_KINDS if kind in names or PART_OF.get(kind) in names)
+
+    cycles, per_register, latency, late, taken, busy = map(
+        of_kinds, ("cycles", "per_register", "latency", "late", "taken", "busy")
+    )
+    every = dict.fromkeys(ALL_KINDS, UNLISTED[column]) | cycles
+    rules, alone, first = pick("rules"), listed("alone"), listed("first")
+    return Timing(table["width"], every, per_register, latency, late, taken, busy, rules, alone, first)
 
 
 def core_cycles(counts: Counts, core: str) -> tuple[Cycles, ...]:

@@ -61,7 +61,7 @@ _EXCEPTIONS = {11: "SVCall", 14: "PendSV", 15: "SysTick"}
 def make_report(program: str, image: Image, chip: Chip, outcome: Outcome) -> Report:
     """What `outcome`, a run of `image` on `chip`, has cost."""
     counts, spent = outcome.counts, spent_by_address(outcome.counts, chip.core)
-    waits = outcome.stalls.cycles + outcome.unaligned_cycles + outcome.exception_cycles
+    waits = outcome.stalls.cycles + outcome.exception_cycles
     cycles = interval(core_cycles(counts, chip.core)[0], waits, chip.core)
     causes = {
         "instructions": sum(s.own for s in spent.values()),
@@ -71,7 +71,7 @@ def make_report(program: str, image: Image, chip: Chip, outcome: Outcome) -> Rep
         "mispredictions": sum(s.mispredictions for s in spent.values()),
         "flash, code": outcome.stalls.fetch_cycles,
         "flash, data": outcome.stalls.read_cycles,
-        "unaligned loads": outcome.unaligned_cycles,
+        "unaligned loads": outcome.stalls.unaligned_cycles,
         "entries and exits of handlers": outcome.exception_cycles,
     }
     functions, lines = _shares(image, outcome)

@@ -5,26 +5,33 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import ceil, inf
 from typing import NamedTuple
 
-from .instructions import FLAGS, KINDS, Instruction
+from .instructions import FLAGS, KINDS, PART_OF, Instruction
 
-_LOADS = {"load", "load_double", "load_multiple", "float_load"}
+ALL_KINDS = (*KINDS, *PART_OF)
+
+_SINGLE = {"load", "exclusive"}  # loads that follow one another in the pipeline
+_LOADS = {*_SINGLE, "load_double", "load_multiple", "float_load"}
 _STORES = {"store", "store_double", "store_multiple", "float_store"}
 _MEMORY = _LOADS | _STORES
 _UNITS = {  # of a core that issues two instructions: what both would compete for
-    **dict.fromkeys((kind for kind in KINDS if kind.startswith(("float", "double"))), "float"),
+    **dict.fromkeys((kind for kind in ALL_KINDS if kind.startswith(("float", "double"))), "float"),
     **dict.fromkeys(_LOADS, "load"),
     **dict.fromkeys(_STORES, "store"),
     **dict.fromkeys(("mul", "mla", "mull", "mlal"), "multiply"),
-    **dict.fromkeys(("branch", "call", "return", "table_branch", "loop"), "branch"),
+    **dict.fromkeys(("branch", "call", "call_register", "return", "table_branch", "loop"), "branch"),
+    **dict.fromkeys(("float_move", "float_copy"), None),  # they pass by the unit
 }
+_FLOATS = {kind for kind in ALL_KINDS if kind.startswith(("float", "double"))}
 _VECTORS = {"vector": 0, "vector_load": 1, "vector_store": 1}  # unit
 
 
 @dataclass(frozen=True)
 class Timing:
-    """One column (low, nominal or high) of a core's table."""
+    """One column (low, nominal or high) of a core's table; a kind that it does not name takes the numbers of the wider
+    one. busy: cycles from its issue on in which the FPU takes no other instruction."""
 
     width: int
     cycles: Mapping[str, float]
@@ -32,6 +39,7 @@ class Timing:
     latency: Mapping[str, float]
     late: Mapping[str, float]
     taken: Mapping[str, float]
+    busy: Mapping[str, float]
     rules: Mapping[str, float]
     alone: frozenset[str]
     first: frozenset[str]
@@ -62,8 +70,11 @@ class _Scoreboard:
         self.timing = timing
         self.free = 0.0
         self.ready: dict[int, float] = {}  # register -> the cycle from which an ALU can read it
+        self.loaded: set[int] = set()  # registers that a load wrote last
+        self.fpu = 0.0  # the cycle from which the FPU takes an instruction
         self.last: Instruction | None = None
         self.slots: list[Instruction] = []  # issued in the cycle before `free`
+        self.cost = 0.0  # of the instruction before
 
     def issue(self, instruction: Instruction) -> Step:
         timing, start = self.timing, self.free
@@ -73,27 +84,38 @@ class _Scoreboard:
         else:
             self.slots = [instruction]
             start = max([start, *(self._ready(register, instruction) for register in instruction.reads)])
-        cost = timing.cycles[instruction.kind] + timing.per_register.get(instruction.kind, 0.0) * instruction.moves
+            if instruction.kind in _FLOATS:
+                start = max(start, self.fpu)
+        beats = ceil(instruction.moves / timing.rules.get("words_at_once", 1.0))
+        cost = timing.cycles[instruction.kind] + timing.per_register.get(instruction.kind, 0.0) * beats
         neighbour = self._neighbour(instruction)
         end = start + max(cost + neighbour, 0.0)
         latency = timing.latency.get(instruction.kind, 1.0)
         latency += timing.rules.get("narrow_load", 0.0) * instruction.narrow
+        latency += timing.rules.get("double_load", 0.0) * (instruction.kind == "float_load" and instruction.moves > 1)
+        latency += timing.rules.get("shifted_result", 0.0) * (instruction.kind == "alu" and bool(instruction.shifted))
         for register in instruction.writes:
             delay = timing.rules.get("base_latency", 1.0) if register in instruction.base else latency
             self.ready[register] = end - 1 + delay
+        results = instruction.writes - instruction.base
+        self.loaded = self.loaded | results if instruction.kind in _LOADS else self.loaded - results
+        if instruction.kind in timing.busy:
+            self.fpu = start + timing.busy[instruction.kind]
         waits, interlock = max(start - self.free, 0.0), max(neighbour, 0.0)
-        before, self.free, self.last = self.free, max(self.free, end), instruction
+        before, self.free, self.last, self.cost = self.free, max(self.free, end), instruction, cost
         return Step(self.free - before - waits - interlock, waits, interlock)
 
     def _ready(self, register: int, instruction: Instruction) -> float:
         """The cycle from which the instruction can be issued as far as this register goes."""
-        timing, cycle = self.timing, self.ready.get(register, 0.0)
+        timing, cycle = self.timing, self.ready.get(register, -inf)
         if register in instruction.address:
             return cycle + timing.rules.get("early_address", 0.0)
         if register in instruction.shifted:
             return cycle + timing.rules.get("early_shift", 0.0)
         if register in instruction.accumulates or instruction.kind in _STORES:
             return cycle - timing.late.get(instruction.kind, 0.0)
+        if instruction.kind == "alu" and instruction.shifted and register in self.loaded:
+            return cycle + timing.rules.get("early_beside_shift", 0.0)
         return cycle
 
     def _pairs(self, instruction: Instruction) -> bool:
@@ -101,7 +123,7 @@ class _Scoreboard:
         if not self.slots or len(self.slots) >= self.timing.width:
             return False
         before, cycle, timing = self.slots[0], self.free - 1, self.timing
-        if before.jumps or timing.cycles[before.kind] != 1 or max(before.moves, instruction.moves) > 1:
+        if before.jumps or self.cost != 1 or max(before.moves, instruction.moves) > 1:
             return False
         if before.kind in timing.alone or instruction.kind in timing.alone | timing.first:
             return False
@@ -122,7 +144,8 @@ class _Scoreboard:
         if last is None:
             return change
         from_last = bool(instruction.address & last.writes - {13})
-        if instruction.kind == "load" and last.kind == "load" and not from_last:
+        follows = instruction.kind in _SINGLE or (instruction.kind == "store" and instruction.indexed)
+        if follows and last.kind in _SINGLE and not from_last:
             change -= rules.get("pipelined_loads", 0.0)
         if instruction.kind in _MEMORY and from_last and last.kind not in _MEMORY:
             change += rules.get("address_interlock", 0.0)

@@ -79,13 +79,13 @@ class System:
             raise EmulatorError(str(error), kind="count") from error
         begin, end = min(a for a, _ in image.constant), max(a + n for a, n in image.constant)
         span = begin, end - begin
-        self._flash = FlashModel(chip.flash, 1.0, span=span, layer_address=self._counter.layer_address)
+        rules = core_timing(chip.core).columns[NOMINAL].rules
+        self._flash = FlashModel(chip.flash, 1.0, span=span, layer_address=self._counter.layer_address, rules=rules)
         starts = [label.address for label in image.labels]
         self._clock = Clock(
             chip.core, self._counter, self.read, lambda a: max(bisect.bisect_right(starts, a) - 1, 0), self._flash
         )
-        self._traffic = Traffic(chip.core, self._flash, span, (self._place.lowest, top))
-        rules = core_timing(chip.core).columns[NOMINAL].rules
+        self._traffic = Traffic(self._flash, span, (self._place.lowest, top))
         costs = rules.get("exception_entry", 0.0), rules.get("exception_return", 0.0)
         self._exceptions = Exceptions(self._uc, self._clock, costs, vectors or 0)
         self._console = Console(output, input)
@@ -288,7 +288,6 @@ class System:
             calls,
             self._traffic.moved(),
             self._traffic.unaligned,
-            self._traffic.unaligned_cycles,
             self._exceptions.spent,
             self._asleep,
             self._traffic.stack_bytes,

@@ -1,9 +1,6 @@
 /* What a program reads and writes: how much in flash, RAM and peripherals, how much of it unaligned, and how deep its stack
  * went. Unicorn calls mce_traffic_read and mce_traffic_write before each access; reads go on to the flash (flash.c), which
- * also clears the IT bits, as it explains.
- *
- * A load whose address is no multiple of its size is made in parts: it costs what `penalty` says for two parts, and for the
- * three of a word at an odd address. Stores hide that behind the write buffer. The structure is mirrored in traffic.py. */
+ * also clears the IT bits, as it explains, and knows what unaligned loads cost. The structure is mirrored in traffic.py. */
 #include <stdint.h>
 
 enum { FLASH, RAM, PERIPHERALS, PLACES };
@@ -14,16 +11,13 @@ typedef void (*mce_read_hook)(void *engine, int type, uint64_t address, int size
 typedef struct {
     uint64_t accesses[PLACES][2]; /* reads, writes */
     uint64_t bytes[PLACES][2];
-    uint64_t unaligned[2];   /* reads, writes */
-    uint64_t unaligned_wait; /* 1/256 cycle */
-    uint64_t *waited, *now;  /* of the flash, 1/256 cycle */
+    uint64_t unaligned[2]; /* reads, writes */
     mce_read_hook flash_read;
     void *flash_state;
     int (*write_register)(void *engine, int number, const uint32_t *value); /* uc_reg_write */
     int (*read_register)(void *engine, int number, uint32_t *value);        /* uc_reg_read */
     uint32_t flash_base, flash_length;
     uint32_t stack_base, stack_top, deepest; /* stack_base: the lowest address that may be stack */
-    uint32_t penalty[2];                     /* of two parts, of three; 1/256 cycle */
     uint32_t epsr, sp;                       /* Unicorn's numbers of these registers */
 } mce_traffic;
 
@@ -55,12 +49,6 @@ EXPORT void mce_traffic_read(void *engine, int type, uint64_t address, int size,
 {
     note(t, 0, (uint32_t)address, size);
     t->flash_read(engine, type, address, size, value, t->flash_state);
-    if (size <= 4 && (address & (uint32_t)(size - 1)) != 0) {
-        const uint32_t penalty = t->penalty[size == 4 && (address & 1) != 0];
-        t->unaligned_wait += penalty;
-        *t->waited += penalty;
-        *t->now += penalty;
-    }
 }
 
 EXPORT void mce_traffic_write(void *engine, int type, uint64_t where, int size, int64_t value, mce_traffic *t)

@@ -10,9 +10,8 @@ from unicorn.arm_const import UC_ARM_REG_EPSR, UC_ARM_REG_SP
 from unicorn.unicorn_const import UC_HOOK_MEM_READ, UC_HOOK_MEM_WRITE
 from unicorn.unicorn_py3.unicorn import uclib
 
-from .flash import UNITS, FlashModel
+from .flash import FlashModel
 from .native import Hook, library
-from .pipeline import NOMINAL, core_timing
 
 PLACES = ("flash", "ram", "peripherals")
 _Pairs = (ctypes.c_uint64 * 2) * len(PLACES)
@@ -23,9 +22,6 @@ class _State(ctypes.Structure):
         ("accesses", _Pairs),
         ("bytes", _Pairs),
         ("unaligned", ctypes.c_uint64 * 2),
-        ("unaligned_wait", ctypes.c_uint64),
-        ("waited", ctypes.c_void_p),
-        ("now", ctypes.c_void_p),
         ("flash_read", ctypes.c_void_p),
         ("flash_state", ctypes.c_void_p),
         ("write_register", ctypes.c_void_p),
@@ -35,7 +31,6 @@ class _State(ctypes.Structure):
         ("stack_base", ctypes.c_uint32),
         ("stack_top", ctypes.c_uint32),
         ("deepest", ctypes.c_uint32),
-        ("penalty", ctypes.c_uint32 * 2),
         ("epsr", ctypes.c_uint32),
         ("sp", ctypes.c_uint32),
     )
@@ -54,14 +49,11 @@ class Moved:
 class Traffic:
     """span: (address, bytes) of the flash; stack: (lowest address that may be stack, its top)."""
 
-    def __init__(self, core: str, flash: FlashModel, span: tuple[int, int], stack: tuple[int, int]) -> None:
-        rules, state = core_timing(core).columns[NOMINAL].rules, ctypes.addressof(flash.state)
-        penalty = [round(UNITS * rules.get(f"unaligned_{part}", 0.0)) for part in ("two", "three")]
+    def __init__(self, flash: FlashModel, span: tuple[int, int], stack: tuple[int, int]) -> None:
+        state = ctypes.addressof(flash.state)
         self._flash = flash
         self._hooks: list[Hook] = []
         self.state = _State(
-            waited=state + type(flash.state).waited.offset,
-            now=state + type(flash.state).now.offset,
             flash_read=FlashModel.callbacks()[1].value,
             flash_state=state,
             write_register=ctypes.cast(uclib.uc_reg_write, ctypes.c_void_p).value,
@@ -71,7 +63,6 @@ class Traffic:
             stack_base=stack[0],
             stack_top=stack[1],
             deepest=stack[1],
-            penalty=(ctypes.c_uint32 * 2)(*penalty),
             epsr=UC_ARM_REG_EPSR,
             sp=UC_ARM_REG_SP,
         )
@@ -103,11 +94,6 @@ class Traffic:
     def unaligned(self) -> tuple[int, int]:
         """Reads and writes whose address was no multiple of their size."""
         return int(self.state.unaligned[0]), int(self.state.unaligned[1])
-
-    @property
-    def unaligned_cycles(self) -> float:
-        """That the loads among them cost, as part of what the flash made wait."""
-        return float(self.state.unaligned_wait) / UNITS
 
     def moved(self) -> dict[str, Moved]:
         """By place."""

@@ -105,7 +105,7 @@ FLOATS = [  # Arm 100166, table 7-1 and 7.2.3
     (" vmul.f32 s0,s1,s2\n vfma.f32 s0,s3,s4", 4),  # an addend may come late
     (" vdiv.f32 s0,s1,s2", 14),
     (" vsqrt.f32 s0,s1", 14),
-    (" vmov r0,s1", 1),
+    (" vmov r0,s1", 2),
     (" vmov r0,r1,s2,s3", 2),
     (" vldr s0,[sp]", 2),
     (" vldr d0,[sp]", 3),

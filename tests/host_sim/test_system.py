@@ -281,7 +281,7 @@ def test_the_stack_is_measured_to_its_deepest_byte(gcc, core):
 @pytest.mark.parametrize("core", ["cortex-m3", "cortex-m4"])
 def test_an_unaligned_load_costs_a_cycle_for_each_part_more(gcc, core, load, cycles):
     outcome = Ran(gcc, core, VECTORS + " ldr r0,=0x20000100\n" + f" {load}\n" * 10 + EXIT).outcome
-    assert outcome.unaligned_cycles == 10 * cycles
+    assert outcome.stalls.unaligned_cycles == 10 * cycles
 
 
 def test_the_tree_of_calls_shows_who_called_whom(gcc, core):
