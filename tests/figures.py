@@ -13,6 +13,7 @@ from pathlib import Path
 from textwrap import indent
 from typing import Any
 
+from host_sim import published_boards
 from host_sim.judged import table as table_of_judged_programs
 from mixcomp_edge import save_bundle, simulate
 from mixcomp_edge.bench import NETWORKS
@@ -175,9 +176,15 @@ def judged(figures: Figures) -> str:
     return "".join(f"{line}\n" for line in table_of_judged_programs())
 
 
+def boards(figures: Figures) -> str:
+    """Other boards, other software; from published_boards.json."""
+    cpi = json.loads(published_boards.FILE.read_text(encoding="utf-8"))
+    return "".join(f"{line}\n" for line in published_boards.table(cpi))
+
+
 PAGES = {
     "README.md": {"networks": networks, "milliseconds": milliseconds},
-    "DECISIONS.md": {"int8": beside_int8, "judged": judged},
+    "DECISIONS.md": {"int8": beside_int8, "judged": judged, "boards": boards},
 }
 
 

@@ -17,7 +17,7 @@ from unicorn.unicorn_py3.unicorn import uclib
 from .flash import UNITS, FlashModel
 from .instructions import Instruction, decode_instruction, size_of
 from .native import BlockCounter, Hook, library
-from .pipeline import NOMINAL, core_timing
+from .pipeline import NOMINAL, core_timing, refill
 from .scoreboard import walk
 
 _NODES, _DEPTH, _NONE = 1 << 16, 256, 0xFFFFFFFF
@@ -179,7 +179,7 @@ class Clock:
         if not start <= address < self.state.end:
             return self.now
         rest = self._run(address, int(self.state.end) - address)
-        return self.now - round(sum(step.cycles for step in walk(rest, self._timing)))
+        return self.now - round(sum(step.cycles for step in walk(rest, self._timing, address)))
 
     def wake_at(self, cycle: int | None) -> None:
         """Stop the emulation at the first block that begins at that cycle or later; None: let it run."""
@@ -237,8 +237,8 @@ class Clock:
     def _describe(self, address: int, size: int, block: Any) -> None:
         """Fill in a block that is met for the first time, or with another length."""
         run, filled = self._run(address, size), block.contents
-        filled.cost = max(1, round(UNITS * sum(step.cycles for step in walk(run, self._timing))))
-        filled.jump = round(UNITS * self._timing.taken.get(run[-1].kind, 0.0))
+        filled.cost = max(1, round(UNITS * sum(step.cycles for step in walk(run, self._timing, address))))
+        filled.jump = round(UNITS * refill(run[-1], run[-2] if len(run) > 1 else None, self._timing))
         filled.function = self._function(address)
         filled.halfwords, filled.kind = size // 2, _ENDS.get(run[-1].kind, 0)
 

@@ -25,7 +25,7 @@ PART_OF = {
     "barrier": "system", "flush": "system", "mask": "system", "wait": "system",  # DMB, DSB; ISB; CPS; WFI, WFE
     "exclusive": "load",  # LDREX and STREX
     "call_register": "call",  # BLX of a register
-    "float_copy": "float", "float_fused": "float_mac", "double_fused": "double_mac",
+    "float_copy": "float", "float_to_core": "float_move", "float_fused": "float_mac", "double_fused": "double_mac",
 }  # fmt: skip
 _MULTIPLY = {
     "mul": {"mul", "smulbb", "smulbt", "smultb", "smultt", "smulwb", "smulwt", "smuad", "smuadx", "smusd", "smusdx",
@@ -83,12 +83,14 @@ class Instruction:
     indexed: bool = False  # address is a register plus a register
     narrow: bool = False  # loads a byte or a halfword
     jumps: bool = False  # may write the pc
-    offset: int = 0  # of RISC-V's branches: bytes from here to the target
+    early: bool = False  # so simple that an ALU ahead of the others may do it: ADD, SUB, MOV, shifts
+    offset: int = 0  # bytes, from the base of an address; of RISC-V's branches from here to the target
 
 
 FLAGS, FLOAT_FLAGS, FLOAT_REGISTERS = 16, 17, 32
 _REGISTER, _MEMORY = 1, 3  # capstone's kinds of operand
 _SUMS = ("float_mac", "float_fused", "double_mac", "double_fused")  # whose first register is added to
+_SIMPLE = ("add", "addw", "sub", "subw", "mov", "movs", "movw", "movt", "lsl", "lsr", "asr", "ror")
 _EARLY = ("saturate", "extract", "reverse")  # whose operands go through the shifter
 
 
@@ -105,7 +107,7 @@ def decode_instruction(code: bytes) -> Instruction:
     reads, writes = (frozenset().union(*map(_numbers, part)) for part in found.regs_access())
     memory = [operand.mem for operand in operands if operand.type == _MEMORY]
     address = frozenset().union(*(_numbers(r) for m in memory for r in (m.base, m.index)))
-    indexed = any(m.index for m in memory)
+    indexed, offset = any(m.index for m in memory), sum(m.disp for m in memory)
     kind, moves = _kind(name, found, registers, writes)
     base, shifted, accumulates = frozenset[int](), frozenset[int](), frozenset[int]()
     if kind in ("load_multiple", "store_multiple") or name.startswith(("vldm", "vstm", "vpush", "vpop")):
@@ -130,9 +132,11 @@ def decode_instruction(code: bytes) -> Instruction:
     reads |= accumulates | shifted
     narrow = kind == "load" and name.rstrip("t").endswith(("b", "h"))
     jumps = 15 in writes or _jumps(kind)
+    early = kind == "alu" and name in _SIMPLE and not shifted
     return Instruction(
-        name, kind, len(code), reads, writes, address, base, shifted, accumulates, moves, indexed, narrow, jumps
-    )
+        name, kind, len(code), reads, writes, address, base, shifted, accumulates, moves, indexed, narrow, jumps, early,
+        offset,
+    )  # fmt: skip
 
 
 def _kind(name: str, found: Any, registers: list[frozenset[int]], writes: frozenset[int]) -> tuple[str, int]:
@@ -166,7 +170,9 @@ def _float_kind(name: str, registers: list[frozenset[int]]) -> tuple[str, int]:
     if name.startswith(("vstr", "vstm", "vpush")):
         return "float_store", sum(words)
     if name == "vmov" and 0 in words:  # of two halves of a double only one: as any other instruction of the FPU
-        return ("float", 0) if words.count(0) == 1 and 2 in words else ("float_move", words.count(0))
+        if words.count(0) == 1 and 2 in words:
+            return "float", 0
+        return ("float_move" if words[0] else "float_to_core"), words.count(0)
     if name.startswith(("fmd", "fmrd")):
         return "float", 0
     if name in ("vmov", "fconsts", "fconstd"):

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from .counts import Counts
-from .instructions import PART_OF, Instruction, decode_instruction
+from .instructions import FLAGS, PART_OF, Instruction, decode_instruction
 from .instructions_riscv import decode_riscv
 from .lengths import RISCV
 from .scoreboard import ALL_KINDS, Timing, walk
@@ -109,8 +109,9 @@ def _column(table: Mapping[str, Any], column: int) -> Timing:
         of_kinds, ("cycles", "per_register", "latency", "late", "taken", "busy")
     )
     every = dict.fromkeys(ALL_KINDS, UNLISTED[column]) | cycles
+    apart = frozenset(frozenset(pair) for pair in table.get("issue", {}).get("apart", ()))
     rules, alone, first = pick("rules"), listed("alone"), listed("first")
-    return Timing(table["width"], every, per_register, latency, late, taken, busy, rules, alone, first)
+    return Timing(table["width"], every, per_register, latency, late, taken, busy, rules, alone, first, apart)
 
 
 def core_cycles(counts: Counts, core: str) -> tuple[Cycles, ...]:
@@ -163,18 +164,25 @@ def _spent(counts: Counts, layer: int, timing: Timing) -> dict[int, Spent]:
     found: dict[int, Spent] = {}
     for start, run, times in _runs(counts, executed, taken):
         address = start
-        for instruction, step in zip(run, walk(run, timing), strict=True):
+        for instruction, step in zip(run, walk(run, timing, start), strict=True):
             found[address] = Spent(times * step.own, times * step.waits, times * step.interlock)
             address += instruction.size
     for end, jumps in taken.items():
         branch = _before(counts, executed, end)
         if branch is not None:
-            found[end - branch.size].refills += jumps * timing.taken.get(branch.kind, 0.0)
+            before = _before(counts, executed, end - branch.size)
+            found[end - branch.size].refills += jumps * refill(branch, before, timing)
     if "mispredict" in timing.rules:
         missed = _outside_loops if "last_loop" in timing.rules else _mispredicted
         for address, wrong in missed(counts, executed, taken).items():
             found[address].mispredictions += timing.rules["mispredict"] * wrong
     return found
+
+
+def refill(branch: Instruction, before: Instruction | None, timing: Timing) -> float:
+    """Cycles that a jump takes longer than going on, where `before` is executed right before it."""
+    late = timing.rules.get("late_flags", 0.0) if before is not None and FLAGS in before.writes else 0.0
+    return timing.taken.get(branch.kind, 0.0) + late * (branch.kind == "branch")
 
 
 def _runs(

@@ -22,7 +22,7 @@ _UNITS = {  # of a core that issues two instructions: what both would compete fo
     **dict.fromkeys(_STORES, "store"),
     **dict.fromkeys(("mul", "mla", "mull", "mlal"), "multiply"),
     **dict.fromkeys(("branch", "call", "call_register", "return", "table_branch", "loop"), "branch"),
-    **dict.fromkeys(("float_move", "float_copy"), None),  # they pass by the unit
+    **dict.fromkeys(("float_move", "float_to_core", "float_copy"), None),  # they pass by the unit
 }
 _FLOATS = {kind for kind in ALL_KINDS if kind.startswith(("float", "double"))}
 _VECTORS = {"vector": 0, "vector_load": 1, "vector_store": 1}  # unit
@@ -43,6 +43,7 @@ class Timing:
     rules: Mapping[str, float]
     alone: frozenset[str]
     first: frozenset[str]
+    apart: frozenset[frozenset[str]]
 
 
 class Step(NamedTuple):
@@ -57,10 +58,13 @@ class Step(NamedTuple):
         return self.own + self.waits + self.interlock
 
 
-def walk(run: Sequence[Instruction], timing: Timing) -> list[Step]:
-    """Of each of the instructions issued in order, the first at cycle 0 with all registers ready."""
-    board = _Scoreboard(timing)
-    return [board.issue(instruction) for instruction in run]
+def walk(run: Sequence[Instruction], timing: Timing, address: int = 0) -> list[Step]:
+    """Of each of the instructions issued in order from an address on, the first at cycle 0 with all registers ready."""
+    board, steps = _Scoreboard(timing), []
+    for instruction in run:
+        steps.append(board.issue(instruction, crosses=instruction.size == 4 and address % 4 == 2))
+        address += instruction.size
+    return steps
 
 
 class _Scoreboard:
@@ -75,8 +79,10 @@ class _Scoreboard:
         self.last: Instruction | None = None
         self.slots: list[Instruction] = []  # issued in the cycle before `free`
         self.cost = 0.0  # of the instruction before
+        self.crossing = 0  # instructions in a row that lie across a word's border, behind one of several cycles
 
-    def issue(self, instruction: Instruction) -> Step:
+    def issue(self, instruction: Instruction, *, crosses: bool) -> Step:
+        """crosses: it lies across the border of a word."""
         timing, start = self.timing, self.free
         if timing.width > 1 and self._pairs(instruction):
             start -= 1.0
@@ -88,12 +94,14 @@ class _Scoreboard:
                 start = max(start, self.fpu)
         beats = ceil(instruction.moves / timing.rules.get("words_at_once", 1.0))
         cost = timing.cycles[instruction.kind] + timing.per_register.get(instruction.kind, 0.0) * beats
-        neighbour = self._neighbour(instruction)
+        neighbour = self._neighbour(instruction) + self._fetch(crosses)
         end = start + max(cost + neighbour, 0.0)
         latency = timing.latency.get(instruction.kind, 1.0)
         latency += timing.rules.get("narrow_load", 0.0) * instruction.narrow
         latency += timing.rules.get("double_load", 0.0) * (instruction.kind == "float_load" and instruction.moves > 1)
         latency += timing.rules.get("shifted_result", 0.0) * (instruction.kind == "alu" and bool(instruction.shifted))
+        if instruction.early and len(self.slots) == 1 and self._settled(instruction, start - 1):
+            latency -= timing.rules.get("early_alu", 0.0)
         for register in instruction.writes:
             delay = timing.rules.get("base_latency", 1.0) if register in instruction.base else latency
             self.ready[register] = end - 1 + delay
@@ -114,9 +122,21 @@ class _Scoreboard:
             return cycle + timing.rules.get("early_shift", 0.0)
         if register in instruction.accumulates or instruction.kind in _STORES:
             return cycle - timing.late.get(instruction.kind, 0.0)
-        if instruction.kind == "alu" and instruction.shifted and register in self.loaded:
-            return cycle + timing.rules.get("early_beside_shift", 0.0)
+        if register in self.loaded and (instruction.shifted or _UNITS.get(instruction.kind) == "multiply"):
+            return cycle + timing.rules.get("late_loads", 0.0)
         return cycle
+
+    def _settled(self, instruction: Instruction, cycle: float) -> bool:
+        return all(self.ready.get(register, -inf) <= cycle for register in instruction.reads - {FLAGS})
+
+    def _fetch(self, crosses: bool) -> float:
+        """The third instruction in a row that lies across a word's border, the first of them behind one that took
+        several cycles, waits for its second half."""
+        if not crosses:
+            self.crossing = 0
+        elif self.crossing or self.cost > 1:
+            self.crossing += 1
+        return self.timing.rules.get("crossing", 0.0) if self.crossing == 3 else 0.0
 
     def _pairs(self, instruction: Instruction) -> bool:
         """Whether it can be issued in the cycle of the instruction before."""
@@ -132,9 +152,17 @@ class _Scoreboard:
             return False
         if before.shifted and instruction.shifted:
             return False
+        if frozenset((before.kind, instruction.kind)) in timing.apart or self._same_bank(before, instruction):
+            return False
         if any(self._ready(register, instruction) > cycle for register in instruction.reads - {FLAGS}):
             return False
         return not before.writes & instruction.writes - {FLAGS}
+
+    def _same_bank(self, before: Instruction, instruction: Instruction) -> bool:
+        """Of loads from one base: words go round the banks."""
+        banks, words = self.timing.rules.get("banks", 0.0), before.offset // 4 - instruction.offset // 4
+        both = before.kind == instruction.kind == "load" and before.address == instruction.address
+        return both and banks > 0 and words % banks == 0
 
     def _neighbour(self, instruction: Instruction) -> float:
         """What the instruction before adds or takes away."""
@@ -143,6 +171,12 @@ class _Scoreboard:
             change += rules.get("indexed_store", 0.0)
         if last is None:
             return change
+        if instruction.kind in ("branch", "it") and instruction.size == last.size == 2:
+            change -= rules.get("folded_branch", 0.0)
+        if instruction.kind in _SINGLE and last.kind == "store":
+            change += rules.get("load_behind_store", 0.0)
+        if instruction.kind in ("load", "store") and instruction.base and last.kind in _SINGLE:
+            change += rules.get("write_back_behind_load", 0.0)
         from_last = bool(instruction.address & last.writes - {13})
         follows = instruction.kind in _SINGLE or (instruction.kind == "store" and instruction.indexed)
         if follows and last.kind in _SINGLE and not from_last:

@@ -5,11 +5,14 @@ stalls of published.py's order of reads. Cycles per instruction are those of the
 core's model says of a plain int8 matrix kernel against what Cortex-M4's says of it. Only the first board runs the same
 software; the others run faster kernels, so there a prediction should be too long.
 
-`PYTHONPATH=tests python -m host_sim.published_boards` prints the table of DECISIONS.md; it needs arm-none-eabi-gcc."""
+`PYTHONPATH=tests python -m host_sim.published_boards` counts the kernel anew, which needs arm-none-eabi-gcc, and writes
+published_boards.json; `python tests/figures.py` shows its table in DECISIONS.md."""
 
 from __future__ import annotations
 
+import json
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +29,7 @@ INSTRUCTIONS_A_MAC = {
     "cortex-m7": {"IC": 2.39, "KWS": 2.92, "VWW": 3.27, "AD": 2.19},
     "cortex-m33": {"IC": 2.39, "KWS": 2.94, "VWW": 3.28, "AD": 2.19},
 }
+FILE = Path(__file__).with_suffix(".json")
 ZERO_WAIT = Flash(0, 16, False)
 
 
@@ -89,16 +93,21 @@ def predicted_ms(board: Board, name: str, cpi: dict[str, float]) -> float:
     return cycles / board.clock_hz * 1e3
 
 
-def main() -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        cpi = cycles_per_instruction(Path(folder))
-    print("| board | software | IC | KWS | VWW | AD |\n|---|---|---|---|---|---|")
+def table(cpi: dict[str, float]) -> Iterator[str]:
+    """For DECISIONS.md, a line a board."""
+    yield "| board | software | IC | KWS | VWW | AD |"
+    yield "|---|---|---|---|---|---|"
     for board in BOARDS:
         cells = []
         for name, published in board.ms.items():
             ms = predicted_ms(board, name, cpi)
             cells.append(f"{ms:.3g} for {published:.3g} ({100 * (ms / published - 1):+.0f} %)")
-        print(f"| {board.name} | {board.software} | {' | '.join(cells)} |")
+        yield f"| {board.name} | {board.software} | {' | '.join(cells)} |"
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        FILE.write_text(json.dumps(cycles_per_instruction(Path(folder)), indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

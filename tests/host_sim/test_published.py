@@ -1,9 +1,11 @@
 """The models against results that others measured on boards; the limits are what we promise."""
 
+import json
+
 import pytest
 
 from host_sim.published import CONSTANT, JUDGED, MICROTVM_MS, MIXES, ST_POWER_MW, network, predicted_ms
-from host_sim.published_boards import BOARDS, cycles_per_instruction
+from host_sim.published_boards import BOARDS, FILE, cycles_per_instruction
 from host_sim.published_boards import predicted_ms as board_ms
 from mixcomp_sim.chips import find_chip
 from mixcomp_sim.pipeline import core_timing
@@ -31,6 +33,11 @@ def test_one_constant_factor_misses_what_the_flash_model_explains():
 def test_power_is_within_a_fifth_of_every_row(chip):
     for measured in ST_POWER_MW[chip]:
         assert abs(find_chip(chip).power_mw / measured - 1) <= 0.20
+
+
+def test_the_file_holds_what_the_kernel_takes_today(tmp_path, gcc):
+    found = cycles_per_instruction(tmp_path)
+    assert json.loads(FILE.read_text()) == pytest.approx(found), "run python -m host_sim.published_boards"
 
 
 def test_nrf5340_with_the_same_software_is_predicted_within_the_models_error(gcc, tmp_path):
