@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .chip import Chip
     from .report import Report, Share
 
-_ABOUT = """Runs an ELF (any firmware or test for Cortex-M0+, M3, M4, M7, M33 or RV32IMAC) on a modelled chip and says
+_ABOUT = """Runs an ELF (any firmware or test for Cortex-M0+, M3, M4, M7, M33, M55 or RV32IMAC) on a modelled chip and says
 what it costs: instructions (counted), cycles, time and energy (modelled, with error bars), by function and by line."""
 _RUN = """Runs a program and says what it costs.
 
@@ -31,8 +31,12 @@ them.
 A program for rv32imac begins at its ELF's entry and has semihosting by EBREAK, --uart and --stub, but no interrupts and
 no clock: its cycles are those of Hazard3's pipeline.
 
+Cortex-M55 runs in QEMU's mps3-an547, which has UART and SysTick of its own: instructions are counted, cycles are the
+core's table times these; --stub, --uart, --seconds, --flame and --trace are not to be had there.
+
 How it ends: by semihosting's exit, the function's return, an endless loop or WFI that nothing ends, a reset that it
 asks for, or --seconds of the chip's time."""
+_UNICORN_ONLY = ("stub", "uart", "flame", "trace")
 _EXAMPLES = """examples:
   mixcomp-sim run hello.elf --core cortex-m4
   mixcomp-sim run firmware.elf --chip stm32l4r5 --seconds 0.5 --stub 0x40021000=0x02000503
@@ -77,7 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     run.set_defaults(act=_run)
     run.add_argument("elf", type=Path, metavar="X.elf")
     where = run.add_argument_group("the chip")
-    names = "cortex-m0plus, -m3, -m4, -m7, -m33 or rv32imac"
+    names = "cortex-m0plus, -m3, -m4, -m7, -m33, -m55 or rv32imac"
     where.add_argument("--core", metavar="C", help=f"{names}; its usual chip stands for it")
     where.add_argument("--chip", metavar="NAME|F.toml", help="a chip of `mixcomp-sim chips`, or a file of your own")
     where.add_argument("--clock", type=_positive, metavar="MHZ", help="another clock, with its wait states")
@@ -168,12 +172,11 @@ def _chip(options: argparse.Namespace) -> Chip:
     from .errors import EmulatorError
     from .system import zero_wait
 
-    able = [core.name for core in cores().values() if core.model]
+    able = list(cores())
     if options.core is None and options.chip is None:
         raise EmulatorError(f"say for which core: --core C, one of {', '.join(able)}, or --chip NAME|F.toml.")
     if options.core is not None and options.core not in able:
-        where = " Only QEMU runs it: mixcomp_sim.QemuBoard in Python." if options.core in cores() else ""
-        raise EmulatorError(f"--core {options.core}: known are {', '.join(able)}.{where}")
+        raise EmulatorError(f"--core {options.core}: known are {', '.join(able)}.")
     if options.chip is None:
         chip = default_chip(options.core)
     else:
@@ -192,6 +195,7 @@ def _run(options: argparse.Namespace) -> int:
     from .errors import EmulatorError
     from .families import RISCV
     from .outcome import Limits, Start
+    from .qemu_system import QemuSystem
     from .report import make_report
     from .riscv import RiscvProgram
     from .system import System
@@ -210,18 +214,18 @@ def _run(options: argparse.Namespace) -> int:
             sys.stdout.buffer.write(text)
             sys.stdout.flush()
 
-    riscv = find_core(chip.core).family is RISCV
-    if riscv and (options.flame is not None or options.trace is not None):
+    start, given = Start(options.function, tuple(options.args)), b"" if options.stdin is None else _bytes(options.stdin)
+    core = find_core(chip.core)
+    if core.family is RISCV and (options.flame is not None or options.trace is not None):
         raise EmulatorError("--flame and --trace follow the calls of Cortex-M programs; take --annotate or --json.")
-    system = (RiscvProgram if riscv else System)(
-        options.elf,
-        chip,
-        Start(options.function, tuple(options.args)),
-        output=output,
-        input=b"" if options.stdin is None else _bytes(options.stdin),
-        stubs=options.stub,
-        uarts=options.uart,
-    )
+    system: System | RiscvProgram | QemuSystem
+    if core.model:
+        kind = RiscvProgram if core.family is RISCV else System
+        system = kind(options.elf, chip, start, output=output, input=given, stubs=options.stub, uarts=options.uart)
+    else:
+        if missing := [name for name in _UNICORN_ONLY if getattr(options, name)]:
+            raise EmulatorError(f"--{missing[0]}: {chip.core} runs in QEMU, which has no such thing.")
+        system = QemuSystem(options.elf, chip, start, output=output, input=given)
     outcome = system.run(Limits(options.seconds, options.max_instructions, options.timeout))
     report = make_report(options.elf.name, system.image, chip, outcome)
     names = [label.name for label in system.image.labels]

@@ -61,6 +61,10 @@ class GdbClient:
     def clear_breakpoint(self, address: int) -> None:
         self._command(f"z1,{address:x},2")
 
+    def kill(self) -> None:
+        """The machine ends itself."""
+        self._send("k")
+
     def step(self) -> None:
         """One instruction."""
         self._ask("s")

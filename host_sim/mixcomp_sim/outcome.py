@@ -53,7 +53,7 @@ class Outcome:
     unaligned: tuple[int, int]
     exception_cycles: float
     asleep_cycles: int
-    stack_bytes: int
+    stack_bytes: int | None  # None for not known
     exceptions: dict[int, int]  # number -> how often
     unknown: dict[int, int]  # registers of peripherals that nobody describes -> code that touched them first
     lost_bytes: int  # executed outside of the ELF's code

@@ -32,7 +32,7 @@ def vector_table(image: Image) -> int | None:
     for table in image.tables:
         with suppress(EmulatorError):
             top, reset = (int.from_bytes(_word(image, table + 4 * i), "little") for i in range(2))
-            in_ram = 0x10000000 <= top < 0x40000000 or 0x60000000 <= top < 0xA0000000
+            in_ram = 0 < top < 0x40000000 or 0x60000000 <= top < 0xA0000000
             if in_ram and top % 4 == 0 and reset & 1 and any(0 <= reset - c.address < len(c.data) for c in image.code):
                 return table
     return None

@@ -11,13 +11,13 @@ from __future__ import annotations
 import shutil
 import tempfile
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from .boards import find_board
 from .cores import find_core
 from .counts import Counts, counts_of
-from .elf import Symbol, read_elf
+from .elf import Image, Symbol, read_elf
 from .errors import EmulatorError
 from .families import RISCV
 from .gdb import GdbError, GdbTimeout
@@ -29,6 +29,34 @@ from .qemu_process import QemuProcess
 
 _PAINT = b"\xa5"
 _GUARD_BYTES = 1024  # below the stack and behind the program's data: no byte may change there
+
+
+def plugin(image: Image, arguments: Sequence[str]) -> str:
+    """What -plugin takes so that the image's instructions are counted into the file `counts`."""
+    try:
+        library = library_path("qemu_count.c")
+    except BuildError as error:
+        raise EmulatorError(f"cannot build the plugin that counts in QEMU: {error}", kind="count") from error
+    code = [f"code={part.address}:{len(part.data)}" for part in image.code]
+    marks = [f"mark={mark}" for mark in image.marks]
+    return ",".join([str(library), "out=counts", *arguments, *code, *marks])
+
+
+def read_counts(folder: Path, image: Image, what: str) -> tuple[Counts, int]:
+    """What the plugin wrote of `what`, and how many instructions ran outside of the image's code."""
+    file = folder / "counts"
+    lines = file.read_text().split("\n") if file.exists() else []
+    if lines[-2:] != ["done", ""]:
+        raise EmulatorError(f"{what}: QEMU's plugin wrote no complete count.", kind="count")
+    by_layer: list[dict[int, int]] = [{} for _ in range(len(image.marks) + 1)]
+    taken: list[dict[int, int]] = [{} for _ in range(len(image.marks) + 1)]
+    for line in lines[:-3]:
+        layer, address, executions, jumps = map(int, line.split())
+        if executions:
+            by_layer[layer][address] = executions
+        if jumps:
+            taken[layer][address] = jumps
+    return counts_of(by_layer, taken, image.code), int(lines[-3].removeprefix("lost "))
 
 
 class QemuBoard:
@@ -150,24 +178,14 @@ class QemuBoard:
             raise
 
     def _counts(self, function: str) -> Counts:
-        lines = (self._folder / "counts").read_text().split("\n")
-        if lines[-2:] != ["done", ""]:
-            raise EmulatorError(f"{function}: QEMU's plugin wrote no complete count.", kind="count")
-        if lines[-3] != "lost 0":
+        counts, lost = read_counts(self._folder, self._image, function)
+        if lost:
             raise EmulatorError(
-                f"{function} executed {lines[-3][5:]} instructions outside of the ELF's code sections, which cannot be "
+                f"{function} executed {lost} instructions outside of the ELF's code sections, which cannot be "
                 "counted. Call it without count.",
                 kind="count",
             )
-        by_layer: list[dict[int, int]] = [{} for _ in range(self.layers + 1)]
-        taken: list[dict[int, int]] = [{} for _ in range(self.layers + 1)]
-        for line in lines[:-3]:
-            layer, address, executions, jumps = map(int, line.split())
-            if executions:
-                by_layer[layer][address] = executions
-            if jumps:
-                taken[layer][address] = jumps
-        return counts_of(by_layer, taken, self._image.code)
+        return counts
 
     # The process
 
@@ -203,14 +221,8 @@ class QemuBoard:
             self._gdb.write(address, data)
 
     def _plugin(self) -> str:
-        try:
-            library = library_path("qemu_count.c")
-        except BuildError as error:
-            raise EmulatorError(f"cannot build the plugin that counts in QEMU: {error}", kind="count") from error
-        code = [f"code={part.address}:{len(part.data)}" for part in self._image.code]
-        marks = [f"mark={mark}" for mark in self._image.marks]
         isa = ["riscv"] if self.core.family is RISCV else []
-        return ",".join([str(library), "out=counts", f"end={self.board.vectors + END}", *isa, *code, *marks])
+        return plugin(self._image, [f"end={self.board.vectors + END}", *isa])
 
     # Errors
 

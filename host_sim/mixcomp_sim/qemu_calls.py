@@ -13,7 +13,7 @@ _CPACR, _CPACR_FPU = 0xE000ED88, 0xF << 20  # full access to coprocessors 10 and
 _CFSR, _MMFAR, _BFAR = 0xE000ED28, 0xE000ED34, 0xE000ED38
 _XPSR = 25  # in the M-profile description
 _THUMB = 1 << 24
-_FAULTS = (  # bits of CFSR, the telling ones first. Arm DDI 0553, D1.2.35 ff.
+FAULTS = (  # bits of CFSR, the telling ones first. Arm DDI 0553, D1.2.35 ff.
     (1 << 16, "illegal instruction"),
     (1 << 17, "branch to an even address (Arm state)"),
     (1 << 19, "coprocessor or FPU instruction that this core lacks"),
@@ -74,7 +74,7 @@ class ArmCalls:
         frame = gdb.registers()[self.stack]
         lr, pc = (int.from_bytes(gdb.read(frame + at, 4), "little") for at in (20, 24))
         status = int.from_bytes(gdb.read(_CFSR, 4), "little")
-        kind = next((name for bits, name in _FAULTS if status & bits), "hard fault")
+        kind = next((name for bits, name in FAULTS if status & bits), "hard fault")
         address = None
         for valid, register in ((1 << 7, _MMFAR), (1 << 15, _BFAR)):
             if status & valid:

@@ -1,8 +1,8 @@
 /* QEMU TCG plugin: counts executed instructions by address and layer.
  *
  * Arguments: out=FILE, code=BASE:BYTES (one for each stretch of code), mark=ADDRESS (where each layer ends, in order of
- * execution), end=ADDRESS, riscv (where the code is no Thumb). When the instruction at `end` is reached, FILE gets one line "layer address executions taken"
- * for each instruction and layer, and "lost N" for instructions outside of all code; then counting starts anew. `taken`
+ * execution), end=ADDRESS, riscv (where the code is no Thumb). When the instruction at `end` is reached, or where there is no such
+ * argument when QEMU ends, FILE gets one line "layer address executions taken" for each instruction and layer, and "lost N" for instructions outside of all code; then counting starts anew. `taken`
  * counts how often a block ended before that address and another block than the one at it followed: the jumps of the
  * branch before it. FILE is complete when its last line says "done".
  *
@@ -18,6 +18,7 @@ struct qemu_plugin_tb;
 struct qemu_plugin_insn;
 enum { QEMU_PLUGIN_INLINE_ADD_U64 = 0, QEMU_PLUGIN_CB_NO_REGS = 0 };
 typedef void (*qemu_plugin_exec_cb)(unsigned int cpu, void *user);
+void qemu_plugin_register_atexit_cb(qemu_plugin_id_t, void (*)(qemu_plugin_id_t, void *), void *);
 void qemu_plugin_register_vcpu_tb_trans_cb(qemu_plugin_id_t, void (*)(qemu_plugin_id_t, struct qemu_plugin_tb *));
 size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *);
 struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *, size_t);
@@ -97,6 +98,12 @@ static void end_reached(unsigned int cpu, void *unused)
     layer = 0;
     lost = 0;
     last_end = UINT64_MAX;
+}
+
+static void ended(qemu_plugin_id_t id, void *unused)
+{
+    (void)id;
+    end_reached(0, unused);
 }
 
 static uint64_t *counter_of(uint64_t address)
@@ -193,5 +200,8 @@ EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const void *info, int argc, 
         }
     }
     qemu_plugin_register_vcpu_tb_trans_cb(id, translated);
+    if (end_address == ULLONG_MAX) {
+        qemu_plugin_register_atexit_cb(id, ended, NULL);
+    }
     return 0;
 }

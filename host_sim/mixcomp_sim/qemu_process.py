@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import time
 import weakref
+from collections.abc import Sequence
 from pathlib import Path
 
 from .boards import Board
@@ -15,9 +16,10 @@ from .gdb import GdbClient, GdbError
 
 
 class QemuProcess:
-    """name: of QEMU's program. folder: where its plugin and its log write. plugin: what -plugin takes, or empty."""
+    """name: of QEMU's program. folder: where its plugin and its log write. plugin: what -plugin takes, or empty.
+    options: more of QEMU's."""
 
-    def __init__(self, name: str, board: Board, folder: Path, plugin: str) -> None:
+    def __init__(self, name: str, board: Board, folder: Path, plugin: str, options: Sequence[str] = ()) -> None:
         self.board = board
         self._log = folder / "log"
         program = shutil.which(name)
@@ -27,12 +29,12 @@ class QemuProcess:
                 kind="engine",
             )
         command = [program, "-machine", board.machine, *board.options, "-S", "-gdb", "stdio"]
-        command += ["-display", "none", "-serial", "none", "-monitor", "none"]
+        command += ["-display", "none", "-monitor", "none", *(options or ("-serial", "none"))]
         if plugin:
             command += ["-plugin", plugin]
         with self._log.open("wb") as log:
             process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, cwd=folder)
-        self.pid = process.pid
+        self.pid, self._process = process.pid, process
         self.end = weakref.finalize(self, _kill, process)
         assert process.stdin is not None
         assert process.stdout is not None
@@ -48,6 +50,10 @@ class QemuProcess:
             return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")  # utime, stime: proc(5)
         except (OSError, ValueError, IndexError):
             return time.monotonic()
+
+    def wait(self) -> None:
+        """Until it has ended itself."""
+        self._process.wait(timeout=60)
 
     def ended(self, function: str, error: Exception) -> EmulatorError:
         """Ends it; the error to raise holds QEMU's last words."""

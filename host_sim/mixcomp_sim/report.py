@@ -43,7 +43,7 @@ class Report:
     energy_uj: Interval | None  # None where the chip's power is not known
     functions: tuple[Share, ...]
     lines: tuple[Share, ...]
-    stack_bytes: int
+    stack_bytes: int | None  # None for not known
     memory: dict[str, dict[str, int]]
     unaligned: dict[str, int]
     exceptions: dict[str, int]

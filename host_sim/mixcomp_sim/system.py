@@ -18,7 +18,7 @@ from unicorn.unicorn_py3.unicorn import UcError
 from .chip import Chip, Uart
 from .clock import Clock
 from .cores import find_core, new_engine
-from .counts import make_counts
+from .counts import disassembler, make_counts
 from .elf import read_elf
 from .errors import EmulatorError
 from .exceptions import EXCEPTION_RETURN, SVC, Exceptions
@@ -36,6 +36,7 @@ from .traffic import Traffic
 from .watchdog import guard
 
 _RETURN = 0x3FFFFFF0  # the link register of a function that is called; nothing is mapped there
+_HINTS = (bytes.fromhex("20bf"), bytes.fromhex("10bf"))  # WFE, YIELD
 _NOWHERE = 0xFFFFFFFE  # an address that no program comes to
 _ARGUMENTS = (arm.UC_ARM_REG_R0, arm.UC_ARM_REG_R1, arm.UC_ARM_REG_R2, arm.UC_ARM_REG_R3)
 
@@ -173,7 +174,7 @@ class System:
             if event.fault is None:
                 kind = "illegal instruction" if error.errno == const.UC_ERR_INSN_INVALID else str(error)
                 event.fault = Fault(kind, None)
-        pc = int(uc.reg_read(arm.UC_ARM_REG_PC))
+        begin, pc = pc, int(uc.reg_read(arm.UC_ARM_REG_PC))
         if pc >= EXCEPTION_RETURN and self._exceptions.active:
             return None, self._exceptions.leave(pc | 1)
         if event.trap == SVC_CALL:
@@ -184,6 +185,8 @@ class System:
         if event.trap == BREAKPOINT:
             return self._breakpoint(pc)
         if event.fault is not None:
+            if event.fault.kind == "illegal instruction" and pc != begin and self.read(pc - 2, 2) in _HINTS:
+                return None, pc  # Unicorn has neither; a WFE may end at any time, for any reason
             raise self._error(event.fault)
         if self.start.function and pc == _RETURN:
             value = as_int32(int(uc.reg_read(arm.UC_ARM_REG_R0)))
@@ -244,6 +247,10 @@ class System:
         pc = int(uc.reg_read(arm.UC_ARM_REG_PC))
         if fault.kind == "illegal instruction" and not uc.reg_read(arm.UC_ARM_REG_CPSR) & THUMB_STATE:
             fault = Fault("branch to an even address (Arm state)", None)
+        elif fault.kind == "illegal instruction" and (text := self._text(pc)):
+            return EmulatorError(
+                f"the program faults: {self.chip.core} has no {text} in {self.image.where(pc)}.", kind=fault.kind, pc=pc
+            )
         where = f"in {self.image.where(pc)}"
         if fault.kind == "fetch":  # pc is already astray
             caller = (int(uc.reg_read(arm.UC_ARM_REG_LR)) & ~1) - 2
@@ -251,6 +258,13 @@ class System:
         target = "" if fault.address is None else f" at address 0x{fault.address:08x}"
         message = f"the program faults: {fault.kind}{target} {where} on {self.chip.core}."
         return EmulatorError(message, kind=fault.kind, pc=pc, address=fault.address)
+
+    def _text(self, pc: int) -> str:
+        """The instruction at pc as text; empty where it is none of any core."""
+        with suppress(EmulatorError):
+            found = next(disassembler(self.image.machine).disasm(self.read(pc, 4), pc, 1), None)
+            return f"{found.mnemonic} {found.op_str}".strip() if found else ""
+        return ""
 
     def _stopped(self, what: str, option: str) -> EmulatorError:
         pc = int(self._uc.reg_read(arm.UC_ARM_REG_PC))

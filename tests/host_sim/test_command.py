@@ -105,8 +105,8 @@ def test_chips_without_a_judged_figure_say_so(run, gcc):
     ("words", "said"),
     [
         ([], "say for which core: --core C"),
-        (["--core", "cortex-m9"], "--core cortex-m9: known are"),
-        (["--core", "cortex-m55"], "Only QEMU runs it"),
+        (["--core", "cortex-m9"], "--core cortex-m9: whole programs run on"),
+        (["--core", "cortex-m55"], "whose memory is 0x00000000"),
         (["--core", "cortex-m3", "--chip", "rp2040"], "rp2040 has a cortex-m0plus"),
         (["--chip", "esp32"], "unknown chip 'esp32'"),
         (["--chip", "nowhere.toml"], "cannot read the chip file nowhere.toml"),

@@ -284,6 +284,20 @@ def test_an_unaligned_load_costs_a_cycle_for_each_part_more(gcc, core, load, cyc
     assert outcome.stalls.unaligned_cycles == 10 * cycles
 
 
+def test_hints_that_the_emulator_lacks_do_nothing(gcc, core):
+    assert Ran(gcc, core, VECTORS + " sev\n wfe\n yield\n wfe\n nop" + EXIT).outcome.ending.status == 0
+
+
+def test_an_instruction_that_the_core_lacks_is_named(gcc):
+    with pytest.raises(EmulatorError, match=r"cortex-m4 has no vadd.f64 d0, d1, d2 in "):
+        Ran(gcc, "cortex-m4", ".fpu fpv5-d16\n" + VECTORS + " vadd.f64 d0,d1,d2" + EXIT)
+
+
+def test_a_vector_table_may_name_a_stack_in_low_memory(gcc):
+    program = VECTORS.replace("0x20010000", "0x00020000") + EXIT
+    assert Ran(gcc, "cortex-m4", program).outcome.ending.kind == "exit"
+
+
 def test_the_tree_of_calls_shows_who_called_whom(gcc, core):
     program = (
         PRINT
