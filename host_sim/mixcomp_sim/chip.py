@@ -71,6 +71,7 @@ class Chip:
     flash: Flash
     power: Power | None  # None where nobody has published it
     judged: str = ""  # which of its figures have been held against boards; empty for none
+    assumed: tuple[str, ...] = ()  # which of its figures no document at hand has confirmed
     uarts: tuple[Uart, ...] = ()
     stubs: tuple[tuple[int, int], ...] = ()  # address of a peripheral's register, value that it reads as
 

@@ -31,7 +31,7 @@ def read_chip(path: Path) -> Chip:
 
 _NUMBERS = {"flash_kib": (1, 1 << 20), "ram_kib": (1, 1 << 20), "clock_hz": (1000, 10**10)}
 _TABLES = ("flash", "power", "stubs")
-_KEYS = {"description", "core", "default", "judged", "uart", *_NUMBERS, *_TABLES}
+_KEYS = {"description", "core", "default", "judged", "assumed", "uart", *_NUMBERS, *_TABLES}
 
 
 def _chip(table: Mapping[str, Any], name: str) -> Chip:
@@ -60,9 +60,16 @@ def _chip(table: Mapping[str, Any], name: str) -> Chip:
         _flash(table["flash"]),
         _record(Power, table["power"], "power") if "power" in table else None,
         str(table.get("judged", "")),
+        _texts(table.get("assumed", []), "assumed"),
         tuple(_uart(entry) for entry in table.get("uart", ())),
         tuple((_address(a, "stubs"), _address(v, "stubs")) for a, v in table.get("stubs", {}).items()),
     )
+
+
+def _texts(values: Any, where: str) -> tuple[str, ...]:
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+        raise EmulatorError(f"{where} is a list of texts: which figures are not from a document.")
+    return tuple(values)
 
 
 def _flash(values: Mapping[str, Any]) -> Flash:

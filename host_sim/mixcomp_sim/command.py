@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from .chip import Chip
     from .report import Report, Share
 
-_ABOUT = """Runs an ELF (any firmware or test for Cortex-M0+, M3, M4, M7, M33, M55 or RV32IMAC) on a modelled chip and says
-what it costs: instructions (counted), cycles, time and energy (modelled, with error bars), by function and by line."""
+_ABOUT = """Runs an ELF (any firmware or test for Cortex-M0+, M3, M4, M7, M33, M55 or RV32IMAC) on a modelled chip and
+says what it costs: instructions (counted), cycles, time and energy (modelled, with error bars), by function and by
+line."""
 _RUN = """Runs a program and says what it costs.
 
 Where it begins: at the vector table's reset entry; without such a table at the ELF's entry, with a stack at the end of

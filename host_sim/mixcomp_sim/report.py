@@ -141,3 +141,5 @@ def _notes(chip: Chip, outcome: Outcome) -> Iterator[str]:
         yield f"{outcome.lost_bytes} bytes of code ran outside of the ELF's code sections and are not counted"
     if not chip.judged:
         yield f"no figure of {chip.name} has been held against a board"
+    if chip.assumed:
+        yield f"assumed of {chip.name}, without a document at hand: {', '.join(chip.assumed)}"

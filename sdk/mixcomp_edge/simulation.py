@@ -94,6 +94,7 @@ class Simulation:
     error: dict[str, float]
     bounds: dict[str, tuple[float, float]]
     judged: str  # which figures of the chip have been held against a board; empty for none
+    assumed: tuple[str, ...]  # which of them no document at hand has confirmed
     macs: int
     flash_bytes: dict[str, int]
     ram_bytes: dict[str, int]
@@ -271,6 +272,7 @@ def measure_core(core: EmulatedCore, layout: Layout, inputs: Values, chip: Chip 
         }
         | {f"{what}_uj": _ends(figure) for what, figure in energy.items()},
         judged=chip.judged,
+        assumed=chip.assumed,
         macs=sum(macs),
         flash_bytes={"weights": layout.weight_bytes, "code": code, "total": layout.weight_bytes + code},
         ram_bytes={

@@ -101,6 +101,14 @@ def test_chips_without_a_judged_figure_say_so(run, gcc):
     assert sum(not chip.judged for chip in chips().values()) == 7
 
 
+def test_a_result_says_which_figures_of_its_chip_are_assumed(run, gcc, tmp_path):
+    _, out, _ = run("run", gcc.build("cortex-m0plus", PROGRAM, ".c"), "--core", "cortex-m0plus")
+    assert "assumed of stm32g0b1, without a document at hand: wait states of its flash, cache, run current" in out
+    mine = tmp_path / "mine.toml"
+    mine.write_text(run("chips", "stm32g0b1")[1].replace('assumed = ["', 'assumed = [7, "'))
+    assert "assumed is a list of texts" in run("chips", mine)[2]
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -166,6 +166,9 @@ def print_simulation(result: Simulation, *, per_layer: bool = False) -> None:
         output.print(_of_a_day(result.duty), highlight=False)
     if not result.judged:
         output.print(f"[bold]note:[/] no figure of {result.chip} has been held against a board", highlight=False)
+    if result.assumed:
+        what = ", ".join(result.assumed)
+        output.print(f"[bold]note:[/] assumed of {result.chip}, without a document at hand: {what}", highlight=False)
     if not result.fits:
         chip = result.chip_bytes
         output.print(
