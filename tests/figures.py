@@ -176,6 +176,20 @@ def judged(figures: Figures) -> str:
     return "".join(f"{line}\n" for line in table_of_judged_programs())
 
 
+TFLM = {"model": 98_496, "code": 97_756, "arena": 54_996}  # bytes of ResNet-8, int8, August 2026
+
+
+def beside_tflm(figures: Figures) -> str:
+    m4 = figures["resnet8"]["cortex-m4"]["4"]
+    flash = (m4["weights"] + m4["code"]) / (TFLM["model"] + TFLM["code"])
+    ram = (m4["arena"] + m4["stack"]) / TFLM["arena"]
+    return (
+        f"TensorFlow Lite Micro (August 2026) with CMSIS-NN needs {TFLM['model']:,} B of model, {TFLM['code']:,} B of code "
+        f"and {TFLM['arena']:,} B of arena for\nthe same ResNet-8: we are at {flash:.0%} of the flash, {ram:.0%} of the RAM "
+        f"and, on M4, at {m4['instructions'] / m4['cmsis_nn']:.0%} of the instructions.\n"
+    )
+
+
 def boards(figures: Figures) -> str:
     """Other boards, other software; from published_boards.json."""
     cpi = json.loads(published_boards.FILE.read_text(encoding="utf-8"))
@@ -184,6 +198,7 @@ def boards(figures: Figures) -> str:
 
 PAGES = {
     "README.md": {"networks": networks, "milliseconds": milliseconds},
+    "docs/pages/measured.md": {"tflm": beside_tflm},
     "DECISIONS.md": {"int8": beside_int8, "judged": judged, "boards": boards},
 }
 
