@@ -272,7 +272,7 @@ def _lines(report: Report, top: int) -> list[str]:
         if energy is None
         else f"energy       {energy.nominal:>16,.4g}  uJ ({energy.low:.4g} to {energy.high:.4g})",
     ]
-    if report.stack_bytes:
+    if report.stack_bytes is not None:
         lines.append(f"stack        {report.stack_bytes:>16,}  bytes at most")
     if report.asleep_cycles:
         lines.append(f"asleep       {report.asleep_cycles:>16,}  cycles more, not in the figures above")

@@ -125,8 +125,8 @@ class RiscvProgram:
         counts = make_counts(self.image.code, self._counter.executions(), self._counter.branches())
         return Outcome(
             core=self.chip.core, ending=ending, counts=counts, stalls=Stalls(0.0, 0.0, 0, 0), block_stalls={}, calls=(),
-            moved={}, unaligned=(0, 0), unaligned_cycles=0.0, exception_cycles=0.0, asleep_cycles=0,
-            stack_bytes=0 if self._stack is None else self._stack.used_bytes(), exceptions={}, unknown={},
+            moved={}, unaligned=(0, 0), exception_cycles=0.0, asleep_cycles=0,
+            stack_bytes=None if self._stack is None else self._stack.used_bytes(), exceptions={}, unknown={},
             lost_bytes=self._counter.lost_bytes, notes=tuple(self._notes),
         )  # fmt: skip
 

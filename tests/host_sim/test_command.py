@@ -113,7 +113,7 @@ def test_a_result_says_which_figures_of_its_chip_are_assumed(run, gcc, tmp_path)
     ("words", "said"),
     [
         ([], "say for which core: --core C"),
-        (["--core", "cortex-m9"], "--core cortex-m9: whole programs run on"),
+        (["--core", "cortex-m9"], "--core cortex-m9: known are"),
         (["--core", "cortex-m55"], "whose memory is 0x00000000"),
         (["--core", "cortex-m3", "--chip", "rp2040"], "rp2040 has a cortex-m0plus"),
         (["--chip", "esp32"], "unknown chip 'esp32'"),
