@@ -134,25 +134,17 @@ def test_a_change_of_an_expanded_value_is_seen_in_the_value(alias):
     assert_same_function(Between(through(ALIASES[alias], CHANGES["relu_"], back=True), nn.Conv2d(2, 3, 1)))
 
 
-PARTIAL = {
-    "slice_scatter": lambda y: y[:, :1].relu_(),
-    "select_scatter": lambda y: y[:, 0].relu_(),
+PARTS = {
+    "slice": lambda y: y[:, :1].relu_(),
+    "element": lambda y: y[:, 0].relu_(),
+    "filled": lambda y: y[:, 0].fill_(0.5),
+    "slice of a slice": lambda y: y[:, :1][:, :, 2:].mul_(-2),
 }
 
 
-def test_a_part_may_be_filled():
-    assert_same_function(Between(lambda y: (y[:, 0].fill_(0.5), y)[1], nn.Conv2d(2, 3, 1)))
-
-
-@pytest.mark.parametrize("what", PARTIAL)
-def test_a_change_of_a_part_is_refused_by_name(what):
-    def function(y):
-        PARTIAL[what](y)
-        return y
-
-    with pytest.raises(UnsupportedError) as caught:
-        prepare(Between(function, nn.Conv2d(2, 3, 1)), torch.ones(4, *MAP), name="m")
-    assert what in str(caught.value)
+@pytest.mark.parametrize("change", PARTS.values(), ids=PARTS)
+def test_a_change_of_a_part_is_seen_in_the_value(change):
+    assert_same_function(Between(through(lambda y: y, change, back=True), nn.Conv2d(2, 3, 1)))
 
 
 def test_a_count_of_calls_that_nothing_reads_is_left_out():
