@@ -154,10 +154,12 @@ def test_the_first_page_shows_what_the_tutorial_runs_and_beside_it_what_needs_a_
     more = [call for call in shown if not any(other.startswith(call) for other in ran)]
     assert more == [
         "run digits -o digits_out",
-        "run model.onnx --data photos/ -o out",
         "export mynet.mce --board pico -o mynet_fw",
         "flash mynet_fw --port /dev/ttyACM0",
         "verify mynet_fw --on serial:/dev/ttyACM0",
+        "doctor",
+        "run model.onnx --data photos/ -o out",
+        "targets",
     ]
 
 
