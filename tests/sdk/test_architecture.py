@@ -61,6 +61,7 @@ NAMED = {  # who names operators all the same: what joins several, and how weigh
     "lower/merge_strides.py": {"maxpool2d"},
     "lower/part_outputs.py": {"pad"},
     "plan/packing/depthwise.py": {"dwconv2d"},
+    "plan/packing/dw_triples.py": {"dwconv2d"},
     "plan/packing/mve.py": {"avgpool2d", "conv2d", "dwconv2d"},
     "plan/packing/packed.py": {"conv2d", "dense"},
     "plan/packing/phases.py": {"conv2d", "conv2d_transpose"},

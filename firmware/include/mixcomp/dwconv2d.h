@@ -27,6 +27,8 @@ void mce_dwconv2d_s4_w8__c(const mce_conv2d *p, const uint8_t *x, uint8_t *y);
 void mce_dwconv2d_u8_w8__c(const mce_conv2d *p, const uint8_t *x, uint8_t *y);
 void mce_dwconv2d_s8_w8__c(const mce_conv2d *p, const uint8_t *x, uint8_t *y);
 
+void mce_dwconv2d_u4_w4_triples__dsp(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_dwconv2d_s4_w4_triples__dsp(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
 void mce_dwconv2d_u4_w4_3x3s1__dsp(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
 void mce_dwconv2d_s4_w4_3x3s1__dsp(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
 void mce_dwconv2d_u8_w4_3x3s1__dsp(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
@@ -52,6 +54,8 @@ void mce_dwconv2d_s4_w8_words__dsp(const mce_conv2d *p, const uint8_t *x, uint8_
 void mce_dwconv2d_u8_w8_words__dsp(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
 void mce_dwconv2d_s8_w8_words__dsp(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
 
+void mce_dwconv2d_u4_w4_triples__v7m(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_dwconv2d_s4_w4_triples__v7m(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
 void mce_dwconv2d_u4_w4_3x3s1__v7m(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
 void mce_dwconv2d_u4_w4_3x3s2__v7m(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
 void mce_dwconv2d_s4_w4_3x3s1__v7m(const mce_conv2d *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);

@@ -25,6 +25,7 @@ from mixcomp_edge.plan.packing.dsp import (
     strips_of_terms,
     strips_of_values,
 )
+from mixcomp_edge.plan.packing.dw_triples import dw_triples
 from mixcomp_edge.plan.packing.in_bytes import (
     byte_3x3,
     byte_fours,
@@ -101,6 +102,7 @@ PACKINGS: dict[str, Callable[[Any, QNode], Packed | None]] = {
     "channel_fours_table": channel_fours_table,
     "channels16": channels16,
     "slices3x3": slices3x3,
+    "dw_triples": dw_triples,
     "dw3x3s1": partial(dw3x3, row_stride=1),
     "dw3x3s2": partial(dw3x3, row_stride=2),
     "byte_rows": byte_rows,
