@@ -149,7 +149,7 @@ def _graph(op: str, dtype: str, rng: Rng) -> Graph | None:
         return Graph("alone", (x, QDwConv2d(shape=(*size, out), weights=weights, **common)), "y")
     out = groups * int(rng.integers(1, 10 if groups == 1 else 6))
     if dtype[1] == "4" and rng.random() < 0.4:
-        return _of_threes(op, x_type, rng)
+        return _of_points(x_type, rng) if op == "conv2d" and rng.random() < 0.4 else _of_threes(op, x_type, rng)
     common |= {"shape": (*size, out), "groups": groups}
     common["weights"] = _weights((out, taps * group_channels), out, x_type, y_type, rng)
     if op == "conv2d":
@@ -480,6 +480,16 @@ def _push(type_: QType, rng: Rng) -> Graph:
     start = tuple(n - 1 for n in size)
     z = QSlice(name="z", inputs=("x",), shape=size, type=type_, start=start, step=(-1,) * len(size))
     return Graph("alone", (x, z, QPush(name="y", inputs=("x", "z"), shape=shape, type=type_, axis=axis)), "y")
+
+
+def _of_points(x_type: QType, rng: Rng) -> Graph:
+    """A convolution of single pixels, enough of them and of whole words: what kernels of its own serve."""
+    shape = (int(rng.integers(3, 7)), int(rng.integers(5, 9)), int(rng.choice([8, 16, 24])))
+    x, out = QInput(name="x", inputs=(), shape=shape, type=x_type), int(rng.choice([4, 8, 12]))
+    y_type = _type(str(rng.choice(["u4", "s4"])), rng)
+    weights = _weights((out, shape[2]), out, x_type, y_type, rng)
+    common = {"name": "y", "inputs": ("x",), "type": y_type, "window": Window((1, 1)), "groups": 1, "weights": weights}
+    return Graph("alone", (x, QConv2d(shape=(*shape[:2], out), **common)), "y")
 
 
 def _of_threes(op: str, x_type: QType, rng: Rng) -> Graph | None:

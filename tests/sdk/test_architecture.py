@@ -65,6 +65,7 @@ NAMED = {  # who names operators all the same: what joins several, and how weigh
     "plan/packing/mve.py": {"avgpool2d", "conv2d", "dwconv2d"},
     "plan/packing/packed.py": {"conv2d", "dense"},
     "plan/packing/phases.py": {"conv2d", "conv2d_transpose"},
+    "plan/packing/points.py": {"conv2d"},
     "plan/packing/portable.py": {"avgpool2d", "dwconv2d"},
     "plan/packing/steps.py": {"dense", "recurrent"},
     "plan/packing/trio.py": {"conv2d"},

@@ -44,6 +44,7 @@ from mixcomp_edge.plan.packing.mve import (
 )
 from mixcomp_edge.plan.packing.packed import Packed
 from mixcomp_edge.plan.packing.phases import by_phases
+from mixcomp_edge.plan.packing.points import points
 from mixcomp_edge.plan.packing.portable import rows, rows3x3, rows_gathered, strips, words
 from mixcomp_edge.plan.packing.quad import quad, quad_bytes, quad_halves
 from mixcomp_edge.plan.packing.steps import by_steps
@@ -80,6 +81,7 @@ PACKINGS: dict[str, Callable[[Any, QNode], Packed | None]] = {
     **OF_CONVOLUTIONS,
     **{f"steps_{name}": partial(by_steps, packing=packing) for name, packing in OF_STEPS.items()},
     **{f"phases_{name}": partial(by_phases, packing=packing) for name, packing in OF_CONVOLUTIONS.items()},
+    "points": points,
     "trio": trio,
     "rows": rows,
     "rows3x3": rows3x3,

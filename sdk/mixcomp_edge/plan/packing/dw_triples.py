@@ -4,16 +4,15 @@ is scaled by one multiply-add, whose offset is proven for every sum that its cha
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mixcomp_edge.ir.nodes import QNode
 from mixcomp_edge.ir.weighted import Weighted
 from mixcomp_edge.ir.windows import plane
 from mixcomp_edge.operators.dwconv2d import QDwConv2d
-from mixcomp_edge.plan.packing.packed import Int, Packed
+from mixcomp_edge.plan.packing.packed import Packed
+from mixcomp_edge.plan.packing.scaled import offsets
 
 CHANNELS, START, FIELD = 8, 2048, 4095  # together; how fields begin, and the most that they hold
-FRACTION = 20  # bits of an output below its units
 TRIPLE_BYTES, RECORD_BYTES = 96, 28  # of eight channels of three rows; of a channel
 NARROWEST = 3  # x
 
@@ -22,8 +21,8 @@ def dw_triples(node: Weighted, x: QNode) -> Packed | None:
     """Depthwise 3x3 of 4-bit inputs and outputs, stride 1, channels in whole words of x.
 
     Words: for each eight channels [3 rows][3 taps in reverse], or columns where triples lie along these, a nibble a
-    channel, fixp4 weights plus 8, other formats as codes; where x is signed their highest bits are turned, as those of x
-    are. `bias` holds the offsets."""
+    channel, fixp4 weights plus 8, other formats as codes; where x is signed their highest bits are turned, as those of
+    x are. `bias` holds the offsets."""
     assert isinstance(node, QDwConv2d)
     window, channels = node.window, x.shape[-1]
     along = axis(node)
@@ -53,28 +52,3 @@ def axis(node: QDwConv2d) -> int:
     """0: triples lie along h, 1: along w."""
     h, w, _ = plane(node.shape)
     return 0 if w % 3 and h > w else 1
-
-
-def offsets(node: Weighted, bias: Int, least: Int, most: Int) -> NDArray[np.int32] | None:
-    """(O,) of each channel an offset k with clamp((v * m' + k) >> FRACTION) = clamp(zero + q32(bias + v, m, s)) for
-    every v from least to most (O,), m' = m >> (32 - FRACTION - s), and v * m' + k in int32; None where a channel has none.
-
-    The right side is y where y * 2^FRACTION <= v * m' + k < (y + 1) * 2^FRACTION; at the ends of the type one half of
-    that holds. These bounds on k of all v have to leave one."""
-    by, bits = node.weights.requant, node.type.bits
-    if by.shift > 32 - FRACTION:
-        return None
-    found = np.zeros(len(bias), np.int64)
-    m = np.broadcast_to(by.multiplier.astype(np.int64), bias.shape)
-    for o in range(len(bias)):
-        v = np.arange(least[o], most[o] + 1)
-        acc = (bias[o] + v) << by.shift
-        y = np.clip(node.type.zero_point - node.type.low + ((acc * m[o] + (1 << 31)) >> 32), 0, (1 << bits) - 1)
-        scaled = v * (m[o] >> (32 - FRACTION - by.shift))
-        low, high = y * (1 << FRACTION) - scaled, (y + 1) * (1 << FRACTION) - 1 - scaled
-        start = max(low[y > 0].max(initial=-(1 << 31)), -(1 << 31) - scaled.min())
-        end = min(high[y < (1 << bits) - 1].min(initial=(1 << 31) - 1), (1 << 31) - 1 - scaled.max())
-        if start > end:
-            return None
-        found[o] = (start + end) // 2
-    return found.astype(np.int32)

@@ -119,7 +119,7 @@ def quad_decoded(node: Weighted, x: QNode, fours: int = 1) -> Packed | None:
     reciprocal / 2^32, rounded, and S_a while |S_a| + |T| * error / 2^32 < base / 2."""
     padded, low, high = _channels(node, x, node.weights.levels)
     bias = shifted_bias(node, x)
-    base = _base(low, high)
+    base = base_of(low, high)
     reciprocal = ((1 << 32) - 1) // base
     error = (1 << 32) - base * reciprocal
 
@@ -153,7 +153,7 @@ def _largest(w: Int) -> Int:
     return np.asarray(15 * np.maximum(np.maximum(w, 0).sum(axis=1), np.maximum(-w, 0).sum(axis=1)))
 
 
-def _base(low: Int, high: Int) -> int:
+def base_of(low: Int, high: Int) -> int:
     """The largest b, up to BASE_LIMIT, for which all low + b * high are in -32768..32767."""
     room = np.where(high > 0, 32767 - low, 32768 + low)
     return int((room // np.maximum(np.abs(high), 1)).min(initial=BASE_LIMIT, where=high != 0))
