@@ -484,7 +484,7 @@ def _push(type_: QType, rng: Rng) -> Graph:
 
 def _of_points(x_type: QType, rng: Rng) -> Graph:
     """A convolution of single pixels, enough of them and of whole words: what kernels of its own serve."""
-    shape = (int(rng.integers(3, 7)), int(rng.integers(5, 9)), int(rng.choice([8, 16, 24])))
+    shape = (int(rng.integers(3, 7)), int(rng.integers(5, 9)), int(rng.choice([8, 16, 24, 72])))
     x, out = QInput(name="x", inputs=(), shape=shape, type=x_type), int(rng.choice([4, 8, 12]))
     y_type = _type(str(rng.choice(["u4", "s4"])), rng)
     weights = _weights((out, shape[2]), out, x_type, y_type, rng)

@@ -221,12 +221,17 @@ MCE_INLINE mce_word *mce_trio_words3(mce_type type, mce_word *to, const uint8_t 
 #endif
 }
 
-/* What a row of the window has beyond whole words: n elements, as elements `at` and so on of `rest`. */
-MCE_INLINE void mce_trio_rest(mce_type type, mce_word *rest, int32_t at, const uint8_t *from, int32_t n)
+/* What a row of the window has beyond whole words: n elements, as elements `at` and so on of `rest`, at as many pixels, step
+ * bytes apart; pixels is a constant. */
+MCE_INLINE void mce_trio_rest(mce_type type, mce_word *rest, int32_t at, const uint8_t *from, int32_t n, int32_t step,
+                              int32_t pixels)
 {
-    for (int32_t i = 0; i < n; i++, at++) {
-        uint16_t *const half = (uint16_t *)(void *)(rest + 3 * (at >> 1)) + (at & 1);
-        *(mce_half_any *)half = type == MCE_S8 ? (uint16_t)(int8_t)from[i] : from[i];
+    for (const uint8_t *const end = from + n; from != end; from++, at++) {
+        uint8_t *const half = (uint8_t *)(rest + 3 * (at >> 1)) + 2 * (at & 1);
+        for (int32_t v = 0; v < pixels; v++) {
+            const uint8_t one = from[v * step];
+            *(mce_half_any *)(half + 4 * v) = type == MCE_S8 ? (uint16_t)(int8_t)one : one;
+        }
     }
 }
 
@@ -246,7 +251,7 @@ MCE_SHARED void mce_trio_patch(mce_type type, const mce_gathering *g, mce_corner
     if (whole || g->bytes != 0) {
         for (int32_t i = 0; i < k->kh; i++, from += pitch) {
             to = mce_trio_words(type, to, base + from, even);
-            mce_trio_rest(type, rest, i * odd, base + from + even, odd);
+            mce_trio_rest(type, rest, i * odd, base + from + even, odd, 0, 1);
         }
         return;
     }
@@ -306,9 +311,7 @@ MCE_INLINE void mce_conv2d_trio(mce_type type, const mce_conv2d *p, const uint8_
             mce_word *to = patches;
             for (int32_t i = 0; i < p->window.kh; i++, from += g.pitch) {
                 to = mce_trio_words3(type, to, from, step, run - odd);
-                for (int32_t v = 0; v < 3 && odd != 0; v++) {
-                    mce_trio_rest(type, rest + v, i * odd, from + v * step + run - odd, odd);
-                }
+                mce_trio_rest(type, rest, i * odd, from + run - odd, odd, step, 3);
             }
             at.column = last;
             mce_corner_next(&g, &at);

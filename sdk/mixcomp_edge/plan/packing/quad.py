@@ -30,7 +30,7 @@ BASE_LIMIT = 1 << 14
 
 # Instructions, as counted on Cortex-M4: of the inner loop for a product, weights in place or decoded; for decoding a
 # weight; for gathering an element of a patch, and for adding it up, which weights in place need.
-IN_PLACE, DECODED, DECODING, GATHERING, SUMMING = 0.5, 0.375, 3.25, 2.0, 0.75
+IN_PLACE, DECODED, DECODING, GATHERING, SUMMING = 0.5, 0.375, 3.25, 2.4, 0.75
 
 
 def quad(node: Weighted, x: QNode) -> Packed | None:
