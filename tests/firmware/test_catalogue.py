@@ -51,7 +51,7 @@ def test_kernels_are_printed_as_clang_format_would_have_them():
 @pytest.mark.parametrize("kernel", KERNELS, ids=NAMES)
 def test_a_catalogue_entry_says_what_its_name_says(kernel):
     name = re.fullmatch(
-        r"mce_([a-z0-9]+(?:_(?:add|sum|max|norm|softmax|transpose|offset|mask|states))?)(?:_([us](?:4|8|16))_(w4x2|w4|fx4|w8))?(?:_(?:3x3(?:s[12])?|2x3|words|pairs|triples|points|bytes|halves))?__(\w+)",
+        r"mce_([a-z0-9]+(?:_(?:add|sum|max|norm|softmax|transpose|offset|mask|states))?)(?:_([us](?:4|8|16))_(w4x2|w4|fx4|w8))?(?:_(?:3x3(?:s[12])?|2x3|words|pairs|triples|points|lanes|bytes|halves))?__(\w+)",
         kernel.name,
     )
     op, act, weights, isa = name.groups()

@@ -30,6 +30,8 @@ void mce_dense_s4_w8__c(const mce_dense *p, const uint8_t *x, uint8_t *y);
 void mce_dense_u8_w8__c(const mce_dense *p, const uint8_t *x, uint8_t *y);
 void mce_dense_s8_w8__c(const mce_dense *p, const uint8_t *x, uint8_t *y);
 
+void mce_dense_u4_fx4_lanes__dsp(const mce_dense *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
+void mce_dense_s4_fx4_lanes__dsp(const mce_dense *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
 void mce_dense_u4_fx4__dsp(const mce_dense *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
 void mce_dense_s4_fx4__dsp(const mce_dense *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);
 void mce_dense_u8_fx4__dsp(const mce_dense *p, const uint8_t *x, uint8_t *y, mce_scratch *scratch);

@@ -311,67 +311,68 @@ MCE_INLINE void mce_dense_quads(const mce_word_any *x, const mce_quad_block *blo
 #define MCE_DENSE_STEP /* 8 weights of 4 channels: 32 multiply-accumulates in 23 instructions */                       \
     "ldr r7, [r0], #4\n\t" MCE_DENSE_HALF("", ", lsr #4") MCE_DENSE_HALF(", lsr #8", ", lsr #12")
 
-/* job->tiles tiles of four outputs; the job's patches are x as it is, at any address. Returns the end of w.
- * r0 x, r1 w, r2 and r6 masks, r3 end of the block, r4 and r5 the pairs' sums, r7 a word of x; [sp] job, [sp, #4] block,
- * [sp, #8] what earlier blocks gave the low channels, with their bias. */
+/* Tiles of four outputs, eight elements a step. r0 x, r1 w, r2 and r6 masks, r3 end of the block, r4 and r5 the pairs' sums,
+ * r7 a word of x; [sp] job, [sp, #4] block, [sp, #8] what earlier blocks gave the low channels, with their bias. */
+#define MCE_DENSE_TILES(step)                                                                                          \
+    __asm__("push {r4-r11, lr}\n\t"                                                                                    \
+            "sub sp, sp, #20\n\t"                                                                                      \
+            "str r0, [sp]\n\t"                                                                                         \
+            "ldr r1, [r0]\n\t"                                                                                         \
+            "movw r2, #0xF00F\n\t"                                                                                     \
+            "movt r2, #0xF00F\n\t"                                                                                     \
+            "mov r6, #0x000F000F\n\t"                                                                                  \
+            "1:\n\t"                                                                                                   \
+            "ldr r12, [sp]\n\t"                                                                                        \
+            "ldrd r0, lr, [r12, #4]\n\t"                                                                               \
+            "ldr r3, [r12, #16]\n\t"                                                                                   \
+            "str lr, [sp, #4]\n\t"                                                                                     \
+            "ldr r8, [r3]\n\t"                                                                                         \
+            "ldr r9, [r3, #8]\n\t"                                                                                     \
+            "strd r8, r9, [sp, #8]\n\t"                                                                                \
+            "ldr r4, [lr]\n\t"                                                                                         \
+            "ldr r3, [lr, #8]\n\t"                                                                                     \
+            "mov r5, r4\n\t"                                                                                           \
+            "4:\n\t"                                                                                                   \
+            "tst r3, #8\n\t"                                                                                           \
+            "add r3, r1, r3, lsl #1\n\t"                                                                               \
+            "beq 2f\n\t" step "cmp r1, r3\n\t"                                                                         \
+            "beq 5f\n\t"                                                                                               \
+            "2:\n\t" step step "cmp r1, r3\n\t"                                                                        \
+            "bne 2b\n\t"                                                                                               \
+            "5:\n\t"                                                                                                   \
+            "ldr r12, [sp]\n\t"                                                                                        \
+            "ldr lr, [sp, #4]\n\t"                                                                                     \
+            "ldrd r8, r9, [sp, #8]\n\t"                                                                                \
+            "ldr r3, [r12, #12]\n\t"                                                                                   \
+            "cmp lr, r3\n\t"                                                                                           \
+            "sbfx r3, r4, #0, #12\n\t"                                                                                 \
+            "sub r4, r4, r3\n\t"                                                                                       \
+            "add r8, r8, r3\n\t"                                                                                       \
+            "sbfx r3, r5, #0, #12\n\t"                                                                                 \
+            "sub r5, r5, r3\n\t"                                                                                       \
+            "add r9, r9, r3\n\t"                                                                                       \
+            "beq 3f\n\t"                                                                                               \
+            "strd r8, r9, [sp, #8]\n\t"                                                                                \
+            "ldr r10, [lr, #12]!\n\t"                                                                                  \
+            "ldr r3, [lr, #8]\n\t"                                                                                     \
+            "str lr, [sp, #4]\n\t"                                                                                     \
+            "add r4, r4, r10\n\t"                                                                                      \
+            "add r5, r5, r10\n\t"                                                                                      \
+            "b 4b\n\t"                                                                                                 \
+            "3:\n\t"                                                                                                   \
+            "ldr r3, [r12, #16]\n\t"                                                                                   \
+            "ldr r0, [r3, #4]\n\t"                                                                                     \
+            "ldr lr, [r3, #12]\n\t"                                                                                    \
+            "add r3, r3, #16\n\t"                                                                                      \
+            "str r3, [r12, #16]\n\t"                                                                                   \
+            "add r4, r0, r4, asr #12\n\t"                                                                              \
+            "add r5, lr, r5, asr #12\n\t" MCE_DENSE_END("r8", "r4", "r9", "r5") "mov r0, r1\n\t"                       \
+                                                                                "add sp, sp, #20\n\t"                  \
+                                                                                "pop {r4-r11, pc}\n\t")
+
+/* job->tiles tiles; the job's patches are x as it is, at any address. Returns the end of w. */
 MCE_NAKED const mce_word *mce_dense_tiles(MCE_IN_ASM mce_quad_job *job)
-{
-    __asm__("push {r4-r11, lr}\n\t"
-            "sub sp, sp, #20\n\t"
-            "str r0, [sp]\n\t"
-            "ldr r1, [r0]\n\t"
-            "movw r2, #0xF00F\n\t"
-            "movt r2, #0xF00F\n\t"
-            "mov r6, #0x000F000F\n\t"
-            "1:\n\t"
-            "ldr r12, [sp]\n\t"
-            "ldrd r0, lr, [r12, #4]\n\t"
-            "ldr r3, [r12, #16]\n\t"
-            "str lr, [sp, #4]\n\t"
-            "ldr r8, [r3]\n\t"
-            "ldr r9, [r3, #8]\n\t"
-            "strd r8, r9, [sp, #8]\n\t"
-            "ldr r4, [lr]\n\t"
-            "ldr r3, [lr, #8]\n\t"
-            "mov r5, r4\n\t"
-            "4:\n\t"
-            "tst r3, #8\n\t"
-            "add r3, r1, r3, lsl #1\n\t"
-            "beq 2f\n\t" MCE_DENSE_STEP "cmp r1, r3\n\t"
-            "beq 5f\n\t"
-            "2:\n\t" MCE_DENSE_STEP MCE_DENSE_STEP "cmp r1, r3\n\t"
-            "bne 2b\n\t"
-            "5:\n\t"
-            "ldr r12, [sp]\n\t"
-            "ldr lr, [sp, #4]\n\t"
-            "ldrd r8, r9, [sp, #8]\n\t"
-            "ldr r3, [r12, #12]\n\t"
-            "cmp lr, r3\n\t"
-            "sbfx r3, r4, #0, #12\n\t"
-            "sub r4, r4, r3\n\t"
-            "add r8, r8, r3\n\t"
-            "sbfx r3, r5, #0, #12\n\t"
-            "sub r5, r5, r3\n\t"
-            "add r9, r9, r3\n\t"
-            "beq 3f\n\t"
-            "strd r8, r9, [sp, #8]\n\t"
-            "ldr r10, [lr, #12]!\n\t"
-            "ldr r3, [lr, #8]\n\t"
-            "str lr, [sp, #4]\n\t"
-            "add r4, r4, r10\n\t"
-            "add r5, r5, r10\n\t"
-            "b 4b\n\t"
-            "3:\n\t"
-            "ldr r3, [r12, #16]\n\t"
-            "ldr r0, [r3, #4]\n\t"
-            "ldr lr, [r3, #12]\n\t"
-            "add r3, r3, #16\n\t"
-            "str r3, [r12, #16]\n\t"
-            "add r4, r0, r4, asr #12\n\t"
-            "add r5, lr, r5, asr #12\n\t" MCE_DENSE_END("r8", "r4", "r9", "r5") "mov r0, r1\n\t"
-                                                                                "add sp, sp, #20\n\t"
-                                                                                "pop {r4-r11, pc}\n\t");
-}
+{ MCE_DENSE_TILES(MCE_DENSE_STEP); }
 
 #define MCE_FOURS_LANES(lane, w) /* 2 weights of 4 channels */                                                         \
     lane "and r12, r2, " w "\n\t"                                                                                      \

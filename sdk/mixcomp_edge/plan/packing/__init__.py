@@ -46,7 +46,7 @@ from mixcomp_edge.plan.packing.packed import Packed
 from mixcomp_edge.plan.packing.phases import by_phases
 from mixcomp_edge.plan.packing.points import points
 from mixcomp_edge.plan.packing.portable import rows, rows3x3, rows_gathered, strips, words
-from mixcomp_edge.plan.packing.quad import quad, quad_bytes, quad_halves
+from mixcomp_edge.plan.packing.quad import dense_lanes, quad, quad_bytes, quad_halves
 from mixcomp_edge.plan.packing.steps import by_steps
 from mixcomp_edge.plan.packing.swar import dense_swar, rows_joined, swar
 from mixcomp_edge.plan.packing.trio import trio
@@ -85,6 +85,7 @@ PACKINGS: dict[str, Callable[[Any, QNode], Packed | None]] = {
     "trio": trio,
     "rows": rows,
     "rows3x3": rows3x3,
+    "dense_lanes": dense_lanes,
     "dense_quad": dense_quad,
     "dense_four": dense_four,
     "dense_table": dense_table,

@@ -27,6 +27,7 @@ from mixcomp_edge.plan.packing.packed import (
 LOW_MIN, LOW_MAX, HIGH_LIMIT = -2048, 2047, 1 << 19  # the fields of lanes that are not decoded
 BLOCK_BYTES = 12  # of mce_quad_block
 BASE_LIMIT = 1 << 14
+FEWEST_OUTPUTS = 32  # of a dense layer for which x is parted first
 
 # Instructions, as counted on Cortex-M4: of the inner loop for a product, weights in place or decoded; for decoding a
 # weight; for gathering an element of a patch, and for adding it up, which weights in place need.
@@ -84,6 +85,27 @@ def quad_in_place(node: Weighted, x: QNode) -> Packed | None:
     if bias is None or _largest(high).max(initial=0) >= HIGH_LIMIT:
         return None
     blocks = blocks_within(low, LOW_MIN, LOW_MAX)
+    scratch = patch_bytes(node, x, copies=True) + BLOCK_BYTES * (len(blocks) - 1)
+    return Packed(_in_nibbles(node, low, high), bias, blocks=blocks, scratch_bytes=scratch)
+
+
+def dense_lanes(node: Weighted, x: QNode) -> Packed | None:
+    """A dense layer of fixp4 with many outputs: words as in `quad_in_place`; x is read less 8, so that |S_a| is at most
+    8 * sum |w_a| of a block. `bias` makes up for it where x is u4."""
+    whole = x.elements % 8 == 0 and node.elements % 4 == 0 and node.elements >= FEWEST_OUTPUTS
+    if not node.weights.codebook.is_twos_complement or not whole:
+        return None
+    _, low, high = _channels(node, x, node.weights.levels)
+    bias = node.weights.bias.astype(np.int64) + (8 * node.reduction.sum(axis=1) if x.type.dtype == "u4" else 0)
+    if np.any(np.abs(bias) >= 1 << 31) or 8 * np.abs(high).sum(axis=1).max() >= HIGH_LIMIT:
+        return None
+    blocks = cut(low, lambda part: bool(8 * np.abs(part).sum(axis=1).max() <= LOW_MAX))
+    scratch = BLOCK_BYTES * (len(blocks) - 1) + 2 * x.elements
+    return Packed(_in_nibbles(node, low, high), bias.astype(np.int32), blocks=blocks, scratch_bytes=scratch)
+
+
+def _in_nibbles(node: Weighted, low: Int, high: Int) -> NDArray[np.uint32]:
+    """Words of `quad_in_place`; low and high (pairs, K)."""
     low, high = (low + 8).reshape(len(low), -1, 4), high.reshape(len(high), -1, 4) & 15
     nibbles = [
         low[..., 0],
@@ -95,9 +117,7 @@ def quad_in_place(node: Weighted, x: QNode) -> Packed | None:
         low[..., 3],
         high[..., 1],
     ]
-    codes = _side_by_side(np.stack(nibbles, axis=2), group_count(node))
-    scratch = patch_bytes(node, x, copies=True) + BLOCK_BYTES * (len(blocks) - 1)
-    return Packed(codes, bias, blocks=blocks, scratch_bytes=scratch)
+    return _side_by_side(np.stack(nibbles, axis=2), group_count(node))
 
 
 def blocks_within(low: Int, least: int, most: int) -> NDArray[np.uint8]:
