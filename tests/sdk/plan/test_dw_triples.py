@@ -47,16 +47,16 @@ def test_one_multiplication_and_an_offset_equal_the_requantizer_for_every_sum(bo
             real = Fraction((total - shift * int(w.sum()) + int(node.weights.bias[o])) * int(by.multiplier[o]), 2**30)
             want = min(max(floor(real + Fraction(1, 2)) + node.type.zero_point - node.type.low, 0), 15)
             scaled = (total + 2048) * (int(by.multiplier[o]) >> 10) + int(packed.bias[o])
-            assert -(1 << 31) <= scaled < 1 << 31
+            scaled = (scaled + (1 << 31)) % (1 << 32) - (1 << 31)  # as int32 wraps
             assert min(max(scaled >> 20, 0), 15) == want
 
 
 def test_channels_whose_sums_leave_their_field_or_have_no_offset_are_left_to_others():
-    ones, steep = np.ones((9, CHANNELS)), Requant(np.array([1 << 30], np.int32), 2)
+    ones, steep = np.ones((9, CHANNELS)), Requant(np.array([1 << 30], np.int32), 6)
     by = Requant(np.array([1 << 28], np.int32), 0)
     assert dw_triples(*layer("fixp4", "u4", "u4", by, ones)) is not None
     assert dw_triples(*layer("posit4", "u4", "u4", by, 7 * ones)) is None  # 9 * 15 * 16
-    assert dw_triples(*layer("fixp4", "u4", "u4", steep, 7 * ones)) is None  # from 0 to 945 in units of an output
+    assert dw_triples(*layer("fixp4", "u4", "u4", steep, 7 * ones)) is None  # from 0 to 15,120 outputs
     assert dw_triples(*layer("fixp4", "u4", "u4", by, ones, bias=1 << 20)) is not None  # always 15
 
 

@@ -55,7 +55,7 @@ def test_a_small_network_takes_no_more_flash_than_as_int8(tmp_path, core, bits, 
 
 
 def test_thrift_changes_small_networks_only():
-    small, large = network(6, 4), network(96, 4)
+    small, large = network(6, 4), network(48, 4)
     core = target("cortex-m4")
     assert lay_out(small.graph, core).kernels != preferred(small.graph, core.name)
     assert lay_out(large.graph, core).kernels == preferred(large.graph, core.name)

@@ -34,7 +34,9 @@ def dw_triples(node: Weighted, x: QNode) -> Packed | None:
     up, down = 15 * np.maximum(levels, 0).sum(axis=0), -15 * np.minimum(levels, 0).sum(axis=0)
     if up.max() > FIELD - START or down.max() > START:
         return None
-    bias = node.weights.bias - (8 * levels.sum(axis=0) if x.type.dtype == "s4" else 0)  # s4 runs as x + 8
+    bias = node.weights.bias.astype(np.int64) - (
+        8 * levels.sum(axis=0) if x.type.dtype == "s4" else 0
+    )  # s4 runs as x + 8
     offset = offsets(node, bias - START, START - down, START + up)
     if offset is None:
         return None

@@ -44,7 +44,7 @@ def points(node: QConv2d, x: QNode) -> Packed | None:
         return None
     blocks = cut(low, fits)
     up, down = np.maximum(w, 0).sum(axis=1), -np.minimum(w, 0).sum(axis=1)
-    bias = node.weights.bias + (8 * w.sum(axis=1) if x.type.dtype == "u4" else 0)
+    bias = node.weights.bias.astype(np.int64) + (8 * w.sum(axis=1) if x.type.dtype == "u4" else 0)
     offset = offsets(node, bias, -8 * up - 7 * down, 7 * up + 8 * down)
     if offset is None:
         return None
