@@ -26,6 +26,9 @@ INPUTS = 8
 # an output's step; of a multiplier, its upper ones. Its lower bits may change no output of any input.
 BITS = {"codes": range(32), "bias": range(9, 14), "multiplier": range(26, 30)}
 
+# Bits by which a packing stores biases larger: 16 times, or as parts of an output of 2^20.
+EXCESS = {"channel_pairs": 4, "channel_fours": 4, "dw_triples": 9, "points": 9}
+
 
 class Net(nn.Module):
     """A convolution on the 8-bit input, depthwise, 1x1, one with a residual, dense. Reductions are multiples of 16 and
@@ -126,12 +129,11 @@ def test_a_flipped_bit_of_the_image_is_caught_on_each_core(core, weights, act_bi
     try:
         inputs = make_inputs(layout.graph, INPUTS)
         assert compare(emulated, layout, inputs).mismatches == 0
-        sixteenfold = [s.node.name for s in layout.steps if s.kernel.packing in ("channel_pairs", "channel_fours")]
+        packings = {f"layer_{s.node.name}_bias": s.kernel.packing for s in layout.steps}
         for seed, (found, role) in enumerate(arrays(tmp_path / "c")):
             place, itemsize = emulated.emulator.symbol(found[2]), int(re.sub(r"\D", "", found[1])) // 8
             assert place.size == int(found[3]) * itemsize
-            excess = 4 if found[2].removesuffix("_bias") in sixteenfold else 0
-            for index, bit in flips(role, values_of(found), seed, excess):
+            for index, bit in flips(role, values_of(found), seed, EXCESS.get(packings.get(found[2], ""), 0)):
                 address = place.address + index * itemsize + bit // 8
                 (byte,) = emulated.emulator.read(address, 1)
                 emulated.emulator.write(address, bytes([byte ^ 1 << bit % 8]))
