@@ -216,3 +216,27 @@ def test_what_a_kernel_could_not_run_is_refused(fields, error, reason):
     verify(changed())
     with pytest.raises(error, match=reason):
         verify(changed(**fields))
+
+
+ONE = Requant(np.ones(1, np.int32), 0)
+WITHOUT_A_CELL = {
+    "a cell of another size": ("c", {"shape": (9,)}, GraphError, "states of"),
+    "no requantizer for the cell": ("first", {"initial": (ONE,)}, GraphError, "1 req"),
+    "two multipliers of a state": ("first", {"initial": (ONE, Requant(np.ones(2, np.int32), 0))}, GraphError, "2 mult"),
+    "a state beyond 32 bits": ("first", {"initial": (ONE, Requant(np.ones(1, np.int32), 30))}, LoweringError, "int32"),
+    "first states of 8 bits": ("first", {"type": QType("s8", 2.0**-15)}, GraphError, "s16"),
+    "another scale of the first states": ("first", {"type": QType("s16", 1.0)}, GraphError, "like it"),
+    "neither forwards nor backwards": ("states", {"backward": 2}, GraphError, "goes on from"),
+    "requantizers for states of 16 bits": ("states", {"initial": (ONE,)}, GraphError, "expected none"),
+    "a state that is multiplied in 16 bits": ("states", {"stored": QType("s16", 1.0)}, GraphError, "4 or 8 bits"),
+    "rows of one state": ("states", {"shape": (1, 1)}, GraphError, "shape"),
+    "more than a row has": ("cell", {"shape": (1, 99)}, GraphError, "shape|first of each"),
+}
+
+
+@pytest.mark.parametrize(("name", "fields", "error", "reason"), WITHOUT_A_CELL.values(), ids=WITHOUT_A_CELL)
+def test_states_that_a_kernel_could_not_read_or_make_are_refused(name, fields, error, reason):
+    graph = verify(with_cell(np.random.default_rng(4), 0, QType("s8", 1 / 127)))
+    nodes = tuple(replace(n, **fields) if n.name == name else n for n in graph.nodes)
+    with pytest.raises(error, match=reason):
+        verify(replace(graph, nodes=nodes))
