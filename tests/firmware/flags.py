@@ -24,9 +24,12 @@ from functools import cache
 from hashlib import sha256
 from itertools import product
 from pathlib import Path
+from typing import ClassVar
 from zlib import crc32
 
 import numpy as np
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -35,13 +38,16 @@ from firmware.process import LOOP, Process
 from mixcomp_edge.build.cross import toolchains
 from mixcomp_edge.codegen.kernels import kernel_headers, kernel_source
 from mixcomp_edge.errors import ToolchainError
-from mixcomp_edge.ir.graph import Graph
+from mixcomp_edge.ir import interp
+from mixcomp_edge.ir.graph import Q32, TFLM, Graph
 from mixcomp_edge.ir.nodes import QNode
 from mixcomp_edge.numerics.packing import pack_elements
 from mixcomp_edge.plan.kernels import Kernel, catalogue
 from mixcomp_edge.plan.packing import Packed
 from mixcomp_edge.targets import targets
+from mixcomp_edge.verification import make_inputs
 from mixcomp_sim import find_core, image_memory, open_machine
+from support.scaled_graphs import OPS, by_tflm, graphs
 
 LEVELS = ("-O0", "-Og", "-O1", "-Os", "-O2", "-O3", "-Ofast")
 EXTRAS = ("-flto", "-fno-omit-frame-pointer", "-fPIC")
@@ -73,15 +79,21 @@ class Build:
     flags: tuple[str, ...]
     run: bool = False
     of: int = 1
+    contract: ClassVar[str] = Q32
 
     def __str__(self) -> str:
         return f"{self.on} {self.compiler} {' '.join(self.flags)}"
 
     @property
+    def listed(self) -> list[Kernel]:
+        """The kernels that only this contract has."""
+        return [k for k in catalogue(self.contract) if self.contract == Q32 or k not in catalogue()]
+
+    @property
     def kernels(self) -> list[Kernel]:
         """Those that such a machine may get: on a PC all."""
-        isas = targets()[self.on].isas if self.on in ARM else {kernel.isa for kernel in catalogue()}
-        return [kernel for kernel in catalogue() if kernel.isa in isas]
+        isas = targets()[self.on].isas if self.on in ARM else {kernel.isa for kernel in self.listed}
+        return [kernel for kernel in self.listed if kernel.isa in isas]
 
     def share(self, seed: int) -> list[Kernel]:
         """One kernel of `of`: each has its turn in as many seeds in a row."""
@@ -105,6 +117,15 @@ class Build:
         return []
 
 
+class TflmBuild(Build):
+    """Of contract tflm's own kernels."""
+
+    contract = TFLM
+
+    def __str__(self) -> str:
+        return f"{super().__str__()} (tflm)"
+
+
 @cache
 def _has_32_bits(compiler: tuple[str, ...]) -> bool:
     source = "#include <stdio.h>\nint main(void) { return 0; }\n"
@@ -120,7 +141,7 @@ def matrix() -> Iterator[Build]:
     floats, one of them at a time. All kernels at the levels by gcc and clang on PCs and where a core has an
     instruction set of its own; a third of them on the other cores and by zig, which is another clang; a sixth with
     extras. Dialects are a matter of the front end: at -O2, on one PC and one core. PCs run what they compile, plain and
-    with LTO, cores at -O0, -Os and -O3."""
+    with LTO, cores at -O0, -Os and -O3. Contract tflm's kernels, the same C with other ends, at three levels."""
     for on, compiler in product(HOSTS, ("gcc", "clang")):
         yield from (Build(on, compiler, (level,), run=True) for level in LEVELS)
         for level, extra in product(LEVELS, EXTRAS):
@@ -132,6 +153,8 @@ def matrix() -> Iterator[Build]:
         yield from (Build(on, compiler, (level,), level in ("-O0", "-Os", "-O3"), of) for level in LEVELS)
         more = [*((extra,) for extra in EXTRAS), *ARM[on][1:]] if compiler != "zig" else []
         yield from (Build(on, compiler, (level, *flags), of=6) for level, flags in product(LEVELS, more))
+    for on, compiler, level in product((*HOSTS, *OWN_CODE), ("gcc", "clang"), ("-O0", "-Os", "-O3")):
+        yield TflmBuild(on, compiler, (level,), run=True, of=3)
     for (on, compiler), dialect in product((("pc64", "gcc"), ("pc64", "clang"), ("cortex-m4", "gcc")), DIALECTS):
         yield Build(on, compiler, ("-O2", *dialect), of=6)
 
@@ -183,6 +206,35 @@ def cases(examples: int) -> tuple[Case, ...]:
     return tuple(found)
 
 
+SETTINGS = settings(
+    max_examples=240 * len(OPS), derandomize=True, database=None, deadline=None, phases=[Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)  # fmt: skip
+
+
+@cache
+def scaled_cases(examples: int) -> tuple[Case, ...]:
+    """The same for contract tflm, of random graphs whose factors are those of their scales. A kernel that these rarely
+    meet may have fewer."""
+    found: list[Case] = []
+    met: Counter[str] = Counter()
+    mine = TflmBuild("pc64", "gcc", ()).listed
+
+    def collect(drawn: Graph) -> None:
+        graph = by_tflm(drawn)
+        for x in zip(*make_inputs(graph, 2), strict=True):
+            values = {name: value[0] for name, value in interp.steps(graph, tuple(each[None] for each in x))}
+            values |= {node.name: each for node, each in zip(graph.inputs, x, strict=True)}
+            for kernel, node in product(mine, graph.nodes):
+                if kernel.op == node.op and met[kernel.name] < 2 * examples and (packed := kernel.pack(graph, node)):
+                    met[kernel.name] += 1
+                    want = pack_elements(values[node.name], node.type.bits)
+                    found.append(Case(graph, node, kernel, packed, values, want))
+
+    given(st.sampled_from(OPS).flatmap(lambda op: graphs((op,), most=1)))(SETTINGS(collect))()
+    return tuple(found)
+
+
 @dataclass
 class Outcome:
     """Names of kernels; of those that did not compile with the compiler's word. `wrong` computed other bytes."""
@@ -215,7 +267,7 @@ def try_build(one: Build, examples: int = 2, jobs: int = 1, kernels: list[Kernel
                 out.skipped = runner
                 return out
             told: dict[str, bool] = {}
-            for case in cases(examples):
+            for case in (cases if one.contract == Q32 else scaled_cases)(examples):
                 if case.kernel.name in names:
                     told[case.kernel.name] = told.get(case.kernel.name, True) & (runner(case.call()) == case.want)
             out.ran, out.wrong = tuple(told), tuple(name for name, right in told.items() if not right)
