@@ -27,7 +27,7 @@ from mixcomp_edge.plan.packing.packed import (
 LOW_MIN, LOW_MAX, HIGH_LIMIT = -2048, 2047, 1 << 19  # the fields of lanes that are not decoded
 BLOCK_BYTES = 12  # of mce_quad_block
 BASE_LIMIT = 1 << 14
-FEWEST_OUTPUTS = 8  # of a dense layer for which x is parted first
+FEWEST_OUTPUTS = 16  # of a dense layer for which x is parted first
 
 # Instructions, as counted on Cortex-M4: of the inner loop for a product, weights in place or decoded; for decoding a
 # weight; for gathering an element of a patch, and for adding it up, which weights in place need.
