@@ -24,7 +24,7 @@ from mixcomp_edge.operators.recurrent import QRecurrent
 from mixcomp_edge.simulation import simulate
 from mixcomp_edge.verification import make_inputs
 
-K = {"u4": 17, "s4": 16, "u8": 1, "s8": 1, "u16": 1}  # steps of the wide type in one of the type's
+K = {"u4": 17, "s4": 16, "u8": 1, "s8": 1, "u16": 1, "s16": 1}  # steps of the wide type in one of the type's
 
 
 @pytest.mark.parametrize("family", FAMILIES)
