@@ -9,15 +9,7 @@
 
 #define MCE_LANES_HALF /* 4 weights of 4 channels */                                                                   \
     "ldrd r8, r9, [r1], #8\n\t"                                                                                        \
-    "ldrd r10, r11, [r0], #8\n\t"                                                                                      \
-    "and r12, r2, r8\n\t"                                                                                              \
-    "and lr, r2, r9\n\t"                                                                                               \
-    "smlad r4, r10, r12, r4\n\t"                                                                                       \
-    "smlad r5, r10, lr, r5\n\t"                                                                                        \
-    "and r8, r2, r8, ror #8\n\t"                                                                                       \
-    "and r9, r2, r9, ror #8\n\t"                                                                                       \
-    "smlad r4, r11, r8, r4\n\t"                                                                                        \
-    "smlad r5, r11, r9, r5\n\t"
+    "ldrd r10, r11, [r0], #8\n\t" MCE_DENSE_PRODUCTS
 #define MCE_LANES_STEP MCE_LANES_HALF MCE_LANES_HALF
 
 /* As mce_dense_tiles; the job's patches are lane pairs. */

@@ -296,10 +296,7 @@ MCE_INLINE void mce_dense_quads(const mce_word_any *x, const mce_quad_block *blo
     "str r3, [r12, #44]\n\t"                                                                                           \
     "bne 1b\n\t"
 
-#define MCE_DENSE_HALF(shift0, shift1) /* 4 weights of 4 channels */                                                   \
-    "ldrd r8, r9, [r1], #8\n\t"                                                                                        \
-    "and r10, r6, r7" shift0 "\n\t"                                                                                    \
-    "and r11, r6, r7" shift1 "\n\t"                                                                                    \
+#define MCE_DENSE_PRODUCTS /* of the lane pairs r10, r11 by 4 weights of 4 channels, r8, r9 */                         \
     "and r12, r2, r8\n\t"                                                                                              \
     "and lr, r2, r9\n\t"                                                                                               \
     "smlad r4, r10, r12, r4\n\t"                                                                                       \
@@ -308,6 +305,10 @@ MCE_INLINE void mce_dense_quads(const mce_word_any *x, const mce_quad_block *blo
     "and r9, r2, r9, ror #8\n\t"                                                                                       \
     "smlad r4, r11, r8, r4\n\t"                                                                                        \
     "smlad r5, r11, r9, r5\n\t"
+#define MCE_DENSE_HALF(shift0, shift1) /* 4 weights of 4 channels */                                                   \
+    "ldrd r8, r9, [r1], #8\n\t"                                                                                        \
+    "and r10, r6, r7" shift0 "\n\t"                                                                                    \
+    "and r11, r6, r7" shift1 "\n\t" MCE_DENSE_PRODUCTS
 #define MCE_DENSE_STEP /* 8 weights of 4 channels: 32 multiply-accumulates in 23 instructions */                       \
     "ldr r7, [r0], #4\n\t" MCE_DENSE_HALF("", ", lsr #4") MCE_DENSE_HALF(", lsr #8", ", lsr #12")
 
