@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from unicorn.unicorn_const import UC_PROT_ALL, UC_PROT_EXEC, UC_PROT_READ
+from unicorn.unicorn_py3.unicorn import UcError
 
 from .elf import Segment
 from .errors import EmulatorError
@@ -19,6 +20,24 @@ class Region:
     start: int
     end: int
     writable: bool
+
+
+class EngineMemory:
+    """The memory of a program in a Unicorn engine, as semihosting reads and writes it."""
+
+    _uc: Any
+
+    def read(self, address: int, n: int) -> bytes:
+        try:
+            return bytes(self._uc.mem_read(address, n))
+        except UcError:
+            raise EmulatorError(f"the program asks for {n} bytes at 0x{address:08x}, where nothing is.") from None
+
+    def write(self, address: int, data: bytes) -> None:
+        try:
+            self._uc.mem_write(address, data)
+        except UcError:
+            raise EmulatorError(f"the program wants {len(data)} bytes at 0x{address:08x}, where nothing is.") from None
 
 
 def data_bytes(segments: Sequence[Segment], page: int = PAGE_BYTES) -> int:

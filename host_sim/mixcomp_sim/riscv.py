@@ -18,7 +18,7 @@ from .errors import EmulatorError
 from .faults import ACCESS, Fault
 from .flash import Stalls
 from .machine import as_int32
-from .memory import Region, map_image, plan_regions
+from .memory import EngineMemory, Region, map_image, plan_regions
 from .native import BlockCounter
 from .outcome import Ending, Limits, Outcome, Start
 from .semihosting import Console, Semihosting
@@ -31,7 +31,7 @@ _BEFORE, _CALL, _BEHIND = (n.to_bytes(4, "little") for n in (0x01F01013, 0x00100
 _SEMIHOSTING = _BEFORE + _CALL + _BEHIND  # slli x0, x0, 31; ebreak; srai x0, x0, 7. RISC-V Semihosting 0.4
 
 
-class RiscvProgram:
+class RiscvProgram(EngineMemory):
     """elf on a chip, as `System` for Cortex-M. uarts: addresses that print each byte written to them."""
 
     def __init__(
@@ -89,18 +89,6 @@ class RiscvProgram:
         start = address // page * page
         if not any(first <= start <= last for first, last, _ in self._uc.mem_regions()):
             self._uc.mem_map(start, page)
-
-    def read(self, address: int, n: int) -> bytes:
-        try:
-            return bytes(self._uc.mem_read(address, n))
-        except UcError:
-            raise EmulatorError(f"the program asks for {n} bytes at 0x{address:08x}, where nothing is.") from None
-
-    def write(self, address: int, data: bytes) -> None:
-        try:
-            self._uc.mem_write(address, data)
-        except UcError:
-            raise EmulatorError(f"the program wants {len(data)} bytes at 0x{address:08x}, where nothing is.") from None
 
     def run(self, limits: Limits) -> Outcome:
         """To the program's end; EmulatorError for a fault, and where it goes on for longer than it may."""

@@ -26,6 +26,7 @@ from .faults import ACCESS, BREAKPOINT, EXCEPTIONS, THUMB_STATE, Fault
 from .faults import SVC as SVC_CALL
 from .flash import FlashModel
 from .machine import as_int32
+from .memory import EngineMemory
 from .native import BlockCounter
 from .outcome import Ending, Limits, Outcome, Start
 from .peripherals import Peripherals
@@ -49,7 +50,7 @@ class _Event:
     trap: int | None = None  # SVC or breakpoint
 
 
-class System:
+class System(EngineMemory):
     """elf on a chip. output: where what it prints goes; input: what it may read. stubs: values that registers of
     peripherals read as, beside those of the chip."""
 
@@ -112,18 +113,6 @@ class System:
     def now(self) -> int:
         """Cycles since the start, those asleep included."""
         return self._clock.now
-
-    def read(self, address: int, n: int) -> bytes:
-        try:
-            return bytes(self._uc.mem_read(address, n))
-        except UcError:
-            raise EmulatorError(f"the program asks for {n} bytes at 0x{address:08x}, where nothing is.") from None
-
-    def write(self, address: int, data: bytes) -> None:
-        try:
-            self._uc.mem_write(address, data)
-        except UcError:
-            raise EmulatorError(f"the program wants {len(data)} bytes at 0x{address:08x}, where nothing is.") from None
 
     def run(self, limits: Limits) -> Outcome:
         """To the program's end; EmulatorError for a fault, and where it goes on for longer than it may."""

@@ -75,10 +75,7 @@ class Bundle:
             raise GraphError(f"{self.graph.name}: takes {', '.join(names)}; given are {', '.join(sorted(given))}.")
         values = tuple(_quantized(end, np.asarray(given[end.name])) for end in sources)
         found = interp.predict(self.graph, values, progress)
-        real = {
-            end.name: np.moveaxis(end.node.type.dequantize(value).astype(np.float32), -1, 1)
-            for end, value in zip(sinks, found, strict=True)
-        }
+        real = {end.name: end.real(value) for end, value in zip(sinks, found, strict=True)}
         return real if len(real) > 1 or isinstance(x, Mapping) else next(iter(real.values()))
 
     @property

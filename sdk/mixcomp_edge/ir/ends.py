@@ -6,9 +6,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
+import numpy as np
+from numpy.typing import NDArray
+
 from mixcomp_edge.ir.graph import Graph
 from mixcomp_edge.ir.interp import Values
-from mixcomp_edge.ir.nodes import QNode
+from mixcomp_edge.ir.nodes import QNode, Value
 from mixcomp_edge.ir.verify import end_symbol
 from mixcomp_edge.numerics.packing import pack_elements, unpack_elements
 
@@ -46,6 +49,10 @@ class End:
     @property
     def title(self) -> str:
         return self.side if self.lone else f"{'state' if self.kept else self.side} {self.name}"
+
+    def real(self, values: Value) -> NDArray[np.float32]:
+        """The integers (N, *shape) as real numbers (N, C, ...), channels first as in PyTorch."""
+        return np.moveaxis(self.node.type.dequantize(values), -1, 1).astype(np.float32)
 
 
 def inputs(graph: Graph) -> tuple[End, ...]:

@@ -202,10 +202,7 @@ def score(task: Task, split: Split, graph: Graph, outputs: Values) -> float | No
     """The task's metric of integer outputs (N, *shape); None if it has none."""
     if task.objective.metric is None:
         return None
-    real = {
-        end.name: np.moveaxis(end.node.type.dequantize(y), -1, 1).astype(np.float32)
-        for end, y in zip(ends.outputs(graph), outputs, strict=True)
-    }
+    real = {end.name: end.real(y) for end, y in zip(ends.outputs(graph), outputs, strict=True)}
     structure = task.objective.structure or plain(real)
     return task.objective.metric(structure.build(real), split.y)
 

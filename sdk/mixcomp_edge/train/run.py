@@ -176,8 +176,7 @@ def classes_found(task: Task, quantized: Quantized) -> dict[str, Any] | None:
     sinks, outputs = ends.outputs(quantized.bundle.graph), quantized.integer_outputs
     if task.test is None or outputs is None or len(sinks) != 1 or not isinstance(task.test.y, np.ndarray):
         return None
-    real = np.moveaxis(sinks[0].node.type.dequantize(outputs[0]), -1, 1)
-    found = report(real, task.test.y, dict(enumerate(task.classes)))
+    found = report(sinks[0].real(outputs[0]), task.test.y, dict(enumerate(task.classes)))
     return found if found is not None and "confusion" in found else None
 
 
