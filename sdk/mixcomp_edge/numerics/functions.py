@@ -58,6 +58,7 @@ NUMPY: dict[str, Callable[..., Any]] = {
     "least": np.minimum, "greatest": np.maximum, "choice": lambda which, a, b: np.where(which != 0, a, b),
     "above": np.greater, "from": np.greater_equal, "below": np.less, "up_to": np.less_equal, "equal": np.equal,
     "unequal": np.not_equal,
+    "remainder": lambda x, divisor: np.remainder(x, divisor), "fmod": lambda x, divisor: np.fmod(x, divisor),
     "power": lambda x, exponent: np.power(x, exponent), "exponential": lambda x, base: np.power(base, x),
     "abs": np.abs, "sign": np.sign, "floor": np.floor, "ceil": np.ceil, "trunc": np.trunc, "round": np.rint,
     "exp": np.exp, "exp2": np.exp2, "expm1": np.expm1, "log": np.log, "log2": np.log2, "log10": np.log10,

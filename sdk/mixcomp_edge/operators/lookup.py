@@ -43,7 +43,7 @@ class Lookup(FloatNode):
     @property
     def limit(self) -> float | None:
         least, most = extent(self.function) if len(self.inputs) == 1 else (-np.inf, np.inf)
-        reach = most - min(least, 0.0)
+        reach = max(most, 0.0) - min(least, 0.0)
         return reach if 0.0 < reach < np.inf else None
 
     @property

@@ -51,6 +51,9 @@ CALLS = {
     "larger of two": lambda x: torch.maximum(x, 0.1 * x), "x * (x > 0)": lambda x: x * (x > 0),
     "x * x + x": lambda x: x * x + x, "tanh(x) - x": lambda x: torch.tanh(x) - x,
     "a swish": lambda x: x / (1 + (-x).exp()),
+    "x % 0.7": lambda x: x % 0.7, "fmod": lambda x: torch.fmod(x, torch.tensor(0.7)), "x // 0.3": lambda x: x // 0.3,
+    "div, trunc": lambda x: torch.div(x, 0.3, rounding_mode="trunc"), "nan_to_num": lambda x: x.nan_to_num().tanh(),
+    "heaviside": lambda x: torch.heaviside(x, torch.tensor(0.5)),
     "relu behind": lambda x: F.relu(torch.tanh(x)), "-sigmoid(-x)": lambda x: -torch.sigmoid(-x),
 }  # fmt: skip
 

@@ -110,6 +110,7 @@ CASES = [  # kind, attributes, constants, opset
     ("Mean", {}, {"c": floats(6, 1, 1), "d": floats(10)}, 17),
     ("Atan", {}, {}, 17),
     ("Asinh", {}, {}, 17),
+    ("Mod", {"fmod": 1}, {"m": np.array(0.7, np.float32)}, 17),
     *((kind, {}, {}, 20) for kind in ("Relu", "Sigmoid", "Tanh", "HardSwish", "Mish", "Softplus", "Gelu", "Elu", "Selu",
                                       "LeakyRelu", "Erf", "Exp", "Abs", "Neg", "Identity")),
 ]  # fmt: skip

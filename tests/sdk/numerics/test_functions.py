@@ -27,6 +27,7 @@ def tanh_gelu(x):
 
 MATH = {  # (parameters, meaning)
     "affine": ((2.5, -1.0), lambda x: 2.5 * x - 1),
+    "remainder": ((0.75,), lambda x: x - 0.75 * math.floor(x / 0.75)), "fmod": ((0.75,), lambda x: math.fmod(x, 0.75)),
     "power": ((3.0,), lambda x: x * x * x),
     "exponential": ((1.5,), lambda x: math.pow(1.5, x)),
     "abs": ((), math.fabs), "floor": ((), math.floor), "ceil": ((), math.ceil), "trunc": ((), math.trunc),

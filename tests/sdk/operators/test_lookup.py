@@ -96,6 +96,7 @@ def test_what_a_lookup_says_of_its_value():
     assert [f.is_nonnegative([False]) for f in (sigmoid, silu, exp)] == [True, False, True]
     assert silu.is_nonnegative([True])
     assert node(Step("clamp", (0,), (-1.0, 3.0))).limit == 4.0
+    assert node(Step("clamp", (0,), (-3.0, -2.0))).limit == 3.0  # 0 has a code, too
 
 
 def test_several_values_of_other_shapes_are_refused():

@@ -60,6 +60,13 @@ def _sum(call: Call, *operands: Any) -> Tensor:
     return total / len(operands) if call.operation.kind == "Mean" else total
 
 
+@onnx_operator("Mod")
+def _mod(call: Call, a: Any, b: Any) -> Tensor:
+    a, b = tensors(a, b)
+    result: Tensor = torch.fmod(a, b) if call.get("fmod", 0) else torch.remainder(a, b)
+    return result
+
+
 @onnx_operator("Swish")
 def _swish(call: Call, x: Tensor) -> Tensor:
     alpha = call.get("alpha", 1.0)

@@ -171,6 +171,28 @@ def _exponential(importer: Importer, node: fx.Node) -> None:
     importer.pointwise(node, Lookup, 1, function=(Step("exponential", (0,), (base,)),))
 
 
+@handles(*(f"{name}.{kind}" for name in ("remainder", "fmod") for kind in ("Scalar", "Tensor")))
+def _remainder(importer: Importer, node: fx.Node) -> None:
+    lookup(importer, node, operator_of(node), _number(importer, node, node.args[1]))
+
+
+@handles("floor_divide.default", "floor_divide.Scalar", "div.Tensor_mode", "div.Scalar_mode")
+def _whole_quotient(importer: Importer, node: fx.Node) -> None:
+    divisor, rounding = _number(importer, node, node.args[1]), node.kwargs.get("rounding_mode", "floor")
+    rounded = (Step(str(rounding), (2,)),) if rounding else ()
+    function = (Step("constant", (), (divisor,)), Step("quotient", (0, 1)), *rounded)
+    importer.pointwise(node, Lookup, function=function)
+
+
+@handles("heaviside.default")
+def _heaviside(importer: Importer, node: fx.Node) -> None:
+    """A step at 0, where it has a value of its own."""
+    at_zero = Step("constant", (), (_number(importer, node, node.args[1]),))
+    compared = (Step("above", (0, 1)), Step("equal", (0, 1)))
+    function = (Step("constant", (), (0.0,)), *compared, at_zero, Step("choice", (3, 4, 2)))
+    importer.pointwise(node, Lookup, function=function)
+
+
 COMPARISONS = {"gt": "above", "ge": "from", "lt": "below", "le": "up_to", "eq": "equal", "ne": "unequal"}
 
 

@@ -76,9 +76,10 @@ def _nothing(importer: Importer, node: fx.Node) -> None:
     """A check that torch.export adds to casts; it has no value."""
 
 
-@handles("clone.default", "alias.default", "detach.default", "_to_copy.default", "type_as.default")
+@handles("clone.default", "alias.default", "detach.default", "_to_copy.default", "type_as.default",
+         "nan_to_num.default")  # fmt: skip
 def _identity(importer: Importer, node: fx.Node) -> None:
-    """Copies, and casts between float types, which only round."""
+    """Copies; casts between float types, which only round; what changes nothing in values that are finite."""
     importer.same(node)
 
 
