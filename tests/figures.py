@@ -1,7 +1,8 @@
 """The figures of README.md and DECISIONS.md that bench measures: tests/figures.json holds them, the pages show them.
 
 python tests/figures.py             the pages again, from the file
-python tests/figures.py --measure   the file first; needs MIXCOMP_DATA, arm-none-eabi-gcc and QEMU, half an hour"""
+python tests/figures.py --measure   the file first; needs MIXCOMP_DATA, arm-none-eabi-gcc and QEMU, half an hour.
+                                    Names of cores and networks behind it renew these alone."""
 
 from __future__ import annotations
 
@@ -71,11 +72,15 @@ def int8(network: str) -> int:
         ).int8.instructions
 
 
-def measured() -> Figures:
-    figures = counted(CORES, NETWORKS, (4, 8), ("tensor", "channel"))
-    for network in NETWORKS:
-        figures[network]["int8"] = int8(network)
-    return figures
+def renew(cores: tuple[str, ...], networks: tuple[str, ...]) -> None:
+    """Measure and keep, a network at a time; what else the file holds stays."""
+    for network in networks:
+        today = counted(cores, (network,), (4, 8), ("tensor", "channel"))[network]
+        if "cortex-m4" in cores:
+            today["int8"] = int8(network)
+        figures = json.loads(FILE.read_text(encoding="utf-8"))
+        figures[network] = figures.get(network, {}) | today
+        FILE.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
 
 
 def millions(count: int) -> str:
@@ -218,6 +223,8 @@ def rendered(page: str, figures: Figures) -> str:
 
 if __name__ == "__main__":
     if "--measure" in sys.argv:
-        FILE.write_text(json.dumps(measured(), indent=1) + "\n", encoding="utf-8")
+        if unknown := set(sys.argv[2:]) - {*CORES, *NETWORKS}:
+            raise SystemExit(f"no core and no network: {', '.join(sorted(unknown))}")
+        renew(*(tuple(name for name in known if name in sys.argv) or known for known in (CORES, NETWORKS)))
     for page in PAGES:
         (ROOT / page).write_text(rendered(page, json.loads(FILE.read_text())), encoding="utf-8")

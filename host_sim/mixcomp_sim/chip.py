@@ -40,13 +40,15 @@ class Flash:
 @dataclass(frozen=True)
 class Power:
     """Of the whole chip while it computes; sleep_ua: asleep with its RAM kept and a timer that wakes it, 0 for not
-    known. The errors are relative, of the product of current and voltage."""
+    known. The errors are relative, of the product of current and voltage. source, sleep_source: where they are from."""
 
     current_ua_per_mhz: float
     voltage: float
     error: float
     sleep_ua: float = 0.0
     sleep_error: float = 0.5  # temperature above all
+    source: str = ""
+    sleep_source: str = ""
 
 
 @dataclass(frozen=True)

@@ -140,7 +140,7 @@ def _record(kind: Any, values: Any, where: str) -> Any:
         if name not in values and f.default is MISSING:
             raise EmulatorError(f"{where} lacks {name!r}.")
     for name, value in values.items():
-        wanted = {"int": int, "bool": bool, "float": int | float}.get(str(known[name].type))
+        wanted = {"int": int, "bool": bool, "float": int | float, "str": str}.get(str(known[name].type))
         if wanted is not None and (not isinstance(value, wanted) or (wanted is not bool and isinstance(value, bool))):
             raise EmulatorError(f"{where}.{name} = {value!r} is of the wrong type: {known[name].type} is wanted.")
         if isinstance(value, int | float) and value < 0:

@@ -14,13 +14,15 @@ from .cost import Interval
 from .errors import EmulatorError
 
 _DAY_S = 86_400.0
+_LEFT_OUT = "waking up, sensors, radios, the battery's own discharge"
 _TIME = {"ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0}
 _LEAST_UA = 1e-9  # current that a battery's life is worked out for
 
 
 @dataclass(frozen=True)
 class Duty:
-    """share: of the time in which it computes; computing: of the energy. battery_days: None without a battery."""
+    """share: of the time in which it computes; computing: of the energy. battery_days: None without a battery. sources:
+    the currents, their errors and where they are from, computing and asleep. left_out: what is not in it."""
 
     period_s: float
     share: float
@@ -28,6 +30,8 @@ class Duty:
     current_ua: Interval
     energy_mj_a_day: Interval
     battery_days: Interval | None
+    sources: tuple[str, str]
+    left_out: str = _LEFT_OUT
 
 
 def duty_cycle(
@@ -57,7 +61,15 @@ def duty_cycle(
     if battery_mah is not None:
         days = [1e3 * battery_mah / 24 / max(ua, _LEAST_UA) for ua in (current.high, current.nominal, current.low)]
         battery = Interval(*days)
-    return Duty(period_s, share, computing_uw / total, current, power.scaled(_DAY_S / 1e3), battery)
+    sources = (
+        _source(f"{asleep.current_ua_per_mhz:g} uA/MHz", asleep.error, asleep.source),
+        _source(f"{asleep.sleep_ua:g} uA", asleep.sleep_error, asleep.sleep_source),
+    )
+    return Duty(period_s, share, computing_uw / total, current, power.scaled(_DAY_S / 1e3), battery, sources)
+
+
+def _source(current: str, error: float, source: str) -> str:
+    return f"{current} +- {100 * error:.0f} %, {source or 'no source given'}"
 
 
 def period(text: str) -> float:

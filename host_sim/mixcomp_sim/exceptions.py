@@ -1,11 +1,14 @@
 """Exceptions of a Cortex-M core (Arm DDI 0403, B1.5): what is pending, whether it may come now, entry and return.
 
 Unicorn runs the handlers; it does not start them. Here the frame is pushed and popped, stacks and modes change, and the
-handler's address is read from the vector table. An exception comes between two blocks of code, not within one."""
+handler's address is read from the vector table. An exception comes between two blocks of code, not within one. The
+registers of the FPU lie in the frame at once; what their lazy saving costs is spent when a handler that used the FPU
+ends."""
 
 from __future__ import annotations
 
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,16 +24,18 @@ _FRAME = (arm.UC_ARM_REG_R0, arm.UC_ARM_REG_R1, arm.UC_ARM_REG_R2, arm.UC_ARM_RE
           arm.UC_ARM_REG_LR)  # fmt: skip
 _FLOATS = [getattr(arm, f"UC_ARM_REG_S{n}") for n in range(16)]
 _PSP, _FLOAT_CONTEXT = 2, 4  # of CONTROL
+_AUTOMATIC, _LAZY = 1 << 31, 1 << 30  # of FPCCR
 _EXC_PSP, _EXC_THREAD, _EXC_BASIC = 4, 8, 16  # of EXC_RETURN
 
 
 @dataclass
 class Exceptions:
-    """uc: the core. priorities: by exception number, 0 the most urgent. cycles: of an entry and of a return."""
+    """uc: the core. rules: of its timing (timing/<core>.toml), exception_entry, _return, _tail_chain and _floats.
+    priorities: by exception number, 0 the most urgent."""
 
     uc: Any
     clock: Clock
-    cycles: tuple[float, float]
+    rules: Mapping[str, float]
     vectors: int = 0  # address of the vector table
     pending: set[int] = field(default_factory=set)
     active: list[int] = field(default_factory=list)
@@ -38,6 +43,8 @@ class Exceptions:
     taken: dict[int, int] = field(default_factory=dict)  # how often each came
     contexts: dict[int, Context] = field(default_factory=dict)  # by the address of the frame
     spent: float = 0.0  # cycles of entries and returns
+    saving: int = 0xC0000000  # FPCCR: the FPU's registers are saved by hardware, and not before a handler needs them
+    unsaved: int | None = None  # the frame in which room is kept for them (FPCAR, while LSPACT is set)
 
     def next(self) -> int | None:
         """The exception that comes now: pending, not masked, and more urgent than what runs."""
@@ -51,8 +58,9 @@ class Exceptions:
     def enter(self, number: int, back: int) -> int:
         """Push the frame and go over to the handler; returns its address. back: where the interrupted code goes on."""
         uc = self.uc
+        self._save_late()
         control, status = self._register(arm.UC_ARM_REG_CONTROL), self._register(arm.UC_ARM_REG_XPSR)
-        floats = bool(control & _FLOAT_CONTEXT)
+        floats = bool(control & _FLOAT_CONTEXT and self.saving & _AUTOMATIC)
         top = self._register(arm.UC_ARM_REG_SP)
         frame = (top - (104 if floats else 32)) & ~7
         words = [self._register(r) for r in _FRAME] + [back, status | _THUMB | (_ALIGNED if top & 4 else 0)]
@@ -64,20 +72,21 @@ class Exceptions:
         code = EXCEPTION_RETURN | 1 | (0 if floats else _EXC_BASIC) | (_EXC_THREAD if thread else 0)
         code |= _EXC_PSP if thread and control & _PSP else 0
         uc.reg_write(arm.UC_ARM_REG_SP, frame)
-        if floats:
-            uc.reg_write(arm.UC_ARM_REG_CONTROL, control & ~_FLOAT_CONTEXT)
-        uc.reg_write(arm.UC_ARM_REG_XPSR, _THUMB | number)  # the handler's mode, and with it the main stack
-        uc.reg_write(arm.UC_ARM_REG_LR, code)
-        self.pending.discard(number)
-        self.active.append(number)
-        self.taken[number] = self.taken.get(number, 0) + 1
-        self._spend(self.cycles[0])
-        return int.from_bytes(uc.mem_read(self.vectors + 4 * number, 4), "little") & ~1
+        if floats and self.saving & _LAZY:
+            self.unsaved = frame
+        elif floats:
+            self._spend("floats")
+        return self._start(number, code, "entry")
 
     def leave(self, code: int) -> int:
-        """Pop the frame that an EXC_RETURN names; returns the address where it goes on."""
+        """Pop the frame that an EXC_RETURN names; returns the address where it goes on. Where another exception may
+        come at once the frame stays for it (tail chaining)."""
         uc = self.uc
+        self._save_late()
         self.active.pop()
+        if (number := self.next()) is not None:
+            self.clock.leave()
+            return self._start(number, code, "tail_chain")
         of_thread = code & _EXC_THREAD and code & _EXC_PSP
         frame = self._register(arm.UC_ARM_REG_PSP if of_thread else arm.UC_ARM_REG_SP)
         basic = bool(code & _EXC_BASIC)
@@ -97,10 +106,33 @@ class Exceptions:
         for register, value in zip(_FLOATS, words[8:], strict=False):
             uc.reg_write(register, value)
         self.clock.resume(self.contexts.pop(frame, None))
-        self._spend(self.cycles[1])
+        self._spend("return")
+        if not basic and frame != self.unsaved:
+            self._spend("floats")
+        if frame == self.unsaved:
+            self.unsaved = None
         return words[6] & ~1
 
-    def _spend(self, cycles: float) -> None:
+    def _start(self, number: int, code: int, kind: str) -> int:
+        """Go over to a handler that returns by `code`; returns its address."""
+        uc = self.uc
+        uc.reg_write(arm.UC_ARM_REG_CONTROL, self._register(arm.UC_ARM_REG_CONTROL) & ~_FLOAT_CONTEXT)
+        uc.reg_write(arm.UC_ARM_REG_XPSR, _THUMB | number)  # the handler's mode, and with it the main stack
+        uc.reg_write(arm.UC_ARM_REG_LR, code)
+        self.pending.discard(number)
+        self.active.append(number)
+        self.taken[number] = self.taken.get(number, 0) + 1
+        self._spend(kind)
+        return int.from_bytes(uc.mem_read(self.vectors + 4 * number, 4), "little") & ~1
+
+    def _save_late(self) -> None:
+        """What ran has used the FPU and so has had the registers saved that were in it."""
+        if self.unsaved is not None and self.active and self._register(arm.UC_ARM_REG_CONTROL) & _FLOAT_CONTEXT:
+            self.unsaved = None
+            self._spend("floats")
+
+    def _spend(self, kind: str) -> None:
+        cycles = self.rules.get(f"exception_{kind}", 0.0)
         self.spent += cycles
         self.clock.spend(cycles)
 

@@ -27,6 +27,7 @@ _SYSTICK_CONTROL, _SYSTICK_RELOAD, _SYSTICK_VALUE = 0xE000E010, 0xE000E014, 0xE0
 _DWT_CONTROL, _DWT_CYCLES = 0xE0001000, 0xE0001004
 _ICSR, _VTOR, _AIRCR, _SHPR, _TRIGGER = 0xE000ED04, 0xE000ED08, 0xE000ED0C, 0xE000ED18, 0xE000EF00
 _ENABLE, _DISABLE, _PEND, _UNPEND, _PRIORITY = 0xE000E100, 0xE000E180, 0xE000E200, 0xE000E280, 0xE000E400
+_FPCCR = 0xE000EF34
 _KNOWN = (0xE000E000, 0xE000F000)  # the system control space: what is not here counts as memory
 _RUNS, _INTERRUPTS, _WRAPPED = 1, 2, 1 << 16  # of SysTick's control register
 _LINES = 240  # interrupts at most
@@ -91,6 +92,7 @@ class Peripherals:
             _DWT_CYCLES: lambda: self._cycles() & 0xFFFFFFFF,
             _ICSR: self._read_state,
             _VTOR: lambda: self.exceptions.vectors,
+            _FPCCR: lambda: self.exceptions.saving,
         }
         self._writes: dict[int, Callable[[int], None]] = {
             _SYSTICK_CONTROL: self._write_control,
@@ -102,6 +104,7 @@ class Peripherals:
             _VTOR: self._write_vectors,
             _AIRCR: self._write_reset,
             _TRIGGER: lambda value: self._pend(value & 0xFF),
+            _FPCCR: self._write_saving,
         }
         for uart in self.uarts:
             self._writes[uart.data] = lambda value: self.console.output(bytes([value & 0xFF]))
@@ -248,6 +251,9 @@ class Peripherals:
 
     def _write_vectors(self, value: int) -> None:
         self.exceptions.vectors = value
+
+    def _write_saving(self, value: int) -> None:
+        self.exceptions.saving = value
 
     def _write_reset(self, value: int) -> None:
         if value >> 16 == 0x05FA and value & 4:

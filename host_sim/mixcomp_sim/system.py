@@ -88,8 +88,7 @@ class System(EngineMemory):
             chip.core, self._counter, self.read, lambda a: max(bisect.bisect_right(starts, a) - 1, 0), self._flash
         )
         self._traffic = Traffic(self._flash, span, (self._place.lowest, top))
-        costs = rules.get("exception_entry", 0.0), rules.get("exception_return", 0.0)
-        self._exceptions = Exceptions(self._uc, self._clock, costs, vectors or 0)
+        self._exceptions = Exceptions(self._uc, self._clock, rules, vectors or 0)
         self._console = Console(output, input)
         free = (unused, top - (top - unused) // 2) if top > unused else (unused, unused)
         self._host = Semihosting(
@@ -165,6 +164,7 @@ class System(EngineMemory):
                 event.fault = Fault(kind, None)
         begin, pc = pc, int(uc.reg_read(arm.UC_ARM_REG_PC))
         if pc >= EXCEPTION_RETURN and self._exceptions.active:
+            self._peripherals.advance()
             return None, self._exceptions.leave(pc | 1)
         if event.trap == SVC_CALL:
             self._exceptions.pending.add(SVC)

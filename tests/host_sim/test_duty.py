@@ -4,18 +4,18 @@ from dataclasses import replace
 
 import pytest
 
-from mixcomp_sim.chips import find_chip
+from mixcomp_sim.chips import chips, find_chip
 from mixcomp_sim.cost import Interval
 from mixcomp_sim.duty import capacity, duty_cycle, period
 from mixcomp_sim.errors import EmulatorError
 
-CHIP = find_chip("nrf52840")  # 3.2 uA asleep, 3 V
+CHIP = find_chip("nrf52840")  # 3.16 uA asleep, 3 V
 ENERGY = Interval(900.0, 1000.0, 1200.0)
 
 
 def test_a_day_is_the_computing_and_the_sleep_between():
     duty = duty_cycle(100.0, ENERGY, CHIP, 10.0, 220.0)
-    sleep_uw = 3.2 * 3.0 * 0.99
+    sleep_uw = 3.16 * 3.0 * 0.99
     assert duty.share == pytest.approx(0.01)
     assert duty.energy_mj_a_day.nominal == pytest.approx((100 + sleep_uw) * 86.4)
     assert duty.current_ua.nominal == pytest.approx((100 + sleep_uw) / 3)
@@ -25,15 +25,33 @@ def test_a_day_is_the_computing_and_the_sleep_between():
 
 def test_the_bounds_join_the_errors_of_computing_and_of_sleep():
     duty = duty_cycle(100.0, ENERGY, CHIP, 10.0, 220.0)
-    sleep_uw = 3.2 * 3.0 * 0.99
+    sleep_uw = 3.16 * 3.0 * 0.99
     assert duty.current_ua.high == pytest.approx((100 + sleep_uw + (20**2 + (sleep_uw / 2) ** 2) ** 0.5) / 3)
     assert duty.current_ua.low == pytest.approx((100 + sleep_uw - (10**2 + (sleep_uw / 2) ** 2) ** 0.5) / 3)
     assert duty.battery_days.low < duty.battery_days.nominal < duty.battery_days.high
 
 
+def test_the_result_says_where_its_currents_are_from_and_what_it_leaves_out():
+    duty = duty_cycle(100.0, ENERGY, CHIP, 10.0)
+    computing, asleep = duty.sources
+    assert computing.startswith("52 uA/MHz +- 20 %, nRF52840 Product Specification")
+    assert asleep.startswith("3.16 uA +- 50 %, ")
+    assert "RTC" in asleep
+    assert "waking up" in duty.left_out
+    nobody = replace(CHIP, power=replace(CHIP.power, sleep_source=""))
+    assert duty_cycle(100.0, ENERGY, nobody, 10.0).sources[1].endswith("no source given")
+
+
+@pytest.mark.parametrize("chip", chips().values(), ids=lambda chip: chip.name)
+def test_each_current_of_a_chip_has_a_source(chip):
+    if chip.power is not None:
+        assert chip.power.source
+        assert bool(chip.power.sleep_ua) == bool(chip.power.sleep_source)
+
+
 def test_what_has_no_figure_or_no_room_is_refused():
-    with pytest.raises(EmulatorError, match=r"rp2040 does not say what it takes asleep.*sleep_ua"):
-        duty_cycle(1.0, ENERGY, find_chip("rp2040"), 1.0)
+    with pytest.raises(EmulatorError, match=r"stm32g0b1 does not say what it takes asleep.*sleep_ua"):
+        duty_cycle(1.0, ENERGY, find_chip("stm32g0b1"), 1.0)
     with pytest.raises(EmulatorError, match=r"does not fit into 0\.05 s"):
         duty_cycle(100.0, ENERGY, CHIP, 0.05)
 

@@ -15,8 +15,10 @@ from mixcomp_sim.pipeline import core_cycles, make_core, spent_by_address
 
 TIMING = Path(mixcomp_sim.pipeline.__file__).parent / "timing"
 ELSEWHERE = {  # entries that no straight line of instructions reaches, and the test that does
-    "rules.exception_entry": "test_system",
-    "rules.exception_return": "test_system",
+    "rules.exception_entry": "test_a_hundred_exceptions_cost_their_entries_and_returns",
+    "rules.exception_return": "test_a_hundred_exceptions_cost_their_entries_and_returns",
+    "rules.exception_tail_chain": "test_an_exception_that_waits_for_the_end_of_another_costs_no_frame_of_its_own",
+    "rules.exception_floats": "test_registers_of_the_fpu_cost_their_frame_only_where_they_are_saved",
     "rules.unaligned_two": "test_an_unaligned_load_takes_a_cycle_for_each_further_part",
     "rules.unaligned_three": "test_an_unaligned_load_takes_a_cycle_for_each_further_part",
     "rules.mispredict": "test_a_branch_that_alternates_is_predicted_wrong_each_other_time",

@@ -219,6 +219,59 @@ def test_a_handler_that_uses_the_fpu_leaves_the_registers_of_what_it_interrupts(
     assert outcome.ending.status == 4
 
 
+def handled(main, handlers="", svc=" bx lr"):
+    """A program that runs `main` once; svc, pendsv as given."""
+    return VECTORS + f"{main}\n{EXIT}.type svc,%function\nsvc:\n{svc}\n.ltorg\n{handlers}"
+
+
+PEND = " ldr r0,=0xe000ed04\n ldr r1,=0x10000000\n str r1,[r0]\n dsb\n"
+CHAINED = PEND + " bx lr"
+PENDSV = ".type pendsv,%function\npendsv: bx lr"
+USES_FPU, FPU_OFF = "vadd.f32 s0,s0,s0", "ldr r0,=0xe000ef34\n ldr r1,=0x80000000\n str r1,[r0]\n"
+ENTRY = {"cortex-m0plus": 15, "cortex-m3": 12, "cortex-m4": 12, "cortex-m7": 12, "cortex-m33": 12}  # Arm's figures
+EXIT_CYCLES = {"cortex-m0plus": 13} | dict.fromkeys(set(ENTRY) - {"cortex-m0plus"}, 10)  # assumed
+TAIL_CHAIN, FPU_FRAME = 6, 17  # Yiu, Definitive Guide; 29 cycles of entry where lazy saving is off
+
+
+def exception_cycles(gcc, core, text):
+    """Of a hundred rounds, by what the model accounts for them; its clock has to agree."""
+    with_fpu = ".fpu fpv4-sp-d16\n" if "f32" in text else ""
+    found = []
+    for rounds in (2, 102):
+        ran = Ran(gcc, core, with_fpu + text.replace("ROUNDS", str(rounds)))
+        [cycles] = core_cycles(ran.outcome.counts, core)
+        found.append((ran.outcome.exception_cycles, ran.system.now - cycles.nominal, ran.outcome.exceptions))
+    (few, few_clock, _), (many, many_clock, taken) = found
+    assert many_clock - few_clock == pytest.approx(many - few, rel=0.1)
+    return many - few, taken
+
+
+def rounds(body):
+    return f" movs r4,#ROUNDS\n1:\n {body}\n subs r4,#1\n bne 1b"
+
+
+def test_a_hundred_exceptions_cost_their_entries_and_returns(gcc, core):
+    cycles, taken = exception_cycles(gcc, core, handled(rounds("svc 0")))
+    assert (cycles, taken) == (100 * (ENTRY[core] + EXIT_CYCLES[core]), {11: 102})
+
+
+def test_an_exception_that_waits_for_the_end_of_another_costs_no_frame_of_its_own(gcc, core):
+    cycles, taken = exception_cycles(gcc, core, handled(rounds("svc 0"), PENDSV, CHAINED))
+    assert (cycles, taken) == (100 * (ENTRY[core] + TAIL_CHAIN + EXIT_CYCLES[core]), {11: 102, 14: 102})
+
+
+@pytest.mark.parametrize(
+    ("before", "in_handler", "frames"),
+    [("", "nop", 0), ("", USES_FPU, 0), (USES_FPU, "nop", 0), (USES_FPU, USES_FPU, 2), (FPU_OFF + USES_FPU, "nop", 2)],
+    ids=["no floats", "floats in the handler alone", "kept", "saved when the handler needs them", "saved at once"],
+)
+@pytest.mark.parametrize("core", ["cortex-m4", "cortex-m7", "cortex-m33"])
+def test_registers_of_the_fpu_cost_their_frame_only_where_they_are_saved(gcc, core, before, in_handler, frames):
+    text = handled(f" {before}\n" + rounds("svc 0"), svc=f" {in_handler}\n bx lr")
+    cycles, _ = exception_cycles(gcc, core, text + "\n@ f32")
+    assert cycles == 100 * (ENTRY[core] + EXIT_CYCLES[core] + frames * FPU_FRAME)
+
+
 def test_a_uart_prints_and_a_stub_is_read(gcc, core):
     program = (
         PRINT + "int main(void) { R(0x40001000) = 'h'; R(0x40001000) = 'i'; return R(0x40002004) + R(0x40002000); }"

@@ -208,7 +208,8 @@ def _of_a_day(duty: Duty) -> str:
     )
     if days is not None:
         text += f"\nthe battery lasts {days.nominal:,.3g} days ({_between((days.low, days.high))})"
-    return text + "; sleep as in the chip's file, no waking up, sensor or radio in it"
+    computing, asleep = (source.replace("uA", "µA").replace("+-", "±") for source in duty.sources)
+    return f"{text}\n  computing: {computing}\n  asleep: {asleep}\n  not in it: {duty.left_out}"
 
 
 def print_comparison(ours: Simulation, comparison: Comparison, *, per_layer: bool = False) -> None:
