@@ -5,19 +5,20 @@
     python tests/networks/tflm.py --random 300                               # random graphs instead
 
 Every network by calibration alone, in each format at both widths: our interpreter's tensors against those of the
-package tflite-micro, all of them, of each input; every layer of our C on the host and on an emulated Cortex-M4 against
-the interpreter; and what the file takes, in TFLM's arena the least with which it still starts."""
+package tflite-micro, all of them, of each input, of the file with weights in codes and a table, too; every layer of our
+C on the host and on an emulated Cortex-M4 against the interpreter; how far LiteRT and TensorFlow are, where they are
+installed; and what the file takes, in TFLM's arena the least with which it still starts."""
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -28,16 +29,18 @@ from torch.nn import functional as F
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from mixcomp_edge import Bundle, LayerPlan, QuantPlan, convert, export, load_task, prepare, verify
 from mixcomp_edge.ir.graph import TFLM
-from mixcomp_edge.tflite.export import content
+from mixcomp_edge.tflite.footprint import footprint
+from mixcomp_edge.tflite.others import differences
 from mixcomp_edge.tflite.proof import pairs
 from mixcomp_edge.verification import make_inputs
 from support.scaled_graphs import by_tflm, graphs
 
 README, BEGIN, END = Path(__file__).with_name("README.md"), "<!-- tflm: by tflm.py -->", "<!-- end of tflm -->"
 FORMATS = ("fixp4", "posit4", "mixed")
-COLUMNS = ("network", "format", "bits", "tflm", "host", "emulator", "file", "tflm_arena", "weights", "arena")
-HEADS = ("network", "weights", "values", "TFLM: differ, of", "our C: differ, of", "on M4", ".tflite, B",
-         "TFLM arena, B", "our weights, B", "our arena, B")  # fmt: skip
+COLUMNS = ("network", "format", "bits", "tflm", "host", "emulator", "litert", "tensorflow", "file", "tflm_arena",
+           "weights", "arena")  # fmt: skip
+HEADS = ("network", "weights", "values", "TFLM: differ, of", "our C: differ, of", "on M4", "LiteRT", "TensorFlow",
+         ".tflite, B", "TFLM arena, B", "our weights, B", "our arena, B")  # fmt: skip
 
 
 class Common(nn.Module):
@@ -89,59 +92,55 @@ def quantized(network: str, form: str, bits: int) -> Bundle:
     return convert(prepare(model, calibration, QuantPlan(default, other), network), contract=TFLM)
 
 
-def against_tflm(bundle: Bundle, count: int) -> str:
+def against_tflm(bundle: Bundle, count: int, *, decode: bool = False) -> str:
     differ = of = 0
-    for tensors in pairs(bundle, make_inputs(bundle.graph, count)):
+    for tensors in pairs(bundle, make_inputs(bundle.graph, count), decode=decode):
         differ += sum(int(np.count_nonzero(want != got)) for _, want, got in tensors)
         of += sum(want.size for _, want, _ in tensors)
     return f"{differ}, {of:,}"
 
 
-def least_arena(data: bytes) -> int:
-    """The fewest bytes, by 16, with which TFLM takes the file."""
-    from tflite_micro.python.tflite_micro import runtime
-
-    few, many = 0, 1 << 20  # in 16 bytes
-    with silence():
-        while many - few > 1:
-            middle = (few + many) // 2
-            try:
-                runtime.Interpreter.from_bytes(data, arena_size=16 * middle)
-                many = middle
-            except RuntimeError:
-                few = middle
-    return 16 * many
+def far_from(on: str, bundle: Bundle, count: int) -> str:
+    """Output elements that differ, as the interpreter comes and by its reference kernels."""
+    if find_spec({"litert": "ai_edge_litert"}.get(on, on)) is None:
+        return "–"
+    found = list(differences(bundle, on, make_inputs(bundle.graph, count)).values())
+    return f"{' and '.join(f'{d.differing:,}' for d in found)} of {found[0].elements:,}"
 
 
-@contextmanager
-def silence() -> Iterator[None]:
-    """TFLM says on the process's own stderr what does not fit."""
-    kept, nothing = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nothing, 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept), os.close(nothing)
-
-
-def row(network: str, form: str, bits: int, count: int) -> dict[str, object]:
+def row(network: str, form: str, bits: int, count: int) -> dict[str, Any]:
     bundle = quantized(network, form, bits)
-    found: dict[str, object] = {"network": network, "format": form, "bits": bits, "tflm": against_tflm(bundle, count)}
+    found: dict[str, Any] = {"network": network, "format": form, "bits": bits, "tflm": against_tflm(bundle, count)}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "c"
         layout = export(bundle, "cortex-m4", folder)
         for on in ("host", "emulator"):
             verdict = verify(folder, on=on, count=count)
             found[on] = f"{verdict.mismatches}, {verdict.elements:,}"
-    data = content(bundle)[1]
-    sizes = {"file": len(data), "tflm_arena": least_arena(data), "weights": layout.weight_bytes}
-    return found | sizes | {"arena": layout.arena.total_bytes}
+    found |= {on: far_from(on, bundle, count) for on in ("litert", "tensorflow")}
+    found |= sizes(bundle) | {"weights": layout.weight_bytes, "arena": layout.arena.total_bytes}
+    if form != "fixp4":
+        found["decoded"] = {"tflm": against_tflm(bundle, count, decode=True)} | sizes(bundle, decode=True)
+    return found
 
 
-def write(rows: list[dict[str, object]]) -> None:
-    """The table between its marks."""
-    cells = [[f"{r[c]:,}" if isinstance(r[c], int) else str(r[c]) for c in COLUMNS] for r in rows]
+def sizes(bundle: Bundle, *, decode: bool = False) -> dict[str, Any]:
+    found = footprint(bundle, decode=decode)
+    return {"file": found.file_bytes, "tflm_arena": found.arena_bytes}
+
+
+def write(rows: list[dict[str, Any]]) -> None:
+    """The table between its marks; a file with codes and a table in a line below that of its bundle."""
+    told = []
+    for row in rows:
+        told.append(row)
+        if "decoded" in row:
+            head = {"network": row["network"], "format": f"{row['format']} as DECODE", "bits": row["bits"]}
+            told.append(head | row["decoded"])
+    cells = [
+        [f"{c:,}" if isinstance(c, int) else str(c) for c in (row.get(column, "") for column in COLUMNS)]
+        for row in told
+    ]
     lines = ["| " + " | ".join(line) + " |" for line in (HEADS, ["---"] * len(HEADS), *cells)]
     head, _, rest = README.read_text().partition(BEGIN)
     README.write_text(f"{head}{BEGIN}\n" + "\n".join(lines) + f"\n{END}{rest.partition(END)[2]}")
@@ -195,7 +194,11 @@ def main() -> int:
                         file.write(json.dumps(rows[-1]) + "\n")
                 if options.write:
                     write(rows)
-    return int(any(not str(r[on]).startswith("0,") for r in rows for on in ("tflm", "host", "emulator")))
+    if options.write:
+        write(rows)
+    held = [r[on] for r in rows for on in ("tflm", "host", "emulator")]
+    held += [r["decoded"]["tflm"] for r in rows if "decoded" in r]
+    return int(not all(told.startswith("0,") for told in held))
 
 
 if __name__ == "__main__":

@@ -240,6 +240,7 @@ def _export_tflite(bundle: Path, path: Path, *, approximate: bool, decode: bool,
     from mixcomp_edge.storage import check_file
     from mixcomp_edge.tflite.export import export as write
     from mixcomp_edge.tflite.micro import INSTALL
+    from mixcomp_edge.tflite.resolver import beside as resolver_of
 
     loaded = load_bundle(bundle)
     if not approximate and loaded.graph.contract == Q32:
@@ -252,14 +253,19 @@ def _export_tflite(bundle: Path, path: Path, *, approximate: bool, decode: bool,
     found = _difference(loaded, network, data)
     if json:
         told = {"model": network.name, "file": str(path), "bytes": len(data), "operations": len(network.operations)}
-        print_json({**told, "resolver": network.resolver, "difference": found.as_dict() if found else None})
+        told |= {"resolver": str(resolver_of(path)), "registered": network.registered}
+        print_json({**told, "difference": found.as_dict() if found else None})
         return
     output.print(f"{path}: {network.name}, {len(network.operations)} operations, {len(data):,} B.", highlight=False)
     if found is None:
         warn(f"how far it is from the bundle is not measured: the package tflite-micro is missing. {INSTALL}")
     else:
         output.print(f"TensorFlow Lite Micro: {found}", highlight=False)
-    output.print(network.resolver, highlight=False, markup=False)
+    output.print(
+        f"Its operators for TFLite Micro's resolver, in C++: {resolver_of(path)} ({', '.join(network.registered)}).",
+        highlight=False,
+        markup=False,
+    )
 
 
 def _difference(bundle: Bundle, network: Network, data: bytes) -> Difference | None:

@@ -29,13 +29,15 @@ from mixcomp_edge.storage import check_file, write_file
 
 if TYPE_CHECKING:
     from mixcomp_edge.bench.int8 import Comparison
+    from mixcomp_edge.tflite.footprint import Footprint
     from mixcomp_sim.duty import Duty
 
 
-class Width(StrEnum):
+class Other(StrEnum):
     """What --compare takes."""
 
     INT8 = "int8"
+    TFLM = "tflm"
 
 
 BAR = 12  # characters of a full share bar
@@ -76,7 +78,10 @@ def register(app: typer.Typer) -> None:
             typer.Option("--trace", metavar="FILE", help="Write a profile for Perfetto or speedscope."),
         ] = None,
         compare: Annotated[
-            Width | None, typer.Option("--compare", help="Put an int8 build of the same network beside it.")
+            Other | None,
+            typer.Option(
+                "--compare", help="Put beside it an int8 build of the network, or what it takes in TFLite Micro."
+            ),
         ] = None,
         count: Annotated[
             int | None,
@@ -95,7 +100,8 @@ def register(app: typer.Typer) -> None:
         the chip's flash and caches, energy one of its run current: each with its error.
 
         --compare int8 builds the same layers with 8-bit weights and activations, by our kernels for bytes; CMSIS-NN's
-        instructions stand beside where they are known for the network and core.
+        instructions stand beside where they are known for the network and core. --compare tflm writes the network as a
+        .tflite file and tells its bytes, and those of the least arena with which TensorFlow Lite Micro starts it.
 
         With --stream T it is one step, and the instructions of a frame are told.
 
@@ -103,8 +109,10 @@ def register(app: typer.Typer) -> None:
 
         Example: mixcomp-edge simulate resnet8.mce --target cortex-m4 --chip stm32l4r5 --per-layer --trace resnet8.json
         """
-        from mixcomp_edge.bench.int8 import compare_int8
+        from mixcomp_edge.bench.int8 import Comparison, compare_int8
         from mixcomp_edge.simulation import simulate as measure
+        from mixcomp_edge.tflite.footprint import Footprint, footprint
+        from mixcomp_edge.verification import opened
         from mixcomp_sim.duty import capacity, period
 
         if trace is not None:
@@ -128,17 +136,23 @@ def register(app: typer.Typer) -> None:
         )
         if trace is not None:
             write_file(trace, json_format.dumps(result.profile))
-        comparison = (
-            None if compare is None else compare_int8(source, result, chain_name=toolchain, stream=(stream, stream_dim))
-        )
+        found: Comparison | Footprint | None = None
+        stepped = (stream, stream_dim)
+        if compare is Other.INT8:
+            found = compare_int8(source, result, chain_name=toolchain, stream=stepped)
+        elif compare is Other.TFLM:
+            with opened(source, result.target, model=result.model, edited=True, stream=stepped) as (bundle, _, _):
+                found = footprint(bundle)
         if json:
-            print_json(result.as_dict() | ({} if comparison is None else {"compare": comparison.as_dict()}))
+            print_json(result.as_dict() | ({} if found is None else {"compare": found.as_dict()}))
         else:
             print_simulation(result, per_layer=per_layer)
-            if comparison is not None:
-                print_comparison(result, comparison, per_layer=per_layer)
+            if isinstance(found, Footprint):
+                print_footprint(result, found)
+            elif found is not None:
+                print_comparison(result, found, per_layer=per_layer)
             show_next("mixcomp-edge boards, and mixcomp-edge export M.mce --board BOARD -o DIR")
-        exact = result.bit_exact and (comparison is None or comparison.int8.bit_exact)
+        exact = result.bit_exact and (not isinstance(found, Comparison) or found.int8.bit_exact)
         raise typer.Exit(0 if exact else 1)
 
 
@@ -245,6 +259,23 @@ def print_comparison(ours: Simulation, comparison: Comparison, *, per_layer: boo
         )
     if not int8.bit_exact:
         output.print("[bold red]the int8 build's output differs from Python[/]")
+
+
+def print_footprint(ours: Simulation, micro: Footprint) -> None:
+    """Ours, TensorFlow Lite Micro's and their ratio, of what both have."""
+    from mixcomp_edge.tflite.footprint import NOTE
+    from mixcomp_edge.tflite.micro import INSTALL
+
+    table = Table("beside TFLite Micro", *[Column(name, justify="right") for name in ("ours", "TFLM", "ours / TFLM")])
+    weights, arena = ours.flash_bytes["weights"], ours.ram_bytes["arena"]
+    table.add_row(
+        "weights and .tflite file, B", f"{weights:,}", f"{micro.file_bytes:,}", f"{weights / micro.file_bytes:.2f}"
+    )
+    if micro.arena_bytes is not None:
+        table.add_row("arena, B", f"{arena:,}", f"{micro.arena_bytes:,}", f"{arena / micro.arena_bytes:.2f}")
+    output.print(table)
+    why = NOTE if micro.arena_bytes is not None else f"TFLM's arena needs the package tflite-micro. {INSTALL}"
+    output.print(f"[bold]note:[/] {why}", highlight=False)
 
 
 def _layers_beside(ours: Simulation, comparison: Comparison) -> Table:

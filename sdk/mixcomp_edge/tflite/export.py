@@ -1,4 +1,4 @@
-"""A bundle as a .tflite file on disk."""
+"""A bundle as a .tflite file on disk, and beside it C++ with the op resolver that the file needs."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from pathlib import Path
 
 from mixcomp_edge import __version__
 from mixcomp_edge.bundle import Bundle
-from mixcomp_edge.storage import write_file
+from mixcomp_edge.storage import check_file, write_file
 from mixcomp_edge.tflite.decode import decoded
 from mixcomp_edge.tflite.network import Network, network
+from mixcomp_edge.tflite.resolver import beside, resolver
 from mixcomp_edge.tflite.writer import write
 
 METADATA = "mixcomp-edge"  # its entry in the file: JSON with the version that wrote it and the digest of the bundle
@@ -24,7 +25,10 @@ def content(bundle: Bundle, *, decode: bool = False) -> tuple[Network, bytes]:
 
 
 def export(bundle: Bundle, path: Path, *, decode: bool = False) -> tuple[Network, bytes]:
-    """Writes it, whole or not at all; StorageError where it cannot be written."""
+    """Writes both, each whole or not at all; StorageError where they cannot be written."""
     found, data = content(bundle, decode=decode)
+    snippet = beside(path)
+    check_file(snippet)
     write_file(path, data)
+    write_file(snippet, resolver(found))
     return found, data

@@ -22,11 +22,9 @@ class Network:
     outputs: tuple[Tensor, ...]
 
     @property
-    def resolver(self) -> str:
-        """C++ that makes an op resolver of just what the file needs."""
-        calls = sorted({schema.KINDS[operation.kind].adds for operation in self.operations})
-        lines = [f"tflite::MicroMutableOpResolver<{len(calls)}> resolver;", *(f"resolver.{call}();" for call in calls)]
-        return "\n".join(lines)
+    def registered(self) -> list[str]:
+        """Calls of an op resolver that register just what the file needs."""
+        return sorted({schema.KINDS[operation.kind].adds for operation in self.operations})
 
 
 def network(graph: Graph) -> Network:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
 
 import numpy as np
 import pytest
@@ -12,7 +14,7 @@ from mixcomp_edge.ir.graph import Graph
 from mixcomp_edge.ir.types import QType, Requant
 from mixcomp_edge.operators.input import QInput
 from mixcomp_edge.operators.reduce import QReduceNorm
-from mixcomp_edge.tflite.export import METADATA, content
+from mixcomp_edge.tflite.export import METADATA, content, export
 from mixcomp_edge.tflite.network import network
 from sdk.codegen import zoo
 
@@ -77,11 +79,41 @@ def test_the_same_bundle_gives_the_same_bytes():
     assert content(zoo.bundle("branches"))[1] == content(zoo.bundle("branches"))[1]
 
 
-def test_the_resolver_has_an_entry_for_each_operator_that_the_file_holds():
+STAND_IN = """#pragma once
+enum TfLiteStatus { kTfLiteOk, kTfLiteError };
+namespace tflite {
+template <unsigned N> struct MicroMutableOpResolver {
+    unsigned count = 0;
+    TfLiteStatus add() { return ++count > N ? kTfLiteError : kTfLiteOk; }
+CALLS
+};
+}
+"""
+MAIN = """#include "MINE"
+int main()
+{
+    mce_branches_resolver resolver;
+    const bool fits = mce_branches_register(resolver) == kTfLiteOk && resolver.count == COUNT;
+    return fits && resolver.add() == kTfLiteError ? 0 : 1; // it has room for these alone
+}
+"""
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="g++ is not installed")
+def test_the_header_beside_a_file_registers_each_operator_that_the_file_holds(tmp_path):
+    export(zoo.bundle("branches"), tmp_path / "m.tflite")
     found, _ = model("branches")
-    text = network(zoo.graph("branches")).resolver
-    assert text.startswith(f"tflite::MicroMutableOpResolver<{len({c.builtinCode for c in found.operatorCodes})}> ")
-    assert "resolver.AddConv2D();" in text
+    calls = network(zoo.graph("branches")).registered
+    assert "AddConv2D" in calls
+    assert len(calls) == len({code.builtinCode for code in found.operatorCodes})
+    header = tmp_path / "tensorflow" / "lite" / "micro" / "micro_mutable_op_resolver.h"
+    header.parent.mkdir(parents=True)
+    methods = "\n".join(f"    TfLiteStatus {call}() {{ return add(); }}" for call in calls)
+    header.write_text(STAND_IN.replace("CALLS", methods))
+    (tmp_path / "main.cpp").write_text(MAIN.replace("MINE", "m_resolver.h").replace("COUNT", str(len(calls))))
+    words = ["g++", "-std=c++17", "-Wall", "-Wextra", "-Werror", f"-I{tmp_path}", "main.cpp", "-o", "main"]
+    subprocess.run(words, cwd=tmp_path, check=True)
+    subprocess.run([tmp_path / "main"], check=True)
 
 
 def test_what_tensorflow_lite_micro_lacks_is_refused_by_name():
