@@ -1,11 +1,14 @@
 """What static analysis says of the runtime: cppcheck, its addon for MISRA C:2012, clang-tidy and clang's analyzer.
 
-    python tests/firmware/analysis.py       every body of every kernel, the protocol and a model; a table, minutes
+    python tests/firmware/analysis.py                 every body of every kernel, the protocol and a model; half an hour
+    python tests/firmware/analysis.py --record FILE   goes on where a run stopped, over what changed since
 
 firmware/deviations.toml lists what they say and we keep, with reasons."""
 
 from __future__ import annotations
 
+import argparse
+import json
 import re
 import subprocess
 import sys
@@ -14,6 +17,7 @@ import tomllib
 from collections import Counter
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -26,6 +30,7 @@ from sdk.codegen import zoo
 DEVIATIONS = tomllib.loads((build.FIRMWARE / "deviations.toml").read_text())
 TOOLS = ("misra", "cppcheck", "tidy")
 KEPT = {tool: {rule for entry in DEVIATIONS[tool] for rule in entry["rules"]} for tool in TOOLS}
+RULES = {f"misra-c2012-{rule}" for rule in KEPT["misra"]} | KEPT["cppcheck"] | KEPT["tidy"]
 CPPCHECK = ["cppcheck", "--quiet", "--std=c99", "-D__GNUC__=12", "--platform=unix32", "--template={id} {file}:{line}"]
 MISRA = ["--addon=misra", "--enable=style,warning,performance,portability"]
 TIDY = ["clang-tidy", "--quiet", "--header-filter=.*"]
@@ -58,8 +63,7 @@ def cppcheck(source: Path, *, misra: bool = True) -> Findings:
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{' '.join(words)}\n{done.stdout}{done.stderr}"
     said = Counter(line.split(maxsplit=1)[0] for line in done.stderr.splitlines() if line.strip())
-    kept = {f"misra-c2012-{rule}" for rule in KEPT["misra"]} | KEPT["cppcheck"]
-    return Counter({rule: n for rule, n in said.items() if rule not in kept})
+    return Counter({rule: n for rule, n in said.items() if rule not in RULES})
 
 
 def clang_tidy(source: Path) -> Findings:
@@ -78,17 +82,38 @@ def everything(folder: Path) -> list[Path]:
     return [*(build.source(kernel) for kernel in bodies()), model(folder / "c"), *mine]
 
 
-def main() -> int:
-    """Tells of each file as it comes what is found; how many findings there are."""
+def main(record: Path | None = None) -> int:
+    """Tells of each file as it comes what is found, what the record knows before; 1 where there are findings."""
+    lines = record.read_text().splitlines() if record and record.exists() else []
+    kept = sorted(RULES)
+    known = {told["digest"]: told["found"] for told in map(json.loads, lines) if RULES.issuperset(told["kept"])}
     count = 0
+
+    def look(source: Path) -> tuple[str, Findings]:
+        key = digest(source)
+        found = known[key] if key in known else both(source)
+        return key, Counter({rule: times for rule, times in found.items() if rule not in RULES})
+
     with tempfile.TemporaryDirectory() as name, ThreadPoolExecutor(2) as pool:
         sources = everything(Path(name))
-        for source, found in zip(sources, pool.map(both, sources), strict=True):
+        for source, (key, found) in zip(sources, pool.map(look, sources), strict=True):
             count += found.total()
             for rule, times in sorted(found.items()):
                 print(f"{source.name}: {rule} ({times})", flush=True)
+            if record and key not in known:
+                with record.open("a") as file:
+                    told = {"file": source.name, "digest": key, "found": found, "kept": kept}
+                    file.write(json.dumps(told) + "\n")
     print(f"{len(sources)} files, {count} findings")
     return min(count, 1)
+
+
+def digest(source: Path) -> str:
+    """Of a file, of the headers that it includes and of what is looked for."""
+    words = [*build.host_compiler(), "-std=c99", "-MM", *include(source), str(source)]
+    rule = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+    files = [Path(word) for word in rule.split(":", 1)[1].replace("\\\n", " ").split()]
+    return sha256(b"".join((*(path.read_bytes() for path in files), str(DEVIATIONS["checks"]).encode()))).hexdigest()
 
 
 def both(source: Path) -> Findings:
@@ -100,4 +125,6 @@ def total(findings: Iterable[Findings]) -> Findings:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--record", type=Path, help="append what each file's findings are, and do not look twice")
+    sys.exit(main(parser.parse_args().record))

@@ -19,7 +19,7 @@ INCLUDES = "".join(f'#include "mixcomp/{h.name}"\n' for h in sorted((FIRMWARE / 
 WRITTEN = tempfile.TemporaryDirectory(prefix="mixcomp-kernels-")
 SHIM = Path(__file__).with_name("shim.c")
 WARNINGS = ["-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wsign-conversion", "-Wshadow"]
-WARNINGS += ["-Wcast-align", "-Wstrict-prototypes", "-Werror"]
+WARNINGS += ["-Wcast-align", "-Wcast-qual", "-Wstrict-prototypes", "-Werror"]
 
 
 def source(kernel: Kernel) -> Path:

@@ -11,7 +11,7 @@ from firmware import build
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Where the library is given, with sanitizers, say: only what calls it."""
     if "MCE_TEST_LIBRARY" in os.environ:
-        items[:] = [item for item in items if "kernels" in getattr(item, "fixturenames", ())]
+        items[:] = [item for item in items if {"kernels", "all_kernels"} & {*getattr(item, "fixturenames", ())}]
 
 
 @pytest.fixture(scope="session")

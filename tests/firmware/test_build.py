@@ -10,9 +10,11 @@ import pytest
 
 from firmware import build
 from firmware.write_sizes import KERNELS
+from mixcomp_edge.ir.graph import TFLM
 from mixcomp_edge.plan.kernels import catalogue
 
 FEW = 5  # layers a kernel in CI, where only portable C has kernels of contract tflm
+HERE = Path(__file__).parent
 INCLUDE = f"-I{build.FIRMWARE / 'include'}"
 
 
@@ -95,11 +97,7 @@ def test_no_case_leaves_its_memory_or_overflows(compiler, examples, tmp_path):
         pytest.skip(f"{compiler} is not installed")
     kernels = build.SOURCES if examples == FEW else [build.source(k) for k in KERNELS]
     environment = sanitized(compiler, tmp_path, examples, kernels)
-    here = Path(__file__).parent
-    command = [sys.executable, "-m", "pytest", str(here), "-x", "-p", "no:cacheprovider", "-p", "no:xdist"]
-    done = subprocess.run(command, env=environment, cwd=here.parents[1], capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
-
+    assert " passed" in ran(environment, HERE)
     short = (
         "import ctypes, sys; sys.path.insert(0, 'tests'); from firmware import structs, build\n"
         "k = build.load(None); y = structs.garbage(17)\n"
@@ -107,7 +105,25 @@ def test_no_case_leaves_its_memory_or_overflows(compiler, examples, tmp_path):
         "k.test_store_next(2, y.pointer, 17, 1); print('outside')"
     )
     done = subprocess.run(
-        [sys.executable, "-c", short], env=environment, cwd=here.parents[1], capture_output=True, text=True
+        [sys.executable, "-c", short], env=environment, cwd=HERE.parents[1], capture_output=True, text=True
     )
     assert done.stdout == "inside\n"
     assert "heap-buffer-overflow" in done.stderr
+
+
+def ran(environment: dict[str, str], *words: object) -> str:
+    """What pytest says, which passes."""
+    command = [sys.executable, "-m", "pytest", *map(str, words), "-x", "-p", "no:cacheprovider", "-p", "no:xdist"]
+    done = subprocess.run(command, env=environment, cwd=HERE.parents[1], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
+    return done.stdout
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("compiler", ["gcc", "clang"])
+def test_no_kernel_of_contract_tflm_leaves_its_memory_in_many_graphs(compiler, tmp_path):
+    """Those for cores with instructions of their own, too, by their plain C for PCs."""
+    if not shutil.which(compiler):
+        pytest.skip(f"{compiler} is not installed")
+    environment = sanitized(compiler, tmp_path, 40, [build.source(kernel) for kernel in catalogue(TFLM)])
+    assert "1 passed" in ran(environment, HERE / "test_tflm.py", "-m", "long")

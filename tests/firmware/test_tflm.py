@@ -4,6 +4,7 @@ tests/sdk/tflite holds that against TensorFlow Lite Micro itself."""
 from __future__ import annotations
 
 import ctypes
+import os
 import re
 from fractions import Fraction
 from math import floor
@@ -24,6 +25,7 @@ from support.scaled_graphs import OPS, by_tflm, graphs
 
 OWN = [kernel for kernel in catalogue(TFLM) if kernel not in catalogue()]
 MOST = 2**31 - 1
+EXAMPLES = int(os.environ.get("MCE_TEST_EXAMPLES", "40"))  # test_build.py says how many under the sanitizers
 
 
 def doubled(acc: int, m: int, shift: int) -> int:
@@ -86,6 +88,8 @@ def test_every_kernel_computes_the_contract(op, data, kernels):
 @pytest.fixture(scope="module")
 def all_kernels(tmp_path_factory) -> ctypes.CDLL:
     """Those for cores with instructions of their own, too."""
+    if "MCE_TEST_LIBRARY" in os.environ:
+        return build.load(tmp_path_factory.mktemp("tflm"))
     path = tmp_path_factory.mktemp("tflm") / "kernels.so"
     sources = [build.source(kernel) for kernel in catalogue(TFLM)]
     build.compile_c(build.host_compiler(), [*build.WARNINGS, "-O1", "-fPIC", "-shared"], sources, path)
@@ -93,7 +97,7 @@ def all_kernels(tmp_path_factory) -> ctypes.CDLL:
 
 
 @pytest.mark.long
-@settings(max_examples=1000, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25 * EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 @given(graphs(most=8))
 def test_every_kernel_computes_the_contract_in_many_graphs(all_kernels, graph):
     assert wrong(by_tflm(graph), all_kernels) == []
