@@ -25,7 +25,9 @@ def register(app: typer.Typer) -> None:
             typer.Option("--chip", help="Chip with that core: stm32l4r5, nrf52840, …", show_default="one a core"),
         ] = None,
         model: ModelOption = None,
-        compare: Annotated[bool, typer.Option("--compare", help="Put an int8 build of the network beside it.")] = False,
+        compare: Annotated[
+            bool, typer.Option("--compare", help="Put an int8 build and TFLite Micro beside it.")
+        ] = False,
         toolchain: ChainOption = None,
         json: JsonFlag = False,
     ) -> None:

@@ -148,6 +148,8 @@ def _results(result: RunResult) -> Iterator[tuple[str, str]]:
         yield f"{a.name}, C on emulated {target}", metric_text(a.c_emulated, a.unit) + few
     if a.inputs:
         yield "outputs that differ", str(result.differing_outputs)
-    compared = sum(verdict.elements for verdict in result.verdicts)
-    wrong = sum(verdict.mismatches for verdict in result.verdicts)
-    yield "layer elements compared / different", f"{compared:,} / {wrong}"
+    for verdict in result.verdicts:
+        yield (
+            f"layer elements compared / different, {verdict.transport}",
+            f"{verdict.elements:,} / {verdict.mismatches}",
+        )

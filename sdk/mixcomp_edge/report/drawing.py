@@ -1,19 +1,22 @@
 """The page's pictures as SVG shapes, worked out here so that the template only prints them: the network with what reads
-what, and the arena over the layers' time."""
+what, the arena over the layers' time, and what a layer gets out of an instruction and out of a byte."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil, floor, log2
 
 from mixcomp_edge.ir.graph import Graph
 from mixcomp_edge.ir.nodes import QNode
 from mixcomp_edge.ir.weighted import Weighted
 from mixcomp_edge.plan.layout import Layout
+from mixcomp_edge.simulation import LayerCost
 
 ROW, BOX = 34, 24  # pixels from node to node, and of a node's box
 LANE = 10  # pixels between the curves of values that wait
 LEFT, WIDTH = 130, 330  # of a box
 ARENA_WIDTH, ARENA_HEIGHT = 900, 260
+ROOF_WIDTH, ROOF_HEIGHT, MARGIN = 640, 260, 46
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,80 @@ class ArenaMap:
     nbytes: int
     width: int = ARENA_WIDTH
     height: int = ARENA_HEIGHT
+
+
+@dataclass(frozen=True)
+class Point:
+    """A layer."""
+
+    x: float
+    y: float
+    kind: str  # as a Box has it
+    title: str
+
+
+@dataclass(frozen=True)
+class Tick:
+    at: float  # pixels along the axis
+    text: str
+
+
+@dataclass(frozen=True)
+class Roofline:
+    """Both axes logarithmic, of base 2; `roof`: where the best layer lies."""
+
+    points: tuple[Point, ...]
+    columns: tuple[Tick, ...]  # MAC a byte
+    rows: tuple[Tick, ...]  # MAC an instruction
+    roof: float
+    best: float
+    width: int = ROOF_WIDTH
+    height: int = ROOF_HEIGHT
+    margin: int = MARGIN
+
+
+def roofline(graph: Graph, layers: tuple[LayerCost, ...]) -> Roofline | None:
+    """Layers by MAC an instruction, and by MAC a byte of their weights, of what they read and of what they make."""
+    costs = [layer for layer in layers if layer.macs and layer.instructions]
+    if not costs:
+        return None
+    at = [(layer.macs / _traffic(graph, layer), layer.macs / layer.instructions) for layer in costs]
+    across = _Axis([x for x, _ in at], MARGIN, ROOF_WIDTH - MARGIN / 2)
+    upwards = _Axis([y for _, y in at], ROOF_HEIGHT - MARGIN, MARGIN / 2)
+    points = tuple(
+        Point(
+            across(x),
+            upwards(y),
+            _box(node, 0).kind if isinstance(node := graph[layer.name], QNode) else "plain",
+            f"{layer.name}: {y:.2f} MAC an instruction, {x:.1f} MAC a byte",
+        )
+        for layer, (x, y) in zip(costs, at, strict=True)
+    )
+    best = max(y for _, y in at)
+    return Roofline(points, across.ticks, upwards.ticks, upwards(best), best)
+
+
+def _traffic(graph: Graph, layer: LayerCost) -> int:
+    node = graph[layer.name]
+    values = [n.nbytes for n in (node, *graph.sources(node)) if isinstance(n, QNode) and not n.is_constant]
+    return max(1, layer.flash_bytes + sum(values))
+
+
+class _Axis:
+    """Pixels between two ends, over the powers of two that hold all values."""
+
+    def __init__(self, values: list[float], first: float, last: float) -> None:
+        self.low, self.high = floor(log2(min(values))), ceil(log2(max(values)))
+        self.high += self.low == self.high
+        self.first, self.step = first, (last - first) / (self.high - self.low)
+
+    def __call__(self, value: float) -> float:
+        return round(self.first + self.step * (log2(value) - self.low), 1)
+
+    @property
+    def ticks(self) -> tuple[Tick, ...]:
+        powers = range(self.low, self.high + 1)
+        return tuple(Tick(self(2.0**n), str(2**n) if n >= 0 else f"1/{2**-n}") for n in powers)
 
 
 def network(graph: Graph) -> Network:

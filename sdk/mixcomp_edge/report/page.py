@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 from mixcomp_edge import __version__, resources
 from mixcomp_edge.bundle import Bundle
 from mixcomp_edge.codegen.environment import environment
+from mixcomp_edge.errors import UnsupportedError
 from mixcomp_edge.plan.layout import Layout
 from mixcomp_edge.report import drawing
 from mixcomp_edge.report.beside import Beside, beside
 from mixcomp_edge.simulation import Simulation, chip_for, measure_core, usual_inputs
 from mixcomp_edge.storage import sealed_page
+from mixcomp_edge.tflite.footprint import NOTE, Footprint, footprint
 from mixcomp_edge.verification import emulated_core, opened
 
 if TYPE_CHECKING:
@@ -64,12 +66,13 @@ def report(
     scored: Scored | None = None,
     other: str | Path | None = None,
 ) -> str:
-    """The page of a bundle or an exported folder: simulated on the chip, and as int8 beside it where `compare`.
+    """The page of a bundle or an exported folder: simulated on the chip, and where `compare` as int8 and what it takes
+    in TensorFlow Lite Micro beside it.
 
     other: a second one, on the same chip, beside it."""
     with opened(Path(source), target_name, model=model) as (bundle, layout, project):
         found = _measured(bundle, layout, project, chain_name, chip_name)
-        comparison, second = None, None
+        comparison, second, micro = None, None, None
         if other is not None:
             with opened(Path(other), layout.target.name) as (its_bundle, its_layout, its_project):
                 its = _measured(its_bundle, its_layout, its_project, chain_name, chip_name)
@@ -78,7 +81,16 @@ def report(
             from mixcomp_edge.bench.int8 import compare_int8
 
             comparison = compare_int8(Path(source), found, chain_name=chain_name)
-        return render_report(bundle, layout, found, comparison, scored, second)
+            micro = _in_tflm(bundle)
+        return render_report(bundle, layout, found, comparison, scored, second, micro)
+
+
+def _in_tflm(bundle: Bundle) -> Footprint | None:
+    """None where TensorFlow Lite Micro has no form of it."""
+    try:
+        return footprint(bundle)
+    except UnsupportedError:
+        return None
 
 
 def _measured(
@@ -98,6 +110,7 @@ def render_report(
     comparison: Comparison | None = None,
     scored: Scored | None = None,
     second: Beside | None = None,
+    micro: Footprint | None = None,
 ) -> str:
     """The page of figures that are there."""
     jinja = environment()
@@ -110,10 +123,14 @@ def render_report(
         s=found,
         layers=[_layer(layer, found) for layer in found.layers],
         columns=COLUMNS,
+        bounded={"cycles": "cycles", "energy_uj": "energy"},
         network=drawing.network(layout.graph),
         arena=drawing.arena_map(layout),
+        roofline=drawing.roofline(layout.graph, found.layers),
         lower_bound=layout.arena.lower_bound_bytes,
         comparison=comparison,
+        micro=micro,
+        micro_note=NOTE,
         second=second,
         scored=scored,
         origin=_origin(bundle),
@@ -141,8 +158,8 @@ def _layer(layer: Any, found: Simulation) -> dict[str, Any]:
     values = {key: getattr(layer, key) for key, _, _ in COLUMNS if key != "per_mac"}
     values["per_mac"] = layer.instructions / layer.macs if layer.macs else None
     bars = {key: round(100 * values[key] / max(1, peak)) for key, peak in most.items()}
-    form = f"{layer.weights} weights, " if layer.weights else ""
-    return {"name": layer.name, "op": layer.op, "form": f"{form}{layer.act_bits}-bit values", **values, "bars": bars}
+    form = ", ".join(filter(None, (layer.weights, f"{layer.act_bits} bits")))
+    return {"name": layer.name, "op": layer.op, "form": form, **values, "bars": bars}
 
 
 def _origin(bundle: Bundle) -> list[tuple[str, str]]:

@@ -94,6 +94,8 @@ def test_the_verdict_and_the_totals_stand_on_top(text, found):
     assert f"{found.instructions:,}" in text
     assert f"{found.flash_bytes['total']:,} B" in text
     assert "Beside int8" in text
+    assert "Beside TensorFlow Lite Micro" in text
+    assert f"cycles ±{100 * found.error['cycles']:.0f} %" in text
     assert f"({found.timing})" in text
 
 
@@ -121,6 +123,19 @@ def test_every_node_and_every_reading_is_drawn(file):
         picture = drawing.network(bundle.graph)
         assert len(picture.boxes) == len(bundle.graph.nodes)
         assert len(picture.curves) == sum(len(set(node.inputs)) for node in bundle.graph.nodes)
+
+
+def test_a_layer_with_macs_is_a_point_of_the_roofline_and_the_best_lies_on_the_roof(file, found):
+    with opened(file, None) as (bundle, _, _):
+        picture = drawing.roofline(bundle.graph, found.layers)
+        assert drawing.roofline(bundle.graph, ()) is None
+    layers = [layer for layer in found.layers if layer.macs]
+    assert len(picture.points) == len(layers)
+    best = max(layers, key=lambda layer: layer.macs / layer.instructions)
+    assert picture.best == best.macs / best.instructions
+    [point] = [point for point in picture.points if point.title.startswith(f"{best.name}: ")]
+    assert point.y == picture.roof == min(other.y for other in picture.points)
+    assert len(picture.columns) > 1 < len(picture.rows)
 
 
 def test_what_people_write_is_text_and_never_markup(file, found):
