@@ -38,19 +38,18 @@ np.save(sys.argv[1] + "/y.npy", model.predict(data, verbose=0))
 """
 
 
-@pytest.mark.long
+@pytest.mark.parametrize("name", ["model.keras", pytest.param("saved", marks=pytest.mark.long)])
 @pytest.mark.skipif(not HAS_TENSORFLOW, reason="needs tensorflow: pip install 'mixcomp-edge[tensorflow]'")
-def test_a_keras_model_computes_what_keras_computes(tmp_path):
+def test_a_keras_model_computes_what_keras_computes(name, tmp_path):
     pytest.importorskip("ai_edge_litert")
     subprocess.run([sys.executable, "-c", MAKE, tmp_path], check=True, capture_output=True)
     expected = np.load(tmp_path / "y.npy")
     x = torch.from_numpy(np.moveaxis(np.load(tmp_path / "d.npz")["x"], -1, 1).copy())
-    for name in ("model.keras", "saved"):
-        task = load_task(str(tmp_path / name), Source(data=tmp_path / "d.npz"))
-        assert task.input_shape == (3, 12, 10)
-        with torch.no_grad():
-            np.testing.assert_allclose(task.model(x).numpy(), expected, atol=1e-5)
-        assert len(prepare(task.model, task.calibration, name="net").macs) == 3
+    task = load_task(str(tmp_path / name), Source(data=tmp_path / "d.npz"))
+    assert task.input_shape == (3, 12, 10)
+    with torch.no_grad():
+        np.testing.assert_allclose(task.model(x).numpy(), expected, atol=1e-5)
+    assert len(prepare(task.model, task.calibration, name="net").macs) == 3
 
 
 @pytest.mark.skipif(HAS_TENSORFLOW, reason="TensorFlow is there")
