@@ -41,7 +41,11 @@ NETWORKS = {
     ),
     "spoken_digits": ("DS-CNN, spoken digits", Source()),
 }  # fmt: skip
-METHODS = {"calibration": "calibration alone (`--epochs 0`)", "taught": "taught by the float model"}
+METHODS = {
+    "calibration": ("calibrated", {"epochs": 0, "reconstruct": False}),
+    "rounded": ("rounded layer by layer (`--epochs 0`)", {"epochs": 0}),
+    "taught": ("then taught by the float model", {}),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -63,10 +67,10 @@ class Trial:
 def trials() -> Iterator[Trial]:
     for network in NETWORKS:
         for bits in (8, 4):
-            yield Trial(network, 512, 0, bits, "calibration", 0)
+            yield from (Trial(network, 512, 0, bits, method, 0) for method in ("calibration", "rounded"))
             yield from (Trial(network, 512, 0, bits, "taught", seed) for seed in range(3))
-            yield Trial(network, 100, 0, bits, "calibration", 0)
-            yield from (Trial(network, 100, part, bits, "taught", 0) for part in range(5))
+            for method in METHODS:
+                yield from (Trial(network, 100, part, bits, method, 0) for part in range(5))
 
 
 class Scaled(nn.Module):
@@ -109,7 +113,7 @@ def run(trial: Trial, work: Path) -> dict[str, Any]:
 
     start = time.process_time()
     task = load_task(str(file), replace(NETWORKS[trial.network][1], data=work / "x.npz"))
-    recipe = task.recipe.with_(epochs=0 if trial.method == "calibration" else None, seed=trial.seed)
+    recipe = task.recipe.with_(**METHODS[trial.method][1], seed=trial.seed)
     bundle = quantize(task, QuantPlan(LayerPlan(act_bits=trial.bits)), recipe).bundle
     seconds = time.process_time() - start
     outputs = bundle.predict(known.test.x.astype(np.float32))
@@ -122,9 +126,10 @@ def table(rows: list[dict[str, Any]]) -> str:
     groups: dict[tuple[Any, ...], dict[str, list[dict[str, Any]]]] = defaultdict(lambda: defaultdict(list))
     for row in rows:
         groups[row["network"], row["samples"], row["bits"]][row["method"]].append(row)
+    methods = " | ".join(name for name, _ in METHODS.values())
     lines = [
-        f"| network | samples | activations | float | {' | '.join(METHODS.values())} | processor time |",
-        "|---|---|---|---|---|---|---|",
+        f"| network | samples | activations | float | {methods} | processor time |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     order = [(network, samples, bits) for network in NETWORKS for samples in (512, 100) for bits in (8, 4)]
     for network, samples, bits in order:

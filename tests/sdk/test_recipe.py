@@ -19,6 +19,7 @@ CHOICES = {
     "quantizer_uneven": ("learned", "mse", "entropy", "max", "std"),
     "estimator": ("straight", "tanh", "tanh_as_printed", "linear"),
 }
+SWITCHES = ("augment", "reconstruct")
 WHOLE = ("epochs", "batch_size", "seed", "threads")
 
 
@@ -29,7 +30,7 @@ def written(folder, text: str):
 
 
 def test_the_entries_are_these():
-    assert sorted(Recipe().as_dict()) == sorted([*RANGES, *CHOICES, "augment"])
+    assert sorted(Recipe().as_dict()) == sorted([*RANGES, *CHOICES, *SWITCHES])
 
 
 @pytest.mark.parametrize("key", RANGES)
@@ -67,15 +68,16 @@ def test_a_choice_is_one_of_those_known(key):
 
 
 @pytest.mark.parametrize("value", [1, 0, "true", None])
-def test_augment_is_true_or_false(value):
-    with pytest.raises(RecipeError, match=r"recipe: augment = .*, expected true or false"):
-        Recipe(augment=value)
+@pytest.mark.parametrize("key", SWITCHES)
+def test_a_switch_is_true_or_false(key, value):
+    with pytest.raises(RecipeError, match=f"recipe: {key} = .*, expected true or false"):
+        Recipe(**{key: value})
 
 
 def test_a_recipe_comes_back_from_its_dictionary_and_from_its_file(tmp_path):
     recipe = Recipe(epochs=7, batch_size=32, lr=0.25, lr_step=0.125, weight_decay=0.5, warmup=0.0, distill=1.0,
                     temperature=4.0, dampen=0.5,
-                    augment=False, quantizer_even="entropy", quantizer_uneven="max", estimator="tanh",
+                    augment=False, reconstruct=True, quantizer_even="entropy", quantizer_uneven="max", estimator="tanh",
                     seed=2**63 - 1, threads=2)  # fmt: skip
     assert Recipe(**recipe.as_dict()) == recipe
     text = "".join(f"{key} = {json.dumps(value)}\n" for key, value in recipe.as_dict().items())
@@ -100,6 +102,7 @@ def test_the_built_in_recipes_have_names_and_leave_a_task_its_epochs():
     assert (paper.quantizer_even, paper.quantizer_uneven, paper.estimator) == ("entropy", "max", "tanh")
     assert (paper.distill, best.quantizer_even, best.quantizer_uneven) == (0.0, "learned", "learned")
     calibrate = load_recipe("calibrate", task)
+    assert calibrate.reconstruct
     assert (calibrate.distill, calibrate.features, calibrate.epochs, calibrate.seed) == (1.0, 1.0, 9, 5)
     for recipe in (paper, best):
         assert (recipe.epochs, recipe.batch_size, recipe.seed) == (9, 7, 5)

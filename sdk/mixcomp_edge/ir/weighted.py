@@ -39,6 +39,11 @@ class Layer(Activated):
         """Multiply-accumulates of one input."""
         raise NotImplementedError
 
+    @property
+    def parts(self) -> int:
+        """Into so many, equal ones, its outputs fall, each of which reads channels of its own."""
+        return 1
+
     def is_nonnegative(self, inputs: list[bool]) -> bool:
         """By its weights and biases as they are when the types are chosen."""
         signless = bool(np.all(self.weight >= 0) and np.all(self.bias >= 0))

@@ -43,6 +43,10 @@ class Conv2d(Layer):
         return 2 if len(self.inputs) == 2 else 1
 
     @property
+    def parts(self) -> int:
+        return self.groups
+
+    @property
     def macs(self) -> int:
         return prod(self.shape[:-1]) * self.weight.size
 

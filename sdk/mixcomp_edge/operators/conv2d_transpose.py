@@ -41,6 +41,10 @@ class Conv2dTranspose(Layer):
     made: Size  # and of y
 
     @property
+    def parts(self) -> int:
+        return self.groups
+
+    @property
     def macs(self) -> int:
         return prod(self.read) * self.weight.size
 

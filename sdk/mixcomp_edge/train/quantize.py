@@ -29,6 +29,7 @@ from mixcomp_edge.streaming import STEP_FRAMES, check_whole, step_form
 from mixcomp_edge.train.loop import checkpoint as checkpoints
 from mixcomp_edge.train.loop.engine import Engine, OneProcess
 from mixcomp_edge.train.loop.fit import Listener, evaluate, fit
+from mixcomp_edge.train.method.reconstruct import reconstruct
 from mixcomp_edge.train.metrics import Metric
 from mixcomp_edge.train.quantized_model import QuantizedModel, prepare
 from mixcomp_edge.train.recipe import Recipe
@@ -100,6 +101,8 @@ def quantize(
         graph = lower(model.quantized_graph(), contract)  # what cannot be lowered is refused before the training
         if task.stream is not None:
             check_whole(step_form(graph, task.stream))  # so is what cannot run frame by frame
+        if recipe.reconstruct:
+            reconstruct(model, task.calibration)
         if recipe.epochs > 0:
             file = _beside(checkpoint, suffix)
             fit(model, task, recipe, teacher=task.model, stage=stage, checkpoint=file, listener=listener, engine=engine)

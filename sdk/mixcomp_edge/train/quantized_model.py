@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator, Mapping, Set
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
@@ -101,21 +102,29 @@ class QuantizedModel(nn.Module):
         for node in self.graph.nodes:
             inputs = [given[node.name]] if node.is_input else [values[name] for name in node.inputs]
             inputs = inputs or [*given.values()][:1]  # a constant is of the samples' type
-            is_layer = isinstance(node, weighted.Layer)
-            parameters = (self.weight(node.name), self.layer(node.name).bias) if is_layer else ()
-            stored = self.stored(node)
-            value = forward(node, inputs, *parameters, *([] if stored is None else [stored]))
+            value = self.value(node, inputs)
             if observe is not None:
                 observe(node.name, value)
-            exact = self.is_learning and node.name in self.probabilities
-            if self.quantizing and self.owner[node.name] == node.name and not exact:
-                quantize = self.quantizer(node.name)
-                if self.is_learning and node.name in self.logits:  # the gradient reaches those beyond the range, too
-                    value = quantize(value.detach()) + (value - value.detach())
-                else:
-                    value = quantize(value)
-            values[node.name] = value
+            values[node.name] = self.rounded(node, value)
         return self.structure.build({name: values[node] for name, node in self.graph.outputs.items()})
+
+    def value(self, node: Node, inputs: list[Tensor]) -> Tensor:
+        """What a node makes of its inputs, before its quantizer."""
+        is_layer = isinstance(node, weighted.Layer)
+        parameters = (self.weight(node.name), self.layer(node.name).bias) if is_layer else ()
+        stored = self.stored(node)
+        return forward(node, inputs, *parameters, *([] if stored is None else [stored]))
+
+    def rounded(self, node: Node, value: Tensor) -> Tensor:
+        """A node's value as those that read it find it."""
+        exact = self.is_learning and node.name in self.probabilities
+        if not self.quantizing or self.owner[node.name] != node.name or exact:
+            return value
+        quantize = self.quantizer(node.name)
+        if self.is_learning and node.name in self.logits:  # the gradient reaches those beyond the range, too
+            return quantize(value.detach()) + (value - value.detach())
+        rounded: Tensor = quantize(value)
+        return rounded
 
     def stored(self, node: Node) -> ActivationQuantizer | None:
         """What makes the value of a node that reads it itself what it is when it is stored."""
@@ -134,6 +143,17 @@ class QuantizedModel(nn.Module):
             yield
         finally:
             self.quantizing = True
+
+    @torch.no_grad()
+    def as_given(self) -> QuantizedModel:
+        """A copy with the weights and biases of the graph, whatever became of ours: `floating`, the float model."""
+        model = copy.deepcopy(self, {id(part): part for part in (self.graph, self.structure)}).requires_grad_(False)
+        for node in self.graph.nodes:
+            if isinstance(node, weighted.Layer):
+                layer = model.layer(node.name)
+                layer.weight.copy_(torch.from_numpy(np.moveaxis(node.weight, -1, 1)))
+                layer.bias.copy_(torch.from_numpy(node.bias))
+        return model
 
     @contextmanager
     def learning(self) -> Iterator[None]:

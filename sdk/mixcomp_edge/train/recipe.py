@@ -29,6 +29,7 @@ class Recipe:
     features: float = 0.0  # weight, beside that loss, of following the float model's values inside, layer by layer
     dampen: float = 0.0  # strength, at the end, of the pull of weights towards their levels: train/loop/losses.py
     augment: bool = True
+    reconstruct: bool = False  # round weights layer by layer before any training: train/method/reconstruct.py
     quantizer_even: str = "learned"  # of fixp4 and int8 weights where the plan leaves it open: quant_plan.QUANTIZERS
     quantizer_uneven: str = "learned"  # of other weights
     estimator: str = "straight"  # of the gradient through uneven roundings: train/method/estimators.py
@@ -49,8 +50,9 @@ class Recipe:
         for key in ("epochs", "batch_size", "seed", "threads"):
             if not isinstance(getattr(self, key), int):
                 raise RecipeError(f"recipe: {key} = {getattr(self, key)!r}, expected a whole number.")
-        if not isinstance(self.augment, bool):
-            raise RecipeError(f"recipe: augment = {self.augment!r}, expected true or false.")
+        for key in ("augment", "reconstruct"):
+            if not isinstance(getattr(self, key), bool):
+                raise RecipeError(f"recipe: {key} = {getattr(self, key)!r}, expected true or false.")
         choices = {"quantizer_even": QUANTIZERS, "quantizer_uneven": QUANTIZERS, "estimator": ESTIMATORS}
         for key, known in choices.items():
             if getattr(self, key) not in known:

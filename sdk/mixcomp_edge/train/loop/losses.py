@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from typing import Any, Protocol, cast
 
@@ -30,12 +29,11 @@ def mixed_loss(task: Task, recipe: Recipe, output: Any, target: Any, soft: Any) 
 
 class Inside:
     """The values inside a quantized model, followed to where the float model has them: few samples say more so than by
-    their outputs alone (as FitNets, arXiv 1412.6550, with each layer its own hint). The float model is this one as it
-    is now, without quantizers; it gives the outputs to follow, too."""
+    their outputs alone (as FitNets, arXiv 1412.6550, with each layer its own hint). The float model gives outputs to
+    follow, too."""
 
     def __init__(self, model: QuantizedModel) -> None:
-        shared = {id(part): part for part in (model.graph, model.structure)}
-        self.model, self.teacher = model, copy.deepcopy(model, shared).requires_grad_(False)
+        self.model, self.teacher = model, model.as_given()
         last = {model.owner[name] for name in model.graph.leaving}
         own = (node.name for node in model.graph.nodes if not node.is_input and model.owner[node.name] == node.name)
         self.names = [name for name in own if name not in last]
