@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import nn
 
-from mixcomp_edge import LayerPlan, QuantPlan, prepare
+from mixcomp_edge import LayerPlan, QuantPlan, Recipe, Split, Task, prepare, quantize
 from mixcomp_edge.train.method import reconstruct as method
 from mixcomp_edge.train.method.reconstruct import reconstruct
 
@@ -168,6 +168,15 @@ def test_what_feeds_back_or_looks_up_stays():
         stays = node.feeds_back or not node.macs
         assert torch.equal(model.layer(name).weight, weight) == stays
     assert {node.feeds_back for node in model.graph.nodes if node.name in before} == {False, True}
+
+
+def test_a_recipe_asks_for_it_also_without_training():
+    torch.manual_seed(0)
+    network, x = LAYERS["dense"][0].eval(), samples((11,), 300)
+    y = network(x).detach()
+    task = Task(name="m", model=network, input_shape=(11,), calibration=x[:200], test=Split(x[200:], y[200:]))
+    errors = [quantize(task, recipe=Recipe(epochs=0, reconstruct=on)).integer_score for on in (False, True)]
+    assert errors[1] < 0.75 * errors[0]
 
 
 def test_channels_that_are_always_zero_harm_nothing():
