@@ -13,7 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from mixcomp_edge.train.samples import each
 
-MOST, LEAST = 2000, 300  # steps
+MOST, LEAST = 300, 100  # steps
 ELEMENT = 75  # MACs that take as long as making, rounding and following one element
 PARAMETER = 40  # and as rounding and changing one parameter, by the samples of a batch
 WORK = 2.5e11  # such MACs of one sample in all steps: about 15 minutes of one core at a batch of 32
