@@ -1,5 +1,5 @@
 """Where Posit's smaller error lives, without any training: the signal-to-noise ratio of each layer's float weights in
-FixP4 and in the best Posit variant, under each way to find a scale.
+FixP4, in the best Posit variant and in other formats of 4 bits, under each way to find a scale.
 
     python errors.py [--work mixed_scheme_work]     # tasks whose float model is published or in the work folder
 """
@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 from measure import with_float_model
-from points import METHODS, Point
+from points import METHODS, OTHERS, Point
 from run import HERE, note, save
 
 from mixcomp_edge import LayerPlan
@@ -45,6 +45,10 @@ def rows(weights: dict[str, np.ndarray]) -> list[dict[str, Any]]:
             "posit_better": sum(b[name] > a[name] for name in a),
             "most_gained_db": round(max(b[name] - a[name] for name in a), 2),
         })  # fmt: skip
+        if posit == "mse":
+            for each in OTHERS:
+                plan = LayerPlan(each, granularity, quantizer=posit, scale=scale)
+                found[-1][f"{each}_db"] = round(mean(decibel(w, plan) for w in weights.values()), 2)
     return found
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 SEEDS = (0, 1, 2)
 METHODS = (("entropy", "max"), ("max", "max"), ("mse", "mse"))  # to scale FixP4 and Posit; the first is the paper's
+OTHERS = ("nf4", "e2m1", "lut4")  # formats that the paper does not have, with scales of least squared error
 ETA = 0.1  # of the parameters, at most, in Posit
 EPOCHS = {"spoken_digits": 20, "bearings": 4, "bearings10": 4, "resnet8": 4, "resnet20": 4, "clinc150": 2, "sst2": 1,
           "spoken_digits_gru": 4}  # fmt: skip
@@ -120,13 +121,18 @@ def scales(task: str) -> list[Point]:
 
 
 def untrained(task: str) -> list[Point]:
-    """FixP4, mixed and all Posit without retraining, under each way to find a scale."""
-    return [
+    """FixP4, mixed and all Posit without retraining, under each way to find a scale; other formats by least squares."""
+    ways = list(product(("tensor", "channel"), ("pow2", "free")))
+    known = [
         Point(task, f"{formats} {fixed}/{posit} {granularity} {scale}", 0, formats, "paper", granularity=granularity,
               scale=scale, fall_back=False, changes={"quantizer_even": fixed, "quantizer_uneven": posit})
-        for granularity, scale, (fixed, posit), formats in product(
-            ("tensor", "channel"), ("pow2", "free"), METHODS, ("fixp4", "mixed", "posit")
-        )
+        for (granularity, scale), (fixed, posit), formats in product(ways, METHODS, ("fixp4", "mixed", "posit"))
+    ]  # fmt: skip
+    fixed, posit = METHODS[-1]
+    return known + [
+        Point(task, f"{formats} {fixed}/{posit} {granularity} {scale}", 0, formats, "paper", granularity=granularity,
+              scale=scale, fall_back=False, changes={"quantizer_even": fixed, "quantizer_uneven": posit})
+        for (granularity, scale), formats in product(ways, OTHERS)
     ]  # fmt: skip
 
 
@@ -159,7 +165,7 @@ def eta(task: str) -> list[Point]:
 
 
 EXPERIMENTS = {
-    "untrained": (untrained, ("bearings", "spoken_digits")),
+    "untrained": (untrained, ("bearings", "spoken_digits", "resnet8", "resnet20")),
     "networks": (networks, ("spoken_digits", "bearings", "resnet8")),
     "order": (order, ("spoken_digits", "resnet8")),
     "scaled": (scaled, ("spoken_digits", "resnet8")),

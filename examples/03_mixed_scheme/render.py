@@ -14,7 +14,7 @@ from typing import Any
 
 from intervals import paired, points
 from plots import draw
-from points import ALL_ROWS, EXPERIMENTS, FEW_ROWS
+from points import ALL_ROWS, EXPERIMENTS, FEW_ROWS, OTHERS
 
 HERE = Path(__file__).parent
 BEGIN, END = "<!-- results: written by render.py -->", "<!-- end of results -->"
@@ -167,31 +167,34 @@ def errors_tables(folder: Path) -> list[str]:
     parts = []
     for file in sorted(folder.glob("errors_*.json")):
         results = json.loads(file.read_text())
+        others = [each for each in OTHERS if any(f"{each}_db" in r for r in results)]
         body = [
             [
                 r["granularity"], r["scale"], f"{r['fixp4_by']} / {r['posit_by']}", f"{r['fixp4_db']:.1f}",
                 f"{r['posit_db']:.1f}", f"{r['posit_better']} of {r['layers']}", f"{r['most_gained_db']:+.1f}",
+                *(f"{r[f'{each}_db']:.1f}" if f"{each}_db" in r else "–" for each in others),
             ]
             for r in results
         ]  # fmt: skip
         head = (
             "one scale a", "scale", "found by, FixP4 / Posit", "FixP4, dB", "Posit, dB", "layers where Posit is better",
-            "most gained, dB",
+            "most gained, dB", *(f"{each}, dB" for each in others),
         )  # fmt: skip
         parts.append(f"**{results[0]['id']}**, means over layers\n\n{table(head, body)}")
     return ["### errors: signal to noise of the float weights, without training\n", *parts] if parts else []
 
 
 def untrained_table(results: list[Result]) -> str:
-    """Validation accuracy of the three formats side by side for each way to find a scale."""
+    """Validation accuracy of the formats side by side for each way to find a scale."""
     grid: dict[tuple[str, ...], dict[str, str]] = defaultdict(dict)
     for result in results:
         point = result["point"]
         way = f"{point['changes']['quantizer_even']} / {point['changes']['quantizer_uneven']}"
         grid[point["granularity"], point["scale"], way][point["formats"]] = points([result["validation"]])
-    formats = ("fixp4", "mixed", "posit")
+    others = [each for each in OTHERS if any(each in row for row in grid.values())]
+    formats = ("fixp4", "mixed", "posit", *others)
     head = ("one scale a", "scale", "found by, FixP4 / Posit", *(f"{name}: validation, %" for name in formats))
-    return table(head, ([*key, *(row.get(name, "open") for name in formats)] for key, row in grid.items()))
+    return table(head, ([*key, *(row.get(name, "–") for name in formats)] for key, row in grid.items()))
 
 
 def calibration_table(results: list[Result]) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import json
-import re
 import sys
 from pathlib import Path
 
@@ -119,71 +118,3 @@ def test_the_tables_are_those_of_the_results(example, monkeypatch):
     )
     shown = readme().partition(render.BEGIN)[2].partition(render.END)[0]
     assert shown.strip() == render.render(FOLDER / "results", FOLDER / "README.md").strip(), "python render.py"
-
-
-CALIBRATED = {"entropy": "entropy/max tensor", "mse": "mse/mse tensor", "channel": "mse/mse channel"}
-PROSE = [  # as it stands, the experiment and its task, the row, and what is taken off it
-    ("ResNet-8 87.42 ± 0.31 %", "networks_resnet8", "best fixp4", None),
-    ("bearings 0.1 ± 0.5 points above", "networks_bearings", "best fixp4", "float"),
-    ("spoken digits 0.7 ± 1.4 below", "networks_spoken_digits", "best fixp4", "float"),
-    ("bearings 0.1 ± 0.3 and", "wide_bearings", "best fixp4", "float"),
-    ("GRU 0.7 ± 0.8 above", "wide_spoken_digits_gru", "best fixp4", "float"),
-    ("spoken digits 0.2 ± 0.5 and", "wide_spoken_digits", "best mixed", "float"),
-    ("CLINC150 0.2 ± 0.3 below", "wide_clinc150", "best fixp4", "float"),
-    ("(0.0 ± 0.5)", "networks_bearings", "best posit", "best fixp4"),
-    ("(-1.2 ± 2.1)", "networks_spoken_digits", "best posit", "best fixp4"),
-    ("mixed 87.3 ± 0.5 on", "networks_resnet8", "best mixed", None),
-    ("FixP4 87.4 ± 0.3,", "networks_resnet8", "best fixp4", None),
-    ("All Posit 85.9 ± 2.2", "networks_resnet8", "best posit", None),
-    ("ResNet-8 +0.3 ± 0.7: +0.3", "networks_resnet8", "paper mixed", "paper fixp4"),
-    ("Bearings +1.0 ± 3.7", "networks_bearings", "paper mixed", "paper fixp4"),
-    (
-        "+10.1 ± 5.9 by entropy",
-        "calibration_resnet8",
-        f"mixed {CALIBRATED['entropy']}",
-        f"fixp4 {CALIBRATED['entropy']}",
-    ),
-    ("+0.5 ± 0.7 by least", "calibration_resnet8", f"mixed {CALIBRATED['mse']}", f"fixp4 {CALIBRATED['mse']}"),
-    ("bring it to +0.3 ± 0.7", "networks_resnet8", "paper mixed", "paper fixp4"),
-    ("still 9.9 ± 5.1 points", "calibration_spoken_digits", f"mixed {CALIBRATED['mse']}", f"fixp4 {CALIBRATED['mse']}"),
-    (
-        "-0.8 ± 1.0 there",
-        "calibration_spoken_digits",
-        f"mixed {CALIBRATED['channel']}",
-        f"fixp4 {CALIBRATED['channel']}",
-    ),
-    (
-        "-0.2 ± 1.3 on ResNet-8",
-        "calibration_resnet8",
-        f"mixed {CALIBRATED['channel']}",
-        f"fixp4 {CALIBRATED['channel']}",
-    ),
-    ("tanh ends 0.6 ± 0.5 points", "estimators_resnet8", "tanh", "straight"),
-    ("by 1.8 ± 3.0 and", "estimators_resnet8", "straight", "tanh_as_printed"),
-    ("and 2.7 ± 3.8 points", "estimators_spoken_digits", "straight", "tanh_as_printed"),
-]
-
-
-def prose():
-    return " ".join(readme().partition("## What it says")[2].partition("## Results")[0].split())
-
-
-@pytest.mark.parametrize(("text", "file", "row", "other"), PROSE, ids=[row[0] for row in PROSE])
-def test_an_interval_in_the_prose_is_that_of_the_results(example, text, file, row, other):
-    rows = example("render").by_row(json.loads((FOLDER / "results" / f"{file}.json").read_text()))
-    intervals = example("intervals")
-    values = [*rows[row].values()]
-    if other is not None:
-        base = rows[other] if len(rows[other]) > 1 else dict.fromkeys(rows[row], *rows[other].values())
-        values = intervals.paired(rows[row], base)
-    middle, half, digits = re.search(r"(\d+\.(\d+)) ± (\d+\.\d+)", text).group(1, 3, 2)
-    assert text in prose()
-    found = (
-        f"{abs(100 * sum(values) / len(values)):.{len(digits)}f}",
-        f"{100 * intervals.half_width(values):.{len(digits)}f}",
-    )
-    assert (middle, half) == found
-
-
-def test_every_interval_in_the_prose_is_recomputed():
-    assert len(re.findall("±", prose())) == len(PROSE)

@@ -2,10 +2,14 @@
 
 import json
 import re
+import shutil
+import subprocess
 import xml.etree.ElementTree as xml
+from pathlib import Path
 
 import pytest
 
+import mixcomp_sim
 from host_sim.test_system import CHIPS, EXIT, PRINT, VECTORS
 from mixcomp_sim.chips import chips, find_chip
 from mixcomp_sim.command import main
@@ -54,6 +58,22 @@ def test_the_result_as_json_adds_up(run, elf):
     assert result["energy_uj"]["nominal"] == pytest.approx(
         cycles["nominal"] * find_chip("stm32l4r5").energy_pj_per_cycle / 1e6
     )
+
+
+def test_the_example_of_the_readme_is_what_the_command_prints(run, tmp_path):
+    gcc = shutil.which("arm-none-eabi-gcc")
+    if gcc is None or not subprocess.check_output([gcc, "-dumpversion"], text=True).startswith("12.2"):
+        pytest.skip("the example is gcc 12.2's")
+    source, program = tmp_path / "firmware.c", tmp_path / "firmware.elf"
+    source.write_text('#include <stdio.h>\nint main(void) { printf("hello %d\\n", 42); return 0; }\n')
+    flags = ("-mcpu=cortex-m4", "-mthumb", "-Os", "--specs=rdimon.specs")
+    subprocess.run([gcc, *flags, source, "-o", program], check=True)
+    page = (Path(mixcomp_sim.__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    shown = page.partition("-Os --specs=rdimon.specs\n")[2].partition("`--json`")[0]
+    lines = [" ".join(line.split()) for line in shown.splitlines() if line.strip() not in ("", "...")]
+    _, out, _ = run("run", program, "--chip", "stm32l4r5")
+    assert len(lines) == 10
+    assert not set(lines) - {" ".join(line.split()) for line in out.splitlines()}
 
 
 def test_the_result_for_people_names_the_functions_and_the_programs_text(run, elf):
