@@ -17,8 +17,9 @@ def sets() -> list[dict]:
     return tomllib.loads(FILE.read_text(encoding="utf-8"))["set"]
 
 
-def cores() -> list[str]:
-    return sorted({one["core"] for one in sets()})
+def cores(*, few: bool = False) -> list[str]:
+    """Those whose rows make an interval, or those with too few."""
+    return sorted({one["core"] for one in sets() if one.get("few", False) == few})
 
 
 def rows(core: str) -> list[Row]:

@@ -21,6 +21,13 @@ def test_four_fifths_of_the_rows_lie_between_the_percentiles_and_most_within_5_p
     assert sum(abs(value) <= 0.05 for value in more) >= 0.9 * len(more)
 
 
+@pytest.mark.parametrize("core", cores(few=True))
+def test_rows_that_are_too_few_for_an_interval_lie_within_the_stated_error(core):
+    assert core_timing(core).judged is None
+    error = core_timing(core).error
+    assert all(abs(published / modelled - 1) <= error for _, published, modelled in rows(core))
+
+
 def test_a_percentile_lies_between_its_neighbours():
     assert percentile([3.0, 1.0, 2.0], 0.5) == 2.0
     assert percentile([0.0, 10.0], 0.9) == pytest.approx(9.0)
