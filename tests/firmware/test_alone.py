@@ -188,6 +188,31 @@ def test_padding_wider_than_all_columns_of_a_row_of_outputs(kernels):
             assert alone.Call(graph, node, kernel, packed, values).on_host(kernels) == bytes([0x55] * 4), kernel.name
 
 
+@pytest.mark.parametrize("dtype", ["u4", "s4", "u8", "s8"])
+@pytest.mark.parametrize(
+    ("shape", "window"),
+    [
+        ((23, 4, 5), Window((3, 2), padding=(1, 1, 1, 0))),
+        ((40, 3, 16), Window((3, 3), (2, 1), padding=(1, 1, 1, 1))),
+        ((47, 2, 3), Window((5, 1), (3, 1))),
+        ((2, 3, 8), Window((1, 1), padding=(0, 0, 3, 0))),
+    ],
+)
+def test_convolutions_go_down_many_rows_and_beyond_the_last(dtype, shape, window, kernels):
+    """More rows of outputs than a strip of x holds; single pixels below which only padding lies."""
+    rng = np.random.default_rng(16)
+    x = QInput(name="x", inputs=(), shape=shape, type=QType(dtype, 1.0, 3))
+    codes = rng.integers(0, 16, (10, window.kernel[0] * window.kernel[1] * shape[2]), np.uint8)
+    held = Weights(
+        codebook("fixp4"), codes, rng.integers(-99, 99, 10, np.int32), Requant(np.array([2**25], np.int32), 1)
+    )
+    size = (*window.output_size(*shape[:2]), 10)
+    y = QType("s8", 1.0)
+    assert_exact(
+        x, QConv2d(name="y", inputs=("x",), shape=size, type=y, weights=held, window=window, groups=1), rng, kernels
+    )
+
+
 def assert_exact(x: QInput, node: QNode, rng: np.random.Generator, kernels: ctypes.CDLL) -> None:
     """Every kernel that serves a node of x computes what the interpreter does; portable C and the dsp kernels do."""
     graph = verify(Graph("alone", (x, node), "y"))

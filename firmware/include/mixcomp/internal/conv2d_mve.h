@@ -1,4 +1,5 @@
-/* The body of the convolutions in kernels/mve: three patches at a time, as bytes in scratch. Weights: weights_mve.h. */
+/* The body of the convolutions in kernels/mve: three patches at a time, as bytes in scratch: windows where they
+ * lie in a strip, else copies. Weights: weights_mve.h. */
 #ifndef MIXCOMP_INTERNAL_CONV2D_MVE_H
 #define MIXCOMP_INTERNAL_CONV2D_MVE_H
 
@@ -116,7 +117,8 @@ MCE_SHARED void mce_mve_sums1(const int8_t *table, const uint8_t *w, const uint8
 MCE_INLINE int32_t mce_mve_is_pointwise(const mce_conv2d *p)
 {
     const mce_window *const k = &p->window;
-    return k->kh * k->kw * k->sh * k->sw * p->groups == 1 && (k->top | k->left) == 0 && p->x.w == p->y.w;
+    return k->kh * k->kw * k->sh * k->sw * p->groups == 1 && (k->top | k->left) == 0 && p->x.h == p->y.h &&
+           p->x.w == p->y.w;
 }
 
 /* The patches of `count` pixels from `pixel` on, `pitch` bytes each, where they are x itself */
@@ -154,20 +156,29 @@ MCE_INLINE void mce_conv2d_mve(mce_type type, int32_t fixp4, const mce_conv2d *p
     const uint8_t *w = (const uint8_t *)p->codes;
     const int32_t *bias = p->bias;
     const int32_t pointwise = mce_mve_is_pointwise(p), pitch = pointwise ? n : n + 16;
+    const int32_t through = mce_mve_runs_through(p);
     for (int32_t first = 0; first < p->y.c; first += outputs, w += step / 2 * n, bias += step) {
-        mce_mve_rows rows = mce_mve_rows_of(p, patches + MCE_MVE_PIXELS * pitch + MCE_MVE_SLACK);
+        mce_mve_strip strip = mce_mve_strip_of(p, patches + MCE_MVE_PIXELS * pitch + MCE_MVE_SLACK);
         mce_cursor at = {0, 0};
         for (int32_t pixel = 0; pixel < pixels; pixel += MCE_MVE_PIXELS) {
             const int32_t count = pixels - pixel < MCE_MVE_PIXELS ? pixels - pixel : MCE_MVE_PIXELS;
+            const uint8_t *from = patches;
+            int32_t next = pitch;
             if (pointwise) {
                 mce_mve_pointwise(type, x, pixel, depth, count, pitch, patches);
             } else {
                 for (int32_t done = 0, i; done < count; done += i) {
                     i = count - done < p->y.w - at.w ? count - done : p->y.w - at.w;
                     if (at.w == 0) {
-                        mce_mve_rows_next(type, p, x, at.h, &rows);
+                        mce_mve_rows_next(type, p, x, at.h, &strip);
                     }
-                    mce_mve_patches(p, &rows, at.w, i, first / outputs * depth, depth, pitch, patches + done * pitch);
+                    if (through && i == count && count != 2) { /* a third patch is read, where two are there */
+                        from = mce_mve_window(p, &strip, at.h, at.w);
+                        next = p->window.sw * strip.rows * p->x.c;
+                    } else {
+                        mce_mve_patches(p, &strip, at.h, at.w, i, first / outputs * depth, depth, pitch,
+                                        patches + done * pitch);
+                    }
                     at.w += i;
                     if (at.w == p->y.w) {
                         at.w = 0;
@@ -176,9 +187,9 @@ MCE_INLINE void mce_conv2d_mve(mce_type type, int32_t fixp4, const mce_conv2d *p
                 }
             }
             if (count > 1) {
-                mce_mve_sums3(table, w, patches, pitch, n >> 4, bias, acc, step);
+                mce_mve_sums3(table, w, from, next, n >> 4, bias, acc, step);
             } else {
-                mce_mve_sums1(table, w, patches, n >> 4, bias, acc, 2 * MCE_MVE_PIXELS, step);
+                mce_mve_sums1(table, w, from, n >> 4, bias, acc, 2 * MCE_MVE_PIXELS, step);
             }
             mce_mve_store(&sink, add, acc, 2 * MCE_MVE_PIXELS, first, outputs, pixel * p->y.c + first, count);
         }

@@ -55,22 +55,30 @@ MCE_INLINE void mce_mve_fill(mce_type type, int32_t zero, int32_t n, uint8_t *to
     }
 }
 
-/* Rows of x as bytes with their padding, in a ring: all that a row of outputs reads. */
-typedef struct mce_mve_rows {
-    uint8_t *ring;
-    int32_t count; /* rows in the ring */
-    int32_t width; /* elements of one */
-    int32_t bytes; /* of one, with its slack */
-    int32_t first; /* place of the row under the kernel's first */
-    int32_t next;  /* row of the padded x that is not there yet */
-} mce_mve_rows;
+/* The rows of x under a window as bytes with their padding, column by column: element (column q, row i) begins at
+ * (q * rows + i) * x.c, so that a window is one run of bytes. The next row of a column takes the place of the oldest of
+ * the column behind it: windows of the next row of y are the same bytes from stride * x.c on. */
+typedef struct mce_mve_strip {
+    uint8_t *bytes; /* [columns * rows + spare][x.c] */
+    uint8_t *row;   /* [columns][x.c], one on its way there */
+    int32_t rows;   /* of a window */
+    int32_t columns;
+    int32_t spare; /* rows that windows may go down until bytes move back */
+    int32_t first; /* row of the padded x at `bytes` */
+    int32_t next;  /* row that is not there yet */
+} mce_mve_strip;
 
-MCE_INLINE mce_mve_rows mce_mve_rows_of(const mce_conv2d *p, uint8_t *ring)
+#define MCE_MVE_STEPS 7 /* rows of y that windows go down */
+
+MCE_INLINE mce_mve_strip mce_mve_strip_of(const mce_conv2d *p, uint8_t *bytes)
 {
     const mce_window *const k = &p->window;
-    const int32_t width = ((p->y.w - 1) * k->sw + (k->kw - 1) * k->dw + 1) * p->x.c;
-    const mce_mve_rows rows = {ring, (k->kh - 1) * k->dh + 1, width, width + MCE_MVE_SLACK, 0, 0};
-    return rows;
+    const int32_t rows = (k->kh - 1) * k->dh + 1, columns = (p->y.w - 1) * k->sw + (k->kw - 1) * k->dw + 1;
+    const int32_t steps = p->y.h - 1 < MCE_MVE_STEPS ? p->y.h - 1 : MCE_MVE_STEPS,
+                  spare = k->sh < rows ? steps * k->sh : 0;
+    const mce_mve_strip strip = {
+        bytes, bytes + (columns * rows + spare) * p->x.c + MCE_MVE_SLACK, rows, columns, spare, 0, 0};
+    return strip;
 }
 
 /* Row `row` of x from column -left on */
@@ -88,18 +96,7 @@ MCE_INLINE void mce_mve_row(mce_type type, const mce_conv2d *p, const uint8_t *x
     mce_mve_fill(type, zero, width - left - inside, to + left + inside);
 }
 
-/* The rows for row h of y, after those for row h - 1 */
-MCE_SHARED void mce_mve_rows_next(mce_type type, const mce_conv2d *p, const uint8_t *x, int32_t h, mce_mve_rows *rows)
-{
-    const int32_t start = h * p->window.sh, end = start + rows->count;
-    rows->first = start % rows->count;
-    for (int32_t q = rows->next > start ? rows->next : start; q < end; q++) {
-        mce_mve_row(type, p, x, q - p->window.top, rows->width, rows->ring + q % rows->count * rows->bytes);
-    }
-    rows->next = end;
-}
-
-/* 16 * blocks bytes */
+/* 16 * blocks bytes, also to a place before theirs that they overlap */
 MCE_INLINE void mce_mve_bytes(const uint8_t *from, int32_t blocks, uint8_t *to)
 {
     do {
@@ -108,27 +105,71 @@ MCE_INLINE void mce_mve_bytes(const uint8_t *from, int32_t blocks, uint8_t *to)
     } while (--blocks != 0);
 }
 
-/* patch[i,j,c] = X[h*sh - top + i*dh, w*sw - left + j*dw, channel + c], c < depth, for `count` columns from w on, a patch
- * each `pitch` bytes, in the row of y whose rows are there. What follows a patch may change: up to 15 bytes. */
-MCE_SHARED void mce_mve_patches(const mce_conv2d *p, const mce_mve_rows *rows, int32_t w, int32_t count,
+/* The elements of each column `pitch` bytes from the last one's */
+MCE_INLINE void mce_mve_columns(const uint8_t *from, int32_t channels, int32_t columns, int32_t pitch, uint8_t *to)
+{
+    for (; columns > 0; columns--, from += channels, to += pitch) {
+        if (channels == 16) {
+            mce_q_store(to, mce_q_load(from));
+        } else if (channels % 16 == 0) {
+            mce_mve_bytes(from, channels >> 4, to);
+        } else {
+            for (int32_t done = 0; done < channels; done += 16) {
+                mce_q_store_first(to + done, mce_q_load(from + done), channels - done);
+            }
+        }
+    }
+}
+
+/* The rows for row h of y, after those for row h - 1 */
+MCE_SHARED void mce_mve_rows_next(mce_type type, const mce_conv2d *p, const uint8_t *x, int32_t h, mce_mve_strip *strip)
+{
+    const int32_t start = h * p->window.sh, end = start + strip->rows, c = p->x.c, width = strip->columns * c;
+    if (start - strip->first > strip->spare) {
+        const int32_t kept = ((strip->columns - 1) * strip->rows + strip->next - start) * c;
+        if (strip->next > start) {
+            mce_mve_bytes(strip->bytes + (start - strip->first) * c, (kept + 15) >> 4, strip->bytes);
+        }
+        strip->first = start;
+    }
+    for (int32_t q = strip->next > start ? strip->next : start; q < end; q++) {
+        uint8_t *const to = strip->bytes + (q - strip->first) * c, *const row = strip->rows == 1 ? to : strip->row;
+        mce_mve_row(type, p, x, q - p->window.top, width, row);
+        if (row != to) {
+            mce_mve_columns(row, c, strip->columns, strip->rows * c, to);
+        }
+    }
+    strip->next = end;
+}
+
+/* Is a window of all taps one run of bytes? Is that of one column? */
+MCE_INLINE int32_t mce_mve_runs_down(const mce_conv2d *p)
+{ return p->window.dh == 1 && p->groups == 1; }
+MCE_INLINE int32_t mce_mve_runs_through(const mce_conv2d *p)
+{ return p->window.dw == 1 && mce_mve_runs_down(p); }
+
+/* The window of column w of row h of y */
+MCE_INLINE const uint8_t *mce_mve_window(const mce_conv2d *p, const mce_mve_strip *strip, int32_t h, int32_t w)
+{ return strip->bytes + (w * p->window.sw * strip->rows + h * p->window.sh - strip->first) * p->x.c; }
+
+/* patch[j,i,c] = X[h*sh - top + i*dh, w*sw - left + j*dw, channel + c], c < depth, for `count` columns from w on, a patch
+ * each `pitch` bytes, in row h of y, whose rows are there. What follows a patch may change: up to 15 bytes. */
+MCE_SHARED void mce_mve_patches(const mce_conv2d *p, const mce_mve_strip *strip, int32_t h, int32_t w, int32_t count,
                                 int32_t channel, int32_t depth, int32_t pitch,
-                                uint8_t *patch /* [count][kh][kw][depth] */)
+                                uint8_t *patch /* [count][kw][kh][depth] */)
 {
     const mce_window *const k = &p->window;
-    const int32_t together = k->dw == 1 && p->groups == 1, n = together ? k->kw * depth : depth;
-    const int32_t taps = together ? 1 : k->kw, blocks = (n + 15) >> 4, tap = k->dw * p->x.c, stride = k->sw * p->x.c;
-    const int32_t turn = rows->count * rows->bytes, step = k->dh * rows->bytes;
-    const uint8_t *from = rows->ring + rows->first * rows->bytes + w * stride + channel;
-    const uint8_t *const end = rows->ring + turn;
-    for (int32_t i = k->kh; i > 0; i--, from += step) {
-        if (from >= end) {
-            from -= turn;
-        }
+    const int32_t down = mce_mve_runs_down(p), through = mce_mve_runs_through(p);
+    const int32_t columns = through ? 1 : k->kw, taps = down ? 1 : k->kh;
+    const int32_t n = (through ? k->kw : 1) * (down ? k->kh : 1) * depth, blocks = (n + 15) >> 4;
+    const int32_t column = strip->rows * p->x.c;
+    const uint8_t *from = mce_mve_window(p, strip, h, w) + channel;
+    for (int32_t j = columns; j > 0; j--, from += k->dw * column) {
         const uint8_t *start = from;
-        for (int32_t j = taps; j > 0; j--, start += tap, patch += n) {
+        for (int32_t i = taps; i > 0; i--, start += k->dh * p->x.c, patch += n) {
             const uint8_t *at = start;
             uint8_t *to = patch;
-            for (int32_t left = count; left > 0; left--, at += stride, to += pitch) {
+            for (int32_t left = count; left > 0; left--, at += k->sw * column, to += pitch) {
                 mce_mve_bytes(at, blocks, to);
             }
         }

@@ -108,14 +108,16 @@ MCE_INLINE mce_q mce_q_unsigned_even(mce_q v)
 MCE_INLINE mce_q mce_q_unsigned_odd(mce_q v)
 { return vreinterpretq_u8_u32(vmovltq_u16(vreinterpretq_u16_u8(v))); }
 
-/* Words: sum, with a scalar too; a << n, or a >> -n where n is negative; the low and the high half of a product;
- * (a * b + 2^31) >> 32 */
+/* Words: sum, with a scalar too; a << n, or a >> -n where n is negative, and the same of unsigned a; the low and the high
+ * half of a product; (a * b + 2^31) >> 32 */
 MCE_INLINE mce_q mce_q_add(mce_q a, mce_q b)
 { return vreinterpretq_u8_s32(vaddq_s32(vreinterpretq_s32_u8(a), vreinterpretq_s32_u8(b))); }
 MCE_INLINE mce_q mce_q_add_all(mce_q a, int32_t b)
 { return vreinterpretq_u8_s32(vaddq_n_s32(vreinterpretq_s32_u8(a), b)); }
 MCE_INLINE mce_q mce_q_shift(mce_q a, int32_t n)
 { return vreinterpretq_u8_s32(vshlq_r_s32(vreinterpretq_s32_u8(a), n)); }
+MCE_INLINE mce_q mce_q_unsigned_shift(mce_q a, int32_t n)
+{ return vreinterpretq_u8_u32(vshlq_r_u32(vreinterpretq_u32_u8(a), n)); }
 MCE_INLINE mce_q mce_q_mul_low(mce_q a, mce_q b)
 { return vreinterpretq_u8_s32(vmulq_s32(vreinterpretq_s32_u8(a), vreinterpretq_s32_u8(b))); }
 MCE_INLINE mce_q mce_q_mul_high(mce_q a, mce_q b)

@@ -43,34 +43,34 @@ MCE_INLINE mce_q mce_mve_sum(mce_q acc, mce_q m, mce_q r, mce_q n)
     return mce_q_add(mce_q_add(mce_q_mul_high(acc, m), mce_q_mul_high(r, n)), carry);
 }
 
-/* Elements 2i and 2i + 1 of eight residuals at r, a multiple of eight, as words (r - r.zero) << t */
-MCE_INLINE void mce_mve_residuals(const mce_conv2d_add *add, const uint8_t *r, mce_q *even, mce_q *odd)
+/* The bits that differ between eight residuals, as they are loaded below, and the same as unsigned ones */
+MCE_INLINE mce_q mce_mve_residual_flip(mce_type type)
 {
-    const int32_t zero = add->r.zero - mce_type_min(add->r.type);
-    const mce_q flip = mce_q_bytes(mce_mve_sign_bits(add->r.type));
-    mce_q a, b;
-    if (mce_is_packed(add->r.type)) {
-        const mce_q v = mce_q_xor(mce_q_load_words(r), mce_q_and(flip, mce_q_words(0xFF)));
-        a = mce_q_and(v, mce_q_words(0x0F));
-        b = mce_q_high_down(v);
-    } else {
-        const mce_q v = mce_q_xor(mce_q_load_halves(r), mce_q_and(flip, mce_q_words(0x00FF00FF)));
-        a = mce_q_unsigned_even(v);
-        b = mce_q_unsigned_odd(v);
-    }
-    *even = mce_q_shift(mce_q_add_all(a, -zero), add->r_shift);
-    *odd = mce_q_shift(mce_q_add_all(b, -zero), add->r_shift);
+    const int32_t bits = mce_mve_sign_bits(type);
+    return mce_q_words(mce_is_packed(type) ? bits : bits << 16 | bits);
 }
 
-/* y[at + i*y.c + c] for pixels i < count and channels c < channels, a multiple of eight as `at` is; packed, per_channel
- * and a null (0) of add are constants. Accumulators lie by two channels: those of all pixels, then the next two channels at acc + pitch. */
+/* Elements 2i and 2i + 1 of eight residuals at r, a multiple of eight, as words r - min r */
+MCE_INLINE void mce_mve_residuals(int32_t packed, const uint8_t *r, mce_q flip, mce_q *even, mce_q *odd)
+{
+    const int32_t above = packed ? 28 : 24;
+    const mce_q v = mce_q_xor(packed ? mce_q_load_words(r) : mce_q_load_halves(r), flip);
+    *even = mce_q_unsigned_shift(mce_q_unsigned_shift(v, above), -above);
+    *odd = mce_q_unsigned_shift(v, packed ? -4 : -16);
+}
+
+/* y[at + i*y.c + c] for pixels i < count and channels c < channels, a multiple of eight as `at` is; packed,
+ * per_channel and a null (0) of add are constants. Accumulators lie by two channels: those of all pixels, then
+ * the next two channels at acc + pitch. */
 MCE_INLINE void mce_mve_outputs(int32_t packed, int32_t per_channel, const mce_mve_sink *s, const mce_conv2d_add *add,
                                 const mce_sum *acc, int32_t pitch, int32_t o, int32_t channels, int32_t at,
                                 int32_t count)
 {
     const int32_t shift = s->requant->shift - s->excess, zero = s->zero, r_packed = add && mce_is_packed(add->r.type);
+    const int32_t r_shift = add ? add->r_shift : 0, r_zero = add ? add->r.zero - mce_type_min(add->r.type) : 0;
     const mce_q flip = mce_q_bytes(s->flip), steps = mce_q_steps(pitch);
     const mce_q n = mce_q_words(add != 0 ? add->r_multiplier : 0);
+    const mce_q r_flip = add != 0 ? mce_mve_residual_flip(add->r.type) : flip;
     mce_q m_even = mce_q_words(s->requant->multiplier[0]), m_odd = m_even;
     for (; count > 0; count--, acc += 2, at += s->to->c) {
         const int32_t *m = s->requant->multiplier + o;
@@ -86,10 +86,10 @@ MCE_INLINE void mce_mve_outputs(int32_t packed, int32_t per_channel, const mce_m
             }
             if (add != 0) {
                 mce_q ra, rb;
-                mce_mve_residuals(add, r, &ra, &rb);
+                mce_mve_residuals(r_packed, r, r_flip, &ra, &rb);
                 r += r_packed ? 4 : 8;
-                a = mce_mve_sum(a, m_even, ra, n);
-                b = mce_mve_sum(b, m_odd, rb, n);
+                a = mce_mve_sum(a, m_even, mce_q_shift(mce_q_add_all(ra, -r_zero), r_shift), n);
+                b = mce_mve_sum(b, m_odd, mce_q_shift(mce_q_add_all(rb, -r_zero), r_shift), n);
             } else {
                 a = mce_q_mul_round(a, m_even);
                 b = mce_q_mul_round(b, m_odd);

@@ -17,6 +17,7 @@ from mixcomp_edge.plan.packing.packed import Int, Packed, group_count
 
 PIXELS = 3  # patches that are summed together
 SLACK = 32  # bytes behind a copy of activations
+STEPS = 7  # rows of y that windows go down until their bytes move back
 LANES = [0, 4, 8, 12, 2, 6, 10, 14, 1, 5, 9, 13, 3, 7, 11, 15]  # channels in the order of mce_mve_slice
 SLICE_BYTES = 4 * 16 + 16 * 10  # its multipliers and weights in scratch
 OFFSET = {"u4": 0, "s4": 8, "u8": -128, "s8": 0}  # what is added to x so that it is a signed byte
@@ -24,25 +25,28 @@ OFFSET = {"u4": 0, "s4": 8, "u8": -128, "s8": 0}  # what is added to x so that i
 
 def channel_pairs(node: Weighted, x: QNode) -> Packed | None:
     """fixp4 weights: a byte holds those of two output channels, the first one's in its lower nibble; for each two
-    channels [K] bytes, K rounded up to a multiple of 16. Groups with an odd number of channels end in an empty one.
+    channels [K] bytes, the window's columns one after the other, K rounded up to a multiple of 16. Groups with an odd
+    number of channels end in an empty one.
 
     Sums and biases are 16 times their value, which has to fit in 32 bits."""
-    return _with_patches(_paired(node, x, 2, "", 16), node, x) if _fits_16_times(node, x) else None
+    return _with_patches(node, x, "", 16) if _fits_16_times(node, x) else None
 
 
 def channel_pairs_table(node: Weighted, x: QNode) -> Packed | None:
     """As `channel_pairs`, for any codebook whose levels are bytes."""
-    return _with_patches(_paired(node, x, 2, "levels", 1), node, x) if node.weights.codebook.fits_int8 else None
+    return _with_patches(node, x, "levels", 1) if node.weights.codebook.fits_int8 else None
 
 
 def channel_fours(node: Weighted, x: QNode) -> Packed | None:
     """As `channel_pairs`, for dense layers: empty channels fill up a multiple of four."""
-    return _with_copy(_paired(node, x, 4, "", 16), x) if _fits_16_times(node, x) else None
+    return _with_copy(_paired(node, node.weights.codes, x, 4, "", 16), x) if _fits_16_times(node, x) else None
 
 
 def channel_fours_table(node: Weighted, x: QNode) -> Packed | None:
     """As `channel_fours`, for any codebook whose levels are bytes."""
-    return _with_copy(_paired(node, x, 4, "levels", 1), x) if node.weights.codebook.fits_int8 else None
+    return (
+        _with_copy(_paired(node, node.weights.codes, x, 4, "levels", 1), x) if node.weights.codebook.fits_int8 else None
+    )
 
 
 def _fits_16_times(node: Weighted, x: QNode) -> bool:
@@ -52,9 +56,9 @@ def _fits_16_times(node: Weighted, x: QNode) -> bool:
     return weights.codebook.is_twos_complement and 16 * int(sums.max()) < 1 << 31
 
 
-def _paired(node: Weighted, x: QNode, together: int, table: str, scale: int) -> Packed:
+def _paired(node: Weighted, codes: NDArray[np.uint8], x: QNode, together: int, table: str, scale: int) -> Packed:
     groups = group_count(node)
-    codes = _filled(node.weights.codes.astype(np.int64), groups, together)
+    codes = _filled(codes.astype(np.int64), groups, together)
     codes = np.pad(codes, ((0, 0), (0, -codes.shape[1] % 16)))
     bias = _filled(moved_bias(node, x)[:, None], groups, together)[:, 0]
     return Packed((codes[0::2] | codes[1::2] << 4).astype(np.uint8).ravel(), wrapped(scale * bias), table)
@@ -72,18 +76,23 @@ def _with_copy(packed: Packed, x: QNode) -> Packed:
     return replace(packed, scratch_bytes=-(-x.elements // 16) * 16 + SLACK if copied else 0)
 
 
-def _with_patches(packed: Packed, node: Weighted, x: QNode) -> Packed:
-    """Accumulators and patches; unless patches are x itself, what parts them and the rows of x under a kernel, padding
-    included, one byte an element."""
+def _with_patches(node: Weighted, x: QNode, table: str, scale: int) -> Packed:
+    """Accumulators and patches; unless patches are x itself, what parts them, the strip of x under a row of windows,
+    padding included, one byte an element, and one row on its way there."""
     assert isinstance(node, QConv2d)
-    window, step = node.window, packed.bias.size // node.groups
-    length = -(-node.weights.codes.shape[1] // 16) * 16
+    window, outputs = node.window, node.weights.codes.shape[0]
+    codes = node.weights.codes.reshape(outputs, *window.kernel, -1).swapaxes(1, 2).reshape(outputs, -1)
+    packed = _paired(node, codes, x, 2, table, scale)
+    length, step = -(-codes.shape[1] // 16) * 16, packed.bias.size // node.groups
     scratch = PIXELS * (4 * step + length) + SLACK
     plain = (window.kernel, window.stride, window.padding[:2], node.groups) == ((1, 1), (1, 1), (0, 0), 1)
-    if not plain or node.shape[-2] != x.shape[-2]:
+    if not plain or node.shape[:-1] != x.shape[:-1]:
         rows, columns = ((k - 1) * d + 1 for k, d in zip(window.kernel, window.dilation, strict=True))
-        width = (node.shape[-2] - 1) * window.stride[1] + columns
-        scratch += 16 * PIXELS + rows * (width * x.shape[-1] + SLACK)
+        columns += (node.shape[-2] - 1) * window.stride[1]
+        spare = min((1, *node.shape)[-3] - 1, STEPS) * window.stride[0] if window.stride[0] < rows else 0
+        strip = (columns * rows + spare) * x.shape[-1] + SLACK
+        row = columns * x.shape[-1] + SLACK if rows > 1 else 0
+        scratch += 16 * PIXELS + strip + row
     return replace(packed, scratch_bytes=scratch)
 
 
