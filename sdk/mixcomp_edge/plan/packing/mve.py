@@ -56,9 +56,10 @@ def _fits_16_times(node: Weighted, x: QNode) -> bool:
     return weights.codebook.is_twos_complement and 16 * int(sums.max()) < 1 << 31
 
 
-def _paired(node: Weighted, codes: NDArray[np.uint8], x: QNode, together: int, table: str, scale: int) -> Packed:
+def _paired(node: Weighted, rows: NDArray[np.uint8], x: QNode, together: int, table: str, scale: int) -> Packed:
+    """rows (O, K): the codes in the order in which x is met."""
     groups = group_count(node)
-    codes = _filled(codes.astype(np.int64), groups, together)
+    codes = _filled(rows.astype(np.int64), groups, together)
     codes = np.pad(codes, ((0, 0), (0, -codes.shape[1] % 16)))
     bias = _filled(moved_bias(node, x)[:, None], groups, together)[:, 0]
     return Packed((codes[0::2] | codes[1::2] << 4).astype(np.uint8).ravel(), wrapped(scale * bias), table)
