@@ -59,6 +59,7 @@ NAMED = {  # who names operators all the same: what joins several, and how weigh
     "lower/join_functions.py": {"affine", "lookup", "rescale"},
     "lower/merge_slices.py": {"slice"},
     "lower/merge_strides.py": {"maxpool2d"},
+    "lower/part_choices.py": {"add", "blend", "lookup", "mul"},
     "lower/part_outputs.py": {"pad"},
     "plan/packing/depthwise.py": {"dwconv2d"},
     "plan/packing/dw_triples.py": {"dwconv2d"},

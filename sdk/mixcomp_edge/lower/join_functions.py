@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mixcomp_edge.errors import UnsupportedError
 from mixcomp_edge.ir.graph import Graph, Node
 from mixcomp_edge.ir.nodes import Activated, FloatNode
 from mixcomp_edge.ir.weighted import Layer
+from mixcomp_edge.lower.part_choices import part_choice
 from mixcomp_edge.numerics.functions import Formula, guarded, joined
 from mixcomp_edge.operators.affine import Affine
 from mixcomp_edge.operators.lookup import Lookup
@@ -18,9 +18,9 @@ from mixcomp_edge.operators.rescale import Relu
 def join_functions(graph: Graph) -> Graph:
     """Nodes that are made of one value alone, element by element, with nothing between them that is read elsewhere,
     become one lookup if one of them is. Exact in real arithmetic; in integers it is rounded once. A ReLU stays with the
-    layer before it."""
+    layer before it; a function of values that are made apart is parted."""
     order = {node.name: step for step, node in enumerate(graph.nodes)}
-    made: dict[str, Lookup] = {}
+    made: dict[str, list[Node]] = {}
     gone: set[str] = set()
     for node in reversed(graph.nodes):
         if node.name in gone or not _is_pointwise(graph, node):
@@ -28,15 +28,14 @@ def join_functions(graph: Graph) -> Graph:
         cone = _cone(graph, node, order)
         if cone is None:
             if isinstance(node, Lookup):
-                raise UnsupportedError(
-                    f"{node.name}: {node.function[-1].function} of two values that are made apart is not supported. "
-                    "Compute both of one value, or cut the model before it and compute the rest outside."
-                )
+                made[node.name] = part_choice(graph, node)
         elif cone.worth:
             function = guarded(cone.formula(graph, order))
-            made[node.name] = Lookup(name=node.name, inputs=(cone.root,), shape=node.shape, function=function)
+            made[node.name] = [Lookup(name=node.name, inputs=(cone.root,), shape=node.shape, function=function)]
             gone |= cone.members - {node.name}
-    return graph.with_nodes(made.get(node.name, node) for node in graph.nodes if node.name not in gone)
+    return graph.with_nodes(
+        part for node in graph.nodes if node.name not in gone for part in made.get(node.name, [node])
+    )
 
 
 @dataclass(frozen=True)

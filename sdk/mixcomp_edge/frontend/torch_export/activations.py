@@ -1,5 +1,4 @@
-"""Functions of one value: those that torch knows by a name of their own, and masks, whose two sides
-lower/join_functions.py finds to be of one value."""
+"""Functions of one value that torch knows by a name of their own."""
 
 from __future__ import annotations
 
@@ -10,14 +9,14 @@ import numpy as np
 import torch
 from torch import fx
 
-from mixcomp_edge.frontend.torch_export import computed_masks
-from mixcomp_edge.frontend.torch_export.calls import arguments, only_booleans, operator_of, refused, torch_shape
+from mixcomp_edge.frontend.torch_export.calls import arguments, operator_of, refused, torch_shape
 from mixcomp_edge.frontend.torch_export.importer import Importer, handles
 from mixcomp_edge.frontend.torch_export.lifting import Lift
-from mixcomp_edge.frontend.torch_export.masks import OUT, leaves_out, left_out, replaced
-from mixcomp_edge.frontend.torch_export.tokens import compared
+from mixcomp_edge.frontend.torch_export.pairs import joined, operand
+from mixcomp_edge.frontend.torch_export.values import Stored
 from mixcomp_edge.ir.nodes import Activation
 from mixcomp_edge.numerics.functions import Formula, Step
+from mixcomp_edge.operators.blend import Maximum, Minimum
 from mixcomp_edge.operators.cumsum import CumSum
 from mixcomp_edge.operators.log_softmax import LogSoftmax
 from mixcomp_edge.operators.lookup import Lookup
@@ -34,7 +33,6 @@ PLAIN = {  # without parameters: torch's name, ours where it differs
     "sgn": "sign", "special_expit": "sigmoid", "special_exp2": "exp2", "special_expm1": "expm1", "fix": "trunc",
     "special_log1p": "log1p", "special_erf": "erf", "special_erfc": "erfc", "special_round": "round",
 }  # fmt: skip
-SCALE_BEFORE = "put it behind scaling and sums, or write a number"
 SELU = (1.6732632423543772848170429916717, 1.0507009873554804934193349852946)  # alpha, scale; torch.nn.SELU
 
 
@@ -48,7 +46,7 @@ def of_several(importer: Importer, node: fx.Node, function: str, operands: list[
     values = list(dict.fromkeys(o for o in operands if isinstance(o, fx.Node) and o in importer.alias))
     if any(importer.stored(node, value).placement.shape != torch_shape(node) for value in values):
         raise refused(node, f"aten.{operator_of(node)} of different shapes")
-    constants = [Step("constant", (), (_number(importer, node, o),)) for o in operands if o not in values]
+    constants = [Step("constant", (), (number_of(importer, node, o),)) for o in operands if o not in values]
     places = {value: i for i, value in enumerate(values)}
     numbers = iter(range(len(values), len(values) + len(constants)))
     of = tuple(places[o] if o in places else next(numbers) for o in operands)
@@ -56,7 +54,13 @@ def of_several(importer: Importer, node: fx.Node, function: str, operands: list[
     importer.pointwise(node, Lookup, *values, function=formula)
 
 
-def _number(importer: Importer, node: fx.Node, argument: Any) -> float:
+def is_number(importer: Importer, argument: Any) -> bool:
+    """Whether it is one, of all elements, or none is given."""
+    value = importer.constants.get(argument) if isinstance(argument, fx.Node) else None
+    return argument not in importer.alias and (value is None or bool((value == value.flatten()[0]).all()))
+
+
+def number_of(importer: Importer, node: fx.Node, argument: Any) -> float:
     value = importer.constants.get(argument, argument) if isinstance(argument, fx.Node) else argument
     if isinstance(value, torch.Tensor) and value.numel() and (value == value.flatten()[0]).all():
         value = value.flatten()[0]
@@ -85,16 +89,29 @@ def _relu6(importer: Importer, node: fx.Node) -> None:
 def _clamp(importer: Importer, node: fx.Node) -> None:
     name, given = operator_of(node), arguments(node, None, None, None)[1:]
     low, high = (None, given[0]) if name == "clamp_max" else given
+    if not all(is_number(importer, bound) for bound in (low, high)):
+        importer.alias[node] = _between(importer, node, low, high)
+        return None
     if name == "hardtanh":
         low, high = (-1.0 if low is None else low), (1.0 if high is None else high)
     low, high = (
-        end if bound is None else _number(importer, node, bound) for bound, end in ((low, -math.inf), (high, math.inf))
+        end if bound is None else number_of(importer, node, bound)
+        for bound, end in ((low, -math.inf), (high, math.inf))
     )
     if low >= high:
         raise refused(node, f"a clamp to [{low}, {high}], which leaves one number")
     if low == 0.0:
         return importer.pointwise(node, Relu, activation=Activation(high))
     return lookup(importer, node, "clamp", low, high)
+
+
+def _between(importer: Importer, node: fx.Node, low: Any, high: Any) -> Stored:
+    """Bounds that are values, or several numbers."""
+    value = importer.stored(node)
+    for kind, bound in ((Maximum, low), (Minimum, high)):
+        if bound is not None:
+            value = joined(importer, node, kind, value, operand(importer, node, bound))
+    return value
 
 
 @handles("gelu.default")
@@ -162,23 +179,23 @@ def _threshold(importer: Importer, node: fx.Node) -> None:
 def _power(importer: Importer, node: fx.Node) -> None:
     if node.args[0] not in importer.alias:
         return _exponential(importer, node)
-    return lookup(importer, node, "power", _number(importer, node, node.args[1]))
+    return lookup(importer, node, "power", number_of(importer, node, node.args[1]))
 
 
 @handles("pow.Scalar")
 def _exponential(importer: Importer, node: fx.Node) -> None:
-    base = _number(importer, node, node.args[0])
+    base = number_of(importer, node, node.args[0])
     importer.pointwise(node, Lookup, 1, function=(Step("exponential", (0,), (base,)),))
 
 
 @handles(*(f"{name}.{kind}" for name in ("remainder", "fmod") for kind in ("Scalar", "Tensor")))
 def _remainder(importer: Importer, node: fx.Node) -> None:
-    lookup(importer, node, operator_of(node), _number(importer, node, node.args[1]))
+    lookup(importer, node, operator_of(node), number_of(importer, node, node.args[1]))
 
 
 @handles("floor_divide.default", "floor_divide.Scalar", "div.Tensor_mode", "div.Scalar_mode")
 def _whole_quotient(importer: Importer, node: fx.Node) -> None:
-    divisor, rounding = _number(importer, node, node.args[1]), node.kwargs.get("rounding_mode", "floor")
+    divisor, rounding = number_of(importer, node, node.args[1]), node.kwargs.get("rounding_mode", "floor")
     rounded = (Step(str(rounding), (2,)),) if rounding else ()
     function = (Step("constant", (), (divisor,)), Step("quotient", (0, 1)), *rounded)
     importer.pointwise(node, Lookup, function=function)
@@ -187,80 +204,10 @@ def _whole_quotient(importer: Importer, node: fx.Node) -> None:
 @handles("heaviside.default")
 def _heaviside(importer: Importer, node: fx.Node) -> None:
     """A step at 0, where it has a value of its own."""
-    at_zero = Step("constant", (), (_number(importer, node, node.args[1]),))
+    at_zero = Step("constant", (), (number_of(importer, node, node.args[1]),))
     compared = (Step("above", (0, 1)), Step("equal", (0, 1)))
     function = (Step("constant", (), (0.0,)), *compared, at_zero, Step("choice", (3, 4, 2)))
     importer.pointwise(node, Lookup, function=function)
-
-
-COMPARISONS = {"gt": "above", "ge": "from", "lt": "below", "le": "up_to", "eq": "equal", "ne": "unequal"}
-
-
-@handles(*(f"{name}.{kind}" for name in COMPARISONS for kind in ("Scalar", "Tensor")))
-def _comparison(importer: Importer, node: fx.Node) -> None:
-    """1 where it holds, else 0."""
-    function = COMPARISONS[operator_of(node)]
-    if not compared(importer, node, function):
-        of_several(importer, node, function, list(node.args[:2]))
-
-
-@handles("logical_not.default", "bitwise_not.default")
-def _not(importer: Importer, node: fx.Node) -> None:
-    only_booleans(node)
-    half = Step("constant", (), (computed_masks.HALF,))
-    importer.pointwise(node, Lookup, function=(half, Step(computed_masks.FALSE, (0, 1))))
-
-
-@handles("where.self", "where.ScalarSelf", "where.ScalarOther", "where.Scalar", lift=Lift.BROADCAST)
-def _where(importer: Importer, node: fx.Node) -> None:
-    choice(importer, node, *node.args[:3])
-
-
-@handles("masked_fill.Scalar", "masked_fill.Tensor", lift=Lift.BROADCAST)
-def _masked_fill(importer: Importer, node: fx.Node) -> None:
-    x, mask, value = node.args
-    choice(importer, node, mask, value, x)
-
-
-def choice(importer: Importer, node: fx.Node, mask: Any, there: Any, elsewhere: Any) -> None:
-    """A function, or a number in some places."""
-    if mask in importer.alias and _by_mask(importer, node, mask, there, elsewhere):
-        return None
-    known = isinstance(mask, fx.Node) and mask in importer.constants and importer.constants[mask].numel() > 1
-    value, number = (there, elsewhere) if there in importer.alias else (elsewhere, there)
-    if not known or number in importer.alias or importer.stored(node, value).placement.shape != torch_shape(node):
-        return of_several(importer, node, "choice", [mask, there, elsewhere])
-    places = np.moveaxis(importer.constant(node, mask), -1, 0) != 0
-    stored, places = importer.stored(node, value), places if value is elsewhere else ~places
-    number = _number(importer, node, number)
-    if number <= OUT and leaves_out(node):
-        importer.alias[node] = left_out(importer, node, stored, places, number, adds=False)
-    elif math.isfinite(number):
-        importer.alias[node] = replaced(importer, node, stored, places, number)
-    else:
-        raise refused(
-            node, f"{number} in place of some elements, not right before a softmax or a maximum", SCALE_BEFORE
-        )
-    return None
-
-
-def _by_mask(importer: Importer, node: fx.Node, mask: fx.Node, there: Any, elsewhere: Any) -> bool:
-    """A number in places that a mask tells, which is computed of something else than the value."""
-    if (there in importer.alias) == (elsewhere in importer.alias):
-        return False
-    value, number, out = (elsewhere, there, computed_masks.TRUE) if elsewhere in importer.alias else (
-        there, elsewhere, computed_masks.FALSE)  # fmt: skip
-    stored, places = importer.stored(node, value), importer.stored(node, mask)
-    if stored.placement.shape != torch_shape(node) or not computed_masks.apart(importer, places, stored):
-        return False
-    least = _number(importer, node, number)
-    if least <= OUT and leaves_out(node):
-        importer.alias[node] = computed_masks.left_out(importer, node, stored, places, out, least, adds=False)
-    elif math.isfinite(least):
-        importer.alias[node] = computed_masks.replaced(importer, node, stored, places, out, least)
-    else:
-        raise refused(node, f"{least} in place of some elements, not right before a softmax or a maximum", SCALE_BEFORE)
-    return True
 
 
 @handles("softmax.int", lift=Lift.ALONG)

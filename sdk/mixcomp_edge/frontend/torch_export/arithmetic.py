@@ -14,7 +14,7 @@ from mixcomp_edge.frontend.torch_export.computed_masks import added, with_consta
 from mixcomp_edge.frontend.torch_export.importer import Importer, handles
 from mixcomp_edge.frontend.torch_export.lifting import Lift
 from mixcomp_edge.frontend.torch_export.masks import before_softmax, is_mask, with_mask
-from mixcomp_edge.frontend.torch_export.pairs import joined
+from mixcomp_edge.frontend.torch_export.pairs import joined, operand
 from mixcomp_edge.frontend.torch_export.values import Stored
 from mixcomp_edge.ir.graph import Node
 from mixcomp_edge.numerics.functions import Step
@@ -117,7 +117,7 @@ def _factors(node: fx.Node) -> tuple[float, float]:
          "__or__.Tensor", lift=Lift.BROADCAST)  # fmt: skip
 def _both_or_either(importer: Importer, node: fx.Node) -> None:
     only_booleans(node)
-    a, b = (_operand(importer, node, index) for index in (0, 1))
+    a, b = (operand(importer, node, each) for each in node.args[:2])
     importer.alias[node] = joined(importer, node, Minimum if "and" in _name(node) else Maximum, a, b)
 
 
@@ -125,18 +125,10 @@ def _both_or_either(importer: Importer, node: fx.Node) -> None:
     "minimum.default", "maximum.default", "fmin.default", "fmax.default", "min.other", "max.other", lift=Lift.BROADCAST
 )
 def _of_two(importer: Importer, node: fx.Node) -> None:
-    operator, (a, b) = _name(node), (_operand(importer, node, index) for index in (0, 1))
+    operator, (a, b) = _name(node), (operand(importer, node, each) for each in node.args[:2])
     if operator == "div":
         operator, b = "mul", _reciprocal(importer, node)
     kind = OF_TWO.get(operator, Add)
     if kind is Add and ((factors := _factors(node)) != (1.0, 1.0) or a.placement.shape != b.placement.shape):
         kind = partial(Blend, factors=np.array(factors))
     importer.alias[node] = joined(importer, node, kind, a, b)
-
-
-def _operand(importer: Importer, node: fx.Node, index: int) -> Stored:
-    """A value, or a constant in flash."""
-    argument = node.args[index]
-    if argument not in importer.constants:
-        return importer.stored(node, index)
-    return importer.flash(node, argument, importer.constant(node, argument))

@@ -104,15 +104,25 @@ def _is_mask(values: Doubles) -> bool:
 
 def replaced(importer: Importer, node: fx.Node, value: Stored, mask: Stored, out: str, number: float) -> Stored:
     """The value with a number where a mask of 0 and 1 is TRUE, or FALSE."""
-
-    def table(what: str, there: float, elsewhere: float) -> Stored:
-        chosen = _choice(out, HALF, there, elsewhere)
-        return replace(mask, node=_table(importer, node, mask.node, chosen, what))
-
-    kept = joined(importer, node, Mul, value, table("kept", 0.0, 1.0))
+    kept = joined(importer, node, Mul, value, _factor(importer, node, mask, out, "kept", 0.0, 1.0))
     if number == 0.0:
         return kept
-    return joined(importer, node, partial(Blend, factors=np.ones(2)), kept, table("number", number, 0.0))
+    numbers = _factor(importer, node, mask, out, "number", number, 0.0)
+    return joined(importer, node, partial(Blend, factors=np.ones(2)), kept, numbers)
+
+
+def chosen(importer: Importer, node: fx.Node, mask: Stored, there: Stored, elsewhere: Stored) -> Stored:
+    """One value where a mask of 0 and 1 is TRUE, else the other; each of the three repeats where it has size 1."""
+    first = joined(importer, node, Mul, there, _factor(importer, node, mask, TRUE, "there", 1.0, 0.0))
+    rest = joined(importer, node, Mul, elsewhere, _factor(importer, node, mask, TRUE, "elsewhere", 0.0, 1.0))
+    return joined(importer, node, partial(Blend, factors=np.ones(2)), first, rest)
+
+
+def _factor(
+    importer: Importer, node: fx.Node, mask: Stored, out: str, what: str, there: float, elsewhere: float
+) -> Stored:
+    """One number where the mask is TRUE, or FALSE, else the other."""
+    return replace(mask, node=_table(importer, node, mask.node, _choice(out, HALF, there, elsewhere), what))
 
 
 def apart(importer: Importer, mask: Stored, value: Stored) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from torch import fx
 
@@ -28,3 +29,10 @@ def joined(
     made = make(name=importer.unique(node.name), inputs=inputs, shape=tuple(shape[1 + dim] for dim in order))
     importer.nodes[made.name] = made
     return Stored(made.name, placed(shape, order), node.name)
+
+
+def operand(importer: Importer, node: fx.Node, argument: Any) -> Stored:
+    """A value that a call reads, or a constant in flash."""
+    if argument in importer.alias:
+        return importer.stored(node, argument)
+    return importer.flash(node, argument, importer.constant(node, argument))

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import fx
 
-from mixcomp_edge.frontend.torch_export.activations import choice
 from mixcomp_edge.frontend.torch_export.calls import arguments, refused, torch_shape, value_of
+from mixcomp_edge.frontend.torch_export.choices import choice
 from mixcomp_edge.frontend.torch_export.importer import Importer, handles
 from mixcomp_edge.frontend.torch_export.layout import join
 from mixcomp_edge.frontend.torch_export.lifting import Lift

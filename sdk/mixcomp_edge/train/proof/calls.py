@@ -38,12 +38,14 @@ def check_calls(imported: Imported, x: Samples) -> None:
         probes: dict[str, Tensor] = {}
         read = {argument: imported.stands_for[argument] for argument in made_by.all_input_nodes
                 if argument in imported.stands_for}  # fmt: skip
-        if any(source.node not in graph.by_name for source in read.values()):  # made anew of the model's inputs
+        anew = [argument for argument, source in read.items() if source.node not in graph.by_name]
+        if anew:  # of the model's inputs, and of what lies between
             probes = _inputs(imported, values)
+        before = _all_before(anew)
         for argument, source in read.items():
             if source.node not in probes and source.node in graph.by_name:
-                shape = graph[source.node].shape
-                probes[source.node] = as_stored(_probe(values[argument], random), source.placement, shape)
+                probe = _wide(values[argument]) if argument in before else _probe(values[argument], random)
+                probes[source.node] = as_stored(probe, source.placement, graph[source.node].shape)
         result_of_probes = _result(made_by, _probed(imported, values, probes))
         expected = _item(result_of_probes, item).double()
         name = stored.node
@@ -97,6 +99,15 @@ def _inputs(imported: Imported, values: dict[fx.Node, Any]) -> dict[str, Tensor]
     for call in imported.program.graph.nodes:
         if call.op == "placeholder" and (source := imported.stands_for.get(call)) is not None:
             found[source.node] = as_stored(_wide(values[call]), source.placement, imported.graph[source.node].shape)
+    return found
+
+
+def _all_before(calls: list[fx.Node]) -> set[fx.Node]:
+    """What they are computed of."""
+    found: set[fx.Node] = set()
+    while calls:
+        calls = [source for call in calls for source in call.all_input_nodes if source not in found]
+        found.update(calls)
     return found
 
 
