@@ -62,7 +62,8 @@ def checked_model(model: Any, name: str) -> nn.Module:
 
 def takes_tokens(model: nn.Module) -> bool:
     """Whether integers given to the model are meant as such."""
-    return any(isinstance(module, nn.Embedding | nn.EmbeddingBag) for module in model.modules())
+    parts = list(model.modules())
+    return any(isinstance(part, nn.Embedding | nn.EmbeddingBag) or getattr(part, "tokens", None) for part in parts)
 
 
 def in_order(value: Any, model: nn.Module, what: str) -> Any:

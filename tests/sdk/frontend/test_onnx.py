@@ -10,9 +10,12 @@ onnx = pytest.importorskip("onnx")
 runtime = pytest.importorskip("onnxruntime")
 from onnx import TensorProto, helper, numpy_helper  # noqa: E402
 
-from mixcomp_edge.errors import ModelFileError, UnsupportedError  # noqa: E402
+from mixcomp_edge import convert  # noqa: E402
+from mixcomp_edge.errors import ModelFileError, TaskError, UnsupportedError  # noqa: E402
 from mixcomp_edge.frontend.onnx import OnnxModule, prove  # noqa: E402
 from mixcomp_edge.train.quantized_model import prepare  # noqa: E402
+from mixcomp_edge.train.tasks.files import task_of  # noqa: E402
+from mixcomp_edge.train.tasks.source import Source  # noqa: E402
 
 RNG = np.random.default_rng(0)
 IMAGE = (2, 6, 8, 10)
@@ -226,6 +229,40 @@ def test_integers_are_moved_and_cast_but_arithmetic_on_them_is_refused(tmp_path)
         path = save(tmp_path / "m.onnx", [*moved, last], {"w": np.uint8(3)}, kind=TensorProto.UINT8)
         with pytest.raises(UnsupportedError, match=f"the ONNX operator {kind} on integers.*cast them to float"):
             OnnxModule(path)
+
+
+def classifier_of_words(path, kind=TensorProto.INT64):
+    """The mean of six words' rows, and two classes of it."""
+    constants = {"table": floats(20, 8), "w": floats(8, 2)}
+    nodes = [
+        node("Gather", "table", "x", out="words"),
+        node("ReduceMean", "words", out="mean", axes=[1], keepdims=0),
+        node("MatMul", "mean", "w"),
+    ]
+    return save(path, nodes, constants, shape=("n", 6), kind=kind)
+
+
+@pytest.mark.parametrize("kind", [TensorProto.INT64, TensorProto.INT32])
+def test_tokens_of_a_file_stay_integers_and_pick_rows(tmp_path, kind):
+    file = classifier_of_words(tmp_path / "words.onnx", kind)
+    module, x = OnnxModule(file), torch.from_numpy(RNG.integers(0, 20, (5, 6)))
+    [expected] = judged(file, x.numpy().astype(helper.tensor_dtype_to_np_dtype(kind)))
+    np.testing.assert_allclose(module(x).numpy(), expected, atol=1e-5)
+    assert prove(module, [x]) == "onnxruntime"
+    [tokens] = convert(prepare(module, x, name="words")).graph.inputs
+    assert (tokens.type.dtype, tokens.shape) == ("u8", (6,))
+
+
+def test_a_file_of_tokens_is_calibrated_on_its_data(tmp_path):
+    file = classifier_of_words(tmp_path / "words.onnx")
+    with pytest.raises(TaskError, match=r"takes tokens.*Give --data"):
+        task_of(file, Source())
+    x = RNG.integers(0, 20, (60, 6))
+    np.savez(tmp_path / "words.npz", x=x, y=x[:, 0] % 2)
+    task = task_of(file, Source(data=tmp_path / "words.npz"))
+    assert task.calibration.dtype == torch.int64
+    with pytest.raises(TaskError, match=r"takes tokens.*--scale"):
+        task_of(file, Source(data=tmp_path / "words.npz", scale=0.5))
 
 
 def test_a_file_that_was_computed_otherwise_is_caught_by_the_proof(tmp_path):

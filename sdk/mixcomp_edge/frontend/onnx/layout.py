@@ -128,6 +128,8 @@ def _split(call: Call, x: Tensor, sizes: Any = None) -> tuple[Tensor, ...]:
 @onnx_operator("Gather")
 def _gather(call: Call, x: Tensor, index: Any) -> Tensor:
     axis = call.get("axis", 0)
+    if isinstance(index, Tensor) and 0 in call.constant and axis == 0 and x.ndim == 2 and not index.is_floating_point():
+        return F.embedding(index, x)
     if isinstance(index, Tensor) or not isinstance(x, Tensor):
         raise call.refuse("an index that is computed")
     index = np.asarray(index)

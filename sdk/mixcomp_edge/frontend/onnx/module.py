@@ -23,6 +23,7 @@ from mixcomp_edge.frontend.torch_export.refusals import Refusal, Refused, unsupp
 
 SHAPES = ("Shape", "Size")
 TYPES = ("float32", "float16", "float64", "uint8", "int8")  # of inputs; data is taken as float32
+TOKENS = ("int32", "int64")  # of inputs that stay integers
 LAYERS = ("Conv", "ConvTranspose", "Gemm", "MatMul")
 TO_FLOAT = ("Cast", "DequantizeLinear")
 SAME_IN_FLOAT = (  # of integers: what moves or chooses them; sums wrap around, and quotients are cut off
@@ -33,7 +34,7 @@ SAME_IN_FLOAT = (  # of integers: what moves or chooses them; sums wrap around, 
 
 
 class OnnxModule(nn.Module):
-    """Takes and gives what the file's network does, in float32, for any number of samples.
+    """Takes and gives what the file's network does, in float32 (tokens in int64), for any number of samples.
 
     `input_shapes`: of each input by name, or of the only one, without the batch. Raises ModelFileError and
     UnsupportedError."""
@@ -48,6 +49,7 @@ class OnnxModule(nn.Module):
             input_shapes = {self.document.inputs[0].name: input_shapes} if self.document.inputs else {}
         self.input_shapes = _shapes(self.path, self.document, input_shapes or {})
         self.input_names = list(self.input_shapes)
+        self.tokens = frozenset(port.name for port in self.document.inputs if port.type in TOKENS)
         self.batch = next((port.shape[0] or 1 for port in self.document.inputs if port.shape), 1)
         self.budget = Budget()  # what a batch takes of it
         self.constants = dict(self.document.constants)
@@ -102,7 +104,8 @@ class OnnxModule(nn.Module):
             self.budget.take(shapes)
         except TooMuch as error:
             raise ModelFileError(f"{self.path}: its input {error}.") from error
-        values = self._start(tuple(torch.zeros(shape) for shape in shapes))
+        types = (torch.int64 if name in self.tokens else torch.float32 for name in self.input_names)
+        values = self._start(tuple(torch.zeros(shape, dtype=dtype) for shape, dtype in zip(shapes, types, strict=True)))
         for operation, place in self.plan:
             try:
                 operands = [values[name] if name else None for name in operation.inputs]
@@ -205,8 +208,8 @@ def _shapes(path: Path, network: Document, given: Mapping[str, tuple[int, ...]])
         raise ModelFileError(f"{path}: has no input '{unknown[0]}'; it has {', '.join(map(shown, names))}.")
     shapes = {}
     for port in network.inputs:
-        if port.type not in TYPES:
-            what = "text, a sequence or the like" if not port.type else f"{port.type}; tokens and indices have no C yet"
+        if port.type not in (*TYPES, *TOKENS):
+            what = port.type or "text, a sequence or the like"
             raise ModelFileError(f"{path}: its input '{shown(port.name)}' takes {what}.")
         shape = given.get(port.name, port.shape[1:])
         if not shape and len(port.shape) == 1:

@@ -24,7 +24,8 @@ def prove(module: OnnxModule, inputs: Sequence[Tensor]) -> str:
     """The name of the runtime that agreed on the first samples of each input; ModelFileError names the node that does
     not."""
     count = module.budget.samples(max(1, min(SAMPLES, len(inputs[0])) // module.batch)) * module.batch
-    arrays = [np.resize(x[:count].float().numpy(), (count, *x.shape[1:])) for x in inputs]
+    taken = [x[:count].to(_type(module, i)).numpy() for i, x in enumerate(inputs)]
+    arrays = [np.resize(x, (count, *x.shape[1:])) for x in taken]
     with torch.no_grad():
         ours = module.values(*map(torch.from_numpy, arrays))
     producers = {name: operation for operation, _ in module.plan for name in operation.outputs if name}
@@ -40,6 +41,10 @@ def prove(module: OnnxModule, inputs: Sequence[Tensor]) -> str:
                 f"in {name}. This is a fault of mixcomp-edge: please report it with the file."
             )
     return name
+
+
+def _type(module: OnnxModule, index: int) -> torch.dtype:
+    return torch.int64 if module.input_names[index] in module.tokens else torch.float32
 
 
 def _close(got: np.ndarray, expected: np.ndarray) -> bool:

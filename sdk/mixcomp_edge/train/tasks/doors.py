@@ -16,12 +16,13 @@ from mixcomp_edge.train.tasks.source import Shape, Shapes
 @dataclass(frozen=True, eq=False)
 class Opened:
     """A model file as a module. input_shapes: of each input by name, without the batch. prove(inputs) raises
-    ModelFileError where the file's own runtime computes something else."""
+    ModelFileError where the file's own runtime computes something else. tokens: names of inputs that are integers."""
 
     module: nn.Module
     input_shapes: dict[str, Shape]
     prove: Callable[[list[Tensor]], object]
     notes: tuple[str, ...] = ()
+    tokens: frozenset[str] = frozenset()
 
 
 def open_model(path: Path, input_shapes: Shapes | None, *, trust: bool) -> Opened:
@@ -35,7 +36,8 @@ def _onnx(path: Path, shapes: Shapes | None, trust: bool) -> Opened:
 
     module = OnnxModule(path, shapes)
     note = f"{path}: rounds to integers; weights and values are taken as the real numbers that they stand for."
-    return Opened(module, module.input_shapes, lambda x: prove(module, x), (note,) if module.is_rounded else ())
+    notes = (note,) if module.is_rounded else ()
+    return Opened(module, module.input_shapes, lambda x: prove(module, x), notes, module.tokens)
 
 
 def _tflite(path: Path, shapes: Shapes | None, trust: bool) -> Opened:

@@ -4,6 +4,7 @@ model teaches: the integers learn to give what it gives, and are judged by how o
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,9 @@ from torch.utils._pytree import tree_leaves
 
 from mixcomp_edge.errors import TaskError
 from mixcomp_edge.ir.class_names import class_count
-from mixcomp_edge.train.arrays import as_float
+from mixcomp_edge.train.arrays import as_input
 from mixcomp_edge.train.metrics import SHARE, Metric
+from mixcomp_edge.train.model_checks import takes_tokens
 from mixcomp_edge.train.recipe import load_recipe
 from mixcomp_edge.train.samples import change, count, each, join, take
 from mixcomp_edge.train.task import Split, Task
@@ -65,6 +67,8 @@ def task_of(path: Path, source: Source) -> Task:
     if source.normalizes:
         if len(shapes) > 1:
             raise TaskError(f"{path}: takes {', '.join(shapes)}; scale them in the data, --scale goes with one input.")
+        if opened.tokens:
+            raise TaskError(f"{path}: takes tokens, which --scale, --mean and --std would make other ones.")
         model = Normalized(model, source, next(iter(shapes.values()))).eval()
     fields = _data(path, model, opened, source)
     fields["notes"] = (*opened.notes, *fields.get("notes", ()))
@@ -84,6 +88,10 @@ def _name(path: Path) -> str:
 def _data(path: Path, model: nn.Module, opened: Opened, source: Source) -> dict[str, Any]:
     """The task's fields that come of the data."""
     shapes = opened.input_shapes
+    if source.data is None and opened.tokens:
+        raise TaskError(
+            f"{path}: takes tokens ({', '.join(sorted(opened.tokens))}), of which noise has none. Give --data."
+        )
     if source.data is None:
         fit = max(1, min(NOISE, NOISE_ELEMENTS // max(1, sum(map(np.prod, shapes.values())))))
         generator = torch.Generator().manual_seed(0)
@@ -102,7 +110,8 @@ USES = {"train": "train", "validation": "validate", "test": "test"}
 @torch.no_grad()
 def _outputs(model: nn.Module, opened: Opened) -> tuple[str, ...]:
     """Names of the outputs, by which the data may hold targets."""
-    found = model(*(torch.zeros(1, *shape) for shape in opened.input_shapes.values()))
+    types = {name: torch.int64 if name in opened.tokens else torch.float32 for name in opened.input_shapes}
+    found = model(*(torch.zeros(1, *shape, dtype=types[name]) for name, shape in opened.input_shapes.items()))
     return tuple(found) if isinstance(found, dict) else ("y",)
 
 
@@ -116,7 +125,7 @@ def _labelled(samples: Samples, model: nn.Module, source: Source) -> dict[str, A
         splits["train"], splits["validation"] = hold_out(splits["train"])
     return {
         **splits,
-        "calibration": change(sample(splits["train"]), as_float),
+        "calibration": change(sample(splits["train"]), _taken(model)),
         "classes": _classes(samples.classes, model, splits["train"].x),
         "loss": source.loss,
         "metric": source.metric,
@@ -139,12 +148,12 @@ def _taught(samples: Samples, model: nn.Module, source: Source) -> dict[str, Any
     targets = _answers(model, x)
     train, test = hold_out(Split(x, targets), 0.1)
     several = not isinstance(train.y, np.ndarray)
-    recipe, steps = load_recipe("calibrate"), steps_for(model, change(take(_in_order(x), slice(1)), as_float))
+    recipe, steps = load_recipe("calibrate"), steps_for(model, change(take(_in_order(x), slice(1)), _taken(model)))
     classes = not several and train.y.ndim == 2 and train.y.shape[1] > 1
     return {
         "train": train,
         "test": test,
-        "calibration": change(sample(train, SAMPLE), as_float),
+        "calibration": change(sample(train, SAMPLE), _taken(model)),
         "recipe": recipe.with_(epochs=max(1, round(steps * recipe.batch_size / len(train)))),
         "augment": with_patches,
         "loss": None if several else "mse",
@@ -156,10 +165,16 @@ def _taught(samples: Samples, model: nn.Module, source: Source) -> dict[str, Any
 @torch.no_grad()
 def _answers(model: nn.Module, x: Any) -> Any:
     """What the model gives for all samples, as arrays, several as it returns them."""
-    given = _in_order(x)
+    given, taken = _in_order(x), _taken(model)
     starts = range(0, count(x), 64)
-    parts = [model(*(as_float(part) for part in take(given, slice(start, start + 64)))) for start in starts]
+    parts = [model(*(taken(part) for part in take(given, slice(start, start + 64)))) for start in starts]
     return change(join(parts), lambda tensor: tensor.numpy())
+
+
+def _taken(model: nn.Module) -> Callable[[Any], Tensor]:
+    """What makes samples what the model takes."""
+    tokens = takes_tokens(model)
+    return lambda raw: as_input(raw, "the data", tokens=tokens)
 
 
 def _in_order(x: Any) -> tuple[Any, ...]:
