@@ -303,6 +303,9 @@ def _normalized(x_type: QType, y_type: QType, rng: Rng) -> Graph:
             break
     axes = tuple(int(a) for a in np.flatnonzero(inside))
     over = tuple(int(a) for a in np.flatnonzero(rng.random(len(view)) < 0.5)) if prod(view) < 1000 else ()
+    if rng.random() < 0.2:  # rows of whole words
+        view, axes = (int(rng.integers(1, 5)), 4 * int(rng.integers(1, 20))), (1,)
+        over = axes if rng.random() < 0.7 else ()
     parameters = prod(view[a] for a in over)
     shape = (prod(view[:-1]), view[-1])
     x = QInput(name="x", inputs=(), shape=shape, type=x_type)

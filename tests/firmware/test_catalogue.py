@@ -14,6 +14,8 @@ from mixcomp_edge.plan.packing import PACKINGS
 KERNELS = catalogue()
 ALL = tuple({kernel.name: kernel for contract in CONTRACTS for kernel in catalogue(contract)}.values())
 PLAIN = ("u4", "s4", "u8", "s8")
+BYTES = ("u8", "s8")
+OF_WORDS = {("softmax", "dsp"), ("normalize", "dsp")}  # kernels for bytes alone, four at a time
 READ = {  # what else they read
     **dict.fromkeys(("embedding", "token_offset", "length_mask"), ("u8", "u16")),
     **dict.fromkeys(("slice", "transpose"), (*PLAIN, "u16", "s16")),
@@ -56,7 +58,8 @@ def test_a_catalogue_entry_says_what_its_name_says(kernel):
     )
     op, act, weights, isa = name.groups()
     assert (kernel.op, kernel.isa) == (op, isa)
-    assert kernel.act == ((act,) if act else READ.get(op, PLAIN) if isa == "c" else PLAIN)
+    of_words = BYTES if (op, isa) in OF_WORDS else PLAIN
+    assert kernel.act == ((act,) if act else READ.get(op, PLAIN) if isa == "c" else of_words)
     assert kernel.weight_bits == (8 if weights == "w8" else 4)
     assert kernel.packing in (*PACKINGS, "")
     assert bool(weights) <= bool(kernel.packing)

@@ -52,10 +52,14 @@ void mce_conv2d_add_s8_w4__dsp(const mce_conv2d_add *p, const uint8_t *x, const 
                                mce_scratch *scratch);
 void mce_conv2d_add_u4_w4_halves__dsp(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y,
                                       mce_scratch *scratch);
+void mce_conv2d_add_u4_w4_bytes__dsp(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y,
+                                     mce_scratch *scratch);
 void mce_conv2d_add_u4_w4_pairs__dsp(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y,
                                      mce_scratch *scratch);
 void mce_conv2d_add_s4_w4_halves__dsp(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y,
                                       mce_scratch *scratch);
+void mce_conv2d_add_s4_w4_bytes__dsp(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y,
+                                     mce_scratch *scratch);
 void mce_conv2d_add_s4_w4_pairs__dsp(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y,
                                      mce_scratch *scratch);
 void mce_conv2d_add_u4_w4_triples__dsp(const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r, uint8_t *y,

@@ -22,6 +22,8 @@ typedef struct mce_normalize { /* SPEC.md 4.23 */
 
 void mce_normalize__c(const mce_normalize *p, const uint8_t *x, uint8_t *y);
 
+void mce_normalize__dsp(const mce_normalize *p, const uint8_t *x, uint8_t *y);
+
 #ifdef __cplusplus
 }
 #endif

@@ -15,6 +15,8 @@ typedef struct mce_softmax { /* SPEC.md 4.11: over c of (h, w, c) */
 
 void mce_softmax__c(const mce_softmax *p, const uint8_t *x, uint8_t *y);
 
+void mce_softmax__dsp(const mce_softmax *p, const uint8_t *x, uint8_t *y);
+
 #ifdef __cplusplus
 }
 #endif

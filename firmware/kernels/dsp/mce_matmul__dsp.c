@@ -119,6 +119,21 @@ MCE_INLINE void store(const sink *s, const int32_t *sums, int32_t n, int32_t at,
     }
 }
 
+/* Four neighbours y[at], at even in packed y, of sums a to d. */
+MCE_INLINE void store4(const sink *s, int32_t a, int32_t b, int32_t c, int32_t d, int32_t at)
+{
+    const int32_t shift = s->shift, m = s->m, zero = s->zero;
+    a = mce_smmlar((int32_t)((uint32_t)a << shift), m, zero), b = mce_smmlar((int32_t)((uint32_t)b << shift), m, zero);
+    c = mce_smmlar((int32_t)((uint32_t)c << shift), m, zero), d = mce_smmlar((int32_t)((uint32_t)d << shift), m, zero);
+    if (s->packed) {
+        const uint32_t four = mce_usat4(a) | mce_usat4(b) << 4 | mce_usat4(c) << 8 | mce_usat4(d) << 12;
+        *(mce_half_any *)(s->y + (at >> 1)) = (uint16_t)(four ^ s->flip * 0x1111u);
+    } else {
+        const uint32_t four = mce_usat8(a) | mce_usat8(b) << 8 | mce_usat8(c) << 16 | mce_usat8(d) << 24;
+        *(mce_word_any *)(s->y + at) = four ^ s->flip * 0x01010101u;
+    }
+}
+
 /* n rows, four of them [words][4], by a vector [words], an even number: y[at + i*step], i < n. */
 MCE_SHARED void multiply(const sink *s, const mce_word *rows, const mce_word *vector, int32_t words, int32_t at,
                          int32_t step, int32_t n)
@@ -141,8 +156,12 @@ MCE_SHARED void multiply(const sink *s, const mce_word *rows, const mce_word *ve
             c = mce_smlad(x, v, c);
             d = mce_smlad(y, v, d);
         }
-        const int32_t sums[4] = {a, b, c, d};
-        store(s, sums, n < 4 ? n : 4, at, step);
+        if (step == 1 && n >= 4 && (at & s->packed) == 0) {
+            store4(s, a, b, c, d, at);
+        } else {
+            const int32_t sums[4] = {a, b, c, d};
+            store(s, sums, n < 4 ? n : 4, at, step);
+        }
     }
 }
 
@@ -171,8 +190,13 @@ void mce_matmul__dsp(const mce_matmul *p, const uint8_t *a, const uint8_t *b, ui
     const mce_pair_loop far = p->summed[0], near = p->summed[1];
     const side sides[2] = {side_of(p->a_type, p->a_zero, a, far.n, far.a, near.n, near.a),
                            side_of(p->b_type, p->b_zero, b, far.n, far.b, near.n, near.b)};
-    const int32_t by_a =
-        sides[1].step == 1 || sides[0].step != 1; /* rows are a's: the other one is made again and again */
+    int32_t last = 3; /* the loop along which y's neighbours lie */
+    while (last > 0 && p->kept[last].n == 1) {
+        last--;
+    }
+    /* Rows are a's where b is quick to make again and again, which the other one is; where either is, what y's neighbours
+     * are made of. */
+    const int32_t by_a = sides[0].step != 1 || (sides[1].step == 1 && p->kept[last].a != 0);
     const side *const row = &sides[by_a ? 0 : 1], *const vector = &sides[by_a ? 1 : 0];
     const int32_t words = (far.n * near.n + 3) / 4 * 2, height = words * 4 * 9 <= SCRATCH ? 8 : 4;
     mce_word *const rows = (mce_word *)(void *)scratch, *const values = rows + height * words;

@@ -6,7 +6,7 @@
 #include "mixcomp/internal/dsp_gather.h"
 #include "mixcomp/internal/output_any.h"
 #include "mixcomp/internal/pair_dsp.h"
-#include "mixcomp/internal/quad_tiles_dsp.h"
+#include "mixcomp/internal/quad_sums_dsp.h"
 
 /* Two gathered pixels, and where their outputs go. */
 typedef struct mce_two_pixels {
@@ -34,7 +34,7 @@ MCE_INLINE const mce_word *mce_pairs_sum(mce_scheme scheme, mce_channel_pairs *s
                                : mce_pair_2x2(sum, in->patches, w, table, in->n);
 }
 
-/* Channels first to last of both pixels, whole tiles of outputs of 4 bits, or of 8 where wide says so, a constant. Returns
+/* Channels first to last of both pixels, whole tiles of outputs of 4 bits, or of 8 where wide, a constant, is not 0. Returns
  * the end of w. */
 MCE_INLINE const mce_word *mce_conv2d_tiles(mce_quad_run *run, mce_quad_job *job, const mce_two_pixels *in,
                                             const mce_sink *s, const int32_t *bias, const mce_word *w, int32_t first,
@@ -51,7 +51,8 @@ MCE_INLINE const mce_word *mce_conv2d_tiles(mce_quad_run *run, mce_quad_job *job
         job->m = s->requant->multiplier + first;
     }
     if (s->add != 0) {
-        job->r0 = s->r + at0, job->r1 = s->r + at1;
+        const int32_t parts = wide > 1 && mce_is_packed(s->add->r.type) ? 1 : 0;
+        job->r0 = s->r + (at0 >> parts), job->r1 = s->r + (at1 >> parts);
     }
     return run(job);
 }
@@ -109,7 +110,7 @@ MCE_INLINE const mce_word *mce_conv2d_any(mce_scheme scheme, const mce_two_pixel
  * n = kh*kw*depth rounded up to a multiple of 8.
  * quad: the low channel's sum over a block of p->blocks stays below half the base, T below 2^31; pair:
  * (|bias| + sum |level| * max|x|) * 2^s < 2^31 and the offset wraps there and back. plan/packing proves it.
- * run: quad only, what computes whole tiles; wide, a constant: of 8-bit outputs; copies, a constant: whether packed elements that do not fill words
+ * run: quad only, what computes whole tiles; wide, a constant: of 8-bit outputs (2: that a residual joins); copies, a constant: whether packed elements that do not fill words
  * may be copied. */
 MCE_INLINE void mce_conv2d_body(mce_type type, mce_scheme scheme, mce_quad_run *run, int32_t wide, int32_t copies,
                                 const mce_conv2d *p, const mce_conv2d_add *add, const uint8_t *x, const uint8_t *r,
@@ -122,7 +123,9 @@ MCE_INLINE void mce_conv2d_body(mce_type type, mce_scheme scheme, mce_quad_run *
     const int32_t one = p->requant.multiplier[0], decoded = scheme == MCE_QUAD && p->levels != 0;
     const int32_t m4[4] = {one, one, one, one};
     int64_t residual[16];
-    if (scheme == MCE_QUAD && add != 0) {
+    if (scheme == MCE_QUAD && wide > 1) {
+        mce_quad_terms(&sink, residual);
+    } else if (scheme == MCE_QUAD && add != 0) {
         mce_sink_residuals(&sink, residual);
     }
     const mce_word *const table = scheme == MCE_PAIR_TABLE ? (const mce_word *)p->levels : 0; /* null (0): fixp4 */
@@ -230,6 +233,11 @@ MCE_INLINE void mce_conv2d_quad_halves(mce_type type, mce_quad_run *run, const m
 MCE_INLINE void mce_conv2d_quad_bytes(mce_type type, const mce_conv2d *p, const uint8_t *x, uint8_t *y,
                                       mce_scratch *scratch)
 { mce_conv2d_body(type, MCE_QUAD, mce_quad_tiles_bytes, 1, 1, p, 0, x, 0, y, scratch); }
+
+/* quad with outputs of 8 bits and a residual of 8 or 4. */
+MCE_INLINE void mce_conv2d_quad_sums(mce_type type, const mce_conv2d_add *p, const uint8_t *x, const uint8_t *r,
+                                     uint8_t *y, mce_scratch *scratch)
+{ mce_conv2d_body(type, MCE_QUAD, mce_quad_tiles_sums, 2, 1, &p->conv, p, x, r, y, scratch); }
 
 /* pair: defines mce_conv2d_pair_<act>, one for the other kernels with that type of x: by table or fixp4, with a
  * residual or without. */

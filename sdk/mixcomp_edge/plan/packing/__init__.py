@@ -18,9 +18,11 @@ from mixcomp_edge.plan.packing.dsp import (
     dense_table,
     dense_two,
     dw3x3,
+    groups_of_words,
     pair,
     pair_table,
     rows_in_halves,
+    rows_of_words,
     strip_of_columns,
     strips_of_terms,
     strips_of_values,
@@ -46,7 +48,7 @@ from mixcomp_edge.plan.packing.packed import Packed
 from mixcomp_edge.plan.packing.phases import by_phases
 from mixcomp_edge.plan.packing.points import points
 from mixcomp_edge.plan.packing.portable import rows, rows3x3, rows_gathered, strips, words
-from mixcomp_edge.plan.packing.quad import dense_lanes, quad, quad_bytes, quad_halves
+from mixcomp_edge.plan.packing.quad import dense_lanes, quad, quad_bytes, quad_halves, quad_sums
 from mixcomp_edge.plan.packing.steps import by_steps
 from mixcomp_edge.plan.packing.swar import dense_swar, rows_joined, swar
 from mixcomp_edge.plan.packing.trio import trio
@@ -81,6 +83,7 @@ PACKINGS: dict[str, Callable[[Any, QNode], Packed | None]] = {
     **OF_CONVOLUTIONS,
     **{f"steps_{name}": partial(by_steps, packing=packing) for name, packing in OF_STEPS.items()},
     **{f"phases_{name}": partial(by_phases, packing=packing) for name, packing in OF_CONVOLUTIONS.items()},
+    "quad_sums": quad_sums,
     "points": points,
     "trio": trio,
     "rows": rows,
@@ -98,6 +101,8 @@ PACKINGS: dict[str, Callable[[Any, QNode], Packed | None]] = {
     "strips_of_values": strips_of_values,
     "strips_of_terms": strips_of_terms,
     "rows_in_halves": rows_in_halves,
+    "rows_of_words": rows_of_words,
+    "groups_of_words": groups_of_words,
     "strip_of_columns": strip_of_columns,
     "cells": cells,
     "byte_cells": partial(cells, bits=8),

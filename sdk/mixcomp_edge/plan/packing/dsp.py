@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import prod
 from typing import Protocol
 
 import numpy as np
@@ -12,6 +13,7 @@ from mixcomp_edge.ir.graph import Shape, Window
 from mixcomp_edge.ir.nodes import QNode
 from mixcomp_edge.ir.weighted import Weighted
 from mixcomp_edge.ir.windows import plane
+from mixcomp_edge.operators.normalize import QNormalize
 from mixcomp_edge.plan.packing.depthwise import plane_width, rows_within, taps
 from mixcomp_edge.plan.packing.packed import (
     Int,
@@ -28,6 +30,7 @@ from mixcomp_edge.plan.packing.quad import BLOCK_BYTES, blocks_within, quad_in_p
 ROW_MIN, ROW_MAX = -1024, 1023  # the upper row's field of internal/dwconv2d_packed_dsp.h
 STRIP_BYTES = 1024  # of `strip_of_columns`
 HALVES_BYTES = 2048  # of `rows_in_halves`
+FEWEST_ROWS = 8  # of `rows_of_words`
 TWO_MOST_INPUTS = 512  # of `dense_two`, which takes a byte a weight: half a kilobyte more at most
 
 
@@ -187,3 +190,17 @@ def strips_of_terms(node: Shifted, x: QNode) -> Packed | None:
     """For sums, minima and maxima of two values that end in a multiplication by 2**(32 - shift): room for 128 codes of
     each."""
     return Packed(scratch_bytes=256) if node.shift >= 2 else None
+
+
+def rows_of_words(node: QNode, x: QNode) -> Packed | None:
+    """For a softmax whose rows fill words, of enough rows for what its code takes of flash."""
+    return Packed() if node.shape[-1] % 4 == 0 and prod(node.shape[:-1]) >= FEWEST_ROWS else None
+
+
+def groups_of_words(node: QNormalize, x: QNode) -> Packed | None:
+    """For a norm over the last axes, whole words of x, with a gain for each of its elements: what is below the root
+    stays within 36 bits."""
+    last = tuple(range(len(node.view) - len(node.axes), len(node.view)))
+    most = (node.count * 255) ** 2 + node.epsilon
+    plain = node.axes == node.over == last and node.count % 4 == 0
+    return Packed() if plain and most < 1 << 36 else None

@@ -10,8 +10,10 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
+from mixcomp_edge.ir.bounds import INT32_MAX
 from mixcomp_edge.ir.nodes import QNode
 from mixcomp_edge.ir.weighted import Weighted
+from mixcomp_edge.operators.conv2d import QConv2dAdd
 from mixcomp_edge.plan.packing.packed import (
     Int,
     Packed,
@@ -26,6 +28,7 @@ from mixcomp_edge.plan.packing.packed import (
 
 LOW_MIN, LOW_MAX, HIGH_LIMIT = -2048, 2047, 1 << 19  # the fields of lanes that are not decoded
 BLOCK_BYTES = 12  # of mce_quad_block
+MOST_SHIFT = 23  # of a byte of a residual, without a sign
 BASE_LIMIT = 1 << 14
 FEWEST_OUTPUTS = 16  # of a dense layer for which x is parted first
 
@@ -47,6 +50,16 @@ def quad_halves(node: Weighted, x: QNode) -> Packed | None:
 def quad_bytes(node: Weighted, x: QNode) -> Packed | None:
     """Where outputs have 8 bits, any channels."""
     return _quad(node, x) if node.type.bits == 8 else None
+
+
+def quad_sums(node: QConv2dAdd, x: QNode) -> Packed | None:
+    """Where outputs have 8 bits and a residual joins them, pairs of channels in each group: as products of 64 bits, in
+    which everything that an output is made of has to fit, y's zero point included."""
+    by = node.weights.requant
+    product = (node.accumulator_peak(x.type) << by.shift) * int(by.multiplier.max())
+    fits = product + INT32_MAX * node.residual_multiplier + (1 << 41) < 1 << 63
+    paired = node.shape[-1] // node.groups % 2 == 0
+    return quad_bytes(node, x) if fits and paired and node.residual_shift <= MOST_SHIFT else None
 
 
 def _quad(node: Weighted, x: QNode) -> Packed | None:
