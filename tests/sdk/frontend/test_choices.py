@@ -16,6 +16,7 @@ OF_ONE_SHAPE = {
     "a third": lambda a, b, c: torch.where(a < b, c, 0.0),
     "a third or a number": lambda a, b, c: torch.where(a >= b, 2.0, c),
     "a product": lambda a, b, c: (a > b) * c, "not": lambda a, b, c: torch.where(~(a > b), a, c),
+    "always one": lambda a, b, c: torch.where(torch.tensor(False), a, b * c),
     "one of both": lambda a, b, c: ((a > b) ^ (c > 0)) * b,
     "both": lambda a, b, c: ((a > b) & (c > 0)) * a, "larger, by logarithms": lambda a, b, c: torch.logaddexp(a, b),
     "bounds that are values": lambda a, b, c: a.clamp(b, b + 1), "one bound": lambda a, b, c: a.clamp(max=b),

@@ -76,6 +76,11 @@ def _masked_fill(importer: Importer, node: fx.Node) -> None:
 
 def choice(importer: Importer, node: fx.Node, mask: Any, there: Any, elsewhere: Any) -> None:
     """A function, or a number in some places."""
+    if mask not in importer.alias and is_number(importer, mask):
+        side = there if number_of(importer, node, mask) else elsewhere
+        if side in importer.alias and _fits(importer, node, side):
+            importer.alias[node] = importer.stored(node, side)
+            return None
     if mask in importer.alias and _by_mask(importer, node, mask, there, elsewhere):
         return None
     known = isinstance(mask, fx.Node) and mask in importer.constants and importer.constants[mask].numel() > 1
