@@ -108,15 +108,15 @@ MCE_INLINE void mce_mve_bytes(const uint8_t *from, int32_t blocks, uint8_t *to)
 /* The elements of each column `pitch` bytes from the last one's */
 MCE_INLINE void mce_mve_columns(const uint8_t *from, int32_t channels, int32_t columns, int32_t pitch, uint8_t *to)
 {
+    if (channels <= 16) {
+        for (; columns > 0; columns--, from += channels, to += pitch) {
+            mce_q_store_first(to, mce_q_load(from), channels);
+        }
+        return;
+    }
     for (; columns > 0; columns--, from += channels, to += pitch) {
-        if (channels == 16) {
-            mce_q_store(to, mce_q_load(from));
-        } else if (channels % 16 == 0) {
-            mce_mve_bytes(from, channels >> 4, to);
-        } else {
-            for (int32_t done = 0; done < channels; done += 16) {
-                mce_q_store_first(to + done, mce_q_load(from + done), channels - done);
-            }
+        for (int32_t done = 0; done < channels; done += 16) {
+            mce_q_store_first(to + done, mce_q_load(from + done), channels - done);
         }
     }
 }
