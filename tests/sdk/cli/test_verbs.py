@@ -429,7 +429,7 @@ def test_run_does_everything_and_leaves_a_report(tmp_path, monkeypatch):
     page = Path("out/report.html").read_text()
     instructions = f"{report['simulation']['instructions']:,}"
     assert f"<b>{instructions}</b><span>instructions, counted</span>" in page
-    assert f"<td>{sum(v['elements'] for v in report['verdicts']):,} / 0</td>" in page
+    assert all(f"<td>{verdict['elements']:,} / 0</td>" in page for verdict in report["verdicts"])
 
 
 # Without torch
