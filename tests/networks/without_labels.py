@@ -43,8 +43,8 @@ NETWORKS = {
 }  # fmt: skip
 METHODS = {
     "calibration": ("calibrated", {"epochs": 0, "reconstruct": False}),
-    "rounded": ("rounded layer by layer (`--epochs 0`)", {"epochs": 0}),
-    "taught": ("then taught by the float model", {}),
+    "rounded": ("rounded layer by layer", {}),
+    "taught": ("then taught by the float model (`--epochs 21`)", {"epochs": 21}),
 }  # fmt: skip
 
 
