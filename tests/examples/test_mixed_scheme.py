@@ -2,26 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 import json
-import sys
-from pathlib import Path
 
 import pytest
 
 from mixcomp_edge.train.recipe import Recipe, load_recipe
 from mixcomp_edge.train.tasks import BUILTIN
-
-FOLDER = Path(__file__).parents[2] / "examples" / "03_mixed_scheme"
-
-
-@pytest.fixture
-def example(monkeypatch):
-    """Imports a module of the example by name; the example's modules are gone afterwards."""
-    monkeypatch.syspath_prepend(str(FOLDER))
-    yield importlib.import_module
-    for path in FOLDER.glob("*.py"):
-        sys.modules.pop(path.stem, None)
+from support.mixed_scheme import FOLDER, readme
 
 
 def test_every_point_of_an_experiment_has_its_own_name_and_a_known_task_and_recipe(example):
@@ -87,10 +74,6 @@ def test_the_fall_back_takes_mixed_only_where_validation_is_higher(example):
     assert [(r["point"]["row"], r["point"]["seed"], r["test"]) for r in chosen] == [
         ("best fall-back", 0, 0.2), ("best fall-back", 1, 0.3),
     ]  # fmt: skip
-
-
-def readme():
-    return (FOLDER / "README.md").read_text(encoding="utf-8")
 
 
 def test_the_table_of_claims_is_that_of_the_results(example):

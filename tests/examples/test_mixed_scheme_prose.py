@@ -2,29 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import re
-import sys
-from pathlib import Path
 
 import pytest
 
-FOLDER = Path(__file__).parents[2] / "examples" / "03_mixed_scheme"
-
-
-@pytest.fixture
-def example(monkeypatch):
-    """Imports a module of the example by name; the example's modules are gone afterwards."""
-    monkeypatch.syspath_prepend(str(FOLDER))
-    yield importlib.import_module
-    for path in FOLDER.glob("*.py"):
-        sys.modules.pop(path.stem, None)
-
-
-def readme():
-    return (FOLDER / "README.md").read_text(encoding="utf-8")
-
+from support.mixed_scheme import FOLDER, readme
 
 CALIBRATED = {"entropy": "entropy/max tensor", "mse": "mse/mse tensor", "channel": "mse/mse channel"}
 PROSE = [  # as it stands, the experiment and its task, the row, and what is taken off it
