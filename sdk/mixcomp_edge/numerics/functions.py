@@ -51,13 +51,17 @@ def _sigmoid(x: Doubles) -> Doubles:
     return np.exp(-np.logaddexp(0.0, -x))
 
 
+RELATIONS: dict[str, Callable[..., Any]] = {  # 1 where it holds, else 0, of arrays and of tensors
+    "above": lambda a, b: 1.0 * (a > b), "from": lambda a, b: 1.0 * (a >= b), "below": lambda a, b: 1.0 * (a < b),
+    "up_to": lambda a, b: 1.0 * (a <= b), "equal": lambda a, b: 1.0 * (a == b), "unequal": lambda a, b: 1.0 * (a != b),
+}  # fmt: skip
+
 NUMPY: dict[str, Callable[..., Any]] = {
     "constant": lambda value: np.float64(value),
     "affine": lambda x, gain, offset: gain * x + offset,
     "sum": np.add, "difference": np.subtract, "product": np.multiply, "quotient": np.divide,
     "least": np.minimum, "greatest": np.maximum, "choice": lambda which, a, b: np.where(which != 0, a, b),
-    "above": lambda a, b: 1.0 * (a > b), "from": lambda a, b: 1.0 * (a >= b), "below": lambda a, b: 1.0 * (a < b),
-    "up_to": lambda a, b: 1.0 * (a <= b), "equal": lambda a, b: 1.0 * (a == b), "unequal": lambda a, b: 1.0 * (a != b),
+    **RELATIONS,
     "remainder": lambda x, divisor: np.remainder(x, divisor), "fmod": lambda x, divisor: np.fmod(x, divisor),
     "power": lambda x, exponent: np.power(x, exponent), "exponential": lambda x, base: np.power(base, x),
     "abs": np.abs, "sign": np.sign, "floor": np.floor, "ceil": np.ceil, "trunc": np.trunc, "round": np.rint,

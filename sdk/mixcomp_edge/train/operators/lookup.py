@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from mixcomp_edge.numerics.functions import Formula, evaluate
+from mixcomp_edge.numerics.functions import RELATIONS, Formula, evaluate
 from mixcomp_edge.operators.lookup import Lookup
 from mixcomp_edge.train.operators.forms import forward, terms
 
@@ -19,8 +19,7 @@ TORCH: dict[str, Callable[..., Tensor]] = {
     "sum": torch.add, "difference": torch.sub, "product": torch.mul, "quotient": torch.div,
     "least": torch.minimum, "greatest": torch.maximum,
     "choice": lambda which, a, b: torch.where(which != 0, a, b),
-    "above": lambda a, b: 1.0 * (a > b), "from": lambda a, b: 1.0 * (a >= b), "below": lambda a, b: 1.0 * (a < b),
-    "up_to": lambda a, b: 1.0 * (a <= b), "equal": lambda a, b: 1.0 * (a == b), "unequal": lambda a, b: 1.0 * (a != b),
+    **RELATIONS,
     "remainder": torch.remainder, "fmod": torch.fmod, "power": torch.pow,
     "exponential": lambda x, base: torch.pow(base, x),
     "abs": torch.abs, "sign": torch.sign, "floor": torch.floor, "ceil": torch.ceil, "trunc": torch.trunc,
