@@ -80,45 +80,17 @@ MCE_NAKED const mce_word *mce_quad_tiles_sums(MCE_IN_ASM mce_quad_job *job)
 #else
 
 /* The same in C, for PCs. */
-static inline const mce_word *mce_quad_tiles_sums(mce_quad_job *job)
+MCE_INLINE int64_t mce_quad_by_terms(const mce_quad_job *job, const uint8_t *r, int32_t c)
 {
-    const mce_quad_block *const end = job->last + 1;
     const int64_t *const terms = job->residual;
     const int32_t multiplier = (int32_t)(terms[1] >> 32), shift = (int32_t)(terms[1] & 31);
-    const int32_t packed = (int32_t)(terms[2] >> 32);
     const uint32_t sign = (uint32_t)terms[2] & 0xFFu;
-    const mce_word *w = job->w;
-    int32_t n = 0;
-    for (const mce_quad_block *block = job->blocks; block != end; block++) {
-        n += block->size;
-    }
-    const int32_t second = job->split.mask != 0 ? 1 : 2; /* words to the second pair */
-    for (; job->tiles > 0; job->tiles--, w += second * n / 2) {
-        const int32_t *const bias = job->bias;
-        int32_t acc[4][2]; /* channel, pixel */
-        for (int32_t c = 0; c < 4; c++) {
-            acc[c][0] = acc[c][1] = bias[c];
-        }
-        mce_quad_pair(&job->split, job->patches, job->blocks, end, w, 2, acc[0], acc[1]);
-        mce_quad_pair(&job->split, job->patches, job->blocks, end, w + second, 2, acc[2], acc[3]);
-        uint32_t four[2] = {job->flip, job->flip};
-        for (int32_t i = 0; i < 2; i++) {
-            const uint8_t *const r = i == 0 ? job->r0 : job->r1;
-            for (int32_t c = 0; c < 4; c++) {
-                const uint32_t element = packed ? (uint32_t)r[c >> 1] >> 4 * (c & 1) & 0x0Fu : r[c];
-                const int64_t residual = (int64_t)((int32_t)(element ^ sign) * ((int32_t)1 << shift)) * multiplier;
-                const int32_t shifted = (int32_t)((uint32_t)acc[c][i] << job->shift);
-                const int32_t v = (int32_t)((terms[0] + residual + (int64_t)shifted * job->m[c]) >> 32);
-                four[i] ^= mce_usat8(v) << 8 * (uint32_t)c;
-            }
-        }
-        job->r0 += packed ? 2 : 4, job->r1 += packed ? 2 : 4;
-        *(mce_word_any *)job->y1 = four[1];
-        *(mce_word_any *)job->y0 = four[0];
-        job->bias += 4, job->m += job->m_advance / 4, job->y0 += 4, job->y1 += 4;
-    }
-    return w;
+    const uint32_t element = terms[2] >> 32 != 0 ? (uint32_t)r[c >> 1] >> 4 * (c & 1) & 0x0Fu : r[c];
+    return terms[0] + (int64_t)((int32_t)(element ^ sign) * ((int32_t)1 << shift)) * multiplier;
 }
+
+static inline const mce_word *mce_quad_tiles_sums(mce_quad_job *job)
+{ return mce_quad_tiles_in_c(job, 8, job->residual[2] >> 32 != 0 ? 2 : 4, mce_quad_by_terms); }
 
 #endif
 #endif

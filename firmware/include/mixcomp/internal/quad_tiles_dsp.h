@@ -339,8 +339,17 @@ MCE_NAKED const mce_word *mce_quad_tiles_alone(MCE_IN_ASM mce_quad_job *job)
 
 #else
 
-/* The same in C, for PCs. bits of an output: 4 or 8. */
-MCE_INLINE const mce_word *mce_quad_tiles_in_c(mce_quad_job *job, uint32_t bits)
+/* What an output has besides its scaled sum: c is its channel in the tile, r the four residuals of its pixel. */
+typedef int64_t mce_quad_term(const mce_quad_job *job, const uint8_t *r, int32_t c);
+
+MCE_INLINE int64_t mce_quad_by_table(const mce_quad_job *job, const uint8_t *r, int32_t c)
+{
+    return job->residual != 0 ? job->residual[r[c >> 1] >> 4 * (c & 1) & 0x0F]
+                              : (int64_t)job->zero * ((int64_t)1 << 32) + ((int64_t)1 << 31);
+}
+
+/* The same in C, for PCs. bits of an output: 4 or 8; residuals: bytes of four. */
+MCE_INLINE const mce_word *mce_quad_tiles_in_c(mce_quad_job *job, uint32_t bits, int32_t residuals, mce_quad_term *term)
 {
     const mce_quad_block *const end = job->last + 1;
     const mce_word *w = job->w;
@@ -361,15 +370,13 @@ MCE_INLINE const mce_word *mce_quad_tiles_in_c(mce_quad_job *job, uint32_t bits)
         for (int32_t i = 0; i < 2; i++) {
             const uint8_t *const r = i == 0 ? job->r0 : job->r1;
             for (int32_t c = 0; c < 4; c++) {
-                const int64_t more = job->residual != 0 ? job->residual[r[c >> 1] >> 4 * (c & 1) & 0x0F]
-                                                        : (int64_t)job->zero * ((int64_t)1 << 32) + ((int64_t)1 << 31);
                 const int32_t shifted = (int32_t)((uint32_t)acc[c][i] << job->shift);
-                const int32_t v = (int32_t)(((int64_t)shifted * job->m[c] + more) >> 32);
+                const int32_t v = (int32_t)(((int64_t)shifted * job->m[c] + term(job, r, c)) >> 32);
                 four[i] ^= (bits == 4 ? mce_usat4(v) : mce_usat8(v)) << bits * (uint32_t)c;
             }
         }
         if (job->residual != 0) {
-            job->r0 += 2, job->r1 += 2;
+            job->r0 += residuals, job->r1 += residuals;
         }
         if (bits == 4) {
             *(mce_half_any *)job->y1 = (uint16_t)four[1];
@@ -384,13 +391,13 @@ MCE_INLINE const mce_word *mce_quad_tiles_in_c(mce_quad_job *job, uint32_t bits)
 }
 
 static inline const mce_word *mce_quad_tiles(mce_quad_job *job)
-{ return mce_quad_tiles_in_c(job, 4); }
+{ return mce_quad_tiles_in_c(job, 4, 2, mce_quad_by_table); }
 
 static inline const mce_word *mce_quad_tiles_add(mce_quad_job *job)
-{ return mce_quad_tiles_in_c(job, 4); }
+{ return mce_quad_tiles_in_c(job, 4, 2, mce_quad_by_table); }
 
 static inline const mce_word *mce_quad_tiles_bytes(mce_quad_job *job)
-{ return mce_quad_tiles_in_c(job, 8); }
+{ return mce_quad_tiles_in_c(job, 8, 2, mce_quad_by_table); }
 
 static inline const mce_word *mce_quad_tiles_alone(mce_quad_job *job)
 { return mce_quad_tiles_add(job); }
