@@ -41,7 +41,7 @@ static inline void mce_value_set(mce_type type, void *tensor, int32_t i, int32_t
 }
 
 /* The q of a real number: x / scale + zero, rounded half up and clamped. What is not a number becomes zero. */
-static inline int32_t mce_value_quantize(mce_type type, float scale, int32_t zero, float x)
+static inline int32_t mce_nearest_value(mce_type type, float scale, int32_t zero, float x)
 {
     const int32_t wide = type == MCE_U16 || type == MCE_S16, end = wide ? 131072 : 1024;
     const int32_t low = type == MCE_S4 ? -8 : type == MCE_S8 ? -128 : type == MCE_S16 ? -32768 : 0;
@@ -76,7 +76,7 @@ static inline int32_t mce_values_below(mce_type type, const void *tensor, int32_
 }
 
 /* The index of the largest of the elements first .. first + count - 1, counted from first; of equals the lowest. */
-static inline int32_t mce_value_argmax(mce_type type, const void *tensor, int32_t first, int32_t count)
+static inline int32_t mce_largest_value(mce_type type, const void *tensor, int32_t first, int32_t count)
 {
     int32_t best = 0, i;
     for (i = 1; i < count; i++) {

@@ -83,8 +83,9 @@ def test_each_input_and_output_has_its_parameter_macros_and_functions(folder):
             assert len(re.findall(rf"#define MCE_FORKED_NET_{name.upper()}_{macro} ", header)) == 1, (name, macro)
     functions = set(re.findall(r"static inline \w+ mce_forked_net_(\w+)\(", header))
     assert functions == {
-        "input_image_set", "input_state_set", "output_map_get", "output_map_argmax", "output_logits_get",
-        "output_logits_argmax", "output_state_get", "output_state_argmax",
+        "input_image_set", "input_state_set", "output_map_get", "output_logits_get", "output_state_get",
+        "quantize_input_image", "quantize_input_state", "dequantize_output_map", "dequantize_output_logits",
+        "dequantize_output_state", "argmax_output_map", "argmax_output_logits", "argmax_output_state",
     }  # fmt: skip
     assert not re.search(r"_(INPUT|OUTPUT)_(BYTES|OFFSET)\b", header)
 
@@ -164,7 +165,7 @@ int main(void)
     for (int i = 0; i < 48; i++) printf("%.9g\\n", mce_forked_net_output_map_get(map, i));
     for (int i = 0; i < 5; i++) printf("%.9g\\n", mce_forked_net_output_logits_get(logits, i));
     for (int i = 0; i < 3; i++) printf("%.9g\\n", mce_forked_net_output_state_get(out, i));
-    printf("%d\\n", (int)mce_forked_net_output_logits_argmax(logits, 0));
+    printf("%d\\n", (int)mce_forked_net_argmax_output_logits(logits, 0));
     return 0;
 }}
 """

@@ -57,7 +57,7 @@ OF_C = [
 OF_HEADERS = ["types", "values", "kernels", "runtime", "tensor", "type", "status", "ok", "s8", "conv2d", "run", "input",
               "output", "weights", "model", "app_model", "image", "trace", "lib", "h", "x"]  # fmt: skip
 A_MODELS = re.compile(
-    r"mce_[a-z0-9_]+_(run|(input|output)(_[a-z0-9_]+)?)"
+    r"mce_[a-z0-9_]+_(run|quantize|dequantize|argmax|((de)?quantize_|argmax_)?(input|output)(_[a-z0-9_]+)?)"
     r"|MCE_[A-Z0-9_]+_(ARENA_BYTES|LAYERS|MODEL_H|INPUT_[A-Z_]+|OUTPUT_[A-Z_]+)"
 )
 

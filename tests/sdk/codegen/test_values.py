@@ -25,13 +25,13 @@ STRICT = ["-std=c99", "-O2", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "
 LIBRARY = """
 #include "mixcomp/values.h"
 void quantize(mce_type type, float scale, int32_t zero, const float *x, int32_t n, int32_t *q)
-{ for (int32_t i = 0; i < n; i++) { q[i] = mce_value_quantize(type, scale, zero, x[i]); } }
+{ for (int32_t i = 0; i < n; i++) { q[i] = mce_nearest_value(type, scale, zero, x[i]); } }
 void get(mce_type type, const uint8_t *tensor, int32_t n, int32_t *q)
 { for (int32_t i = 0; i < n; i++) { q[i] = mce_value_get(type, tensor, i); } }
 void set(mce_type type, uint8_t *tensor, int32_t n, const int32_t *q)
 { for (int32_t i = n - 1; i >= 0; i--) { mce_value_set(type, tensor, i, q[i]); } }
 int32_t argmax(mce_type type, const uint8_t *tensor, int32_t first, int32_t n)
-{ return mce_value_argmax(type, tensor, first, n); }
+{ return mce_largest_value(type, tensor, first, n); }
 """
 
 
@@ -139,11 +139,16 @@ int main(void)
 {{
     static float x[{M}_INPUT_ELEMENTS];
     static mce_{m}_output y[{M}_OUTPUT_BYTES];
+    static float real[{M}_OUTPUT_ELEMENTS];
     while (fread(x, sizeof x, 1, stdin) == 1) {{
         {call}
-        for (int32_t i = 0; i < {M}_OUTPUT_ELEMENTS; i++) {{ printf(" %.9g", (double)mce_{m}_output_get(y, i)); }}
+        mce_{m}_dequantize(y, real);
+        for (int32_t i = 0; i < {M}_OUTPUT_ELEMENTS; i++) {{
+            if (real[i] != mce_{m}_output_get(y, i)) {{ return 1; }}
+            printf(" %.9g", (double)real[i]);
+        }}
         for (int32_t i = 0; i < {M}_OUTPUT_HEIGHT * {M}_OUTPUT_WIDTH; i++) {{
-            printf(" %d", (int)mce_{m}_output_argmax(y, i));
+            printf(" %d", (int)mce_{m}_argmax(y, i));
         }}
         printf("\\n");
     }}
@@ -196,7 +201,7 @@ def test_the_helpers_serve_cplusplus(tmp_path):
     (tmp_path / "a.cpp").write_text(
         '#include "mce_normalised.h"\nfloat f(mce_normalised_input *x, mce_normalised_output *y)\n'
         "{ mce_normalised_input_set(x, 0, 1.0f);\n"
-        "  return mce_normalised_output_get(y, mce_normalised_output_argmax(y, 0)); }\n"
+        "  return mce_normalised_output_get(y, mce_normalised_argmax(y, 0)); }\n"
     )
     words = ["-std=c++11", "-Wall", "-Wextra", "-Wpedantic", "-Werror", f"-I{tmp_path}/c/include", "-fsyntax-only"]
     subprocess.run(["g++", *words, str(Path(tmp_path / "a.cpp"))], check=True)
