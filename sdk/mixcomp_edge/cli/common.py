@@ -107,9 +107,12 @@ def progress_bar() -> Iterator[Tell]:
 
 
 def training_listener(tell: Tell) -> Callable[[Any], None]:
-    """A listener for train.loop: a bar for each stage, with epoch, loss, accuracy and time left."""
+    """A listener for `quantize`: a bar for each stage, with epoch, loss, accuracy and time left."""
 
     def listen(step: Any) -> None:
+        if step.loss is None:
+            tell(f"layers {step.stage}", step.step, step.steps)
+            return
         right = "" if step.accuracy is None else f"  accuracy {step.accuracy:.1%}"
         note = f"  epoch {step.epoch + 1}/{step.epochs}  loss {step.loss:.3f}{right}"
         tell(f"train {step.stage}", step.step, step.steps, note)

@@ -28,7 +28,7 @@ from mixcomp_edge.storage import check_file
 from mixcomp_edge.streaming import STEP_FRAMES, check_whole, step_form
 from mixcomp_edge.train.loop import checkpoint as checkpoints
 from mixcomp_edge.train.loop.engine import Engine, OneProcess
-from mixcomp_edge.train.loop.fit import Listener, evaluate, fit
+from mixcomp_edge.train.loop.fit import Listener, Progress, evaluate, fit
 from mixcomp_edge.train.method.reconstruct import reconstruct
 from mixcomp_edge.train.metrics import Metric
 from mixcomp_edge.train.quantized_model import QuantizedModel, prepare
@@ -96,13 +96,17 @@ def quantize(
     engine = engine or OneProcess()
     train_float(task, checkpoint=float_checkpoint or checkpoint, listener=listener, engine=engine)
 
+    def rounded(done: int, of: int) -> None:
+        if listener is not None:
+            listener(Progress("rounded", 0, 1, done, of, loss=None))
+
     def trained(formats: QuantPlan | None, stage: str, suffix: str) -> QuantizedModel:
         model = prepare(task.model, task.calibration, formats, task.name, recipe)
         graph = lower(model.quantized_graph(), contract)  # what cannot be lowered is refused before the training
         if task.stream is not None:
             check_whole(step_form(graph, task.stream))  # so is what cannot run frame by frame
         if recipe.reconstruct:
-            reconstruct(model, task.calibration)
+            reconstruct(model, task.calibration, rounded)
         if recipe.epochs > 0:
             file = _beside(checkpoint, suffix)
             fit(model, task, recipe, teacher=task.model, stage=stage, checkpoint=file, listener=listener, engine=engine)

@@ -14,6 +14,7 @@ from torch import nn
 from mixcomp_edge import LayerPlan, QuantPlan, Recipe, Split, Task, prepare, quantize
 from mixcomp_edge.train.method import reconstruct as method
 from mixcomp_edge.train.method.reconstruct import reconstruct
+from sdk.training.tasks_for_tests import corners
 
 LAYERS = {
     "conv2d": (nn.Conv2d(3, 4, 3, stride=2, padding=1), (3, 7, 6)),
@@ -177,6 +178,25 @@ def test_a_recipe_asks_for_it_also_without_training():
     task = Task(name="m", model=network, input_shape=(11,), calibration=x[:200], test=Split(x[200:], y[200:]))
     errors = [quantize(task, recipe=Recipe(epochs=0, reconstruct=on)).integer_score for on in (False, True)]
     assert errors[1] < 0.75 * errors[0]
+
+
+def test_a_run_that_rounds_first_tells_its_layers_and_goes_on_after_a_stop_to_the_same_bytes(tmp_path):
+    task = lambda: corners(float_recipe=None, recipe=Recipe(epochs=2, batch_size=60, reconstruct=True))  # noqa: E731
+    whole = quantize(task()).bundle.to_bytes()
+    plain = quantize(task(), recipe=Recipe(epochs=2, batch_size=60)).bundle.to_bytes()
+    assert whole != plain
+
+    def stop(step):
+        if step.epoch == 1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        quantize(task(), checkpoint=tmp_path / "m", listener=stop)
+    heard = []
+    assert quantize(task(), checkpoint=tmp_path / "m", listener=heard.append).bundle.to_bytes() == whole
+    layers = [(step.step, step.steps) for step in heard if step.stage == "rounded"]
+    assert layers == [(i, len(layers)) for i in range(1, len(layers) + 1)]
+    assert {step.epoch for step in heard if step.stage == "quantized"} == {1}
 
 
 def test_channels_that_are_always_zero_harm_nothing():

@@ -27,14 +27,14 @@ from mixcomp_edge.train.task import Split, Task
 
 @dataclass(frozen=True)
 class Progress:
-    """One training step, for whoever shows progress."""
+    """One training step, or one layer whose weights are rounded, for whoever shows progress."""
 
     stage: str
     epoch: int  # from 0
     epochs: int
     step: int  # in the whole run, from 1
     steps: int
-    loss: float  # running mean
+    loss: float | None  # running mean; None while layers are rounded
     accuracy: float | None = None  # running share of right answers, where targets are classes or a binary question
 
 

@@ -5,6 +5,7 @@ error of each spread over the columns that are left (GPTQ, arXiv 2210.17323). b 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from math import prod
 
@@ -26,13 +27,14 @@ PART = 1 << 24  # elements of what weights meet that are made at a time
 
 
 @torch.no_grad()
-def reconstruct(model: QuantizedModel, inputs: Samples) -> None:
+def reconstruct(model: QuantizedModel, inputs: Samples, told: Callable[[int, int], None] | None = None) -> None:
     """Sets the weights, to levels of their codebooks, and the biases by samples (N, C, ...), in place; scales and steps
-    stay. It is for sums of products: layers that look up or read their own values stay as they are."""
+    stay. It is for sums of products: layers that look up or read their own values stay as they are. told: called with
+    how many nodes are done, and of how many."""
     of_one = sum(prod(node.shape) for node in model.graph.nodes)
     samples = take(inputs, slice(max(1, ELEMENTS // of_one)))
     ours, theirs = Values(model, samples), Values(model.as_given(), samples)
-    for node in model.graph.nodes:
+    for done, node in enumerate(model.graph.nodes, 1):
         if isinstance(node, weighted.Layer) and node.macs and not node.feeds_back:
             given = theirs.model.layer(node.name)
             wanted = forward(replace(node, activation=Activation.NONE), theirs.read(node), given.weight, given.bias)
@@ -40,6 +42,8 @@ def reconstruct(model: QuantizedModel, inputs: Samples) -> None:
         ours.add(node)
         with theirs.model.floating():
             theirs.add(node)
+        if told is not None:
+            told(done, len(model.graph.nodes))
 
 
 class Values:
