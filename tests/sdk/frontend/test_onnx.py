@@ -91,6 +91,7 @@ CASES = [  # kind, attributes, constants, opset
     ("Slice", {"starts": [2], "ends": [7], "axes": [2]}, {}, 9),
     ("Gather", {"axis": 1}, {"i": np.array([5, 0, -1])}, 17),
     ("Gather", {"axis": 2}, {"i": np.array(3)}, 17),
+    ("Gather", {"axis": -2}, {"i": np.array([[0, 2, 7], [1, -1, 2]])}, 17),
     ("Expand", {}, {"s": np.array([1, 6, 8, 10])}, 17),
     ("Concat", {"axis": 1}, {"c": floats(2, 3, 8, 10)}, 17),
     ("SpaceToDepth", {"blocksize": 2}, {}, 17),

@@ -135,9 +135,10 @@ def _gather(call: Call, x: Tensor, index: Any) -> Tensor:
     index = np.asarray(index)
     if index.ndim == 0:
         return x.select(axis, int(index))
-    if index.ndim > 1:
-        raise call.refuse(f"an index of {index.ndim} dimensions")
-    return torch.index_select(x, axis, torch.from_numpy(np.where(index < 0, index + x.shape[axis], index)))
+    axis %= x.ndim
+    flat = torch.from_numpy(np.where(index < 0, index + x.shape[axis], index).ravel())
+    taken = torch.index_select(x, axis, flat)
+    return taken if index.ndim == 1 else taken.reshape(*x.shape[:axis], *index.shape, *x.shape[axis + 1 :])
 
 
 @onnx_operator("DepthToSpace")
