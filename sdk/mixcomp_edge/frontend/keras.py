@@ -8,6 +8,7 @@ import subprocess
 import sys
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from mixcomp_edge.errors import ModelFileError
 
@@ -35,6 +36,22 @@ def to_tflite(path: Path, out: Path, *, trust: bool) -> None:
         raise ModelFileError(f"{path}: {shown(said, 300).rstrip('.')}.")
 
 
+def _converted(tf: Any, path: Path) -> bytes:
+    """The model for one sample: with samples in any number the converter leaves arithmetic on shapes in the file, and
+    takes dilated convolutions apart."""
+    if path.is_dir():
+        model = tf.saved_model.load(str(path))
+        call = model.signatures["serving_default"]
+        specs = call.structured_input_signature[1]
+    else:
+        model = call = tf.keras.models.load_model(path, compile=False)
+        specs = [tf.TensorSpec(each.shape, each.dtype, each.name) for each in model.inputs]
+    one = tf.nest.map_structure(lambda each: tf.TensorSpec((1, *each.shape[1:]), each.dtype, each.name), specs)
+    traced = tf.function(lambda given: call(**given) if path.is_dir() else call(given if len(given) > 1 else given[0]))
+    content: bytes = tf.lite.TFLiteConverter.from_concrete_functions([traced.get_concrete_function(one)]).convert()
+    return content
+
+
 def _convert(path: Path, out: Path) -> None:
     """In the process that has TensorFlow."""
     try:
@@ -42,11 +59,7 @@ def _convert(path: Path, out: Path) -> None:
     except ModuleNotFoundError:
         sys.exit(NEEDS)
     try:
-        if path.is_dir():
-            converter = tf.lite.TFLiteConverter.from_saved_model(str(path))
-        else:
-            converter = tf.lite.TFLiteConverter.from_keras_model(tf.keras.models.load_model(path, compile=False))
-        out.write_bytes(converter.convert())
+        out.write_bytes(_converted(tf, path))
     except Exception as error:  # TensorFlow raises many kinds
         text = " ".join(str(error).split())
         sys.exit(f"TensorFlow cannot convert it ({type(error).__name__}: {text[:250]})")

@@ -79,6 +79,35 @@ CASES = [  # kind, constants, shape of the result, options, further arguments
     ("RESIZE_NEAREST_NEIGHBOR", [ints(16, 30)], (1, 16, 30, 6), ("ResizeNearestNeighborOptions", {})),
     ("RESIZE_BILINEAR", [ints(16, 15)], (1, 16, 15, 6), ("ResizeBilinearOptions", {"halfPixelCenters": True})),
     ("RESIZE_BILINEAR", [ints(15, 19)], (1, 15, 19, 6), ("ResizeBilinearOptions", {"alignCorners": True})),
+    ("RESHAPE", [ints(80, 6)], (80, 6), ("ReshapeOptions", {})),
+    ("RESHAPE", [ints(480)], (480,), ("ReshapeOptions", {})),
+    ("RESHAPE", [ints(8, 1, 60)], (8, 1, 60), ("ReshapeOptions", {})),
+    ("TRANSPOSE", [ints(1, 0, 3, 2)], (8, 1, 6, 10), ("TransposeOptions", {})),
+    ("PACK", [floats(1, 8, 10, 6)], (1, 8, 2, 10, 6), ("PackOptions", {"axis": 2, "valuesCount": 2})),
+    ("PACK", [floats(1, 8, 10, 6)], (2, 1, 8, 10, 6), ("PackOptions", {"axis": 0, "valuesCount": 2})),
+    ("UNPACK", [], [(1, 8, 6)] * 10, ("UnpackOptions", {"axis": 2, "num": 10})),
+    ("UNPACK", [], [(8, 10, 6)], ("UnpackOptions", {"axis": 0, "num": 1})),
+    ("SPLIT_V", [ints(2, -1, 3), ints(2)[0]], [(1, 8, 2, 6), (1, 8, 5, 6), (1, 8, 3, 6)],
+     ("SplitVOptions", {"numSplits": 3})),
+    ("STRIDED_SLICE", [ints(0, 7), ints(1, 8), ints(1, 1)], (10, 6), ("StridedSliceOptions", {"shrinkAxisMask": 3})),
+    ("GATHER", [ints(5, 0, 0)], (1, 8, 10, 3), ("GatherOptions", {"axis": 3})),
+    ("GATHER", [np.array([[1, 0], [7, 3]], np.int32)], (1, 2, 2, 10, 6), ("GatherOptions", {"axis": 1})),
+    ("TILE", [ints(1, 2, 1, 3)], (1, 16, 10, 18), ("TileOptions", {})),
+    ("TILE", [ints(2, 1, 1, 1)], (2, 8, 10, 6), ("TileOptions", {})),
+    ("BROADCAST_TO", [ints(3, 1, 8, 10, 6)], (3, 1, 8, 10, 6), ("BroadcastToOptions", {}),
+     {"change": lambda model: setattr(model.operatorCodes[0], "version", 2)}),
+    ("REVERSE_V2", [ints(3)], MAP, ("ReverseV2Options", {})),
+    ("L2_NORMALIZATION", [], MAP, ("L2NormOptions", {})),
+    ("L2_POOL_2D", [], (1, 4, 5, 6), window("Pool2DOptions", (3, 3), (2, 2))),
+    ("CUMSUM", [ints(1)[0]], MAP, ("CumsumOptions", {})),
+    ("SUM", [ints(1, 2, 3)], (1,), ("ReducerOptions", {"keepDims": False})),
+    ("PRELU", [floats(8, 10, 6)], MAP, None),
+    ("SIGN", [], MAP, ("SignOptions", {})),
+    ("FLOOR_DIV", [np.float32(0.7)], MAP, ("FloorDivOptions", {})),
+    ("FLOOR_MOD", [np.float32(0.7)], MAP, ("FloorModOptions", {})),
+    ("MINIMUM", [floats(10, 1)], MAP, ("MaximumMinimumOptions", {})),
+    ("ADD_N", [floats(1, 8, 10, 6), floats(1, 8, 10, 6)], MAP, ("AddNOptions", {})),
+    ("CONCATENATION", [floats(1, 8, 4, 6)], (1, 8, 14, 6), ("ConcatenationOptions", {"axis": 2})),
     ("SPACE_TO_DEPTH", [], (1, 4, 5, 24), ("SpaceToDepthOptions", {"blockSize": 2})),
 ]  # fmt: skip
 
@@ -124,8 +153,10 @@ def test_mlperf_tinys_files_are_what_litert_says(data_folder, name, form):
 
 
 def test_what_is_missing_is_told_by_name(tmp_path):
-    path = save(tmp_path / "m.tflite", "CUMSUM", MAP, [ints(1)[0]], MAP, ("CumsumOptions", {}))
-    with pytest.raises(UnsupportedError, match="the TFLite operator CUMSUM is not supported"):
+    path = save(
+        tmp_path / "m.tflite", "REDUCE_PROD", MAP, [ints(1)], (1, 10, 6), ("ReducerOptions", {"keepDims": False})
+    )
+    with pytest.raises(UnsupportedError, match="the TFLite operator REDUCE_PROD is not supported"):
         TfliteModule(path)
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from mixcomp_edge.documents import read_bytes
 from mixcomp_edge.errors import ModelFileError
+from mixcomp_edge.frontend.places import shown
 from mixcomp_edge.tflite.schema import DTYPES, IDENTIFIER
 
 MAX_BYTES = 256 << 20
@@ -27,6 +28,17 @@ class Slot:
     type: str  # as in INT8
     value: NDArray[Any] | None
     quantized: bool
+
+    @property
+    def at(self) -> int | None:
+        """Which dimension is taken for the samples: the first of size 1. Converters move it, drop it, or join it with
+        others."""
+        return self.shape.index(1) if 1 in self.shape else None
+
+    @property
+    def sample(self) -> tuple[int, ...]:
+        """The shape of one sample."""
+        return self.shape if self.at is None else self.shape[: self.at] + self.shape[self.at + 1 :]
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +58,13 @@ class Document:
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     content: bytes
+    is_dynamic: bool  # whether a value's shape, but for the samples, is known only when the network runs
+    names: dict[int, str]  # of inputs and outputs, where the file has a signature
+    apart: frozenset[int] = frozenset()  # values that are not as the file has them
+
+    def name(self, index: int) -> str:
+        """Of an input or an output."""
+        return self.names.get(index, self.slots[index].name)
 
     @property
     def is_quantized(self) -> bool:
@@ -89,7 +108,8 @@ def _names(enumeration: str) -> dict[int, str]:
 def _document(path: Path, model: Any, content: bytes) -> Document:
     if len(model.subgraphs) != 1:
         raise ModelFileError(
-            f"{path}: holds {len(model.subgraphs)} graphs; loops and branches have no counterpart in C."
+            f"{path}: holds {len(model.subgraphs)} graphs; loops and branches have no counterpart in C. Keras' recurrent "
+            "layers are none with unroll=True, at the price of their weights for each step; PyTorch's are taken whole."
         )
     [graph] = model.subgraphs
     if len(graph.operators) > MAX_OPERATIONS:
@@ -105,7 +125,18 @@ def _document(path: Path, model: Any, content: bytes) -> Document:
         operations.append(Operation(kind, inputs, outputs, operator.builtinOptions))
     inputs, outputs = tuple(map(int, graph.inputs)), tuple(map(int, graph.outputs))
     _check_order(path, slots, operations, inputs, outputs)
-    return Document(slots, tuple(operations), inputs, outputs, content)
+    signatures = [() if tensor.shapeSignature is None else tuple(tensor.shapeSignature) for tensor in graph.tensors]
+    for index in inputs:
+        if min(signatures[index][1:], default=0) < 0:
+            sizes = ", ".join("?" if size < 0 else str(size) for size in signatures[index])
+            raise ModelFileError(
+                f"{path}: its input '{shown(slots[index].name)}' is of any size, ({sizes}); convert it for one."
+            )
+    is_dynamic = any(min(signature[1:], default=0) < 0 for signature in signatures)
+    signature = model.signatureDefs[0] if model.signatureDefs and len(model.signatureDefs) == 1 else None
+    entries = [*(signature.inputs or ()), *(signature.outputs or ())] if signature else []
+    names = {int(entry.tensorIndex): entry.name.decode("utf-8", "replace") for entry in entries}
+    return Document(slots, tuple(operations), inputs, outputs, content, is_dynamic, names)
 
 
 def _check_order(

@@ -1,5 +1,6 @@
 """A TensorFlow Lite network as a torch module, one submodule an operation. Maps lie channels first in it, (N, C, H, W),
-as torch's operators want them, though the file has them channels last; everything else lies as in the file."""
+as torch's operators want them, though the file has them channels last; everything else lies as in the file. A file is
+for one sample: the first dimension of size 1 is taken for that of the samples, and comes first in the module."""
 
 from __future__ import annotations
 
@@ -19,12 +20,16 @@ from torch.nn import functional as F
 from mixcomp_edge.errors import ModelFileError, UnsupportedError
 from mixcomp_edge.frontend.bounds import FAULTS, Budget, TooMuch, first_line
 from mixcomp_edge.frontend.places import path_of, put, shown
-from mixcomp_edge.frontend.tflite import document
+from mixcomp_edge.frontend.tflite import dilation, document
+from mixcomp_edge.frontend.tflite.constants import parted, settled
+from mixcomp_edge.frontend.tflite.dilation import with_dilation
 from mixcomp_edge.frontend.tflite.document import Document, Operation, Slot
 from mixcomp_edge.frontend.torch_export.refusals import Refusal, Refused, unsupported
 
 Handler = Callable[..., Any]  # (call, *operands): data as torch.Tensor, constants as parameters or arrays
 HANDLERS: dict[str, Handler] = {}
+MAPS: set[str] = set()
+TOKENS = ("INT32", "INT64")  # of inputs that stay integers
 WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "FULLY_CONNECTED")
 ACTIVATIONS: dict[int, Callable[[Tensor], Tensor]] = {
     0: lambda x: x, 1: F.relu, 2: lambda x: x.clamp(-1, 1), 3: F.relu6, 4: torch.tanh
@@ -43,16 +48,31 @@ class Call:
         """A setting by the schema's name."""
         return getattr(self.operation.options, name, default)
 
+    @property
+    def kind(self) -> str:
+        return self.operation.kind
+
+    @property
+    def source(self) -> Slot:
+        """The first operand that depends on the input."""
+        return next(slot for slot in self.inputs if slot is not None and slot.value is None)
+
+    def is_data(self, index: int) -> bool:
+        """Whether the operand depends on the input."""
+        slot = self.inputs[index]
+        return slot is not None and slot.value is None
+
     def refuse(self, what: str) -> Refused:
-        kind = self.operation.kind
-        return Refused(
-            Refusal(f"the TFLite operator {kind} with {what}", kind.lower(), shown(self.outputs[0].name), kind)
-        )
+        text = f"the TFLite operator {self.kind} with {what}"
+        return Refused(Refusal(text, self.kind.lower(), shown(self.outputs[0].name), self.kind))
 
 
-def tflite_operator(*kinds: str) -> Callable[[Handler], Handler]:
+def tflite_operator(*kinds: str, maps: bool = False) -> Callable[[Handler], Handler]:
+    """maps: it is only for values that begin with the samples."""
+
     def register(handler: Handler) -> Handler:
         HANDLERS.update(dict.fromkeys(kinds, handler))
+        MAPS.update(kinds if maps else ())
         return handler
 
     return register
@@ -65,7 +85,7 @@ class Step(nn.Module):
         super().__init__()
         self.call, self.handler = call, handler
         self.slots: list[str | NDArray[Any] | None] = []
-        names = {1: "weight", 2: "bias", 3: "bias"} if call.operation.kind in WEIGHTED else {}
+        names = {1: "weight", 2: "bias", 3: "bias"} if call.kind in WEIGHTED else {}
         for index, slot in enumerate(call.inputs):
             value = None if slot is None else slot.value
             if value is None or value.dtype.kind != "f" or value.ndim == 0:
@@ -80,6 +100,9 @@ class Step(nn.Module):
             operand if slot is None else getattr(self, slot) if isinstance(slot, str) else slot
             for slot, operand in zip(self.slots, operands, strict=True)
         ]
+        data = [slot for slot in self.call.inputs if slot is not None and slot.value is None]
+        if self.call.kind in MAPS and not all(slot.at == 0 for slot in data):
+            raise self.call.refuse("samples that are not its first dimension")
         results = self.handler(self.call, *full)
         results = tuple(results) if isinstance(results, tuple | list) else (results,)
         if len(results) < len(self.call.outputs):
@@ -98,13 +121,17 @@ class TfliteModule(nn.Module):
     def __init__(self, path: str | Path) -> None:
         super().__init__()
         self.path = Path(path)
-        self.document: Document = document.read(self.path)
+        network = document.read(self.path)
+        _check_kinds(self.path, network, beside=dilation.KINDS)
+        _check_sizes(self.path, network)
+        self.document: Document = with_dilation(settled(self.path, network))
+        _check_kinds(self.path, self.document)
+        self.budget = _check_sizes(self.path, self.document)
         slots = self.document.slots
-        self.input_shapes = {slots[i].name: _shape(self.path, slots[i]) for i in self.document.inputs}
+        self.input_shapes = {self.document.name(i): _shape(self.path, slots[i]) for i in self.document.inputs}
         self.input_names = list(self.input_shapes)
+        self.tokens = frozenset(self.document.name(i) for i in self.document.inputs if slots[i].type in TOKENS)
         self.plan: list[tuple[Operation, str]] = []
-        self.budget = Budget()
-        self._check_sizes()
         self._build()
         self._try()
         self.eval()
@@ -112,7 +139,7 @@ class TfliteModule(nn.Module):
     def forward(self, *inputs: Tensor) -> Tensor | dict[str, Tensor]:
         """Several outputs by the file's names."""
         values = self.values(*inputs)
-        results = {self.document.slots[i].name: values[i] for i in self.document.outputs}
+        results = {self.document.name(i): values[i] for i in self.document.outputs}
         return results if len(results) > 1 else next(iter(results.values()))
 
     def values(self, *inputs: Tensor) -> dict[int, Tensor]:
@@ -127,45 +154,33 @@ class TfliteModule(nn.Module):
         return dict(zip(operation.outputs, results, strict=False))
 
     def _build(self) -> None:
-        """A submodule of each operation that depends on the input."""
-        slots, refusals = self.document.slots, list[Refusal]()
-        data = set(self.document.inputs)
+        """A submodule of each operation."""
+        slots, makers = self.document.slots, dict[int, Operation]()
         for operation in self.document.operations:
             call = Call(
                 operation,
                 tuple(None if i < 0 else slots[i] for i in operation.inputs),
                 tuple(slots[i] for i in operation.outputs),
             )
-            handler, name = HANDLERS.get(operation.kind), call.outputs[0].name
-            if handler is None or not data.intersection(operation.inputs):
-                what = "is not supported" if handler is None else "on constants alone is not supported"
-                refusals.append(
-                    Refusal(
-                        f"the TFLite operator {operation.kind} {what}", operation.kind.lower(), shown(name), shown(name)
-                    )
+            handler = _same_tokens if _counts_from_behind(operation, makers, slots) else HANDLERS[operation.kind]
+            self.plan.append((operation, put(self, _place(operation, call.outputs[0].name), Step(call, handler))))
+            makers |= dict.fromkeys(operation.outputs, operation)
+        for index in self.document.outputs:
+            if slots[index].value is not None:
+                raise UnsupportedError(
+                    f"{self.path}: its output '{shown(slots[index].name)}' does not depend on its input."
                 )
-            else:
-                self.plan.append((operation, put(self, _place(operation, name), Step(call, handler))))
-            data.update(operation.outputs)
-        if refusals:
-            raise unsupported(self.path.name, refusals)
-
-    def _check_sizes(self) -> None:
-        """ModelFileError where the values are larger, as the file says it, than any that are taken."""
-        try:
-            self.budget.take(self.document.slots[i].shape for i in self.document.inputs)
-            for operation in self.document.operations:
-                self.budget.take(self.document.slots[i].shape for i in operation.outputs)
-        except TooMuch as error:
-            raise ModelFileError(f"{self.path}: {error}.") from error
 
     def _try(self) -> None:
         """Runs zeros through it, first for the shapes alone: what a handler refuses, or a shape that is not the file's,
         is told now."""
-        shapes = list(self.input_shapes.values())
         with FakeTensorMode(allow_non_fake_inputs=True):
-            self._run([torch.zeros(1, *shape) for shape in shapes])
-        self._run([torch.zeros(1, *shape) for shape in shapes])
+            self._run(self._zeros())
+        self._run(self._zeros())
+
+    def _zeros(self) -> list[Tensor]:
+        types = {True: torch.int64, False: torch.float32}
+        return [torch.zeros(1, *shape, dtype=types[name in self.tokens]) for name, shape in self.input_shapes.items()]
 
     def _run(self, inputs: list[Tensor]) -> None:
         values = dict(zip(self.document.inputs, inputs, strict=True))
@@ -181,9 +196,9 @@ class TfliteModule(nn.Module):
                     f"{self.path}: '{name}' ({operation.kind}) does not work: {first_line(error)}."
                 ) from error
             for index, value in made.items():
-                expected = self.document.slots[index].shape
-                found = tuple(channels_last(value).shape)
-                if found != expected and expected:
+                slot = self.document.slots[index]
+                found, expected = tuple(file_order(value, slot).shape[1:]), slot.sample
+                if found != expected:
                     raise UnsupportedError(
                         f"{self.path}: '{name}' ({operation.kind}) gives {found}, the file says {expected}."
                     )
@@ -198,14 +213,98 @@ def _place(operation: Operation, name: str) -> str:
     return folder if folder and re.fullmatch(r"(\w*conv\w*|depthwise|MatMul|BiasAdd)\d*", last, re.I) else place
 
 
-def channels_last(x: Tensor) -> Tensor:
-    """A value as the file has it."""
-    return x.permute(0, 2, 3, 1) if x.dim() == 4 else x
+def file_order(x: Tensor, slot: Slot) -> Tensor:
+    """A value (N, ...), behind N as the file has it."""
+    return x.permute(0, 2, 3, 1) if slot.at == 0 and x.dim() == 4 else x
 
 
-def channels_first(x: Tensor) -> Tensor:
-    """A value as the module has it."""
-    return x.permute(0, 3, 1, 2) if x.dim() == 4 else x
+def module_order(x: Tensor, slot: Slot) -> Tensor:
+    """A value (N, ...) as the module has it."""
+    return x.permute(0, 3, 1, 2) if slot.at == 0 and x.dim() == 4 else x
+
+
+def dimension(slot: Slot, axis: int) -> int:
+    """A dimension of the file's in `file_order`; 0 is that of the samples."""
+    axis %= len(slot.shape)
+    if slot.at == axis:
+        return 0
+    return axis if slot.at is not None and slot.at < axis else axis + 1
+
+
+def module_dimension(call: Call, axis: int) -> int:
+    """A dimension of the first data operand as the module has it."""
+    slot = call.source
+    place = dimension(slot, axis)
+    if place == 0:
+        raise call.refuse("the samples as dimension: each is computed by itself")
+    return {1: 2, 2: 3, 3: 1}[place] if slot.at == 0 and len(slot.shape) == 4 else place
+
+
+def aligned(call: Call, *operands: Any) -> list[Any]:
+    """The operands as the module has the result: those of fewer dimensions stand for its last ones. A constant of one
+    element is a number."""
+    [out] = call.outputs
+    values: list[Any] = []
+    for operand, slot in zip(operands, call.inputs, strict=False):
+        if slot is not None and slot.value is not None and slot.value.size == 1:
+            values.append(slot.value.item())
+            continue
+        value = torch.as_tensor(operand)
+        if slot is not None and slot.value is None:
+            if slot.at == out.at and len(slot.shape) == len(out.shape):
+                values.append(value)
+                continue
+            value, shape = file_order(value, slot), slot.shape
+        else:
+            value, shape = value[None], tuple(value.shape)
+        shape = (1,) * (len(out.shape) - len(shape)) + shape
+        if out.at is not None and shape[out.at] != 1:
+            raise call.refuse(f"an operand of shape {shape}, which has something for each sample")
+        sample = shape if out.at is None else shape[: out.at] + shape[out.at + 1 :]
+        values.append(module_order(value.reshape(len(value), *sample), out))
+    return values
+
+
+def _counts_from_behind(operation: Operation, makers: dict[int, Operation], slots: tuple[Slot, ...]) -> bool:
+    """Whether it is what TensorFlow puts before each table of words: select(x < 0, x + rows, x)."""
+    if operation.kind not in ("SELECT", "SELECT_V2"):
+        return False
+    below, behind, x = makers.get(operation.inputs[0]), makers.get(operation.inputs[1]), operation.inputs[2]
+    if below is None or behind is None or (below.kind, behind.kind) != ("LESS", "ADD"):
+        return False
+    bound = slots[below.inputs[1]].value
+    return (
+        slots[x].type in TOKENS and x == below.inputs[0] == behind.inputs[0] and bound is not None and not bound.any()
+    )
+
+
+def _same_tokens(call: Call, below: Tensor, behind: Tensor, x: Tensor) -> Tensor:
+    """No token is negative."""
+    return x
+
+
+def _check_kinds(path: Path, network: Document, beside: tuple[str, ...] = ()) -> None:
+    """UnsupportedError with all operators that have no handler and are none of `beside`."""
+    refusals = []
+    for operation in parted(network)[0]:
+        if operation.kind not in HANDLERS and operation.kind not in beside:
+            name = shown(network.slots[operation.outputs[0]].name)
+            what = f"the TFLite operator {operation.kind} is not supported"
+            refusals.append(Refusal(what, operation.kind.lower(), name, name))
+    if refusals:
+        raise unsupported(path.name, refusals)
+
+
+def _check_sizes(path: Path, network: Document) -> Budget:
+    """What the values take; ModelFileError where they are larger, as the file says it, than any that are taken."""
+    budget = Budget()
+    try:
+        budget.take(network.slots[i].shape for i in network.inputs)
+        for operation in network.operations:
+            budget.take(network.slots[i].shape for i in operation.outputs)
+    except TooMuch as error:
+        raise ModelFileError(f"{path}: {error}.") from error
+    return budget
 
 
 def _shape(path: Path, slot: Slot) -> tuple[int, ...]:

@@ -10,7 +10,9 @@ import torch
 from torch import Tensor
 
 from mixcomp_edge.errors import ModelFileError
-from mixcomp_edge.frontend.tflite.module import TfliteModule, channels_last
+from mixcomp_edge.frontend.bounds import first_line
+from mixcomp_edge.frontend.litert import real
+from mixcomp_edge.frontend.tflite.module import TfliteModule, file_order
 
 TOLERANCE = 1e-3  # of the largest element of a value: float32 in another order
 SAMPLES = 4
@@ -21,28 +23,34 @@ def prove(module: TfliteModule, inputs: list[Tensor]) -> str:
     """The name of the runtime that agreed on the first samples; ModelFileError names the value that does not."""
     from ai_edge_litert.interpreter import Interpreter, OpResolverType  # type: ignore[import-untyped]
 
-    runtime = Interpreter(
-        model_content=module.document.content,
-        experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
-        experimental_preserve_all_tensors=True,
-        num_threads=1,
-    )
-    runtime.allocate_tensors()
+    try:
+        runtime = Interpreter(
+            model_content=module.document.content,
+            experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+            experimental_preserve_all_tensors=True,
+            num_threads=1,
+        )
+        runtime.allocate_tensors()
+    except (ValueError, RuntimeError) as error:
+        raise ModelFileError(f"{module.path}: LiteRT cannot run it: {first_line(error)}.") from error
     network = module.document
+    quantization = {entry["index"]: entry["quantization"] for entry in runtime.get_tensor_details()}
     rounds = network.is_quantized or network.is_hybrid
     least = HYBRID_SQNR if network.is_hybrid else INTEGER_SQNR
-    made = [index for operation, _ in module.plan for index in operation.outputs]
+    made = [i for operation, _ in module.plan for i in operation.outputs if i not in network.apart]
     watched = network.outputs if rounds else made
     for sample in range(min(SAMPLES, len(inputs[0]))):
-        given = [x[sample : sample + 1].float() for x in inputs]
+        given = [x[sample : sample + 1] for x in inputs]
+        given = [x if x.dtype == torch.int64 else x.float() for x in given]
         with torch.no_grad():
             ours = module.values(*given)
         for entry, x in zip(runtime.get_input_details(), given, strict=True):
-            runtime.set_tensor(entry["index"], _stored(channels_last(x).numpy(), entry))
+            stored = file_order(x, network.slots[entry["index"]]).numpy()
+            runtime.set_tensor(entry["index"], _stored(stored, entry))
         runtime.invoke()
         for index in watched:
-            expected = _real(runtime.get_tensor(index), runtime, index)
-            got = channels_last(ours[index]).numpy()
+            expected = real(runtime.get_tensor(index), quantization[index])
+            got = file_order(ours[index], network.slots[index]).numpy().reshape(network.slots[index].shape)
             if got.dtype.kind != "f":
                 continue  # indices of equal maxima may differ
             if not (_similar(got, expected, least) if rounds else _close(got, expected)):
@@ -59,12 +67,6 @@ def _stored(x: np.ndarray, entry: dict[str, Any]) -> np.ndarray:
         return x.astype(entry["dtype"])
     bounds = np.iinfo(entry["dtype"])
     return np.clip(np.rint(x / scale + zero), bounds.min, bounds.max).astype(entry["dtype"])
-
-
-def _real(array: np.ndarray, runtime: Any, index: int) -> np.ndarray:
-    detail = next(entry for entry in runtime.get_tensor_details() if entry["index"] == index)
-    scale, zero = detail["quantization"]
-    return (array.astype(np.float32) - zero) * scale if scale and array.dtype.kind in "iu" else array
 
 
 def _close(got: np.ndarray, expected: np.ndarray) -> bool:

@@ -47,7 +47,7 @@ def _tflite(path: Path, shapes: Shapes | None, trust: bool) -> Opened:
     _check_shapes(path, shapes, module.input_shapes)
     note = f"{path}: holds integers; its weights are taken as the real numbers that they stand for."
     rounded = module.document.is_quantized or module.document.is_hybrid
-    return Opened(module, module.input_shapes, lambda x: prove(module, x), (note,) if rounded else ())
+    return Opened(module, module.input_shapes, lambda x: prove(module, x), (note,) if rounded else (), module.tokens)
 
 
 def _keras(path: Path, shapes: Shapes | None, trust: bool) -> Opened:
@@ -61,7 +61,7 @@ def _keras(path: Path, shapes: Shapes | None, trust: bool) -> Opened:
     module.path = path
     _check_shapes(path, shapes, module.input_shapes)
     note = f"{path}: was converted by TensorFlow."
-    return Opened(module, module.input_shapes, lambda x: prove(module, x), (note,))
+    return Opened(module, module.input_shapes, lambda x: prove(module, x), (note,), module.tokens)
 
 
 def _pt2(path: Path, shapes: Shapes | None, trust: bool) -> Opened:
