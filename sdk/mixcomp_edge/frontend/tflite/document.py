@@ -108,8 +108,9 @@ def _names(enumeration: str) -> dict[int, str]:
 def _document(path: Path, model: Any, content: bytes) -> Document:
     if len(model.subgraphs) != 1:
         raise ModelFileError(
-            f"{path}: holds {len(model.subgraphs)} graphs; loops and branches have no counterpart in C. Keras' recurrent "
-            "layers are none with unroll=True, at the price of their weights for each step; PyTorch's are taken whole."
+            f"{path}: holds {len(model.subgraphs)} graphs; loops and branches have no counterpart in C. Keras' "
+            "recurrent layers are none with unroll=True, at the price of their weights for each step; PyTorch's are "
+            "taken whole."
         )
     [graph] = model.subgraphs
     if len(graph.operators) > MAX_OPERATIONS:
