@@ -34,11 +34,27 @@ def worked_out(
         except subprocess.TimeoutExpired as error:
             raise ModelFileError(f"{path}: LiteRT has not worked out its shapes within {LIMIT_S} s.") from error
         if done.returncode != 0 or not out.is_file():
-            said = " ".join((done.stderr.strip().splitlines() or ["it ended without a word"])[-1].split())
-            raise ModelFileError(f"{path}: LiteRT cannot work out its shapes: {said[:200].rstrip('.')}.")
+            from mixcomp_edge.frontend.places import shown  # brings torch in
+
+            said = (done.stderr.strip().splitlines() or ["it ended without a word"])[-1]
+            raise ModelFileError(f"{path}: LiteRT cannot work out its shapes: {shown(said, 200).rstrip('.')}.")
         with np.load(out) as arrays:
             shapes = [tuple(map(int, arrays[f"shape{i}"])) for i in range(int(arrays["count"]))]
             return shapes, {i: arrays[f"value{i}"] for i in wanted}
+
+
+def interpreter(content: bytes) -> Any:
+    """LiteRT's interpreter of a file, with its tensors allocated and none of them reused."""
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType  # type: ignore[import-untyped]
+
+    runtime = Interpreter(
+        model_content=content,
+        experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+        experimental_preserve_all_tensors=True,
+        num_threads=1,
+    )
+    runtime.allocate_tensors()
+    return runtime
 
 
 def real(array: NDArray[Any], quantization: tuple[float, int]) -> NDArray[Any]:
@@ -53,15 +69,7 @@ def _run(path: Path, out: Path, wanted: list[int]) -> None:
         import resource
 
         resource.setrlimit(resource.RLIMIT_AS, (MAX_BYTES, MAX_BYTES))
-    from ai_edge_litert.interpreter import Interpreter, OpResolverType  # type: ignore[import-untyped]
-
-    runtime = Interpreter(
-        model_content=path.read_bytes(),
-        experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
-        experimental_preserve_all_tensors=True,
-        num_threads=1,
-    )
-    runtime.allocate_tensors()
+    runtime = interpreter(path.read_bytes())
     for entry in runtime.get_input_details():
         runtime.set_tensor(entry["index"], np.zeros(entry["shape"], entry["dtype"]))
     runtime.invoke()

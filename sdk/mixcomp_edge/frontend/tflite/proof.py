@@ -11,7 +11,7 @@ from torch import Tensor
 
 from mixcomp_edge.errors import ModelFileError
 from mixcomp_edge.frontend.bounds import first_line
-from mixcomp_edge.frontend.litert import real
+from mixcomp_edge.frontend.litert import interpreter, real
 from mixcomp_edge.frontend.tflite.module import TfliteModule, file_order
 
 TOLERANCE = 1e-3  # of the largest element of a value: float32 in another order
@@ -21,16 +21,8 @@ HYBRID_SQNR, INTEGER_SQNR = 15.0, 3.0  # dB, the least between outputs
 
 def prove(module: TfliteModule, inputs: list[Tensor]) -> str:
     """The name of the runtime that agreed on the first samples; ModelFileError names the value that does not."""
-    from ai_edge_litert.interpreter import Interpreter, OpResolverType  # type: ignore[import-untyped]
-
     try:
-        runtime = Interpreter(
-            model_content=module.document.content,
-            experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
-            experimental_preserve_all_tensors=True,
-            num_threads=1,
-        )
-        runtime.allocate_tensors()
+        runtime = interpreter(module.document.content)
     except (ValueError, RuntimeError) as error:
         raise ModelFileError(f"{module.path}: LiteRT cannot run it: {first_line(error)}.") from error
     network = module.document
