@@ -110,7 +110,8 @@ def outcome(model: onnx.ModelProto, inputs: list[Any], folder: Path) -> tuple[st
     file.write_bytes(model.SerializeToString())
     try:
         module = OnnxModule(file)
-        x = [torch.from_numpy(np.array(array, np.float32)) for array in inputs]
+        types = (np.int64 if name in module.tokens else np.float32 for name in module.input_names)
+        x = [torch.from_numpy(np.array(array, dtype)) for array, dtype in zip(inputs, types, strict=True)]
         with torch.no_grad():
             difference = same(module(*x), judge)
         if difference:

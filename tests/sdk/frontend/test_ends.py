@@ -99,6 +99,14 @@ def test_an_input_may_be_one_of_the_outputs():
     np.testing.assert_array_equal(interp.outputs(graph, integers)[0], integers)
 
 
+def test_a_choice_may_be_an_output_as_0_and_1():
+    x = torch.randn(64, 2, 4, 4, generator=torch.Generator().manual_seed(0))
+    above, finite = convert(prepare(Net(lambda x, y: (x > 0.5, y.isfinite().all(1))), x)).predict(x.numpy()).values()
+    far = (x - 0.5).abs() > 0.05  # of the bound, which lies between two codes
+    np.testing.assert_allclose(above[far], (x > 0.5)[far].numpy(), atol=1e-6)
+    np.testing.assert_allclose(finite, 1.0, atol=1e-6)
+
+
 def test_every_output_is_8_bits_wide_even_where_the_plan_says_4():
     graph = convert(prepare(Cell(), (torch.rand(8, 2, 5, 5), torch.rand(8, 3)))).graph
     assert all(graph[node].type.bits == 8 for node in graph.outputs.values())

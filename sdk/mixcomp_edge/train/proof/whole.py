@@ -37,7 +37,7 @@ COPIED = 2.0**-16  # of the largest output: the same operations, perhaps in othe
 def check_whole(model: nn.Module, imported: Imported, quantized: QuantizedModel, x: Samples) -> None:
     """ImportMismatch where the two differ by more than rounding can make them; x: samples (N, C, ...)."""
     name = imported.graph.name
-    expected = [y.float() for y in _steady(model, x, name)]
+    expected = _steady(model, x, name)
     noise = _Noise(max(map(_unit, imported.program.graph.nodes)))
     allowed = _spread(lambda: [y.float() for y in run(model, noise.inputs(x), noise)], expected)
     weights = {
@@ -72,8 +72,8 @@ def _moved(quantized: QuantizedModel, weights: dict[str, Tensor], x: Samples, no
 
 
 def _steady(model: nn.Module, x: Samples, name: str) -> list[Tensor]:
-    """What the model returns for x, if it does so again."""
-    first, second = runs(model, x, 2)
+    """What the model returns for x in float32, a choice as 0 and 1, if it does so again."""
+    first, second = ([y.float() for y in results] for results in runs(model, x, 2))
     for before, again in zip(first, second, strict=True):
         if _difference(again, before, COPIED * before.abs().amax()) is not None:
             raise ImportMismatch(
