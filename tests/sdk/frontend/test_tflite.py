@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from mixcomp_edge import convert, prepare
 from mixcomp_edge.errors import ModelFileError, UnsupportedError
 from mixcomp_edge.frontend.tflite import TfliteModule, prove
 
@@ -128,6 +129,74 @@ def test_a_linear_layer_reads_a_map_in_the_files_order(tmp_path):
         "net.FULLY_CONNECTED.y0.weight",
         "net.FULLY_CONNECTED.y0.bias",
     ]
+
+
+def recurrent(path, kind, ways, time_major=False):
+    """A layer over 5 steps of 4 numbers, with 3 in its state, as the file has it: optional operands that are left out,
+    and states that it keeps."""
+    shape, size = ((5, 1, 4) if time_major else (1, 5, 4)), 3
+    is_lstm = kind.endswith("LSTM")
+    gates, states = (4, 2) if is_lstm else (1, 1)
+    weights = [[floats(size, n) for _ in range(gates)] for n in (4, size)]
+    weights.append([floats(size) for _ in range(gates)])
+    parts = [array for _ in range(ways) for group in weights for array in group]
+    parts += [np.zeros((1, size), np.float32)] * (states * ways)
+
+    def arrange(model):
+        [graph] = model.subgraphs
+        [operator] = graph.operators
+        for tensor in graph.tensors[1 + len(parts) - states * ways : 1 + len(parts)]:
+            tensor.isVariable, tensor.buffer = True, 0
+        if is_lstm:
+            x, *rest = operator.inputs
+            inputs = [x]
+            for way in range(ways):
+                one = rest[12 * way : 12 * way + 12]
+                inputs += [*one[:8], -1, -1, -1, *one[8:], -1, -1]
+            operator.inputs = [*inputs, *rest[12 * ways :], *[-1] * (4 if ways == 1 else 9)]
+
+    settings = {"fusedActivationFunction": 4, "timeMajor": time_major} | ({"mergeOutputs": True} if ways == 2 else {})
+    names = {"RNN": "SequenceRNN", "LSTM": "UnidirectionalSequenceLSTM" if ways == 1 else "BidirectionalSequenceLSTM"}
+    options = (f"{names[kind.rpartition('_')[2]]}Options", settings)
+    return save(path, kind, shape, parts, (*shape[:2], size * ways), options, change=arrange)
+
+
+@pytest.mark.parametrize("time_major", [False, True])
+@pytest.mark.parametrize(
+    ("kind", "ways"),
+    [("UNIDIRECTIONAL_SEQUENCE_LSTM", 1), ("BIDIRECTIONAL_SEQUENCE_LSTM", 2), ("UNIDIRECTIONAL_SEQUENCE_RNN", 1)],
+)
+def test_a_recurrent_layer_computes_what_litert_computes_from_states_of_0(tmp_path, kind, ways, time_major):
+    module = TfliteModule(recurrent(tmp_path / "m.tflite", kind, ways, time_major))
+    x = torch.from_numpy(floats(40, *next(iter(module.input_shapes.values()))))
+    assert prove(module, [x]) == "LiteRT"
+    assert "weight_ih_l0" in next(name for name, _ in module.named_parameters())
+    convert(prepare(module, x, name="net"))
+
+
+def test_a_bias_that_names_a_dimension_of_its_weight_is_read_by_its_own(tmp_path):
+    def damage(model):
+        bias = model.subgraphs[0].tensors[2]
+        bias.quantization = schema.QuantizationParametersT()
+        bias.quantization.scale, bias.quantization.zeroPoint = [0.1, 0.2, 0.3, 0.4], [0, 0, 0, 0]
+        bias.quantization.quantizedDimension = 3
+
+    bias = ints(10, -20, 30, -40)
+    path = save(
+        tmp_path / "m.tflite", "FULLY_CONNECTED", (1, 6), [floats(4, 6), bias], (1, 4), ("FullyConnectedOptions", {}),
+        change=damage,
+    )  # fmt: skip
+    read = dict(TfliteModule(path).named_parameters())["net.FULLY_CONNECTED.y0.bias"]
+    np.testing.assert_allclose(read, [1, -4, 9, -16], rtol=1e-6)
+
+
+def test_an_input_of_any_size_is_told(tmp_path):
+    def loosen(model):
+        model.subgraphs[0].tensors[0].shapeSignature = [-1, -1, -1, 6]
+
+    path = save(tmp_path / "m.tflite", "TANH", MAP, change=loosen)
+    with pytest.raises(ModelFileError, match=r"its input 'x' is of any size, \(\?, \?, \?, 6\); convert it for one"):
+        TfliteModule(path)
 
 
 def test_a_changed_weight_is_caught_by_the_proof(tmp_path):

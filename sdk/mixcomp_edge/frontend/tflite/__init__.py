@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from mixcomp_edge.frontend.tflite import layout, pointwise, windows
+from mixcomp_edge.frontend.tflite import layout, pointwise, recurrent, windows
 from mixcomp_edge.frontend.tflite.module import TfliteModule
 from mixcomp_edge.frontend.tflite.proof import prove
 
 __all__ = ["TfliteModule", "prove"]
-FAMILIES = (windows, pointwise, layout)  # importing them registers their handlers
+FAMILIES = (windows, pointwise, layout, recurrent)  # importing them registers their handlers

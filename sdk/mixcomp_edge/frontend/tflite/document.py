@@ -17,11 +17,13 @@ from mixcomp_edge.tflite.schema import DTYPES, IDENTIFIER
 
 MAX_BYTES = 256 << 20
 MAX_OPERATIONS = 20_000
+MAX_STATE = 1 << 20  # elements of a value that is kept from call to call
 
 
 @dataclass(frozen=True, eq=False)
 class Slot:
-    """A tensor of the file. `value` is a constant's; of a quantized one the real numbers that it stands for."""
+    """A tensor of the file. `value` is a constant's; of a quantized one the real numbers that it stands for; of a state
+    zeros, with which it begins."""
 
     name: str
     shape: tuple[int, ...]
@@ -85,7 +87,7 @@ def read(path: Path) -> Document:
         raise ModelFileError(f"{path}: is no TensorFlow Lite file.")
     try:
         model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
-        return _document(path, model, content)
+        return _document(path, model, _mended(model) or content)
     except ModelFileError:
         raise
     except Exception as error:  # a reader of flatbuffers trips over damage in many ways
@@ -98,6 +100,28 @@ def _schema() -> Any:
     except ModuleNotFoundError as error:
         raise ModelFileError("reading .tflite files needs LiteRT. Run pip install 'mixcomp-edge[tflite]'.") from error
     return schema_py_generated
+
+
+def _mended(model: Any) -> bytes | None:
+    """The file with each bias's own dimension for its scales, where an older converter named one of its weight, which
+    LiteRT does not open; None where nothing was wrong."""
+    wrong = [
+        tensor.quantization
+        for graph in model.subgraphs
+        for tensor in graph.tensors
+        if tensor.quantization is not None
+        and tensor.shape is not None
+        and 0 < len(tensor.shape) <= tensor.quantization.quantizedDimension
+    ]
+    if not wrong:
+        return None
+    import flatbuffers
+
+    for quantization in wrong:
+        quantization.quantizedDimension = 0
+    builder = flatbuffers.Builder(1024)
+    builder.Finish(model.Pack(builder), IDENTIFIER)
+    return bytes(builder.Output())
 
 
 @cache
@@ -161,7 +185,8 @@ def _slot(path: Path, tensor: Any, buffers: Any) -> Slot:
     quantized = kind in ("INT8", "UINT8", "INT16") and scales is not None and len(scales) > 0
     data = buffers[tensor.buffer].data
     if data is None or len(data) == 0:
-        return Slot(name, shape, kind, None, quantized)
+        state = np.zeros(shape, np.float32) if tensor.isVariable and np.prod(shape, dtype=float) <= MAX_STATE else None
+        return Slot(name, shape, kind, state, quantized)
     if kind not in DTYPES:
         raise ModelFileError(f"{path}: the constant '{name}' is of type {kind}, which is not read.")
     array = np.frombuffer(np.asarray(data, np.uint8).tobytes(), DTYPES[kind])

@@ -29,6 +29,8 @@ from mixcomp_edge.frontend.torch_export.refusals import Refusal, Refused, unsupp
 Handler = Callable[..., Any]  # (call, *operands): data as torch.Tensor, constants as parameters or arrays
 HANDLERS: dict[str, Handler] = {}
 MAPS: set[str] = set()
+Maker = Callable[..., nn.Module]  # (call): of (*operands) -> results
+MAKERS: dict[str, Maker] = {}
 TOKENS = ("INT32", "INT64")  # of inputs that stay integers
 WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "FULLY_CONNECTED")
 ACTIVATIONS: dict[int, Callable[[Tensor], Tensor]] = {
@@ -74,6 +76,16 @@ def tflite_operator(*kinds: str, maps: bool = False) -> Callable[[Handler], Hand
         HANDLERS.update(dict.fromkeys(kinds, handler))
         MAPS.update(kinds if maps else ())
         return handler
+
+    return register
+
+
+def tflite_module(*kinds: str) -> Callable[[Maker], Maker]:
+    """What makes a module of torch's for an operation, its constants in it."""
+
+    def register(maker: Maker) -> Maker:
+        MAKERS.update(dict.fromkeys(kinds, maker))
+        return maker
 
     return register
 
@@ -162,8 +174,11 @@ class TfliteModule(nn.Module):
                 tuple(None if i < 0 else slots[i] for i in operation.inputs),
                 tuple(slots[i] for i in operation.outputs),
             )
-            handler = _same_tokens if _counts_from_behind(operation, makers, slots) else HANDLERS[operation.kind]
-            self.plan.append((operation, put(self, _place(operation, call.outputs[0].name), Step(call, handler))))
+            try:
+                step = _module(call, counts_from_behind=_counts_from_behind(operation, makers, slots))
+            except Refused as error:
+                raise unsupported(self.path.name, [error.refusal]) from error
+            self.plan.append((operation, put(self, _place(operation, call.outputs[0].name), step)))
             makers |= dict.fromkeys(operation.outputs, operation)
         for index in self.document.outputs:
             if slots[index].value is not None:
@@ -265,6 +280,12 @@ def aligned(call: Call, *operands: Any) -> list[Any]:
     return values
 
 
+def _module(call: Call, *, counts_from_behind: bool) -> nn.Module:
+    if call.kind in MAKERS:
+        return MAKERS[call.kind](call)
+    return Step(call, _same_tokens if counts_from_behind else HANDLERS[call.kind])
+
+
 def _counts_from_behind(operation: Operation, makers: dict[int, Operation], slots: tuple[Slot, ...]) -> bool:
     """Whether it is what TensorFlow puts before each table of words: select(x < 0, x + rows, x)."""
     if operation.kind not in ("SELECT", "SELECT_V2"):
@@ -287,7 +308,7 @@ def _check_kinds(path: Path, network: Document, beside: tuple[str, ...] = ()) ->
     """UnsupportedError with all operators that have no handler and are none of `beside`."""
     refusals = []
     for operation in parted(network)[0]:
-        if operation.kind not in HANDLERS and operation.kind not in beside:
+        if operation.kind not in {*HANDLERS, *MAKERS, *beside}:
             name = shown(network.slots[operation.outputs[0]].name)
             what = f"the TFLite operator {operation.kind} is not supported"
             refusals.append(Refusal(what, operation.kind.lower(), name, name))
@@ -309,9 +330,9 @@ def _check_sizes(path: Path, network: Document) -> Budget:
 
 def _shape(path: Path, slot: Slot) -> tuple[int, ...]:
     """Of one sample, channels first."""
-    if len(slot.shape) < 2 or slot.shape[0] != 1 or min(slot.shape) < 1:
+    if len(slot.shape) < 2 or slot.at is None or min(slot.shape) < 1:
         raise ModelFileError(
             f"{path}: its input '{shown(slot.name)}' has the shape {slot.shape}; expected (1, …), one sample."
         )
-    sizes = slot.shape[1:]
-    return (sizes[-1], *sizes[:-1]) if len(sizes) == 3 else sizes
+    sizes = slot.sample
+    return (sizes[-1], *sizes[:-1]) if slot.at == 0 and len(sizes) == 3 else sizes
