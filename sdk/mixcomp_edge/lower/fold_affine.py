@@ -41,11 +41,11 @@ def _folded(graph: Graph, affine: Affine) -> Graph | None:
     layers rather than into the input: pixels stay the integers that they are. Other arithmetic there is done before the
     rounding to 8 bits, because behind it there is little left of a channel whose range is small beside another's."""
     plain = not np.any(affine.offset) and bool(np.all(affine.gain == affine.gain[0]))
-    ways = [_into_layer_before, _into_layers_behind, _into_input] if plain else [_into_input, _into_layers_behind]
+    ways = [_into_layer_before, into_layers_behind, _into_input] if plain else [_into_input, into_layers_behind]
     for way in ways:
         try:
             changes = way(graph, affine, affine.gain, affine.offset)
-        except _StuckError:
+        except StuckError:
             continue
         nodes = [changes.get(node.name, node) for node in graph.nodes]
         return graph.with_nodes(nodes).without({affine.name: affine.inputs[0]})
@@ -80,8 +80,8 @@ def _free_name(graph: Graph, name: str) -> str:
     return name
 
 
-class _StuckError(Exception):
-    """Where an affine node cannot go further."""
+class StuckError(Exception):
+    """Where a gain cannot go further."""
 
 
 def _into_input(graph: Graph, node: Node, gain: Doubles, offset: Doubles) -> Changes:
@@ -93,7 +93,7 @@ def _into_layer_before(graph: Graph, node: Node, gain: Doubles, offset: Doubles,
     """The layer that makes the input of `node`, with gain and offset applied to what it makes."""
     source = graph[node.inputs[0]]
     if graph.only_user(source) is not node:
-        raise _StuckError
+        raise StuckError
     if isinstance(source, Affine):
         return {source.name: replace(source, gain=source.gain * gain, offset=source.offset * gain + offset)}
     if isinstance(source, Input) and or_input:
@@ -103,16 +103,16 @@ def _into_layer_before(graph: Graph, node: Node, gain: Doubles, offset: Doubles,
     if isinstance(source, FloatNode) and (scaled := source.scaled(gain, offset)) is not None:
         return {source.name: scaled}
     if not isinstance(source, FloatNode) or not source.commutes(gain, offset):
-        raise _StuckError
+        raise StuckError
     shape = graph[source.inputs[0]].shape
     gain, offset = (_known(source, source.channels_before(shape, values)) for values in (gain, offset))
     return _into_layer_before(graph, source, gain, offset, or_input=or_input)
 
 
-def _into_layers_behind(graph: Graph, node: Node, gain: Doubles, offset: Doubles) -> Changes:
+def into_layers_behind(graph: Graph, node: Node, gain: Doubles, offset: Doubles) -> Changes:
     """All layers that read the value of `node`, with gain and offset applied to what they read."""
     if node.name in graph.leaving:
-        raise _StuckError
+        raise StuckError
     changes: Changes = {}
     for user in graph.users[node.name]:
         if isinstance(user, Layer):
@@ -120,20 +120,20 @@ def _into_layers_behind(graph: Graph, node: Node, gain: Doubles, offset: Doubles
         elif isinstance(user, FloatNode) and user.commutes(gain, offset):
             shape = graph[user.inputs[0]].shape
             onward = (_known(user, user.channels_behind(shape, values)) for values in (gain, offset))
-            changes |= _into_layers_behind(graph, user, *onward)
+            changes |= into_layers_behind(graph, user, *onward)
         else:
-            raise _StuckError
+            raise StuckError
     return changes
 
 
 def _reading(layer: Layer, gain: Doubles, offset: Doubles) -> Layer:
     """The layer that makes of x what `layer` makes of gain * x + offset."""
     if len(layer.inputs) > 1 or not layer.takes(offset):
-        raise _StuckError
+        raise StuckError
     return layer.reading(gain, offset)
 
 
 def _known(node: Node, values: Doubles | None) -> Doubles:
     if values is None:
-        raise _StuckError
+        raise StuckError
     return values

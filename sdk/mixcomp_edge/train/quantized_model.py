@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
 from mixcomp_edge.frontend.torch_export import import_program
@@ -22,6 +22,7 @@ from mixcomp_edge.ir.nodes import FloatNode
 from mixcomp_edge.ir.types import QuantizedWeights
 from mixcomp_edge.lower import QuantizedGraph, simplify
 from mixcomp_edge.lower.assign_types import assign_types, quantizer_of
+from mixcomp_edge.lower.equalize import equalize
 from mixcomp_edge.operators.input import Input, TokenInput
 from mixcomp_edge.quant_plan import QuantPlan
 from mixcomp_edge.train.method.calibrate import input_range
@@ -166,6 +167,21 @@ class QuantizedModel(nn.Module):
             self.is_learning = False
 
     @torch.no_grad()
+    def peaks(self, inputs: Samples, batch_size: int = 128) -> dict[str, NDArray[np.float64]]:
+        """Of each layer's value in the float model the largest magnitude of each channel on `inputs` (N, C, ...)."""
+        found: dict[str, Tensor] = {}
+
+        def observe(name: str, value: Tensor) -> None:
+            if isinstance(self.graph[name], weighted.Layer):
+                peak = value.abs().transpose(0, 1).flatten(1).amax(1)
+                found[name] = torch.maximum(found.get(name, peak), peak)
+
+        with self.floating():
+            for start in range(0, count(inputs), batch_size):
+                self.run(take(inputs, slice(start, start + batch_size)), observe)
+        return {name: peak.double().cpu().numpy() for name, peak in found.items()}
+
+    @torch.no_grad()
     def calibrate(self, inputs: Samples, batch_size: int = 128) -> None:
         """Sets the range of every value's quantizer from all of the float model's values on `inputs` (N, C, ...),
         whatever their order and the batch size. TaskError for a value that is not finite."""
@@ -261,10 +277,12 @@ def prepare(
         for node, x in zip(graph.inputs, each(inputs), strict=True)
         if isinstance(node, Input) and normalized(node, x).min() >= 0
     }
-    quantized = QuantizedModel(
-        graph, plan or QuantPlan(), recipe or Recipe(), input_positive=positive, structure=imported.structure
-    )
+    plan, recipe = plan or QuantPlan(), recipe or Recipe()
+    quantized = QuantizedModel(graph, plan, recipe, input_positive=positive, structure=imported.structure)
     prove(model, imported, quantized, inputs)
+    if recipe.reconstruct:
+        graph = equalize(graph, quantized.peaks(inputs))
+        quantized = QuantizedModel(graph, plan, recipe, input_positive=positive, structure=imported.structure)
     quantized.calibrate(inputs)
     return quantized
 

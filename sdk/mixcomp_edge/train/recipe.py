@@ -29,7 +29,9 @@ class Recipe:
     features: float = 0.0  # weight, beside that loss, of following the float model's values inside, layer by layer
     dampen: float = 0.0  # strength, at the end, of the pull of weights towards their levels: train/loop/losses.py
     augment: bool = True
-    reconstruct: bool = False  # round weights layer by layer before any training: train/method/reconstruct.py
+    # before any training bring channels nearer to one range (lower/equalize.py) and round weights layer by layer
+    # (train/method/reconstruct.py)
+    reconstruct: bool = False
     quantizer_even: str = "learned"  # of fixp4 and int8 weights where the plan leaves it open: quant_plan.QUANTIZERS
     quantizer_uneven: str = "learned"  # of other weights
     estimator: str = "straight"  # of the gradient through uneven roundings: train/method/estimators.py
