@@ -20,7 +20,8 @@ from mixcomp_edge import LayerPlan, QuantPlan, Recipe, convert, export, prepare,
 from mixcomp_edge.cli import application
 from mixcomp_edge.frontend.onnx import FAMILIES
 from mixcomp_edge.frontend.onnx.calls import HANDLERS as ONNX
-from mixcomp_edge.frontend.tflite.module import HANDLERS as TFLITE
+from mixcomp_edge.frontend.tflite import module as tflite_module
+from mixcomp_edge.frontend.tflite.dilation import KINDS as DILATION
 from mixcomp_edge.frontend.torch_export.importer import HANDLERS as ATEN
 from mixcomp_edge.numerics.codebook import CODEBOOKS
 from mixcomp_edge.operators import INTEGER
@@ -121,7 +122,7 @@ def onnx() -> str:
 
 
 def tflite() -> str:
-    return _names(TFLITE)
+    return _names([*tflite_module.HANDLERS, *tflite_module.MAKERS, *DILATION])
 
 
 def _names(names: Iterable[object]) -> str:

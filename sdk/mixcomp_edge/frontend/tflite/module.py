@@ -57,7 +57,7 @@ class Call:
     @property
     def source(self) -> Slot:
         """The first operand that depends on the input."""
-        return next(slot for slot in self.inputs if slot is not None and slot.value is None)
+        return [slot for slot in self.inputs if slot is not None and slot.value is None][0]  # noqa: RUF015
 
     def is_data(self, index: int) -> bool:
         """Whether the operand depends on the input."""
@@ -136,7 +136,10 @@ class TfliteModule(nn.Module):
         network = document.read(self.path)
         _check_kinds(self.path, network, beside=dilation.KINDS)
         _check_sizes(self.path, network)
-        self.document: Document = with_dilation(settled(self.path, network))
+        try:
+            self.document: Document = with_dilation(settled(self.path, network))
+        except FAULTS as error:
+            raise ModelFileError(f"{self.path}: an operation lacks an operand ({first_line(error)}).") from error
         _check_kinds(self.path, self.document)
         self.budget = _check_sizes(self.path, self.document)
         slots = self.document.slots
@@ -178,6 +181,11 @@ class TfliteModule(nn.Module):
                 step = _module(call, counts_from_behind=_counts_from_behind(operation, makers, slots))
             except Refused as error:
                 raise unsupported(self.path.name, [error.refusal]) from error
+            except FAULTS as error:
+                name = shown(call.outputs[0].name)
+                raise ModelFileError(
+                    f"{self.path}: '{name}' ({call.kind}) does not work: {first_line(error)}."
+                ) from error
             self.plan.append((operation, put(self, _place(operation, call.outputs[0].name), step)))
             makers |= dict.fromkeys(operation.outputs, operation)
         for index in self.document.outputs:
