@@ -199,6 +199,11 @@ def test_an_input_of_any_size_is_told(tmp_path):
         TfliteModule(path)
 
 
+def test_slopes_of_a_sequence_belong_to_its_channels(tmp_path):
+    path = save(tmp_path / "m.tflite", "PRELU", (1, 6, 6), [floats(6)], (1, 6, 6))
+    assert prove(TfliteModule(path), [torch.from_numpy(floats(3, 6, 6))]) == "LiteRT"
+
+
 def test_a_changed_weight_is_caught_by_the_proof(tmp_path):
     path = save(
         tmp_path / "m.tflite", "CONV_2D", MAP, [floats(4, 3, 3, 6), floats(4)], (1, 8, 10, 4), window("Conv2DOptions")

@@ -102,8 +102,10 @@ def _leaky(call: Call, x: Tensor) -> Tensor:
 
 @tflite_operator("PRELU")
 def _prelu(call: Call, x: Tensor, slope: Any) -> Tensor:
-    """A slope for all or for each channel by torch's own; slopes of each position by their meaning."""
-    if slope.numel() in (1, slope.shape[-1]):
+    """A slope for all, or for each channel of a row or a map, by torch's own; others by their meaning."""
+    slope = torch.as_tensor(slope)
+    of_channels = call.source.at == 0 and len(call.source.shape) in (2, 4) and slope.numel() == slope.shape[-1]
+    if slope.numel() == 1 or of_channels:
         return F.prelu(x, slope.reshape(-1))
     x, slope = aligned(call, x, slope)
     return F.relu(x) - slope * F.relu(-x)
