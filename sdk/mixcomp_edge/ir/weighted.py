@@ -15,7 +15,9 @@ from mixcomp_edge.ir.c_view import Array, Call, Fields, Ref, View
 from mixcomp_edge.ir.nodes import Activated, Activation, Doubles, FloatNode, Floats, QNode, Value
 from mixcomp_edge.ir.tflite import Tensor
 from mixcomp_edge.ir.types import QType, QuantizedWeights, Requant, TflmRequant, Weights
+from mixcomp_edge.numerics import Codebook
 
+LARGEST_BIAS = 2.0**23  # in steps of the sum, where a scale is made for it: as many as float32 tells apart
 SMALLEST = 1e-20  # scale in a file: of weights that do not matter, whose multiplier is 0
 
 
@@ -72,6 +74,16 @@ class Layer(Activated):
     def per_weight(self, values: Doubles) -> Doubles:
         """Values (C,) of what it reads, as they meet its weight, for broadcasting."""
         raise NotImplementedError
+
+    def scale_for_bias(self, scale: Doubles, x: QType, book: Codebook) -> Doubles:
+        """Scales (O,) or (1,) of weights; a larger one where the bias, in steps of the sum, is beyond int32: weights
+        that are nothing beside it become 0."""
+        if self.feeds_back or not self.bias.size:  # its own lower() sees to it; rows that are looked up
+            return scale
+        step = x.scale * 2.0**-book.shift
+        bias = np.abs(self.bias, dtype=np.float64)
+        peak = bias if len(scale) > 1 else bias.max(keepdims=True, initial=0.0)
+        return np.where(peak >= 2.0**31 * step * scale, peak / (LARGEST_BIAS * step), scale)
 
     def lower_weights(self, x: QType, y: QType, weights: QuantizedWeights | None, codes: NDArray[np.uint8]) -> Weights:
         """acc = sum level * x has the scale x.scale * w.scale * 2**-shift; bias and multiplier follow from it. codes:

@@ -208,16 +208,16 @@ class QuantizedModel(nn.Module):
         """The trained weights as codes and every value's type: what `lower` takes."""
         nodes: list[Node] = []
         weights: dict[str, QuantizedWeights] = {}
+        types = {name: self.quantizer(owner).qtype() for name, owner in self.owner.items()}
         for node in self.graph.nodes:
             if isinstance(node, weighted.Layer):
                 layer = self.layer(node.name)
                 w = np.ascontiguousarray(np.moveaxis(layer.weight.detach().cpu().numpy(), 1, -1))
-                scale = layer.quantizer.scale()
-                book = layer.quantizer.codebook
-                weights[node.name] = QuantizedWeights(book, book.encode(w, scale), scale)
                 node = replace(node, weight=w, bias=layer.bias.detach().cpu().numpy())
+                book = layer.quantizer.codebook
+                scale = node.scale_for_bias(layer.quantizer.scale(), types[node.inputs[0]], book)
+                weights[node.name] = QuantizedWeights(book, book.encode(w, scale), scale)
             nodes.append(node)
-        types = {name: self.quantizer(owner).qtype() for name, owner in self.owner.items()}
         return QuantizedGraph(self.graph.with_nodes(nodes), types, weights)
 
 

@@ -47,6 +47,20 @@ def channels_last(weight: torch.Tensor) -> np.ndarray:
 
 
 @pytest.mark.parametrize("granularity", ["tensor", "channel"])
+@pytest.mark.parametrize("weights", ["fixp4", "int8"])
+def test_weights_that_are_nothing_beside_their_bias_become_0(weights, granularity):
+    """Of a network without training, behind many layers: the bias has more steps of the sum than int32."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(4, 3), nn.ReLU6())
+    with torch.no_grad():
+        model[0].weight *= 1e-5
+        model[0].bias.copy_(torch.tensor([3.0, 1e-8, 2.0]))
+    x = 1e-5 * torch.rand(32, 4)
+    bundle = convert(prepare(model, x, QuantPlan(LayerPlan(weights, granularity=granularity)), "m"))
+    assert_allclose(bundle.predict(x.numpy()), np.broadcast_to([3.0, 0.0, 2.0], (32, 3)), atol=0.02)
+
+
+@pytest.mark.parametrize("granularity", ["tensor", "channel"])
 @pytest.mark.parametrize("name", FORMATS)
 def test_codes_stand_for_the_weights_of_the_module(name, granularity, tmp_path):
     model, _ = prepared(QuantPlan(LayerPlan(name, granularity)))
