@@ -234,6 +234,17 @@ def test_what_is_missing_is_told_by_name(tmp_path):
         TfliteModule(path)
 
 
+@pytest.mark.parametrize("outputs", [[], [7], [-1]])
+def test_an_operation_makes_tensors_of_the_file(tmp_path, outputs):
+    def damage(model):
+        [graph] = model.subgraphs
+        graph.operators[0].outputs, graph.outputs = outputs, [0]
+
+    path = save(tmp_path / "m.tflite", "TANH", MAP, change=damage)
+    with pytest.raises(ModelFileError, match="a TANH makes a tensor that is not there, or none"):
+        TfliteModule(path)
+
+
 def test_broken_files_are_told_in_one_sentence(tmp_path):
     good = save(tmp_path / "good.tflite", "TANH", MAP).read_bytes()
     files = {

@@ -172,7 +172,9 @@ def _check_order(
     for operation in operations:
         if not known.issuperset(i for i in operation.inputs if i >= 0):
             raise ModelFileError(f"{path}: a {operation.kind} reads a tensor that nothing makes before.")
-        known.update(i for i in operation.outputs if 0 <= i < len(slots))
+        if not operation.outputs or not all(0 <= i < len(slots) for i in operation.outputs):
+            raise ModelFileError(f"{path}: a {operation.kind} makes a tensor that is not there, or none.")
+        known.update(operation.outputs)
     if not inputs or not outputs or not known.issuperset(outputs):
         raise ModelFileError(f"{path}: has no input, or an output that nothing makes.")
 
