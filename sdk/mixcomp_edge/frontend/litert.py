@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from mixcomp_edge.errors import ModelFileError
 
 LIMIT_S = 120
-MAX_BYTES = 4 << 30  # of its address space
+MAX_BYTES = 2 << 30  # of its address space
 
 
 def worked_out(

@@ -167,7 +167,13 @@ class QuantizedModel(nn.Module):
             self.is_learning = False
 
     @torch.no_grad()
-    def peaks(self, inputs: Samples, batch_size: int = 128) -> dict[str, NDArray[np.float64]]:
+    def watch(self, inputs: Samples, observe: Callable[[str, Tensor], None], batch_size: int = 128) -> None:
+        """Shows all of the float model's values on `inputs` (N, C, ...), batch by batch."""
+        with self.floating():
+            for start in range(0, count(inputs), batch_size):
+                self.run(take(inputs, slice(start, start + batch_size)), observe)
+
+    def peaks(self, inputs: Samples) -> dict[str, NDArray[np.float64]]:
         """Of each layer's value in the float model the largest magnitude of each channel on `inputs` (N, C, ...)."""
         found: dict[str, Tensor] = {}
 
@@ -176,9 +182,7 @@ class QuantizedModel(nn.Module):
                 peak = value.abs().transpose(0, 1).flatten(1).amax(1)
                 found[name] = torch.maximum(found.get(name, peak), peak)
 
-        with self.floating():
-            for start in range(0, count(inputs), batch_size):
-                self.run(take(inputs, slice(start, start + batch_size)), observe)
+        self.watch(inputs, observe)
         return {name: peak.double().cpu().numpy() for name, peak in found.items()}
 
     @torch.no_grad()
@@ -198,9 +202,7 @@ class QuantizedModel(nn.Module):
             if name in seen:
                 seen[name].add(_told_apart(self.graph[name], value))
 
-        with self.floating():
-            for start in range(0, count(inputs), batch_size):
-                self.run(take(inputs, slice(start, start + batch_size)), observe)
+        self.watch(inputs, observe, batch_size)
         for name, histogram in seen.items():
             self.quantizer(name).calibrate(histogram)
 

@@ -112,9 +112,6 @@ class Step(nn.Module):
             operand if slot is None else getattr(self, slot) if isinstance(slot, str) else slot
             for slot, operand in zip(self.slots, operands, strict=True)
         ]
-        data = [slot for slot in self.call.inputs if slot is not None and slot.value is None]
-        if self.call.kind in MAPS and not all(slot.at == 0 for slot in data):
-            raise self.call.refuse("samples that are not its first dimension")
         results = self.handler(self.call, *full)
         results = tuple(results) if isinstance(results, tuple | list) else (results,)
         if len(results) < len(self.call.outputs):
@@ -202,8 +199,10 @@ class TfliteModule(nn.Module):
         self._run(self._zeros())
 
     def _zeros(self) -> list[Tensor]:
-        types = {True: torch.int64, False: torch.float32}
-        return [torch.zeros(1, *shape, dtype=types[name in self.tokens]) for name, shape in self.input_shapes.items()]
+        return [
+            torch.zeros(1, *shape, dtype=torch.int64 if name in self.tokens else torch.float32)
+            for name, shape in self.input_shapes.items()
+        ]
 
     def _run(self, inputs: list[Tensor]) -> None:
         values = dict(zip(self.document.inputs, inputs, strict=True))
@@ -289,6 +288,9 @@ def aligned(call: Call, *operands: Any) -> list[Any]:
 
 
 def _module(call: Call, *, counts_from_behind: bool) -> nn.Module:
+    data = [slot for slot in call.inputs if slot is not None and slot.value is None]
+    if call.kind in MAPS and any(slot.at != 0 for slot in data):
+        raise call.refuse("samples that are not its first dimension")
     if call.kind in MAKERS:
         return MAKERS[call.kind](call)
     return Step(call, _same_tokens if counts_from_behind else HANDLERS[call.kind])

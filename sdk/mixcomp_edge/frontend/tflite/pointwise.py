@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -22,24 +23,24 @@ from mixcomp_edge.frontend.tflite.module import (
 LEAST_SQUARE = 1e-6  # of TensorFlow Lite's L2 norm, below the root
 
 BINARY: dict[str, Callable[[Any, Any], Tensor]] = {
-    "ADD": lambda a, b: a + b,
-    "SUB": lambda a, b: a - b,
-    "MUL": lambda a, b: a * b,
-    "DIV": lambda a, b: a / b,
-    "POW": lambda a, b: a**b,
+    "ADD": operator.add,
+    "SUB": operator.sub,
+    "MUL": operator.mul,
+    "DIV": operator.truediv,
+    "POW": operator.pow,
     "FLOOR_DIV": lambda a, b: torch.floor(a / b),
-    "FLOOR_MOD": lambda a, b: a % b,
+    "FLOOR_MOD": operator.mod,
     "MAXIMUM": lambda a, b: a.clamp(min=b),
     "MINIMUM": lambda a, b: a.clamp(max=b),
     "SQUARED_DIFFERENCE": lambda a, b: (a - b) ** 2,
-    "GREATER": lambda a, b: a > b,
-    "GREATER_EQUAL": lambda a, b: a >= b,
-    "LESS": lambda a, b: a < b,
-    "LESS_EQUAL": lambda a, b: a <= b,
-    "EQUAL": lambda a, b: a == b,
-    "NOT_EQUAL": lambda a, b: a != b,
-    "LOGICAL_AND": lambda a, b: a & b,
-    "LOGICAL_OR": lambda a, b: a | b,
+    "GREATER": operator.gt,
+    "GREATER_EQUAL": operator.ge,
+    "LESS": operator.lt,
+    "LESS_EQUAL": operator.le,
+    "EQUAL": operator.eq,
+    "NOT_EQUAL": operator.ne,
+    "LOGICAL_AND": operator.and_,
+    "LOGICAL_OR": operator.or_,
 }
 
 

@@ -19,9 +19,9 @@ NORMS = {"UNIDIRECTIONAL_SEQUENCE_LSTM": slice(20, 24), "BIDIRECTIONAL_SEQUENCE_
 class Recurrent(nn.Module):
     """One of torch's layers over sequences (N, T, I): (N, T, H), of two ways beside each other or apart."""
 
-    def __init__(self, call: Call, layer: nn.RNNBase, ways: list[list[np.ndarray]]) -> None:
+    def __init__(self, parts: int, layer: nn.RNNBase, ways: list[list[np.ndarray]]) -> None:
         super().__init__()
-        self.call, self.layer, self.parts = call, layer, len(call.outputs)
+        self.layer, self.parts = layer, parts
         for way, arrays in zip(("", "_reverse"), ways, strict=False):
             for name, array in zip(("weight_ih", "weight_hh", "bias_ih"), arrays, strict=True):
                 getattr(layer, f"{name}_l0{way}").data.copy_(torch.from_numpy(array))
@@ -41,7 +41,9 @@ def _lstm(call: Call) -> nn.Module:
     if any(slot is not None for slot in call.inputs[NORMS[call.kind]]):
         raise call.refuse("norms, or a second input")
     rows, size = ways[0][0].shape
-    return Recurrent(call, nn.LSTM(size, rows // GATES, batch_first=True, bidirectional=len(ways) == 2), ways)
+    return Recurrent(
+        len(call.outputs), nn.LSTM(size, rows // GATES, batch_first=True, bidirectional=len(ways) == 2), ways
+    )
 
 
 def _way(call: Call, begin: int) -> list[np.ndarray]:
@@ -67,4 +69,4 @@ def _rnn(call: Call) -> nn.Module:
     if activation is None or len(known) < len(values):
         raise call.refuse("another activation than tanh and ReLU, or weights that are computed")
     rows, size = known[0].shape
-    return Recurrent(call, nn.RNN(size, rows, nonlinearity=activation, batch_first=True), [known])
+    return Recurrent(len(call.outputs), nn.RNN(size, rows, nonlinearity=activation, batch_first=True), [known])
